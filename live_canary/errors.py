@@ -1,0 +1,55 @@
+"""Everything that may go wrong and is not a bug.
+
+    LiveCanaryError                  one line on stderr, exit code 1
+    ├── InputError                   what the user gave cannot be used: exit code 2
+    │   ├── CheckpointError          a model folder or file that is not a Canary-Qwen checkpoint
+    │   ├── RecordingError           a recording that is missing, unreadable, empty or not audio
+    │   ├── OutputError              a transcript file that cannot be written
+    │   ├── DeviceError              no PortAudio, no such input, an input that cannot be opened
+    │   └── AudioError               samples the model cannot take
+    │       ├── AudioTooShort
+    │       └── AudioTooLong
+    └── SessionError                 a running session could not go on
+
+A message names the thing, the cause and the next step, in one sentence or two.
+"""
+
+
+class LiveCanaryError(Exception):
+    exit_code = 1
+
+
+class InputError(LiveCanaryError):
+    exit_code = 2
+
+
+class CheckpointError(InputError):
+    pass
+
+
+class RecordingError(InputError):
+    pass
+
+
+class OutputError(InputError):
+    pass
+
+
+class DeviceError(InputError):
+    pass
+
+
+class AudioError(InputError):
+    pass
+
+
+class AudioTooShort(AudioError):
+    pass
+
+
+class AudioTooLong(AudioError):
+    pass
+
+
+class SessionError(LiveCanaryError):
+    pass

@@ -1,0 +1,105 @@
+"""What a session tells the outside; each event is complete in itself and safe to hand to another thread."""
+
+from dataclasses import dataclass
+
+from live_canary.transcript.utterance import TranscriptGap, Utterance
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOpened:
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class LevelChanged:
+    """Loudness of the last tenth of a second."""
+
+    source: str
+    rms_dbfs: float
+    peak_dbfs: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    source: str
+    start_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEnded:
+    """The pause after an utterance has been recognised; its text is on the way."""
+
+    source: str
+    end_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PartialChanged:
+    """Text of the utterance being spoken: `settled` only grows, `tentative` may change."""
+
+    source: str
+    start_seconds: float
+    settled: str
+    tentative: str
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceFinal:
+    utterance: Utterance
+    latency_seconds: float
+    """From the recognised end of speech to this event."""
+
+
+@dataclass(frozen=True, slots=True)
+class GapMarked:
+    gap: TranscriptGap
+
+
+@dataclass(frozen=True, slots=True)
+class BacklogChanged:
+    """Sound that was heard and still waits for the model."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelProgress:
+    """A step of loading the model; `ready` when it can transcribe."""
+
+    text: str
+    ready: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLost:
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecovered:
+    source: str
+    gap_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StageFailed:
+    """A part of the session stopped working; `fatal` when the session cannot go on."""
+
+    stage: str
+    message: str
+    fatal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded:
+    """The last event: everything heard has been transcribed and every file is closed."""
+
+    utterances: int
+    heard_seconds: float
+
+
+Event = (
+    SourceOpened | LevelChanged | SpeechStarted | SpeechEnded | PartialChanged | UtteranceFinal | GapMarked
+    | BacklogChanged | ModelProgress | SourceLost | SourceRecovered | StageFailed | SessionEnded
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""Blocks of sound cut into utterances."""

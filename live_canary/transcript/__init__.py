@@ -1,0 +1,1 @@
+"""Segments turned into utterances of text, and utterances into files."""

@@ -1,0 +1,27 @@
+"""One line of a transcript."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """What somebody said between two pauses; never changed once it exists."""
+
+    index: int
+    """Counts the utterances of a session from 0."""
+    start_seconds: float
+    """Where its speech begins, from the start of its source."""
+    end_seconds: float
+    text: str
+    source: str
+    """Name of the source that heard it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptGap:
+    """A stretch of time that was not heard, marked in the transcript instead of closed up."""
+
+    start_seconds: float
+    end_seconds: float
+    reason: str
+    source: str
