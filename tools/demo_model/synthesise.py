@@ -1,0 +1,102 @@
+"""Speech for the texts: free TTS engines of Debian, each sentence in a voice drawn by chance.
+
+    apt-get install espeak-ng flite libttspico-utils rhvoice rhvoice-english   # the last two are in non-free
+    python -m tools.demo_model.synthesise TEXTS.txt OUT/NAME [--voices known|new] [--seed 1]
+
+Writes shards of 2,000 clips, OUT/NAME-000.raw (16 kHz int16, clips end to end) and OUT/NAME-000.jsonl (offset and
+n in samples, voice, text). A shard that exists is kept, so the command continues where it was stopped.
+"""
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import soundfile as sf
+import soxr
+
+SAMPLE_RATE = 16000
+SHARD_CLIPS = 2000
+VOICES = {
+    "known": {  # share of the clips
+        "flite:slt": 13, "flite:rms": 13, "flite:awb": 11, "flite:kal16": 7, "pico:en-US": 13, "pico:en-GB": 11,
+        "rhvoice:bdl": 8, "rhvoice:clb": 8, "rhvoice:slt": 5, "espeak:en-us": 7, "espeak:en-gb": 4,
+    },
+    "new": {"rhvoice:alan": 1},  # never trained on: says how the model hears a voice it does not know
+}
+ESPEAK_VARIANTS = ["", "+f1", "+f2", "+f3", "+f4", "+m1", "+m2", "+m3", "+m4", "+m5", "+m7"]
+LONGEST_CLIP_SECONDS = 14
+
+
+def command(voice: str, text: str, wav: str, rng: random.Random) -> tuple[list[str], bytes]:
+    """What to run, and what to write to its stdin, for the text at a random rate and, where the engine can, pitch."""
+    (engine, name), rate = voice.split(":"), rng.uniform(0.85, 1.2)
+    if engine == "flite":
+        return ["flite", "-voice", name, "--setf", f"duration_stretch={1 / rate:.2f}", "-t", text, "-o", wav], b""
+    if engine == "pico":
+        marked = f'<speed level="{rate * 105:.0f}"><pitch level="{rng.randint(80, 125)}">{text}</pitch></speed>'
+        return ["pico2wave", "-l", name, "-w", wav, marked], b""
+    if engine == "rhvoice":
+        pitch = str(rng.randint(85, 115))
+        return ["RHVoice-test", "-p", name, "-r", f"{rate * 95:.0f}", "-t", pitch, "-o", wav], text.encode()
+    name, pitch = name + rng.choice(ESPEAK_VARIANTS), str(rng.randint(25, 75))
+    return ["espeak-ng", "-v", name, "-s", f"{160 * rate:.0f}", "-p", pitch, "-w", wav, text], b""
+
+
+def speak(text: str, voice: str, rng: random.Random, folder: str = "/dev/shm") -> np.ndarray:
+    """The text as 16 kHz int16 with a peak of one half; 50 ms of the engine's own silence stay on both sides."""
+    with tempfile.NamedTemporaryFile(suffix=".wav", dir=folder if os.path.isdir(folder) else None) as file:
+        argv, stdin = command(voice, text, file.name, rng)
+        subprocess.run(argv, input=stdin, timeout=20, capture_output=True, check=True)
+        wave, rate = sf.read(file.name, dtype="float32")
+    wave = soxr.resample(wave, rate, SAMPLE_RATE, quality="MQ") if rate != SAMPLE_RATE else wave
+    loud = np.flatnonzero(np.abs(wave) > 0.01 * np.abs(wave).max())
+    wave = wave[max(0, loud[0] - 800): loud[-1] + 800]
+    return (wave * (0.5 / np.abs(wave).max()) * 32767).astype(np.int16)
+
+
+def write_shard(prefix: Path, texts: list[str], voices: dict[str, int], seed: int, jobs: int) -> None:
+    """PREFIX.raw and PREFIX.jsonl; the index appears last and whole, so a reader never sees half a shard."""
+
+    def clip(k: int) -> tuple[str, np.ndarray]:
+        rng = random.Random(seed + k)
+        voice = rng.choices(*zip(*voices.items()))[0]
+        return voice, speak(texts[k], voice, rng)
+
+    offset, lines = 0, []
+    with open(prefix.with_suffix(".raw"), "wb") as raw, ThreadPoolExecutor(jobs) as pool:
+        for text, (voice, wave) in zip(texts, pool.map(clip, range(len(texts)))):
+            if len(wave) < LONGEST_CLIP_SECONDS * SAMPLE_RATE:
+                raw.write(wave.tobytes())
+                lines.append(json.dumps({"offset": offset, "n": len(wave), "voice": voice, "text": text}))
+                offset += len(wave)
+    unfinished = prefix.with_suffix(".part")
+    unfinished.write_text("\n".join(lines) + "\n")
+    unfinished.rename(prefix.with_suffix(".jsonl"))
+    print(f"{prefix.name}: {len(lines)} clips, {offset / SAMPLE_RATE / 60:.1f} min", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("texts", type=Path)
+    parser.add_argument("out", type=Path, help="folder and name of the shards, such as data/train")
+    parser.add_argument("--voices", choices=VOICES, default="known")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    args = parser.parse_args()
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    texts = args.texts.read_text().splitlines()
+    for first in range(0, len(texts), SHARD_CLIPS):
+        prefix = args.out.with_name(f"{args.out.name}-{first // SHARD_CLIPS:03d}")
+        if not prefix.with_suffix(".jsonl").exists():
+            shard = texts[first: first + SHARD_CLIPS]
+            write_shard(prefix, shard, VOICES[args.voices], args.seed * 10**6 + first, args.jobs)
+
+
+if __name__ == "__main__":
+    main()

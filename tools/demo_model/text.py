@@ -1,0 +1,75 @@
+"""What the demo model is taught to write: sentences, single words, and which of them are kept for testing.
+
+    python -m tools.demo_model.text SENTENCES OUT
+
+SENTENCES is a text file with a sentence a line, or a folder with Common Voice's CC0 sentence lists
+(server/data/en/*.txt of github.com/common-voice/common-voice). OUT gets train.txt, test_known.txt,
+test_new.txt and short.txt. No sentence stands in two of them.
+"""
+
+import random
+import re
+import sys
+from pathlib import Path
+
+TEST_KNOWN, TEST_NEW = 300, 100
+DIGITS = "zero one two three four five six seven eight nine ten"
+COMMANDS = """yes no stop go up down left right on off start pause play next back open close hello goodbye thanks
+please okay help wait louder quieter lights music timer cancel repeat again more less today tomorrow now later"""
+NUMBERS = """eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty
+sixty seventy eighty ninety hundred thousand"""
+CALENDAR = """Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April May June July
+August September October November December"""
+
+
+def plain_sentence(line: str) -> str | None:
+    """The line as 2 to 18 plain words, with its case and . , ? ! ' kept; None where it is anything else."""
+    text = line.translate({0x2019: "'", 0x2018: "'", 0x201C: None, 0x201D: None, 0x22: None})
+    text = re.sub(r"\s*[;:\u2013\u2014]\s*|\s+-+\s+", ", ", text).replace("-", " ")
+    text = re.sub(r"\s+", " ", text).strip(" ,")
+    if not re.fullmatch(r"[A-Z][A-Za-z .,?!']*[A-Za-z.?!]", text) or not 2 <= len(text.split()) <= 18:
+        return None
+    if re.search(r"[A-Z]{2}|[.,?!]{2}|[.?!'][A-Za-z]{3}|(^|\s)'|'(\s|$)|\S{16}", text):
+        return None
+    return text if text[-1] in ".?!" else text + "."
+
+
+def read_sentences(source: Path) -> list[str]:
+    """All plain sentences of a file or a folder of lists, each once (case and punctuation aside)."""
+    found, paths = {}, sorted(source.glob("*.txt")) if source.is_dir() else [source]
+    for path in paths:
+        for text in filter(None, map(plain_sentence, path.read_text("utf-8", "ignore").splitlines())):
+            found.setdefault(re.sub(r"[^a-z ]", "", text.lower()), text)
+    return list(found.values())
+
+
+def short_utterances(sentences: list[str], rng: random.Random, count: int = 3000) -> list[str]:
+    """One to four words: digits, commands, dates, numbers and the commonest words, each with a final stop."""
+    common = {}
+    for word in re.findall(r"[A-Za-z']+", " ".join(sentences)):
+        common[word.lower()] = common.get(word.lower(), 0) + 1
+    common = [w for w in sorted(common, key=common.get, reverse=True)[:1500] if len(w) > 2 and "'" not in w]
+    spoken = []
+    for _ in range(count):
+        words, most = rng.choices([DIGITS.split(), COMMANDS.split(), NUMBERS.split(), CALENDAR.split(), common],
+                                  [3, 3, 1, 1, 3])[0], rng.choice([1, 1, 1, 2, 3])
+        text = " ".join(rng.sample(words, most if words is not common else 1))
+        spoken.append(text[0].upper() + text[1:] + ".")
+    return spoken
+
+
+def main(source: str, out_dir: str) -> None:
+    out, sentences = Path(out_dir), read_sentences(Path(source))
+    out.mkdir(parents=True, exist_ok=True)
+    held_out = TEST_KNOWN + TEST_NEW
+    sets = {
+        "train": sentences[:-held_out], "test_known": sentences[-held_out:-TEST_NEW],
+        "test_new": sentences[-TEST_NEW:], "short": short_utterances(sentences[:-held_out], random.Random(1)),
+    }
+    for name, texts in sets.items():
+        (out / f"{name}.txt").write_text("\n".join(texts) + "\n")
+        print(f"{name}: {len(texts)} texts")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
