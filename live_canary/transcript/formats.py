@@ -1,0 +1,226 @@
+"""How a transcript is written down: one class per file format, each an extension and a few pure methods.
+
+    .txt    the text alone, one utterance a line: to read, paste and compare
+    .md     a dated heading, then a paragraph with its time for each utterance: minutes of a meeting
+    .srt    subtitles; .vtt the same for the web
+    .jsonl  one JSON object a line, for other programs
+
+Nothing here touches a file; `writer.py` does. Times are seconds from the start of the source.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from typing import ClassVar
+
+from live_canary.transcript.utterance import TranscriptGap, Utterance
+
+Entry = Utterance | TranscriptGap
+
+_ESCAPE_SEQUENCES = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor movements
+    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"  # OSC and kin: titles, clipboard
+    r"|\x1b[ -/]*[0-~]"
+)
+_LINE_BREAKS_AND_TABS = re.compile(r"[\t-\r\x1c-\x1f\x85\u2028\u2029]+")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_LONE_SURROGATES = re.compile(r"[\ud800-\udfff]")
+
+
+def one_line(text: str) -> str:
+    """The text as one line that is safe to print: no terminal escape sequence, control or direction character.
+
+    Also for names of files and devices, which are other people's text (an undecodable byte in one becomes "\ufffd").
+    """
+    text = _ESCAPE_SEQUENCES.sub("", text)
+    text = _LINE_BREAKS_AND_TABS.sub(" ", text)
+    text = _UNPRINTABLE.sub("", text)
+    return _LONE_SURROGATES.sub("\ufffd", text).strip()
+
+
+def clock(seconds: float) -> str:
+    """`HH:MM:SS`, the second that has begun."""
+    minutes, second = divmod(int(max(seconds, 0.0)), 60)
+    hour, minute = divmod(minutes, 60)
+    return f"{hour:02}:{minute:02}:{second:02}"
+
+
+def gap_notice(gap: TranscriptGap) -> str:
+    """What a reader sees where nothing was heard: `[2.5 s not heard: microphone unplugged]`."""
+    return f"[{gap.end_seconds - gap.start_seconds:.1f} s not heard: {one_line(gap.reason)}]"
+
+
+class Format:
+    """One way of writing a transcript down; `number` counts what is written to a file from 1, gaps included."""
+
+    extension: ClassVar[str]
+    can_continue: ClassVar[bool] = True
+    """Whether another session may be appended to a file of this format."""
+
+    def header(self, started: datetime) -> str:
+        """The beginning of a new file."""
+        return ""
+
+    def seam(self, started: datetime) -> str:
+        """What separates an earlier session in the same file from this one."""
+        return ""
+
+    def next_index(self, earlier: str) -> int:
+        """The index that the first utterance gets after the earlier contents of the file."""
+        return 0
+
+    def entry(self, number: int, entry: Entry, *, with_source: bool) -> str:
+        if isinstance(entry, Utterance):
+            return self.utterance(number, entry, with_source=with_source)
+        return self.gap(number, entry, with_source=with_source)
+
+    def utterance(self, number: int, utterance: Utterance, *, with_source: bool) -> str:
+        raise NotImplementedError
+
+    def gap(self, number: int, gap: TranscriptGap, *, with_source: bool) -> str:
+        raise NotImplementedError
+
+
+class TextFormat(Format):
+    extension = ".txt"
+
+    def seam(self, started: datetime) -> str:
+        return f"\n--- {started:%Y-%m-%d %H:%M} ---\n\n"
+
+    def utterance(self, number: int, utterance: Utterance, *, with_source: bool) -> str:
+        return _prefix(utterance.source, with_source) + one_line(utterance.text) + "\n"
+
+    def gap(self, number: int, gap: TranscriptGap, *, with_source: bool) -> str:
+        return _prefix(gap.source, with_source) + gap_notice(gap) + "\n"
+
+
+class MarkdownFormat(Format):
+    extension = ".md"
+
+    def header(self, started: datetime) -> str:
+        return f"# Transcript of {started:%Y-%m-%d %H:%M}\n\n"
+
+    def seam(self, started: datetime) -> str:
+        return "\n" + self.header(started)
+
+    def utterance(self, number: int, utterance: Utterance, *, with_source: bool) -> str:
+        return self._paragraph(utterance.start_seconds, utterance.source, one_line(utterance.text), with_source)
+
+    def gap(self, number: int, gap: TranscriptGap, *, with_source: bool) -> str:
+        return self._paragraph(gap.start_seconds, gap.source, gap_notice(gap), with_source)
+
+    def _paragraph(self, seconds: float, source: str, text: str, with_source: bool) -> str:
+        label = f" {self._escaped(one_line(source))}" if with_source else ""
+        return f"**{clock(seconds)}{label}** {self._escaped(text)}\n\n"
+
+    @staticmethod
+    def _escaped(text: str) -> str:
+        return re.sub(r"([\\`*_\[\]<>~])", r"\\\1", text)
+
+
+class SrtFormat(Format):
+    extension = ".srt"
+    can_continue = False
+
+    def utterance(self, number: int, utterance: Utterance, *, with_source: bool) -> str:
+        text = _prefix(utterance.source, with_source) + one_line(utterance.text)
+        return self._cue(number, utterance.start_seconds, utterance.end_seconds, text)
+
+    def gap(self, number: int, gap: TranscriptGap, *, with_source: bool) -> str:
+        text = _prefix(gap.source, with_source) + gap_notice(gap)
+        return self._cue(number, gap.start_seconds, gap.end_seconds, text)
+
+    @staticmethod
+    def _cue(number: int, start_seconds: float, end_seconds: float, text: str) -> str:
+        text = text.replace("-->", "->")  # readers take any line with the arrow for a cue's timing
+        return f"{number}\n{_cue_timing(start_seconds, end_seconds, decimal_mark=',')}\n{text}\n\n"
+
+
+class VttFormat(Format):
+    extension = ".vtt"
+    can_continue = False
+
+    def header(self, started: datetime) -> str:
+        return "WEBVTT\n\n"
+
+    def utterance(self, number: int, utterance: Utterance, *, with_source: bool) -> str:
+        text = self._escaped(one_line(utterance.text))
+        return self._cue(utterance.start_seconds, utterance.end_seconds, utterance.source, text, with_source)
+
+    def gap(self, number: int, gap: TranscriptGap, *, with_source: bool) -> str:
+        text = self._escaped(gap_notice(gap))
+        return self._cue(gap.start_seconds, gap.end_seconds, gap.source, text, with_source)
+
+    def _cue(self, start_seconds: float, end_seconds: float, source: str, text: str, with_source: bool) -> str:
+        voice = f"<v {self._escaped(one_line(source))}>" if with_source else ""
+        return f"{_cue_timing(start_seconds, end_seconds, decimal_mark='.')}\n{voice}{text}\n\n"
+
+    @staticmethod
+    def _escaped(text: str) -> str:
+        return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+class JsonlFormat(Format):
+    extension = ".jsonl"
+
+    def next_index(self, earlier: str) -> int:
+        return max((_utterance_index(line) for line in earlier.split("\n")), default=-1) + 1
+
+    def utterance(self, number: int, utterance: Utterance, *, with_source: bool) -> str:
+        return self._line(
+            type="utterance",
+            index=utterance.index,
+            start=round(utterance.start_seconds, 3),
+            end=round(utterance.end_seconds, 3),
+            text=one_line(utterance.text),
+            source=one_line(utterance.source),
+        )
+
+    def gap(self, number: int, gap: TranscriptGap, *, with_source: bool) -> str:
+        return self._line(
+            type="gap",
+            start=round(gap.start_seconds, 3),
+            end=round(gap.end_seconds, 3),
+            reason=one_line(gap.reason),
+            source=one_line(gap.source),
+        )
+
+    @staticmethod
+    def _line(**values: str | int | float) -> str:
+        return json.dumps(values, ensure_ascii=False) + "\n"
+
+
+FORMATS: dict[str, Format] = {
+    known.extension: known for known in (TextFormat(), MarkdownFormat(), SrtFormat(), VttFormat(), JsonlFormat())
+}
+"""Every format by its extension, `.txt` first."""
+
+
+def whole_transcript(known: Format, entries: Iterable[Entry], started: datetime, *, with_source: bool) -> str:
+    """A complete file in one piece, for an export."""
+    written = (known.entry(number, entry, with_source=with_source) for number, entry in enumerate(entries, start=1))
+    return known.header(started) + "".join(written)
+
+
+def _prefix(source: str, with_source: bool) -> str:
+    return f"{one_line(source)}: " if with_source else ""
+
+
+def _cue_timing(start_seconds: float, end_seconds: float, decimal_mark: str) -> str:
+    start_ms = round(start_seconds * 1000)
+    end_ms = max(round(end_seconds * 1000), start_ms + 1)  # a cue without a length is invalid
+    return f"{_cue_time(start_ms, decimal_mark)} --> {_cue_time(end_ms, decimal_mark)}"
+
+
+def _cue_time(milliseconds: int, decimal_mark: str) -> str:
+    return f"{clock(milliseconds // 1000)}{decimal_mark}{milliseconds % 1000:03}"
+
+
+def _utterance_index(line: str) -> int:
+    """The index that a line of JSON holds; -1 when it holds none (a gap, a line cut short, another program's)."""
+    try:
+        index = json.loads(line)["index"]
+    except (ValueError, TypeError, KeyError):
+        return -1
+    return index if isinstance(index, int) else -1

@@ -1,0 +1,185 @@
+"""Transcript files: each utterance is on the disk as soon as it exists, whatever happens afterwards.
+
+Every append is flushed and synced, complete or not there at all. A write that fails raises OutputError but loses
+nothing: the lines wait and go out with the next ones. A file that an editor replaced while it was written to is
+opened anew.
+"""
+
+import fcntl
+import os
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from live_canary.errors import OutputError
+from live_canary.transcript.formats import FORMATS, Entry, Format, one_line
+from live_canary.transcript.utterance import TranscriptGap, Utterance
+
+
+def check_output(path: Path, *, overwrite: bool = False) -> None:
+    """Raises OutputError if a transcript cannot be written to `path`; opens and changes nothing."""
+    known = format_of(path)
+    try:
+        obstacle = _obstacle(path, known, overwrite)
+    except OSError as error:  # a name that is too long, a folder that cannot be entered
+        obstacle = f"cannot be written: {error.strerror}."
+    if obstacle:
+        raise OutputError(f"{_named(path)} {obstacle}")
+
+
+def _obstacle(path: Path, known: Format, overwrite: bool) -> str | None:
+    if path.is_dir():
+        return "is a folder; give the name of a file in it."
+    if not path.parent.is_dir():
+        return f"cannot be written: there is no folder {_named(path.parent)}; create it first."
+    if path.exists() and not path.is_file():
+        return "is not a regular file; give the name of one."
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        return "cannot be written: permission denied; choose another folder."
+    if path.exists() and path.stat().st_size and not (overwrite or known.can_continue):
+        return f"exists, and {known.extension} files cannot be continued; give another name, or --overwrite."
+    return None
+
+
+def format_of(path: Path) -> Format:
+    """The format that the suffix of `path` chooses. Raises OutputError for one that is not known."""
+    try:
+        return FORMATS[path.suffix.lower()]
+    except KeyError:
+        raise OutputError(
+            f"{_named(path)} must end in one of {', '.join(FORMATS)}, which chooses its format."
+        ) from None
+
+
+class TranscriptFile:
+    """A transcript file that grows by one utterance or gap at a time; no other program may write it meanwhile.
+
+    Used from one thread. Raises OutputError if `check_output` does, or if the file is being written already.
+    """
+
+    def __init__(
+        self, path: Path, *, overwrite: bool = False, with_source: bool = False, started: datetime | None = None
+    ) -> None:
+        """`with_source` labels each line with its source; `started` dates the session (default: now)."""
+        check_output(path, overwrite=overwrite)
+        self.path = path
+        self._format = format_of(path)
+        self._with_source = with_source
+        self._entries = 0
+        self._unsaved: list[str] = []
+        self._descriptor = _open_locked(path)
+        started = started or datetime.now()
+        try:
+            self._begin(overwrite, started)
+        except OSError as error:
+            os.close(self._descriptor)
+            raise OutputError(f"{_named(path)} cannot be written: {error.strerror}.") from error
+
+    def _begin(self, overwrite: bool, started: datetime) -> None:
+        earlier = "" if overwrite else self.path.read_text(encoding="utf-8", errors="replace")
+        self._first_index = self._format.next_index(earlier)
+        self._seam = self._format.seam(started) if earlier else ""
+        if not earlier:
+            os.ftruncate(self._descriptor, 0)
+            _append(self._descriptor, self._format.header(started).encode())
+            with suppress(OSError):  # not every file system can sync a folder
+                _sync_folder(self.path.parent)
+
+    @property
+    def unsaved(self) -> int:
+        """Utterances and gaps that are not on the disk because the last write failed."""
+        return len(self._unsaved)
+
+    def write_utterance(self, utterance: Utterance) -> None:
+        """Raises OutputError if it could not be saved now; it then waits for the next write."""
+        self._write(replace(utterance, index=self._first_index + utterance.index))
+
+    def write_gap(self, gap: TranscriptGap) -> None:
+        """Raises OutputError if it could not be saved now; it then waits for the next write."""
+        self._write(gap)
+
+    def close(self) -> None:
+        """Lets go of the file. Raises OutputError if lines are left that could not be saved."""
+        if self._descriptor < 0:
+            return
+        try:
+            if self._unsaved:
+                self._save()
+        finally:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _write(self, entry: Entry) -> None:
+        self._entries += 1
+        self._unsaved.append(self._seam + self._format.entry(self._entries, entry, with_source=self._with_source))
+        self._seam = ""
+        self._save()
+
+    def _save(self) -> None:
+        try:
+            if not self._is_in_place():
+                self._reopen()
+            _append(self._descriptor, "".join(self._unsaved).encode())
+        except OSError as error:
+            waiting = "1 line is" if self.unsaved == 1 else f"{self.unsaved} lines are"
+            raise OutputError(
+                f"{_named(self.path)} cannot be written: {error.strerror}; {waiting} not saved yet."
+            ) from error
+        self._unsaved.clear()
+
+    def _is_in_place(self) -> bool:
+        """False when the path no longer leads to the open file: editors save by renaming a new file over it."""
+        try:
+            return os.path.samestat(self.path.stat(), os.fstat(self._descriptor))
+        except FileNotFoundError:
+            return False
+
+    def _reopen(self) -> None:
+        replacement = _open_locked(self.path)
+        os.close(self._descriptor)
+        self._descriptor = replacement
+
+
+def _open_locked(path: Path) -> int:
+    """A descriptor that appends to `path`. Raises OutputError if it cannot be opened or is being written already."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise OutputError(f"{_named(path)} cannot be written: {error.strerror}.") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise OutputError(f"{_named(path)} is already being written by a running session; give another name.") from None
+    except OSError:  # a network file system without locks is no reason to refuse a transcript
+        return descriptor
+    return descriptor
+
+
+def _append(descriptor: int, data: bytes) -> None:
+    """Puts `data` on the disk on a line of its own, or raises OSError with the file as long as it was before."""
+    size = os.fstat(descriptor).st_size
+    if size and os.pread(descriptor, 1, size - 1) != b"\n":
+        data = b"\n" + data
+    try:
+        while data:
+            data = data[os.write(descriptor, data) :]
+        os.fsync(descriptor)
+    except OSError:
+        with suppress(OSError):
+            os.ftruncate(descriptor, size)
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new file survives a power cut only once its folder is on the disk too."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _named(path: Path) -> str:
+    return f"'{one_line(str(path))}'"

@@ -1,0 +1,148 @@
+import json
+from datetime import datetime
+
+import pytest
+
+from live_canary.transcript.formats import FORMATS, clock, one_line, whole_transcript
+from live_canary.transcript.utterance import TranscriptGap, Utterance
+
+STARTED = datetime(2026, 3, 4, 9, 30)
+GREETING = Utterance(index=0, start_seconds=62.5, end_seconds=64.0, text="Good morning.", source="USB Microphone")
+UNPLUGGED = TranscriptGap(start_seconds=70.0, end_seconds=72.5, reason="microphone unplugged", source="USB Microphone")
+
+
+def written(extension: str, *entries: Utterance | TranscriptGap, with_source: bool = False) -> str:
+    return whole_transcript(FORMATS[extension], entries, STARTED, with_source=with_source)
+
+
+def saying(text: str, source: str = "USB Microphone") -> Utterance:
+    return Utterance(index=0, start_seconds=0.0, end_seconds=1.0, text=text, source=source)
+
+
+def test_text_is_one_utterance_a_line():
+    assert written(".txt", GREETING, UNPLUGGED) == "Good morning.\n[2.5 s not heard: microphone unplugged]\n"
+
+
+def test_text_names_the_source_when_there_are_several():
+    assert written(".txt", GREETING, with_source=True) == "USB Microphone: Good morning.\n"
+
+
+def test_markdown_is_a_dated_heading_and_a_paragraph_with_its_time():
+    assert written(".md", GREETING, UNPLUGGED) == (
+        "# Transcript of 2026-03-04 09:30\n\n"
+        "**00:01:02** Good morning.\n\n"
+        "**00:01:10** \\[2.5 s not heard: microphone unplugged\\]\n\n"
+    )
+
+
+def test_markdown_shows_marks_of_its_own_as_they_were_said():
+    assert "**00:00:00 a\\_b** 2 \\* 3 \\<b\\>" in written(".md", saying("2 * 3 <b>", source="a_b"), with_source=True)
+
+
+def test_srt_numbers_its_cues_and_writes_milliseconds_after_a_comma():
+    assert written(".srt", GREETING, UNPLUGGED) == (
+        "1\n00:01:02,500 --> 00:01:04,000\nGood morning.\n\n"
+        "2\n00:01:10,000 --> 00:01:12,500\n[2.5 s not heard: microphone unplugged]\n\n"
+    )
+
+
+def test_vtt_names_the_speaker_in_a_voice_tag():
+    assert written(".vtt", GREETING, with_source=True) == (
+        "WEBVTT\n\n00:01:02.500 --> 00:01:04.000\n<v USB Microphone>Good morning.\n\n"
+    )
+
+
+def test_vtt_escapes_what_would_be_a_tag():
+    assert "Q&amp;A &lt;now&gt; --&gt;" in written(".vtt", saying("Q&A <now> -->"))
+
+
+@pytest.mark.parametrize("extension", [".srt", ".vtt"])
+def test_a_subtitle_cannot_be_broken_by_its_text(extension):
+    cue = written(extension, saying("one\n\n2\n00:00:05,000 --> 00:00:06,000\nforged"))
+    assert cue.count("-->") == 1
+    assert cue.rstrip("\n").split("\n")[-1].startswith("one 2 ")
+
+
+def test_a_cue_without_a_length_lasts_a_millisecond():
+    moment = Utterance(index=0, start_seconds=3.0, end_seconds=3.0, text="Yes.", source="a")
+    assert "00:00:03,000 --> 00:00:03,001" in written(".srt", moment)
+
+
+def test_cue_times_round_to_the_nearest_millisecond_across_a_full_hour():
+    late = Utterance(index=0, start_seconds=3599.9996, end_seconds=3601.2345, text="Yes.", source="a")
+    assert "01:00:00.000 --> 01:00:01.234" in written(".vtt", late)
+
+
+def test_jsonl_holds_exactly_the_documented_keys():
+    utterance, gap = (json.loads(line) for line in written(".jsonl", GREETING, UNPLUGGED).splitlines())
+    assert utterance == {
+        "type": "utterance",
+        "index": 0,
+        "start": 62.5,
+        "end": 64.0,
+        "text": "Good morning.",
+        "source": "USB Microphone",
+    }
+    assert gap == {
+        "type": "gap",
+        "start": 70.0,
+        "end": 72.5,
+        "reason": "microphone unplugged",
+        "source": "USB Microphone",
+    }
+
+
+def test_jsonl_rounds_times_to_milliseconds_and_keeps_letters_readable():
+    line = written(".jsonl", Utterance(index=7, start_seconds=1 / 3, end_seconds=2 / 3, text="Grüße", source="a"))
+    assert '"start": 0.333, "end": 0.667, "text": "Grüße"' in line
+
+
+@pytest.mark.parametrize(
+    ("earlier", "index"),
+    [
+        ("", 0),
+        ('{"type": "utterance", "index": 0}\n{"type": "gap"}\n', 1),
+        ('{"type": "utterance", "index": 41}\n{"type": "utterance", "ind', 42),
+        ('3\n"text"\n[1]\n{"index": "seven"}\nnot json\n', 0),
+    ],
+)
+def test_jsonl_continues_to_count_after_the_last_index_it_finds(earlier, index):
+    assert FORMATS[".jsonl"].next_index(earlier) == index
+
+
+@pytest.mark.parametrize(
+    ("hostile", "harmless"),
+    [
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("\x1b]0;title\x07text", "text"),
+        ("\x1b]52;c;aGk=\x1b\\text", "text"),
+        ("\x9b2Jtext", "text"),
+        ("\x1bctext", "text"),
+        ("\x1b]never ended", "never ended"),
+        ("line\r\nbreak\u2028here\ttab", "line break here tab"),
+        ("bell\x07 delete\x7f null\x00", "bell delete null"),
+        ("\u202ebackwards\u202c", "backwards"),
+        ("broken \udcff name", "broken \ufffd name"),
+        ("  Grüße, 日本, 👩‍🚀  ", "Grüße, 日本, 👩‍🚀"),
+    ],
+)
+def test_text_from_elsewhere_cannot_steer_the_terminal(hostile, harmless):
+    assert one_line(hostile) == harmless
+
+
+@pytest.mark.parametrize("extension", list(FORMATS))
+def test_no_format_passes_an_escape_sequence_on(extension):
+    gap = TranscriptGap(start_seconds=0.0, end_seconds=1.0, reason="\x1b[2Jgone", source="\x1b[2Ja")
+    file = written(extension, saying("\x1b[2Jtext", source="\x1b[2Ja"), gap, with_source=True)
+    assert "\x1b" not in file
+    assert "\\u001b" not in file
+
+
+def test_the_clock_shows_the_second_that_has_begun():
+    assert [clock(0), clock(59.99), clock(3661), clock(360_000), clock(-1)] == [
+        "00:00:00",
+        "00:00:59",
+        "01:01:01",
+        "100:00:00",
+        "00:00:00",
+    ]
