@@ -1,0 +1,52 @@
+"""What a screen is given and what it gives back: any session that behaves like this can be shown."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from live_canary.events import Event, SessionEnded
+
+
+class RunningSession(Protocol):
+    """The last event is always SessionEnded, unless the session is aborted."""
+
+    def start(self, on_event: Callable[[Event], None]) -> None:
+        """Begins to listen and returns; `on_event` is then called from threads of the session."""
+        ...
+
+    def stop(self) -> None:
+        """Finishes what was heard; returns at once and may be called again."""
+        ...
+
+    def abort(self) -> None:
+        """Stops now; what is not decoded yet is left to `recover`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """What a screen tells about a session that is not in its events."""
+
+    model: str
+    """How the user knows it, with its device: "demo model on cpu"."""
+    sources: tuple[str, ...]
+    """Names of everything that will be heard; utterances are labelled when there are several."""
+    outputs: tuple[Path, ...] = ()
+    """Files that the transcript is written to."""
+    demo: bool = False
+    """The bundled demonstration model is used, whose text is not to be relied on."""
+
+    @property
+    def with_source(self) -> bool:
+        return len(self.sources) > 1
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a session that was shown on a screen came to its end."""
+
+    ended: SessionEnded | None
+    """None when the user aborted it."""
+    failure: str | None = None
+    """Why it could not go on, for the user; None if it could."""

@@ -1,0 +1,134 @@
+"""The session without a screen: an utterance a line on stdout, everything else on stderr.
+
+Meant for pipes and logs, so nothing is ever rewritten and nothing blocks the session: its events wait in a queue
+until the main thread prints them.
+"""
+
+import io
+import os
+import queue
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import TextIO
+
+from live_canary.events import (
+    BacklogChanged,
+    Event,
+    GapMarked,
+    ModelProgress,
+    SessionEnded,
+    SourceLost,
+    SourceRecovered,
+    StageFailed,
+    UtteranceFinal,
+)
+from live_canary.screen.contract import Outcome, RunningSession, SessionInfo
+from live_canary.transcript.formats import clock, gap_notice, one_line
+
+BEHIND_SECONDS = 5.0  # of sound waiting for the model, from which on it is worth a line
+CAUGHT_UP_SECONDS = 1.0
+
+
+class PlainScreen:
+    """Prints a session. Ctrl-C or SIGTERM finishes it, a second one aborts it; a closed stdout finishes it too."""
+
+    def __init__(self, session: RunningSession, info: SessionInfo, out: TextIO, err: TextIO) -> None:
+        self._session = session
+        self._info = info
+        self._out = out
+        self._err = err
+        self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        """None stands for the user's wish to finish."""
+        self._finishing = False
+        self._behind = False
+        self._failure: str | None = None
+
+    def run(self) -> Outcome:
+        """Starts the session and prints until it has ended. Call it from the main thread, which gets the signals."""
+        if isinstance(self._out, io.TextIOWrapper):
+            self._out.reconfigure(errors="replace")  # a letter that the terminal lacks must not end the session
+        try:
+            with self._signals_handled():
+                self._session.start(self._events.put)
+                return Outcome(self._print_until_the_end(), self._failure)
+        except KeyboardInterrupt:
+            self._session.abort()
+            return Outcome(None, self._failure)
+
+    def show(self, event: Event) -> None:
+        """Prints what a reader of the transcript should know about `event`, if anything."""
+        match event:
+            case UtteranceFinal(utterance):
+                self._print(f"[{clock(utterance.start_seconds)}]", utterance.source, one_line(utterance.text))
+            case GapMarked(gap):
+                self._note(f"[{clock(gap.start_seconds)}] {one_line(gap.source)}: {gap_notice(gap)}")
+            case ModelProgress(text):
+                self._note(one_line(text))
+            case BacklogChanged(seconds):
+                self._note_backlog(seconds)
+            case SourceLost(source, reason):
+                self._note(f"{one_line(source)} was lost: {one_line(reason)}")
+            case SourceRecovered(source, gap_seconds):
+                self._note(f"{one_line(source)} is back after {gap_seconds:.1f} s")
+            case StageFailed(_, message, fatal):
+                self._fail(one_line(message), fatal)
+
+    def _print_until_the_end(self) -> SessionEnded:
+        while True:
+            event = self._events.get()
+            if event is None:
+                self._note("Finishing what was heard; Ctrl-C again stops at once.")
+                self._session.stop()
+                continue
+            self.show(event)
+            if isinstance(event, SessionEnded):
+                return event
+
+    @contextmanager
+    def _signals_handled(self) -> Iterator[None]:
+        """The first Ctrl-C waits its turn in the queue: raised anywhere, it could cost the line being printed."""
+        earlier = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in earlier.items():
+                signal.signal(number, handler)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self._finishing:
+            raise KeyboardInterrupt
+        self._finishing = True
+        self._events.put(None)
+
+    def _print(self, time: str, source: str, text: str) -> None:
+        label = f"{one_line(source)}: " if self._info.with_source else ""
+        try:
+            print(f"{time} {label}{text}", file=self._out, flush=True)
+        except BrokenPipeError:
+            self._discard_output()
+            self._session.stop()
+
+    def _discard_output(self) -> None:
+        """Sends the rest nowhere; else the interpreter fails once more when it flushes stdout on exit."""
+        with open(os.devnull, "w") as nowhere, suppress(OSError):  # noqa: PTH123
+            os.dup2(nowhere.fileno(), self._out.fileno())
+
+    def _note(self, text: str) -> None:
+        with suppress(BrokenPipeError):
+            print(text, file=self._err, flush=True)
+
+    def _note_backlog(self, seconds: float) -> None:
+        if not self._behind and seconds >= BEHIND_SECONDS:
+            self._behind = True
+            self._note(f"The model is {seconds:.0f} s behind; nothing is lost.")
+        elif self._behind and seconds < CAUGHT_UP_SECONDS:
+            self._behind = False
+            self._note("The model has caught up.")
+
+    def _fail(self, message: str, fatal: bool) -> None:
+        self._note(message)
+        if fatal:
+            self._failure = message
+            self._session.stop()

@@ -1,0 +1,39 @@
+"""A session that a test scripts: it says what it is told to and remembers what it was asked."""
+
+from collections.abc import Callable
+
+from live_canary.events import Event, SessionEnded, UtteranceFinal
+from live_canary.transcript.utterance import Utterance
+
+ENDED = SessionEnded(utterances=2, heard_seconds=5.0)
+
+
+class FakeSession:
+    """Tells `script` as soon as it is started; `stop` tells that it has ended unless `ends` is false."""
+
+    def __init__(self, *script: Event, ends: bool = True) -> None:
+        self.script = script
+        self.ends = ends
+        self.asked: list[str] = []
+        self.tell: Callable[[Event], None] = lambda event: None
+
+    def start(self, on_event: Callable[[Event], None]) -> None:
+        self.asked.append("start")
+        self.tell = on_event
+        for event in self.script:
+            on_event(event)
+
+    def stop(self) -> None:
+        self.asked.append("stop")
+        if self.ends:
+            self.tell(ENDED)
+
+    def abort(self) -> None:
+        self.asked.append("abort")
+
+
+def said(text: str, start_seconds: float = 0.0, source: str = "USB Microphone", index: int = 0) -> UtteranceFinal:
+    utterance = Utterance(
+        index=index, start_seconds=start_seconds, end_seconds=start_seconds + 2, text=text, source=source
+    )
+    return UtteranceFinal(utterance, latency_seconds=0.05)

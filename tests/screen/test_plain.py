@@ -1,0 +1,167 @@
+import io
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from live_canary.events import (
+    BacklogChanged,
+    Event,
+    GapMarked,
+    LevelChanged,
+    ModelProgress,
+    PartialChanged,
+    SourceLost,
+    SourceRecovered,
+    StageFailed,
+)
+from live_canary.screen.contract import Outcome, SessionInfo
+from live_canary.screen.plain import PlainScreen
+from live_canary.transcript.utterance import TranscriptGap
+from tests.screen.fake_session import ENDED, FakeSession, said
+
+ONE = SessionInfo(model="demo model", sources=("USB Microphone",))
+TWO = SessionInfo(model="demo model", sources=("USB Microphone", "System audio"))
+
+
+def shown(*script: Event, info: SessionInfo = ONE) -> tuple[str, str, Outcome]:
+    out, err = io.StringIO(), io.StringIO()
+    outcome = PlainScreen(FakeSession(*script, ENDED), info, out, err).run()
+    return out.getvalue(), err.getvalue(), outcome
+
+
+def test_an_utterance_is_a_line_with_its_time_on_stdout():
+    out, err, outcome = shown(said("Good morning.", 62.5), said("Let us begin.", 65.0))
+    assert out == "[00:01:02] Good morning.\n[00:01:05] Let us begin.\n"
+    assert err == ""
+    assert outcome == Outcome(ended=ENDED)
+
+
+def test_sources_are_named_when_there_are_several():
+    out, _, _ = shown(said("Hello.", source="System audio"), info=TWO)
+    assert out == "[00:00:00] System audio: Hello.\n"
+
+
+def test_what_is_not_transcript_goes_to_stderr():
+    gap = TranscriptGap(start_seconds=3.0, end_seconds=5.0, reason="unplugged", source="USB Microphone")
+    out, err, _ = shown(
+        ModelProgress("Loading the demo model"),
+        SourceLost("USB Microphone", "unplugged"),
+        GapMarked(gap),
+        SourceRecovered("USB Microphone", 2.0),
+        StageFailed("files", "'a.txt' cannot be written: disk full; 1 line is not saved yet.", fatal=False),
+    )
+    assert out == ""
+    assert err.splitlines() == [
+        "Loading the demo model",
+        "USB Microphone was lost: unplugged",
+        "[00:00:03] USB Microphone: [2.0 s not heard: unplugged]",
+        "USB Microphone is back after 2.0 s",
+        "'a.txt' cannot be written: disk full; 1 line is not saved yet.",
+    ]
+
+
+def test_what_changes_many_times_a_second_is_not_printed():
+    out, err, _ = shown(LevelChanged("USB Microphone", -30, -20), PartialChanged("USB Microphone", 0.0, "Good", "mor"))
+    assert out + err == ""
+
+
+def test_falling_behind_and_catching_up_are_told_once():
+    _, err, _ = shown(*(BacklogChanged(seconds) for seconds in (1, 4, 6, 9, 7, 5, 0.5, 0)))
+    assert err == "The model is 6 s behind; nothing is lost.\nThe model has caught up.\n"
+
+
+def test_a_line_cannot_steer_the_terminal():
+    out, _, _ = shown(said("\x1b[2Jgone\n[00:00:09] forged", source="\x1b]0;title\x07mic"), info=TWO)
+    assert out == "[00:00:00] mic: gone [00:00:09] forged\n"
+
+
+def test_a_failure_that_ends_the_session_is_the_outcome():
+    session = FakeSession(StageFailed("model", "The model ran out of memory.", fatal=True))
+    outcome = PlainScreen(session, ONE, io.StringIO(), io.StringIO()).run()
+    assert outcome == Outcome(ended=ENDED, failure="The model ran out of memory.")
+    assert session.asked == ["start", "stop"]
+
+
+class Interrupting(io.StringIO):
+    """A terminal whose user presses Ctrl-C when certain text appears."""
+
+    def __init__(self, *texts: str) -> None:
+        super().__init__()
+        self.texts = list(texts)
+
+    def write(self, text: str) -> int:
+        written = super().write(text)
+        if self.texts and self.texts[0] in text:
+            self.texts.pop(0)
+            signal.raise_signal(signal.SIGINT)
+        return written
+
+
+def test_ctrl_c_finishes_the_session_and_prints_what_was_still_to_come():
+    session = FakeSession(said("First."), said("Second."))
+    out, err = Interrupting("First."), io.StringIO()
+    outcome = PlainScreen(session, ONE, out, err).run()
+    assert session.asked == ["start", "stop"]
+    assert out.getvalue().splitlines() == ["[00:00:00] First.", "[00:00:00] Second."]
+    assert "Ctrl-C again stops at once" in err.getvalue()
+    assert outcome.ended == ENDED
+
+
+def test_a_second_ctrl_c_aborts():
+    session = FakeSession(said("First."), said("Second."), ends=False)
+    outcome = PlainScreen(session, ONE, Interrupting("First.", "Second."), io.StringIO()).run()
+    assert session.asked[-1] == "abort"
+    assert outcome.ended is None
+
+
+def test_ctrl_c_means_again_what_it_meant_before_once_the_session_has_ended():
+    shown(said("First."))
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+
+
+class FromAThread(FakeSession):
+    """Tells its script from another thread, as a session does."""
+
+    def start(self, on_event: Callable[[Event], None]) -> None:
+        self.thread = threading.Thread(target=super().start, args=(on_event,))
+        self.thread.start()
+
+
+def test_events_from_another_thread_are_printed_in_their_order():
+    out = io.StringIO()
+    session = FromAThread(*(said(str(number)) for number in range(100)), ENDED)
+    PlainScreen(session, ONE, out, io.StringIO()).run()
+    session.thread.join()
+    assert [line.split()[-1] for line in out.getvalue().splitlines()] == [str(number) for number in range(100)]
+
+
+def test_a_reader_that_leaves_finishes_the_session_quietly():
+    program = (
+        "import sys\n"
+        "from live_canary.screen.plain import PlainScreen\n"
+        "from tests.screen.fake_session import FakeSession, said\n"
+        "from tests.screen.test_plain import ONE\n"
+        "session = FakeSession(said('First.'), said('Second.'))\n"
+        "outcome = PlainScreen(session, ONE, sys.stdout, sys.stderr).run()\n"
+        "print(session.asked, outcome.ended.utterances, file=sys.stderr)\n"
+    )
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as closed_pipe:
+        ended = subprocess.run([sys.executable, "-c", program], stdout=closed_pipe, stderr=subprocess.PIPE, text=True)
+    assert ended.returncode == 0
+    assert ended.stderr.startswith("['start', 'stop'")
+    assert ended.stderr.endswith(" 2\n")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_letters_that_the_terminal_lacks_are_replaced_instead_of_ending_the_session(encoding):
+    out = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    PlainScreen(FakeSession(said("日本"), ENDED), ONE, out, io.StringIO()).run()
+    assert out.buffer.getvalue() == b"[00:00:00] ??\n"
