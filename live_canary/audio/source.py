@@ -1,4 +1,4 @@
-"""What every source of sound gives: blocks of 16 kHz mono samples, and gaps where sound was lost."""
+"""What every source of sound gives: 16 kHz mono blocks, gaps where sound was lost, news about its device."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,11 +34,65 @@ class AudioGap:
     """For the reader of the transcript: "microphone unplugged", "overflow"."""
 
 
+@dataclass(frozen=True, slots=True)
+class DeviceOpened:
+    """Sound is being heard from now on."""
+
+    device: str
+    """How the system calls it: "USB Microphone"; a default input is named by what it stands for."""
+    rate: int
+    """Hz, before resampling."""
+    channels: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceLost:
+    """The device went away or stopped delivering. What was being said ends here; the source goes on trying."""
+
+    device: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRecovered:
+    """The device is back, or another one took its place. The AudioGap between came just before this."""
+
+    device: str
+    gap_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceSilent:
+    """Nothing but digital silence (samples of exactly 0) for `seconds`: it is probably muted. Said once."""
+
+    device: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceHeard:
+    """The end of a digital silence that was reported."""
+
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceWarning:
+    """Something the user should know, in one sentence; the source goes on."""
+
+    message: str
+
+
+SourceNews = DeviceOpened | DeviceLost | DeviceRecovered | DeviceSilent | DeviceHeard | SourceWarning
+SourceItem = AudioBlock | AudioGap | SourceNews
+
+
 class Source(Protocol):
     """One origin of sound.
 
     `blocks()` opens it and yields until the sound ends or another thread calls `stop()`; it then closes what it
-    opened. Positions are contiguous: each block or gap starts where the one before it ended.
+    opened. Positions are contiguous: each block or gap starts where the one before it ended. News stands where it
+    happened and has no length.
     """
 
     name: str
@@ -46,6 +100,6 @@ class Source(Protocol):
     live: bool
     """True when the sound cannot wait (a microphone); a recording at full speed waits for its reader."""
 
-    def blocks(self) -> Iterator[AudioBlock | AudioGap]: ...
+    def blocks(self) -> Iterator[SourceItem]: ...
 
     def stop(self) -> None: ...

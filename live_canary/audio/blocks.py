@@ -1,0 +1,48 @@
+"""Samples in pieces of any size become blocks of 20 ms with their positions."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from live_canary.audio.source import SAMPLE_RATE, AudioBlock, AudioGap
+
+BLOCK_SAMPLES = SAMPLE_RATE // 50  # 20 ms
+
+
+class BlockCutter:
+    """Counts one source's samples and cuts them into blocks of `BLOCK_SAMPLES`; only `flush()` gives a shorter one."""
+
+    def __init__(self) -> None:
+        self.position = 0
+        """First sample that has not been handed on."""
+        self._pending = np.zeros(0, np.float32)
+
+    @property
+    def samples_seen(self) -> int:
+        """All samples so far, handed on or waiting for the rest of their block."""
+        return self.position + len(self._pending)
+
+    def feed(self, samples: NDArray[np.float32]) -> Iterator[AudioBlock]:
+        """Every block that these samples complete. samples: (n,) float32, 16 kHz; clipped to [-1, 1]."""
+        self._pending = np.concatenate([self._pending, np.clip(samples, -1.0, 1.0)])
+        while len(self._pending) >= BLOCK_SAMPLES:
+            yield self._take(BLOCK_SAMPLES)
+
+    def flush(self) -> Iterator[AudioBlock]:
+        """What is left, as one short block or none."""
+        if len(self._pending):
+            yield self._take(len(self._pending))
+
+    def gap(self, samples: int, reason: str) -> Iterator[AudioBlock | AudioGap]:
+        """What is left, then a gap of `samples` samples (none if that is not positive)."""
+        yield from self.flush()
+        if samples > 0:
+            start, self.position = self.position, self.position + samples
+            yield AudioGap(start, self.position, reason)
+
+    def _take(self, count: int) -> AudioBlock:
+        block = AudioBlock(self._pending[:count].copy(), self.position)
+        self._pending = self._pending[count:]
+        self.position += count
+        return block

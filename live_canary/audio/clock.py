@@ -1,0 +1,26 @@
+"""The time of a running source: reading it, and waits that end at once when the source is told to stop."""
+
+import threading
+import time
+
+
+class Clock:
+    """Seconds that only grow. Tests replace it by one that does not wait."""
+
+    def __init__(self) -> None:
+        self._stopped = threading.Event()
+
+    @property
+    def stopped(self) -> bool:
+        return self._stopped.is_set()
+
+    def now(self) -> float:
+        """Seconds since some moment."""
+        return time.monotonic()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait so long, or until `stop()`: True when stopped."""
+        return self._stopped.wait(max(0.0, seconds))
+
+    def stop(self) -> None:
+        self._stopped.set()

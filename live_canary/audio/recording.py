@@ -1,0 +1,138 @@
+"""Recordings as a source: read piece by piece and played as if they were heard now, or as fast as they are wanted."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from live_canary.audio.blocks import BlockCutter
+from live_canary.audio.clock import Clock
+from live_canary.audio.resample import Resampler, to_mono
+from live_canary.audio.source import SAMPLE_RATE, AudioBlock, SourceItem, SourceWarning
+from live_canary.errors import RecordingError
+
+READ_SECONDS = 0.1  # how much of a file is read at once; what a damaged place may take with it
+FORMATS = "WAV, FLAC, MP3, OGG"
+
+
+class RecordingSource:
+    """One or more recordings, one after another without a pause, as one source.
+
+    speed: 1.0 plays in real time, 4.0 four times as fast: a block is handed on no earlier than its end would have been
+    heard since the first was asked for, and late readers catch up. None hands on whatever is asked for. The samples are
+    the same at every speed. A recording that breaks off gives all that can be read, then a SourceWarning.
+    """
+
+    live = False
+
+    def __init__(self, paths: Sequence[Path], speed: float | None = 1.0, clock: Clock | None = None):
+        self.paths = list(paths)
+        self.name = recordings_name(self.paths)
+        self._speed = speed
+        self._clock = clock or Clock()
+
+    def blocks(self) -> Iterator[SourceItem]:
+        start = self._clock.now()
+        for item in self._unpaced():
+            if isinstance(item, AudioBlock) and self._speed is not None:
+                due = start + item.end_sample / SAMPLE_RATE / self._speed
+                self._clock.wait(due - self._clock.now())
+            if self._clock.stopped:
+                return
+            yield item
+
+    def stop(self) -> None:
+        self._clock.stop()
+
+    def _unpaced(self) -> Iterator[SourceItem]:
+        cutter = BlockCutter()
+        for path in self.paths:
+            try:
+                for samples in stream_recording(path):
+                    yield from cutter.feed(samples)
+            except RecordingError as error:
+                yield SourceWarning(str(error))
+        yield from cutter.flush()
+
+
+def recordings_name(paths: Sequence[Path]) -> str:
+    """ "talk.wav", "talk.wav and 2 more"."""
+    first = paths[0].name if paths else "no recording"
+    return first if len(paths) <= 1 else f"{first} and {len(paths) - 1} more"
+
+
+def check_recording(path: Path) -> float:
+    """Seconds of sound that the recording claims to hold, after opening it. Raises RecordingError."""
+    with _open(path) as file:
+        if not file.frames or not len(file.read(1)):
+            raise RecordingError(f"Recording '{path}' holds no sound: it is 0 seconds long.")
+        return float(file.frames / file.samplerate)
+
+
+def read_recording(path: Path) -> NDArray[np.float32]:
+    """The whole recording: (n,) float32 in [-1, 1], mono, 16 kHz. Raises RecordingError, also when it breaks off."""
+    samples = np.concatenate([np.zeros(0, np.float32), *stream_recording(path)])
+    return np.clip(samples, np.float32(-1), np.float32(1), out=samples)
+
+
+def stream_recording(path: Path) -> Iterator[NDArray[np.float32]]:
+    """The recording in pieces of (n,) float32, mono, 16 kHz. Raises RecordingError, after all that can be read."""
+    with _open(path) as file:
+        resampler = Resampler(file.samplerate)
+        failure = ""
+        frames_read = 0
+        try:
+            for frames in _pieces(file):
+                frames_read += len(frames)
+                yield resampler.feed(to_mono(frames))
+        except soundfile.LibsndfileError as error:
+            failure = f" ({error.error_string.rstrip('.')})"
+        yield resampler.flush()
+        read, claimed = frames_read / file.samplerate, file.frames / file.samplerate
+    if failure or claimed - read > 1:
+        raise RecordingError(
+            f"Recording '{path}' can be read only up to {read:.1f} of {claimed:.1f} seconds{failure}: "
+            "it is damaged or was not copied completely."
+        )
+
+
+class _ForwardFile(soundfile.SoundFile):  # type: ignore[misc]
+    """A sound file that is read straight on.
+
+    SoundFile seeks to where it already is after every read; an MP3 decoder then starts anew and gives silence.
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
+def _pieces(file: soundfile.SoundFile) -> Iterator[NDArray[np.float32]]:
+    count = max(1, int(READ_SECONDS * file.samplerate))
+    frames: NDArray[np.float32]
+    while len(frames := file.read(count, dtype="float32", always_2d=True)):
+        yield frames
+
+
+def _open(path: Path) -> soundfile.SoundFile:
+    _check_file(path)
+    try:
+        return _ForwardFile(path)
+    except (soundfile.SoundFileError, TypeError):  # TypeError: ".raw" is taken for samples without a header
+        raise RecordingError(
+            f"Recording '{path}' is not sound that can be read here ({FORMATS}); "
+            "ffmpeg -i RECORDING recording.wav converts most others."
+        ) from None
+
+
+def _check_file(path: Path) -> None:
+    if path.is_dir():
+        raise RecordingError(f"Recording '{path}' is a folder; name the recordings in it.")
+    try:
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except OSError as error:
+        raise RecordingError(f"Recording '{path}' cannot be opened: {error.strerror}.") from None
+    if empty:
+        raise RecordingError(f"Recording '{path}' is empty: 0 bytes.")

@@ -1,0 +1,50 @@
+"""Any sample rate to 16 kHz, in pieces of any size, without seams."""
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from live_canary.audio.source import SAMPLE_RATE
+
+
+class Resampler:
+    """One stream of mono samples at `in_rate` Hz, brought to 16 kHz.
+
+    What comes out does not depend on how the input was cut, sample n stands for time n / 16000 (to 0.1 ms, however long
+    the stream), and after `flush()` the output has exactly round(samples in x 16000 / in_rate) samples.
+
+    soxr's variable-rate engine is used at a constant rate, because it is the one that does not collect large pieces:
+    it stays 12.5 ms behind a 48 kHz microphone where the others stay 37 ms (HQ) or 20 ms (LQ, which loses what lies
+    above 6 kHz). It is flat to 7.8 kHz, damps what would fold by more than 100 dB, and takes 0.3 % of a core.
+    """
+
+    def __init__(self, in_rate: int):
+        self.in_rate = in_rate
+        self._stream = soxr.ResampleStream(in_rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ", vr=True)
+        self._samples_in = 0
+        self._samples_out = 0
+
+    def feed(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Samples that became certain through these. samples: (n,) float32 -> (m,) float32 at 16 kHz, perhaps none."""
+        self._samples_in += len(samples)
+        if self.in_rate == SAMPLE_RATE:
+            return samples
+        out: NDArray[np.float32] = self._stream.resample_chunk(samples)
+        self._samples_out += len(out)
+        return out
+
+    def flush(self) -> NDArray[np.float32]:
+        """The last samples: (m,) float32. Afterwards the resampler stands at the start of a new stream."""
+        if self.in_rate == SAMPLE_RATE:
+            return np.zeros(0, np.float32)
+        rest = self._stream.resample_chunk(np.zeros(0, np.float32), last=True)
+        missing = round(self._samples_in * SAMPLE_RATE / self.in_rate) - self._samples_out
+        self._stream.clear()
+        self._samples_in = self._samples_out = 0
+        return np.concatenate([rest, np.zeros(max(0, missing - len(rest)), np.float32)])[:missing]
+
+
+def to_mono(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The mean of all channels. frames: (n, channels) float32 -> (n,) float32; NaN and infinity become 0 and ±1."""
+    mono = frames[:, 0] if frames.shape[1] == 1 else frames.mean(axis=1, dtype=np.float32)
+    return np.nan_to_num(mono, nan=0.0, posinf=1.0, neginf=-1.0)

@@ -1,0 +1,144 @@
+import threading
+
+import numpy as np
+import pytest
+import soundfile
+from fake_clock import FakeClock
+
+from live_canary.audio.clock import Clock
+from live_canary.audio.recording import RecordingSource, check_recording, read_recording
+from live_canary.audio.source import AudioBlock, SourceWarning
+from live_canary.errors import RecordingError
+
+
+def tone(seconds: float, rate: int = 16_000, channels: int = 1) -> np.ndarray:
+    mono = 0.5 * np.sin(2 * np.pi * 100 * np.arange(round(seconds * rate)) / rate)
+    return np.tile(mono[:, None], channels).astype(np.float32)
+
+
+@pytest.fixture
+def recording(tmp_path):
+    """write(name, seconds, ...) -> path of a 100 Hz tone."""
+
+    def write(name: str, seconds: float = 1.0, rate: int = 16_000, channels: int = 1, **options):
+        path = tmp_path / name
+        soundfile.write(path, tone(seconds, rate, channels), rate, **options)
+        return path
+
+    return write
+
+
+def samples_of(source: RecordingSource) -> np.ndarray:
+    blocks = [item for item in source.blocks() if isinstance(item, AudioBlock)]
+    assert [block.start_sample for block in blocks] == [320 * index for index in range(len(blocks))]
+    return np.concatenate([np.zeros(0, np.float32), *(block.samples for block in blocks)])
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.mp3"])
+@pytest.mark.parametrize("rate,channels", [(16_000, 1), (44_100, 2), (48_000, 1)])
+def test_every_format_rate_and_channel_count_gives_the_same_tone(recording, name, rate, channels):
+    samples = samples_of(RecordingSource([recording(name, 1.0, rate, channels)], speed=None))
+    assert len(samples) == 16_000
+    np.testing.assert_allclose(samples[800:-800], tone(1.0)[800:-800, 0], atol=0.05)
+
+
+def test_recordings_follow_each_other_without_a_pause(recording):
+    paths = [recording("first.wav", 0.51), recording("second.wav", 0.3, 48_000), recording("third.wav", 0.001)]
+    source = RecordingSource(paths, speed=None)
+    assert source.name == "first.wav and 2 more"
+    assert len(samples_of(source)) == round((0.51 + 0.3 + 0.001) * 16_000)
+
+
+def test_the_samples_are_the_same_at_every_speed(recording):
+    path = recording("talk.flac", 2.0, 44_100, 2)
+    fast = samples_of(RecordingSource([path], speed=None))
+    for speed in (1.0, 4.0, 0.5):
+        np.testing.assert_array_equal(samples_of(RecordingSource([path], speed, FakeClock())), fast)
+    np.testing.assert_array_equal(read_recording(path), fast)
+
+
+@pytest.mark.parametrize("speed", [1.0, 4.0])
+def test_no_block_is_heard_before_its_time_and_the_time_does_not_drift(recording, speed):
+    clock = FakeClock()
+    start = clock.now()
+    for block in RecordingSource([recording("hour.flac", 60.0, 8_000)], speed, clock).blocks():
+        assert clock.now() - start == pytest.approx(block.end_sample / 16_000 / speed, abs=1e-6)
+
+
+def test_a_late_reader_catches_up(recording):
+    clock = FakeClock()
+    start = clock.now()
+    for block in RecordingSource([recording("talk.wav", 2.0)], 1.0, clock).blocks():
+        if block.start_sample == 0:
+            clock.time += 1.0  # the reader is busy for a second
+    assert clock.now() - start == pytest.approx(2.0)
+
+
+def test_stop_ends_a_wait_at_once(recording):
+    source = RecordingSource([recording("talk.wav", 1.0)], speed=1e-6, clock=Clock())  # the first block in 5.6 hours
+    reader = threading.Thread(target=lambda: list(source.blocks()))
+    reader.start()
+    source.stop()
+    reader.join(timeout=10)
+    assert not reader.is_alive()
+
+
+def test_a_stopped_source_gives_nothing_more(recording):
+    source = RecordingSource([recording("talk.wav", 1.0)], speed=None)
+    blocks = source.blocks()
+    next(blocks)
+    source.stop()
+    assert list(blocks) == []
+
+
+def test_a_recording_that_breaks_off_gives_what_can_be_read_and_says_so(recording):
+    broken, whole = recording("broken.flac", 20.0), recording("whole.wav", 1.0)
+    broken.write_bytes(broken.read_bytes()[: broken.stat().st_size * 6 // 10])
+    items = list(RecordingSource([broken, whole], speed=None).blocks())
+    (warning,) = (item for item in items if isinstance(item, SourceWarning))
+    assert "broken.flac" in warning.message and "of 20.0 seconds" in warning.message
+    heard = sum(len(item.samples) for item in items if isinstance(item, AudioBlock))
+    assert 1 + 10 < heard / 16_000 < 1 + 13
+    with pytest.raises(RecordingError, match=r"of 20\.0 seconds"):
+        read_recording(broken)
+
+
+def test_an_mp3_that_was_not_copied_completely_is_noticed(recording):
+    path = recording("short.mp3", 20.0)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    (warning,) = (item for item in RecordingSource([path], None).blocks() if isinstance(item, SourceWarning))
+    assert "not copied completely" in warning.message
+
+
+def test_a_recording_that_vanished_is_said_and_the_next_one_is_played(recording, tmp_path):
+    first, *blocks = RecordingSource([tmp_path / "gone.wav", recording("here.wav", 0.1)], speed=None).blocks()
+    assert isinstance(first, SourceWarning) and "gone.wav" in first.message
+    assert sum(len(block.samples) for block in blocks) == 1_600
+
+
+def test_samples_that_are_not_numbers_become_silence(tmp_path):
+    path = tmp_path / "broken.wav"
+    soundfile.write(path, np.array([np.nan, np.inf, 0.25, -3.0] * 4), 16_000, subtype="FLOAT")
+    np.testing.assert_array_equal(read_recording(path)[:4], np.float32([0.0, 1.0, 0.25, -1.0]))
+
+
+def test_check_tells_how_long_a_recording_is(recording):
+    assert check_recording(recording("talk.wav", 1.5, 44_100)) == pytest.approx(1.5)
+
+
+def test_what_cannot_be_played_is_refused_with_one_sentence(tmp_path, recording):
+    (tmp_path / "empty.wav").touch()
+    (tmp_path / "notes.txt").write_text("Not a sound.\n" * 100)
+    (tmp_path / "headless.raw").write_bytes(bytes(1000))
+    soundfile.write(tmp_path / "nothing.wav", np.zeros(0), 16_000)
+    reasons = {
+        "missing.wav": "No such file",
+        ".": "is a folder",
+        "empty.wav": "is empty",
+        "notes.txt": "is not sound that can be read",
+        "headless.raw": "is not sound that can be read",
+        "nothing.wav": "0 seconds long",
+    }
+    for name, reason in reasons.items():
+        with pytest.raises(RecordingError, match=reason):
+            check_recording(tmp_path / name)
