@@ -1,0 +1,169 @@
+"""Canary-Qwen: samples of speech in, text out."""
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from live_canary.errors import AudioTooLong, AudioTooShort, CheckpointError
+from live_canary.model import encoder, llm
+from live_canary.model.checkpoint import destinations, load_weights, no_meta_tensors_left
+from live_canary.model.config import CanaryConfig, read_config
+from live_canary.model.encoder import Perception
+from live_canary.model.hub import find_backbone_file, find_checkpoint
+from live_canary.model.llm import QwenWrapper, read_qwen_config
+from live_canary.model.prompt import Prompt, inject_audio_embeddings
+from live_canary.model.samples import mono_float32
+
+DType = Literal["auto", "float32", "bfloat16", "float16"]
+Audio = NDArray[np.generic]
+
+MAX_SECONDS = 40.0  # the longest audio the model was trained on
+MAX_CHAT_TOKENS = 512
+TOKENS_PER_SECOND = 16  # far above the fastest speech; bounds a runaway answer
+TOKENS_AT_LEAST = 24
+SMALL_CHECKPOINT_BYTES = 500_000_000  # below it float32 costs nothing and is exact
+
+
+class CanaryQwen:
+    """A loaded checkpoint, ready to transcribe one utterance at a time.
+
+    Audio arguments: float32 in [-1, 1] or int16, (n,) or (n, channels), at `sample_rate` Hz. Every method that takes
+    audio raises AudioError for samples that are not finite, AudioTooLong above 40 s, and AudioTooShort below 20 ms.
+    """
+
+    def __init__(self, config: CanaryConfig, perception: Perception, qwen: QwenWrapper, prompt: Prompt):
+        self.config, self.perception, self.qwen, self.prompt = config, perception, qwen, prompt
+
+    @classmethod
+    def load(cls, path_or_id: str | Path, device: str = "auto", dtype: DType = "auto") -> "CanaryQwen":
+        """The model of a folder in the published layout, or of a hub id in the local cache.
+
+        Strict: every tensor of the file is used exactly once and none is missing. On the CPU in bfloat16 the weights
+        stay memory-mapped. Raises CheckpointError.
+        """
+        folder = find_checkpoint(path_or_id)
+        config = read_config(folder / "config.json")
+        qwen_config = read_qwen_config(find_backbone_file(folder, config.pretrained_llm, "config.json"))
+        if qwen_config.hidden_size != config.encoder.output_width:
+            raise CheckpointError(
+                f"{folder / 'config.json'}: perception.output_dim is {config.encoder.output_width}, but the LLM's "
+                f"hidden_size is {qwen_config.hidden_size}; config and llm_backbone must come from the same model"
+            )
+        prompt = Prompt.load(find_backbone_file(folder, config.pretrained_llm, "tokenizer.json"))
+        with torch.device("meta"):
+            perception, qwen = Perception(config).eval(), QwenWrapper(qwen_config, config.lora).eval()
+        weights = folder / "model.safetensors"
+        wanted = destinations(perception, encoder.checkpoint_key) | destinations(qwen.tree, llm.checkpoint_key)
+        chosen = choose_device(device)
+        load_weights(weights, wanted, chosen, choose_dtype(dtype, chosen, weights))
+        perception.materialise_buffers()
+        qwen.materialise_buffers()
+        assert no_meta_tensors_left([perception, qwen])
+        perception.to(chosen).requires_grad_(False)
+        qwen.to(chosen).requires_grad_(False)
+        return cls(config, perception, qwen, prompt)
+
+    @property
+    def sample_rate(self) -> int:
+        return self.config.features.sample_rate
+
+    @property
+    def device(self) -> torch.device:
+        return self.perception.proj.weight.device
+
+    def transcribe(self, audio: Audio, sample_rate: int = 16_000) -> str:
+        """The words that are spoken; "" for no samples, fewer than 20 ms of them, or digital silence."""
+        samples = self._samples(audio, sample_rate)
+        if not samples.any():
+            return ""
+        try:
+            return self.prompt.text(self._generate(samples, None))
+        except AudioTooShort:
+            return ""
+
+    def features(self, audio: Audio, sample_rate: int = 16_000) -> Tensor:
+        """Normalised log-mel features (mel_bins, frames), 10 ms a frame."""
+        mel: Tensor = self.perception.preprocessor(self._samples(audio, sample_rate))
+        return mel
+
+    def audio_embeds(self, audio: Audio, sample_rate: int = 16_000) -> Tensor:
+        """What the LLM hears: (frames, hidden), 80 ms a frame."""
+        [embeddings] = self.perception([self._samples(audio, sample_rate)])
+        return embeddings
+
+    def generate_ids(self, audio: Audio, max_new_tokens: int | None = None, sample_rate: int = 16_000) -> list[int]:
+        """Token ids of the transcript, greedily, without the end token; bounded by the audio's length by default."""
+        return self._generate(self._samples(audio, sample_rate), max_new_tokens)
+
+    def generate_ids_batch(self, audios: list[Audio], max_new_tokens: int) -> list[list[int]]:
+        """The same for several utterances at 16 kHz in one batch, padded on the left as NeMo does."""
+        embeddings, mask = self.inputs_embeds([self._samples(audio, self.sample_rate) for audio in audios])
+        return self.qwen.generate(embeddings, mask, max_new_tokens, self.prompt.end_id)
+
+    def prompt_ids(self) -> list[int]:
+        """Token ids of the transcription prompt, with the placeholder that the audio replaces."""
+        return self.prompt.ids()
+
+    def chat(self, prompt: str, max_new_tokens: int = MAX_CHAT_TOKENS) -> str:
+        """The answer of the same weights without the adapter: plain Qwen3 (LLM mode)."""
+        return self.prompt.text(self.chat_ids(prompt, max_new_tokens))
+
+    def chat_ids(self, prompt: str, max_new_tokens: int = MAX_CHAT_TOKENS, *, adapter: bool = False) -> list[int]:
+        """Token ids of the answer to a text prompt; with `adapter` the transcription adapter stays on."""
+        embeddings = self.qwen.embed(self.prompt.ids(prompt))[None]
+        mask = torch.ones(embeddings.shape[:2], dtype=torch.long, device=self.device)
+        with nullcontext() if adapter else self.qwen.without_adapter():
+            [ids] = self.qwen.generate(embeddings, mask, max_new_tokens, self.prompt.end_id)
+        return ids
+
+    def inputs_embeds(self, samples: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """The LLM's input for utterances of (n,) samples at 16 kHz: embeddings (B, L, hidden), mask (B, L)."""
+        prompt = self.prompt_ids()
+        embedded = self.qwen.embed(prompt)
+        return inject_audio_embeddings(
+            [prompt] * len(samples), [embedded] * len(samples), self.perception(samples), self.prompt.placeholder_id
+        )
+
+    def _generate(self, samples: Tensor, max_new_tokens: int | None) -> list[int]:
+        if max_new_tokens is None:
+            max_new_tokens = TOKENS_AT_LEAST + TOKENS_PER_SECOND * len(samples) // self.sample_rate
+        [ids] = self.qwen.generate(*self.inputs_embeds([samples]), max_new_tokens, self.prompt.end_id)
+        return ids
+
+    def _samples(self, audio: Audio, sample_rate: int) -> Tensor:
+        mono = mono_float32(audio, sample_rate, self.sample_rate)
+        seconds = len(mono) / self.sample_rate
+        if seconds > MAX_SECONDS:
+            raise AudioTooLong(
+                f"{seconds:.1f} s of audio are more than the {MAX_SECONDS:.0f} s the model was trained on; "
+                "cut it at pauses, as `live-canary transcribe` does"
+            )
+        return torch.from_numpy(mono).to(self.device)
+
+
+def choose_device(name: str) -> torch.device:
+    """The device called `name`, or for "auto" the fastest one here."""
+    if name != "auto":
+        return torch.device(name)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def choose_dtype(name: DType, device: torch.device, weights: Path) -> torch.dtype:
+    """The dtype called `name`; for "auto" half precision where the device is fast in it and the model is large."""
+    if name != "auto":
+        dtype: torch.dtype = getattr(torch, name)
+        return dtype
+    if weights.is_file() and weights.stat().st_size < SMALL_CHECKPOINT_BYTES:
+        return torch.float32
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    if device.type == "mps":
+        return torch.float16
+    return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32

@@ -1,0 +1,190 @@
+"""What `config.json` says about a Canary-Qwen checkpoint; every size comes from here, none from a constant."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from live_canary.errors import CheckpointError
+
+PLACEHOLDER = "<|audioplaceholder|>"
+
+# What the code computes. A checkpoint that asks for something else is refused instead of being misread.
+_SUPPORTED_TOP: dict[str, Any] = {"audio_locator_tag": PLACEHOLDER, "prompt_format": "qwen"}
+_SUPPORTED_PREPROCESSOR: dict[str, Any] = {
+    "normalize": "per_feature",
+    "window": "hann",
+    "log": True,
+    "frame_splicing": 1,
+    "preemph": 0.97,
+    "mag_power": 2.0,
+}
+_SUPPORTED_ENCODER: dict[str, Any] = {
+    "feat_out": -1,
+    "subsampling": "dw_striding",
+    "subsampling_factor": 8,
+    "causal_downsampling": False,
+    "reduction": None,
+    "self_attention_model": "rel_pos",
+    "att_context_size": [-1, -1],
+    "att_context_style": "regular",
+    "xscaling": False,
+    "untie_biases": True,
+    "use_bias": True,
+    "conv_norm_type": "batch_norm",
+    "conv_context_size": None,
+}
+_SUPPORTED_ADAPTER: dict[str, Any] = {"_target_": "nemo.collections.speechlm2.modules.perception.IdentityConnector"}
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureConfig:
+    sample_rate: int
+    mel_bins: int
+    fft_samples: int
+    window_samples: int
+    hop_samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderConfig:
+    width: int
+    layers: int
+    heads: int
+    feed_forward_width: int
+    subsampling_channels: int
+    conv_kernel_size: int
+    mel_bins: int
+    output_width: int
+    """Width of the projected audio embeddings, the LLM's hidden size."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoraSettings:
+    rank: int
+    alpha: float
+    target_modules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryConfig:
+    features: FeatureConfig
+    encoder: EncoderConfig
+    lora: LoraSettings
+    pretrained_llm: str
+    """The hub id whose config and tokenizer belong to the checkpoint when no `llm_backbone/` lies beside it."""
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file. Raises CheckpointError when it is missing, unreadable or not an object."""
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise CheckpointError(
+            f"{path} is missing: a Canary-Qwen folder holds config.json, model.safetensors and llm_backbone/"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} cannot be read as JSON ({error}); copy it again from the published model"
+        ) from None
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path} holds no JSON object; copy it again from the published model")
+    return value
+
+
+def read_config(path: Path) -> CanaryConfig:
+    """Sizes of the checkpoint whose `config.json` is `path`.
+
+    Raises CheckpointError naming the key when one is missing, ill-typed or asks for something that is not
+    implemented here.
+    """
+    reader = _Reader(path, read_json(path))
+    reader.require((), _SUPPORTED_TOP, optional=False)
+    preprocessor, encoder = ("perception", "preprocessor"), ("perception", "encoder")
+    reader.require(preprocessor, _SUPPORTED_PREPROCESSOR)
+    reader.require(encoder, _SUPPORTED_ENCODER)
+    reader.require(("perception", "modality_adapter"), _SUPPORTED_ADAPTER)
+    rate = reader.integer(*preprocessor, "sample_rate")
+    mel_bins = reader.integer(*preprocessor, "features")
+    width = reader.integer(*encoder, "d_model")
+    features = FeatureConfig(
+        sample_rate=rate,
+        mel_bins=mel_bins,
+        fft_samples=reader.integer(*preprocessor, "n_fft"),
+        window_samples=round(reader.number(*preprocessor, "window_size") * rate),
+        hop_samples=round(reader.number(*preprocessor, "window_stride") * rate),
+    )
+    return CanaryConfig(
+        features=features,
+        encoder=EncoderConfig(
+            width=width,
+            layers=reader.integer(*encoder, "n_layers"),
+            heads=reader.integer(*encoder, "n_heads"),
+            feed_forward_width=width * reader.integer(*encoder, "ff_expansion_factor"),
+            subsampling_channels=reader.integer(*encoder, "subsampling_conv_channels"),
+            conv_kernel_size=reader.integer(*encoder, "conv_kernel_size"),
+            mel_bins=mel_bins,
+            output_width=reader.integer("perception", "output_dim"),
+        ),
+        lora=LoraSettings(
+            rank=reader.integer("lora", "r"),
+            alpha=reader.number("lora", "lora_alpha"),
+            target_modules=tuple(reader.strings("lora", "target_modules")),
+        ),
+        pretrained_llm=reader.string("pretrained_llm"),
+    )
+
+
+class _Reader:
+    """Typed look-ups in a nested JSON object; each failure names the file and the key."""
+
+    def __init__(self, path: Path, root: dict[str, Any]):
+        self.path, self.root = path, root
+
+    def look_up(self, *keys: str) -> Any:
+        value: Any = self.root
+        for depth, key in enumerate(keys):
+            if not isinstance(value, dict) or key not in value:
+                raise self.error(keys[: depth + 1], "is missing")
+            value = value[key]
+        return value
+
+    def integer(self, *keys: str) -> int:
+        value = self.look_up(*keys)
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**24:
+            raise self.error(keys, f"must be a positive whole number, not {value!r}")
+        return value
+
+    def number(self, *keys: str) -> float:
+        value = self.look_up(*keys)
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < 2**24:
+            raise self.error(keys, f"must be a positive number, not {value!r}")
+        return float(value)
+
+    def string(self, *keys: str) -> str:
+        value = self.look_up(*keys)
+        if not isinstance(value, str) or not value:
+            raise self.error(keys, f"must be a text, not {value!r}")
+        return value
+
+    def strings(self, *keys: str) -> list[str]:
+        value = self.look_up(*keys)
+        if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
+            raise self.error(keys, f"must be a list of names, not {value!r}")
+        return value
+
+    def require(self, section: tuple[str, ...], supported: dict[str, Any], *, optional: bool = True) -> None:
+        """Refuse a section that asks for anything but `supported`; an absent key means NeMo's default, which is it."""
+        found = self.look_up(*section)
+        if not isinstance(found, dict):
+            raise self.error(section, "must be an object")
+        for key, value in supported.items():
+            if key not in found and not optional:
+                raise self.error((*section, key), "is missing")
+            if key in found and found[key] != value:
+                raise self.error((*section, key), f"is {found[key]!r}, but only {value!r} is supported")
+
+    def error(self, keys: tuple[str, ...], what: str) -> CheckpointError:
+        return CheckpointError(
+            f"{self.path}: {'.'.join(keys)} {what}; live-canary runs checkpoints of nvidia/canary-qwen-2.5b's form"
+        )

@@ -1,0 +1,92 @@
+"""The ear: log-mel features through a FastConformer and a projection into the LLM's embedding space."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+from transformers.models.parakeet.configuration_parakeet import ParakeetEncoderConfig
+from transformers.models.parakeet.modeling_parakeet import ParakeetEncoder, ParakeetEncoderRelPositionalEncoding
+
+from live_canary.model.config import CanaryConfig, EncoderConfig
+from live_canary.model.features import LogMel
+
+# transformers' names for the FastConformer's parts, and the checkpoint's; applied in this order.
+_CHECKPOINT_NAMES = (
+    ("subsampling.layers.", "pre_encode.conv."),
+    ("subsampling.linear.", "pre_encode.out."),
+    ("conv.norm.", "conv.batch_norm."),
+    ("self_attn.relative_k_proj.", "self_attn.linear_pos."),
+    ("self_attn.q_proj.", "self_attn.linear_q."),
+    ("self_attn.k_proj.", "self_attn.linear_k."),
+    ("self_attn.v_proj.", "self_attn.linear_v."),
+    ("self_attn.o_proj.", "self_attn.linear_out."),
+    ("self_attn.bias_u", "self_attn.pos_bias_u"),
+    ("self_attn.bias_v", "self_attn.pos_bias_v"),
+)
+
+
+class Perception(nn.Module):
+    """Samples of utterances -> audio embeddings, one for every 80 ms.
+
+    Attribute names are the checkpoint's (`perception.preprocessor`, `.encoder`, `.proj`).
+    """
+
+    def __init__(self, config: CanaryConfig):
+        super().__init__()
+        self.preprocessor = LogMel(config.features)
+        self.encoder = ParakeetEncoder(parakeet_config(config.encoder))
+        self.proj = nn.Linear(config.encoder.width, config.encoder.output_width)
+
+    def materialise_buffers(self) -> None:
+        """Compute what no checkpoint holds; needed after building the tree on torch's meta device."""
+        self.encoder.encode_positions = ParakeetEncoderRelPositionalEncoding(self.encoder.config)
+
+    @torch.no_grad()
+    def forward(self, utterances: list[Tensor]) -> list[Tensor]:
+        """Utterances (n,) float32 -> one (frames, llm_width) each, in the encoder's dtype."""
+        return self.encode([self.preprocessor(samples) for samples in utterances])
+
+    @torch.no_grad()
+    def encode(self, mels: list[Tensor]) -> list[Tensor]:
+        """Features (mel_bins, frames) of each utterance -> (ceil(frames / 8), llm_width) of each."""
+        dtype = self.proj.weight.dtype
+        lengths = [mel.shape[1] for mel in mels]
+        batch = pad_sequence([mel.T.to(dtype) for mel in mels], batch_first=True)
+        mask = None  # an utterance alone needs none
+        if len(mels) > 1:
+            limits = torch.tensor(lengths, device=batch.device)
+            mask = torch.arange(batch.shape[1], device=batch.device) < limits[:, None]
+        audio = self.proj(self.encoder(batch, attention_mask=mask).last_hidden_state)
+        return [row[: encoded_frames(length)] for row, length in zip(audio, lengths, strict=True)]
+
+
+def encoded_frames(mel_frames: int) -> int:
+    """Number of audio embeddings of so many 10 ms feature frames: three halvings, each rounded up."""
+    return -(-mel_frames // 8)
+
+
+def parakeet_config(config: EncoderConfig) -> ParakeetEncoderConfig:
+    """The configuration with which transformers' ParakeetEncoder equals NeMo's FastConformer."""
+    return ParakeetEncoderConfig(
+        hidden_size=config.width,
+        num_hidden_layers=config.layers,
+        num_attention_heads=config.heads,
+        intermediate_size=config.feed_forward_width,
+        num_mel_bins=config.mel_bins,
+        subsampling_conv_channels=config.subsampling_channels,
+        conv_kernel_size=config.conv_kernel_size,
+        scale_input=False,
+        attention_bias=True,
+        convolution_bias=True,
+        layerdrop=0.0,
+        dropout=0.0,
+        activation_dropout=0.0,
+        attention_dropout=0.0,
+    )
+
+
+def checkpoint_key(key: str) -> str:
+    """The checkpoint's name for a key of `Perception.state_dict()`."""
+    if key.startswith("encoder."):
+        for ours, theirs in _CHECKPOINT_NAMES:
+            key = key.replace(ours, theirs)
+    return "perception." + key

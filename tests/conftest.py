@@ -1,0 +1,28 @@
+"""What several folders of tests share: the small reference checkpoint and the bundled demonstration model."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # no test may reach for the network
+
+ROOT = Path(__file__).parent.parent
+TINY = Path(__file__).parent / "reference" / "tiny"
+DEMO = ROOT / "assets" / "demo-model"
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """The random-weights checkpoint whose every tensor NeMo computed, in float32."""
+    from live_canary.model.canary import CanaryQwen
+
+    return CanaryQwen.load(TINY, device="cpu", dtype="float32")
+
+
+@pytest.fixture(scope="session")
+def demo():
+    """The bundled demonstration model, which hears clear English."""
+    from live_canary.model.canary import CanaryQwen
+
+    return CanaryQwen.load(DEMO, device="cpu", dtype="float32")

@@ -1,0 +1,188 @@
+"""A wrong checkpoint is refused with one sentence that names the file, the first wrong thing and the next step."""
+
+import json
+import shutil
+import struct
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from live_canary.errors import CheckpointError
+from live_canary.model.canary import CanaryQwen
+from tests.conftest import TINY
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    """A copy of the tiny checkpoint to spoil."""
+    return shutil.copytree(TINY, tmp_path / "checkpoint")
+
+
+def refusal(folder) -> str:
+    with pytest.raises(CheckpointError) as caught:
+        CanaryQwen.load(folder, device="cpu")
+    message = str(caught.value)
+    assert str(folder) in message
+    assert "\n" not in message
+    return message
+
+
+def edit_weights(folder, change) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    change(tensors)
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, folder / "model.safetensors")
+
+
+def edit_json(path, *keys, value) -> None:
+    root = section = json.loads(path.read_text())
+    for key in keys[:-1]:
+        section = section[key]
+    section[keys[-1]] = value
+    path.write_text(json.dumps(root))
+
+
+def test_a_missing_tensor_is_named(checkpoint):
+    name = "perception.encoder.layers.1.self_attn.pos_bias_u"
+    edit_weights(checkpoint, lambda tensors: tensors.pop(name))
+    assert f"lacks the tensor {name}" in refusal(checkpoint)
+
+
+def test_an_unknown_tensor_is_named(checkpoint):
+    edit_weights(checkpoint, lambda tensors: tensors.update({"llm.extra.weight": torch.zeros(3)}))
+    assert "holds the tensor llm.extra.weight" in refusal(checkpoint)
+
+
+def test_a_tensor_of_another_shape_is_named_with_both_shapes(checkpoint):
+    edit_weights(checkpoint, lambda tensors: tensors.update({"perception.proj.bias": torch.zeros(95)}))
+    message = refusal(checkpoint)
+    assert "perception.proj.bias has shape [95]" in message and "[96]" in message
+
+
+def test_a_tensor_of_another_dtype_is_named(checkpoint):
+    edit_weights(
+        checkpoint, lambda tensors: tensors.update({"perception.proj.bias": torch.zeros(96, dtype=torch.int8)})
+    )
+    assert "perception.proj.bias is stored as I8" in refusal(checkpoint)
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 5, 1000, 1_000_000])
+def test_a_truncated_file_is_recognised(checkpoint, kept_bytes):
+    weights = checkpoint / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:kept_bytes])
+    message = refusal(checkpoint)
+    assert ("cut off" if kept_bytes > 8 else "not a safetensors file") in message
+
+
+def test_a_text_file_in_place_of_the_weights_is_recognised(checkpoint):
+    (checkpoint / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0123\n")
+    assert "not a safetensors file" in refusal(checkpoint)
+
+
+def test_a_pickled_checkpoint_is_not_read(checkpoint):
+    torch.save({"weight": torch.zeros(2)}, checkpoint / "model.safetensors")
+    assert "not a safetensors file" in refusal(checkpoint)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"{" * 100_000,
+        b"[]",
+        b'{"a": 1}',
+        b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [4, 0]}}',
+        b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [-4, 0]}}',
+        b'{"a": {"dtype": "F32", "shape": 7, "data_offsets": [0, 4]}}',
+        b'{"a": {"dtype": "F32", "shape": [4611686018427387904, 8], "data_offsets": [0, 0]}}',
+    ],
+)
+def test_a_header_that_lies_is_refused(checkpoint, header):
+    (checkpoint / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header)
+    refusal(checkpoint)
+
+
+@pytest.mark.parametrize(
+    "name", ["config.json", "model.safetensors", "llm_backbone/config.json", "llm_backbone/tokenizer.json"]
+)
+def test_a_missing_file_is_named(checkpoint, name):
+    (checkpoint / name).unlink()
+    assert f"{checkpoint / name} is missing" in refusal(checkpoint)
+
+
+def test_a_config_that_is_not_json_is_named(checkpoint):
+    (checkpoint / "config.json").write_text("{")
+    assert "config.json cannot be read as JSON" in refusal(checkpoint)
+
+
+def test_a_tokenizer_that_is_none_is_named(checkpoint):
+    (checkpoint / "llm_backbone" / "tokenizer.json").write_text("{}")
+    assert "tokenizer.json is not a tokenizer file" in refusal(checkpoint)
+
+
+def test_a_tokenizer_of_another_model_is_refused(checkpoint):
+    path = checkpoint / "llm_backbone" / "tokenizer.json"
+    path.write_text(path.read_text().replace("<|im_end|>", "<|other_end|>"))
+    assert "does not know <|im_end|>" in refusal(checkpoint)
+
+
+def test_another_placeholder_is_refused(checkpoint):
+    edit_json(checkpoint / "config.json", "audio_locator_tag", value="<audio>")
+    assert "audio_locator_tag is '<audio>', but only '<|audioplaceholder|>'" in refusal(checkpoint)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("subsampling", "striding"), ("att_context_size", [70, 13]), ("xscaling", True), ("conv_norm_type", "layer_norm")],
+)
+def test_an_encoder_option_that_is_not_implemented_is_named(checkpoint, key, value):
+    edit_json(checkpoint / "config.json", "perception", "encoder", key, value=value)
+    assert f"perception.encoder.{key} is {value!r}, but only" in refusal(checkpoint)
+
+
+@pytest.mark.parametrize(
+    ("keys", "value"),
+    [
+        (("perception", "encoder", "n_layers"), "three"),
+        (("perception", "encoder", "d_model"), -64),
+        (("lora", "r"), True),
+        (("lora", "target_modules"), []),
+        (("pretrained_llm",), None),
+        (("perception", "encoder"), []),
+    ],
+)
+def test_an_ill_typed_setting_is_named(checkpoint, keys, value):
+    edit_json(checkpoint / "config.json", *keys, value=value)
+    assert ".".join(keys) in refusal(checkpoint)
+
+
+def test_config_and_weights_of_different_sizes_are_told_apart(checkpoint):
+    edit_json(checkpoint / "config.json", "perception", "encoder", "d_model", value=128)
+    assert "config and weights must come from the same model" in refusal(checkpoint)
+
+
+def test_another_language_model_is_refused(checkpoint):
+    edit_json(checkpoint / "llm_backbone" / "config.json", "model_type", value="llama")
+    assert "model_type is 'llama', not 'qwen3'" in refusal(checkpoint)
+
+
+def test_an_llm_of_another_width_is_refused(checkpoint):
+    edit_json(checkpoint / "llm_backbone" / "config.json", "hidden_size", value=192)
+    assert "hidden_size is 192" in refusal(checkpoint)
+
+
+def test_a_model_that_is_nowhere_is_refused_with_the_command_that_fetches_it():
+    with pytest.raises(CheckpointError, match=r"hf download nvidia/canary-qwen-2\.5b"):
+        CanaryQwen.load("no/such-model")
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux lists a process's mappings")
+def test_weights_stay_memory_mapped_in_the_dtype_of_the_file():
+    model = CanaryQwen.load(TINY, device="cpu", dtype="bfloat16")
+    mapped = [
+        range(*(int(bound, 16) for bound in line.split()[0].split("-")))
+        for line in Path("/proc/self/maps").read_text().splitlines()
+        if line.endswith("tiny/model.safetensors")
+    ]
+    weights = [*model.qwen.parameters(), *model.perception.parameters()]
+    assert all(any(weight.data_ptr() in addresses for addresses in mapped) for weight in weights)
