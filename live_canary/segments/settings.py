@@ -1,0 +1,83 @@
+"""How eagerly sound becomes an utterance, and when one is over."""
+
+from dataclasses import dataclass, replace
+
+from live_canary.audio.source import SAMPLE_RATE
+from live_canary.errors import InputError
+
+LONGEST_SEGMENT_S = 38.0  # Canary-Qwen was trained on at most 40 s
+
+
+@dataclass(frozen=True, slots=True)
+class SegmenterSettings:
+    """Raises InputError, naming the setting and its range, when a value would lose speech or overfill the model."""
+
+    on_threshold: float = 0.5
+    """Speech begins in a frame of at least this probability."""
+    hysteresis: float = 0.15
+    """Speech goes on while the probability stays above `on_threshold - hysteresis`."""
+    min_speech_ms: int = 100
+    """Less speech than this is a click and makes no utterance."""
+    min_silence_ms: int = 700
+    """The hangover: an utterance is over after this long without speech."""
+    pre_roll_ms: int = 1000
+    """Sound kept before the first speech, as far as no earlier utterance has it."""
+    tail_ms: int = 500
+    """Sound kept after the last speech."""
+    max_utterance_s: float = 30.0
+    """Speech that lasts longer is cut at its quietest point in the last third of this time."""
+
+    def __post_init__(self) -> None:
+        _check("VAD threshold", self.on_threshold, 0.05, 0.95)
+        _check("VAD hysteresis", self.hysteresis, 0.0, self.on_threshold)
+        _check("minimum speech", self.min_speech_ms, 0, 1000, "ms")
+        _check("pre-roll", self.pre_roll_ms, 1000, 5000, "ms", "a shorter one clips first words")
+        _check("tail", self.tail_ms, 500, 2000, "ms", "a shorter one clips last words")
+        _check("minimum silence", self.min_silence_ms, self.tail_ms + 50, 5000, "ms", "it must outlast the tail")
+        longest = LONGEST_SEGMENT_S - self.min_silence_ms / 1000 - 0.5
+        _check("longest utterance", self.max_utterance_s, 10.0, longest, "s", "the model takes no more than 40 s")
+
+    @property
+    def off_threshold(self) -> float:
+        return self.on_threshold - self.hysteresis
+
+    @property
+    def min_speech_samples(self) -> int:
+        return self.min_speech_ms * SAMPLE_RATE // 1000
+
+    @property
+    def min_silence_samples(self) -> int:
+        return self.min_silence_ms * SAMPLE_RATE // 1000
+
+    @property
+    def pre_roll_samples(self) -> int:
+        return self.pre_roll_ms * SAMPLE_RATE // 1000
+
+    @property
+    def tail_samples(self) -> int:
+        return self.tail_ms * SAMPLE_RATE // 1000
+
+    @property
+    def max_utterance_samples(self) -> int:
+        return int(self.max_utterance_s * SAMPLE_RATE)
+
+    @staticmethod
+    def preset(name: str) -> "SegmenterSettings":
+        """The settings of a mode in `PRESETS`. Raises InputError for any other name."""
+        if name not in PRESETS:
+            raise InputError(f"There is no mode {name!r}; choose {' or '.join(PRESETS)}.")
+        return PRESETS[name]
+
+
+def _check(what: str, value: float, low: float, high: float, unit: str = "", reason: str = "") -> None:
+    if low <= value <= high:
+        return
+    allowed = f"it must lie between {low:g} and {high:g} {unit}".rstrip()
+    because = f" ({reason})" if reason else ""
+    raise InputError(f"The {what} of {value:g} {unit}".rstrip() + f" cannot be used: {allowed}{because}.")
+
+
+PRESETS = {
+    "dictation": SegmenterSettings(),
+    "meeting": replace(SegmenterSettings(), min_silence_ms=1000),
+}

