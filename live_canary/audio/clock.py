@@ -1,7 +1,11 @@
 """The time of a running source: reading it, and waits that end at once when the source is told to stop."""
 
+import queue
 import threading
 import time
+from typing import TypeVar
+
+Item = TypeVar("Item")
 
 
 class Clock:
@@ -21,6 +25,10 @@ class Clock:
     def wait(self, seconds: float) -> bool:
         """Wait so long, or until `stop()`: True when stopped."""
         return self._stopped.wait(max(0.0, seconds))
+
+    def next_of(self, items: "queue.SimpleQueue[Item]", seconds: float) -> Item:
+        """The next item as soon as there is one. Raises queue.Empty after so many seconds."""
+        return items.get(timeout=seconds)
 
     def stop(self) -> None:
         self._stopped.set()
