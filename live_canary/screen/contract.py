@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from live_canary.errors import LiveCanaryError
 from live_canary.events import Event, SessionEnded
 
 
@@ -48,5 +49,5 @@ class Outcome:
 
     ended: SessionEnded | None
     """None when the user aborted it."""
-    failure: str | None = None
-    """Why it could not go on, for the user; None if it could."""
+    failure: LiveCanaryError | None = None
+    """Why it could not begin or go on, to be raised by the caller; None if it could."""

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TextIO
 
+from live_canary.errors import SessionError
 from live_canary.events import (
     BacklogChanged,
     Event,
@@ -21,6 +22,7 @@ from live_canary.events import (
     SessionEnded,
     SourceLost,
     SourceRecovered,
+    SourceWarned,
     StageFailed,
     UtteranceFinal,
 )
@@ -43,7 +45,7 @@ class PlainScreen:
         """None stands for the user's wish to finish."""
         self._finishing = False
         self._behind = False
-        self._failure: str | None = None
+        self._failure: SessionError | None = None
 
     def run(self) -> Outcome:
         """Starts the session and prints until it has ended. Call it from the main thread, which gets the signals."""
@@ -72,6 +74,8 @@ class PlainScreen:
                 self._note(f"{one_line(source)} was lost: {one_line(reason)}")
             case SourceRecovered(source, gap_seconds):
                 self._note(f"{one_line(source)} is back after {gap_seconds:.1f} s")
+            case SourceWarned(source, message):
+                self._note(f"{one_line(source)}: {one_line(message)}")
             case StageFailed(_, message, fatal):
                 self._fail(one_line(message), fatal)
 
@@ -130,5 +134,5 @@ class PlainScreen:
     def _fail(self, message: str, fatal: bool) -> None:
         self._note(message)
         if fatal:
-            self._failure = message
+            self._failure = SessionError(message)
             self._session.stop()

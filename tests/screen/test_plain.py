@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from live_canary.errors import SessionError
 from live_canary.events import (
     BacklogChanged,
     Event,
@@ -83,7 +84,9 @@ def test_a_line_cannot_steer_the_terminal():
 def test_a_failure_that_ends_the_session_is_the_outcome():
     session = FakeSession(StageFailed("model", "The model ran out of memory.", fatal=True))
     outcome = PlainScreen(session, ONE, io.StringIO(), io.StringIO()).run()
-    assert outcome == Outcome(ended=ENDED, failure="The model ran out of memory.")
+    assert outcome.ended == ENDED
+    assert isinstance(outcome.failure, SessionError)
+    assert str(outcome.failure) == "The model ran out of memory."
     assert session.asked == ["start", "stop"]
 
 

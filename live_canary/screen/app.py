@@ -1,0 +1,96 @@
+"""The terminal application around a session: starts it, shows its events, and ends it when the user wants to leave."""
+
+import time
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from live_canary.errors import LiveCanaryError, SessionError
+from live_canary.events import Event, SessionEnded, StageFailed
+from live_canary.screen.contract import Outcome, RunningSession, SessionInfo
+from live_canary.screen.feed import EventsWaiting, SessionFeed
+from live_canary.screen.listening_screen import ListeningScreen
+from live_canary.screen.state import SessionState
+from live_canary.screen.themes import THEMES
+
+
+class LiveCanaryApp(App[Outcome]):
+    """`run()` gives the Outcome. Threads of the session are its own; join them after `run()`."""
+
+    CSS_PATH = "app.tcss"
+    TITLE = "live-canary"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c", "finish_or_abort", "Quit; again to stop at once", show=False, priority=True),
+    ]
+
+    def __init__(
+        self, session: RunningSession, info: SessionInfo, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__()
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = THEMES[0].name
+        self.state = SessionState(info, clock)
+        self._session = session
+        self._feed = SessionFeed(self)
+        self._failure: LiveCanaryError | None = None
+        self._leaving = False
+
+    def get_default_screen(self) -> Screen[None]:
+        return ListeningScreen(self.state)
+
+    @property
+    def _listening_screen(self) -> ListeningScreen:
+        """The screen at the bottom of the stack, whatever dialog is open above it."""
+        listening_screen = self.screen_stack[0]
+        assert isinstance(listening_screen, ListeningScreen)
+        return listening_screen
+
+    def on_mount(self) -> None:
+        self.call_after_refresh(self._start)
+
+    def _start(self) -> None:
+        """Comes after the first paint, for opening a microphone can take a moment."""
+        try:
+            self._session.start(self._feed)
+        except LiveCanaryError as error:
+            self.exit(Outcome(None, error))
+
+    def on_events_waiting(self, message: EventsWaiting) -> None:
+        events = self._feed.take()
+        for event in events:
+            self.state.apply(event)
+        self._listening_screen.show(events)
+        for event in events:
+            self._heed(event)
+
+    def _heed(self, event: Event) -> None:
+        match event:
+            case StageFailed(_, message, fatal=True):
+                self._failure = SessionError(message)
+                self._session.stop()
+            case SessionEnded() if self._leaving:
+                self.exit(Outcome(event, self._failure))
+
+    async def action_quit(self) -> None:
+        self.action_finish()
+
+    def action_finish(self) -> None:
+        """Leaves when everything heard has been transcribed; the transcript stays readable until then."""
+        if self.state.ended:
+            self.exit(Outcome(self.state.ended, self._failure))
+        elif not self._leaving:
+            self._leaving = self.state.finishing = True
+            self.notify("Finishing what was heard. Ctrl-C stops at once.", timeout=60)
+            self._session.stop()
+            self._listening_screen.state_changed()
+
+    def action_finish_or_abort(self) -> None:
+        if self._leaving:
+            self._session.abort()
+            self.exit(Outcome(None, self._failure))
+        else:
+            self.action_finish()

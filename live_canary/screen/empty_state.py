@@ -1,0 +1,39 @@
+"""What stands where the transcript will be until somebody has spoken."""
+
+from textual.widgets import Static
+
+from live_canary.screen.state import SessionState
+from live_canary.transcript.formats import one_line
+
+DEMO_NOTICE = (
+    "This is the small demonstration model: it shows how the program works, not how well Canary-Qwen understands. "
+    "`live-canary download` gets the real one."
+)
+
+
+class EmptyState(Static):
+    """Says what to do; told by `update_from` whenever the session has changed."""
+
+    def update_from(self, state: SessionState) -> None:
+        self.update("\n\n".join(invitation(state)))
+
+
+def invitation(state: SessionState) -> list[str]:
+    """Paragraphs for a user who looks at an empty transcript."""
+    paragraphs = [first_sentence(state)]
+    if state.listening and not state.model_ready:
+        paragraphs.append("The model is still loading. What you say now is kept and transcribed when it is ready.")
+    if state.info.demo:
+        paragraphs.append(DEMO_NOTICE)
+    return paragraphs
+
+
+def first_sentence(state: SessionState) -> str:
+    names = " and ".join(one_line(name) for name, source in state.sources.items() if not source.lost)
+    if state.failure:
+        return f"{one_line(state.failure)} Press q to leave."
+    if state.ended:
+        return "Nothing was said. Press q to leave."
+    if not names:
+        return "Opening " + " and ".join(one_line(name) for name in state.info.sources) + "…"
+    return f"Listening to {names}. Speak, and your words appear here."

@@ -1,0 +1,134 @@
+"""What the screen knows about a session: its events, added up. Knows nothing of widgets."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from live_canary.events import (
+    BacklogChanged,
+    Event,
+    LevelChanged,
+    ModelProgress,
+    SessionEnded,
+    SourceLost,
+    SourceOpened,
+    SourceRecovered,
+    SpeechEnded,
+    SpeechStarted,
+    StageFailed,
+    UtteranceFinal,
+)
+from live_canary.screen.contract import SessionInfo
+
+SILENCE_DBFS = -60.0  # the left end of the meter
+CLIPPING_DBFS = -0.1
+PEAK_HOLD_SECONDS = 1.5
+CLIP_HOLD_SECONDS = 3.0
+LATENCIES_KEPT = 200  # the percentiles describe the last hour rather than the first
+
+
+@dataclass
+class SourceState:
+    """What one source is doing; `until` times are of the state's clock."""
+
+    name: str
+    rms_dbfs: float = SILENCE_DBFS
+    peak_dbfs: float = SILENCE_DBFS
+    """The highest peak of the last moments."""
+    peak_until: float = 0.0
+    clip_until: float = 0.0
+    clipped: bool = False
+    speaking: bool = False
+    lost: str = ""
+    """Why nothing is heard; empty while something is."""
+
+    def hear(self, level: LevelChanged, now: float) -> None:
+        self.rms_dbfs = level.rms_dbfs
+        if level.peak_dbfs >= self.peak_dbfs or now >= self.peak_until:
+            self.peak_dbfs = level.peak_dbfs
+            self.peak_until = now + PEAK_HOLD_SECONDS
+        if level.peak_dbfs >= CLIPPING_DBFS:
+            self.clip_until = now + CLIP_HOLD_SECONDS
+        self.clipped = now < self.clip_until
+
+    def fall_silent(self) -> None:
+        self.rms_dbfs = self.peak_dbfs = SILENCE_DBFS
+        self.clipped = self.speaking = False
+
+
+class SessionState:
+    """Changes only through `apply`; `clock` counts seconds and never goes back."""
+
+    def __init__(self, info: SessionInfo, clock: Callable[[], float]) -> None:
+        self.info = info
+        self.sources: dict[str, SourceState] = {}
+        """Those that are open, in the order in which they were opened."""
+        self.model_step = ""
+        self.model_ready = False
+        self.words = 0
+        self.utterances = 0
+        self.backlog_seconds = 0.0
+        self.unsaved: dict[Path, int] = {}
+        """Lines of each output that are not on the disk; an output without an entry was not written to yet."""
+        self.finishing = False
+        self.ended: SessionEnded | None = None
+        self.failure = ""
+        """Why the session could not go on; empty while it could."""
+        self._clock = clock
+        self._started = clock()
+        self._stopped: float | None = None
+        self._latencies: deque[float] = deque(maxlen=LATENCIES_KEPT)
+
+    @property
+    def elapsed_seconds(self) -> float:
+        return (self._clock() if self._stopped is None else self._stopped) - self._started
+
+    @property
+    def listening(self) -> bool:
+        return any(not source.lost for source in self.sources.values()) and not (self.finishing or self.ended)
+
+    def latency(self, percent: int) -> float | None:
+        """Seconds from the end of speech to its text that `percent` of the utterances did not exceed."""
+        if not self._latencies:
+            return None
+        ordered = sorted(self._latencies)
+        return ordered[max(-(-len(ordered) * percent // 100) - 1, 0)]
+
+    def apply(self, event: Event) -> None:
+        match event:
+            case SourceOpened(source):
+                self.sources[source] = SourceState(source)
+            case LevelChanged(source):
+                self._source(source).hear(event, self._clock())
+            case SpeechStarted(source):
+                self._source(source).speaking = True
+            case SpeechEnded(source):
+                self._source(source).speaking = False
+            case SourceLost(source, reason):
+                self._source(source).fall_silent()
+                self._source(source).lost = reason
+            case SourceRecovered(source):
+                self._source(source).lost = ""
+            case UtteranceFinal(utterance, latency_seconds):
+                self.utterances += 1
+                self.words += len(utterance.text.split())
+                self._latencies.append(latency_seconds)
+            case BacklogChanged(seconds):
+                self.backlog_seconds = seconds
+            case ModelProgress(text, ready):
+                self.model_step, self.model_ready = text, ready
+            case StageFailed(_, message, fatal=True):
+                self.failure = message
+            case SessionEnded():
+                self._end(event)
+
+    def _source(self, name: str) -> SourceState:
+        return self.sources.setdefault(name, SourceState(name))
+
+    def _end(self, event: SessionEnded) -> None:
+        self.ended = event
+        self.backlog_seconds = 0.0
+        self._stopped = self._clock()
+        for source in self.sources.values():
+            source.fall_silent()

@@ -1,0 +1,143 @@
+"""One glance: does it hear me, how loud, how far behind, and where does the text go?
+
+The functions give parts, (text, style) pairs that together fill a row of a given width; the widget only draws them.
+"""
+
+from rich.cells import cell_len, set_cell_size
+from textual.content import Content
+from textual.widget import Widget
+
+from live_canary.screen.state import SILENCE_DBFS, SessionState, SourceState
+from live_canary.transcript.formats import one_line
+
+Parts = list[tuple[str, str]]
+"""Pieces of a row, each with its style in Textual's notation."""
+
+SOURCES_SHOWN = 3
+LOUD_DBFS, TOO_LOUD_DBFS = -12.0, -3.0  # where the meter turns yellow and red
+BACKLOG_SHOWN_SECONDS = 0.5
+BACKLOG_WORRIES_SECONDS = 5.0
+SEPARATOR = " · "
+
+
+class StatusLine(Widget):
+    """A row for each source and one for the session; drawn anew only when a character of it changes."""
+
+    def __init__(self, state: SessionState, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._state = state
+        self._drawn: list[Parts] = []
+
+    def update(self) -> None:
+        rows = self._rows()
+        if rows != self._drawn:
+            self.refresh(layout=len(rows) != len(self._drawn))
+            self._drawn = rows
+
+    def on_resize(self) -> None:
+        self.update()
+
+    def render(self) -> Content:
+        return Content("\n").join(Content.assemble(*parts) for parts in self._rows())
+
+    def _rows(self) -> list[Parts]:
+        width = self.size.width
+        sources = list(self._state.sources.values())[-SOURCES_SHOWN:]
+        return [*(source_row(source, width) for source in sources), session_row(self._state, width)]
+
+
+def source_row(source: SourceState, width: int) -> Parts:
+    """Name, level and doing of one source."""
+    name_cells = min(max(width // 3, 8), 28)
+    name = set_cell_size(_shortened(one_line(source.name), name_cells), name_cells)
+    doing, colour = doing_of(source)
+    meter_cells = min(width - name_cells - len(doing) - 6, 40)
+    return [
+        (f" {'○' if source.lost else '●'} ", colour),
+        (f"{name} ", ""),
+        *(meter(source, meter_cells) if meter_cells >= 4 else []),
+        (f" {doing}", colour),
+    ]
+
+
+def doing_of(source: SourceState) -> tuple[str, str]:
+    """What the source is doing, in words, and its colour."""
+    if source.lost:
+        return f"lost: {one_line(source.lost)}", "$text-error"
+    if source.clipped:
+        return "too loud", "$text-error"
+    return ("speaking", "$text-accent") if source.speaking else ("listening", "$text-success")
+
+
+def meter(source: SourceState, cells: int) -> Parts:
+    """A bar up to the present level with a mark at the latest peak, from -60 dBFS to 0."""
+    level, peak = _position(source.rms_dbfs, cells), _position(source.peak_dbfs, cells)
+    peak = max(peak, level)
+    loud, too_loud = _position(LOUD_DBFS, cells), _position(TOO_LOUD_DBFS, cells)
+    bar = [
+        ("━" * min(level, loud), "$success"),
+        ("━" * (min(level, too_loud) - loud), "$warning"),
+        ("━" * (level - too_loud), "$error"),
+        ("─" * (peak - level), "$foreground 30%"),
+    ]
+    if 0 < peak < cells:
+        return [*bar, ("┃", "$foreground 70%"), ("─" * (cells - peak - 1), "$foreground 30%")]
+    return [*bar, ("─" * (cells - peak), "$foreground 30%")]
+
+
+def session_row(state: SessionState, width: int) -> Parts:
+    """Backlog, latency, model and files; what matters least is left out where the row is narrow."""
+    row: Parts = []
+    room = width - 1
+    for text, style in session_facts(state):
+        separator = SEPARATOR if row else " "
+        needed = cell_len(separator + text)
+        if needed > room:
+            continue
+        row += [(separator, "$text-muted"), (text, style)]
+        room -= needed
+    return row
+
+
+def session_facts(state: SessionState) -> Parts:
+    """What there is to say about the session, the most urgent first."""
+    facts: Parts = []
+    if state.failure:
+        facts.append((one_line(state.failure), "bold $text-error"))
+    if state.ended is None and not state.model_ready:
+        facts.append((one_line(state.model_step) or "loading the model", "$text-warning"))
+    if state.backlog_seconds >= BACKLOG_SHOWN_SECONDS:
+        worrying = state.backlog_seconds >= BACKLOG_WORRIES_SECONDS
+        facts.append((f"{state.backlog_seconds:.1f} s behind", "$text-warning" if worrying else "$text-muted"))
+    facts += [(text, "$text-warning") for text in _unsaved_lines(state)]
+    median, slowest = state.latency(50), state.latency(95)
+    if median is not None and slowest is not None:
+        facts.append((f"text after {_duration(median)}, 95% within {_duration(slowest)}", "$text-muted"))
+    facts.append((_files(state), "$text-muted"))
+    facts.append((one_line(state.info.model), "$text-muted"))
+    return facts
+
+
+def _files(state: SessionState) -> str:
+    if not state.info.outputs:
+        return "not written to a file"
+    names = ", ".join(one_line(path.name) for path in state.info.outputs)
+    saved = len(state.unsaved) == len(state.info.outputs) and not any(state.unsaved.values())
+    return f"✓ {names}" if saved else names
+
+
+def _unsaved_lines(state: SessionState) -> list[str]:
+    return [f"{count} not saved in {one_line(path.name)}" for path, count in state.unsaved.items() if count]
+
+
+def _position(dbfs: float, cells: int) -> int:
+    """How many of `cells` a level fills."""
+    return min(max(round((1 - dbfs / SILENCE_DBFS) * cells), 0), cells)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def _shortened(text: str, cells: int) -> str:
+    return text if cell_len(text) <= cells else set_cell_size(text, cells - 1).rstrip() + "…"

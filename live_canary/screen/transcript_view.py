@@ -1,0 +1,273 @@
+"""The transcript as a scrolling widget: it draws the lines that are visible and nothing else, however long it grows."""
+
+import re
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from rich.text import Text
+from textual.binding import Binding, BindingType
+from textual.events import Click, Resize
+from textual.geometry import Size
+from textual.reactive import var
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from live_canary.events import PartialChanged
+from live_canary.screen.transcript_lines import TranscriptLines
+from live_canary.screen.wrapping import Slice, wrap
+from live_canary.transcript.formats import Entry, clock, one_line
+from live_canary.transcript.utterance import TranscriptGap
+
+GUTTER_CELLS = 11  # selection mark, HH:MM:SS, a space, bookmark
+MAX_TEXT_CELLS = 100  # longer lines are hard to follow with the eye
+
+
+@dataclass(frozen=True, slots=True)
+class _TailLine:
+    """A line of what is being spoken, drawn below the last utterance."""
+
+    text: str
+    line: Slice
+    settled: int
+    """Characters from the start that will not change any more."""
+    label: int
+    """Characters of the source's label."""
+    time: str
+    """Empty on all but the first line."""
+
+
+class TranscriptView(ScrollView, can_focus=True):
+    """Follows the newest text until the reader scrolls up or selects; from then on nothing moves what is read."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "transcript--time",
+        "transcript--source",
+        "transcript--gap",
+        "transcript--tentative",
+        "transcript--selected",
+        "transcript--match",
+        "transcript--bookmark",
+    }
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "select(-1)", "Select the utterance above", show=False),
+        Binding("down,j", "select(1)", "Select the utterance below", show=False),
+        Binding("shift+up,K", "select(-1, True)", "Extend the selection upwards", show=False),
+        Binding("shift+down,J", "select(1, True)", "Extend the selection downwards", show=False),
+        Binding("pageup", "page_up", "A page up", show=False),
+        Binding("pagedown", "page_down", "A page down", show=False),
+        Binding("home,g", "top", "To the beginning", show=False),
+        Binding("end,G,f", "follow", "To the end, and follow", show=False),
+    ]
+
+    following: var[bool] = var(True)
+    """Whether new text scrolls into view."""
+    unseen: var[int] = var(0)
+    """Utterances that came since following stopped."""
+
+    def __init__(self, *, with_source: bool, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.lines = TranscriptLines(with_source=with_source)
+        self.bookmarks: set[int] = set()
+        self.selected: range | None = None
+        """Numbers of the selected entries."""
+        self._cursor = self._anchor = 0
+        self._pattern: re.Pattern[str] | None = None
+        self._partials: dict[str, PartialChanged] = {}
+        self._tail: list[_TailLine] = []
+
+    # What is shown
+
+    @property
+    def is_blank(self) -> bool:
+        return not self.lines and not self._tail
+
+    def append(self, entry: Entry) -> None:
+        """Adds an utterance, which takes the place of its source's partial, or a gap."""
+        first_line = self.lines.line_count
+        self.lines.append(entry)
+        partial = self._partials.get(entry.source)
+        if partial and partial.start_seconds < entry.end_seconds:
+            del self._partials[entry.source]
+        if not self.following:
+            self.unseen += 1
+        self._show_from(first_line)
+
+    def show_partial(self, partial: PartialChanged) -> None:
+        """Shows what a source is saying; a partial without text takes it away."""
+        if partial.settled or partial.tentative:
+            self._partials[partial.source] = partial
+        else:
+            self._partials.pop(partial.source, None)
+        self._show_from(self.lines.line_count)
+
+    def find(self, pattern: re.Pattern[str] | None) -> list[int]:
+        """Marks what matches, or nothing any more; returns the numbers of the entries that do."""
+        self._pattern = pattern
+        self.refresh()
+        return self.lines.matching(pattern) if pattern else []
+
+    def select(self, cursor: int, *, extend: bool = False) -> None:
+        """Selects entry `cursor`, with all up to where the selection began if it is to be extended; stops following."""
+        if not (extend and self.selected):
+            self._anchor = cursor
+        self._cursor = cursor
+        self.selected = range(min(cursor, self._anchor), max(cursor, self._anchor) + 1)
+        self.following = False
+        self._bring_into_view(cursor)
+        self.refresh()
+
+    def clear_selection(self) -> None:
+        self.selected = None
+        self.following = self.is_vertical_scroll_end
+        self.refresh()
+
+    def toggle_bookmark(self, number: int) -> bool:
+        """Whether the entry is bookmarked now."""
+        self.bookmarks ^= {number}
+        self.refresh()
+        return number in self.bookmarks
+
+    @property
+    def current(self) -> int | None:
+        """The entry that a key acts on: the one selected last, else the newest; None while there is none."""
+        if self.selected:
+            return self._cursor
+        return len(self.lines) - 1 if self.lines else None
+
+    # Moving about
+
+    def action_select(self, step: int, extend: bool = False) -> None:
+        if not self.lines:
+            return
+        if not self.selected:
+            self.select(self._first_choice(step))
+            return
+        self.select(min(max(self._cursor + step, 0), len(self.lines) - 1), extend=extend)
+
+    def action_top(self) -> None:
+        self.scroll_home(animate=False)
+
+    def action_follow(self) -> None:
+        self.selected = None
+        self.following = True
+        self._scroll_to_end()
+        self.refresh()
+
+    def on_click(self, click: Click) -> None:
+        try:
+            number, _ = self.lines.entry_at(click.y + self.scroll_offset.y)
+        except IndexError:
+            return
+        self.select(number, extend=click.shift)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        self.following = self.is_vertical_scroll_end and not self.selected
+
+    def watch_following(self, following: bool) -> None:
+        if following:
+            self.unseen = 0
+
+    def on_resize(self, event: Resize) -> None:
+        top = self._entry_near(self.scroll_offset.y)
+        was_following = self.following
+        self.lines.width = max(min(self._cells - GUTTER_CELLS, MAX_TEXT_CELLS), 2)
+        self._show_from(0)
+        if was_following:
+            self.action_follow()
+        elif top is not None:
+            self.scroll_to(y=self.lines.first_line(top), animate=False)
+
+    def _first_choice(self, step: int) -> int:
+        """The visible entry nearest to where a selection would come from: the bottom when it moves up."""
+        line = self.scroll_offset.y + (self.size.height - 1 if step < 0 else 0)
+        number = self._entry_near(line)
+        return 0 if number is None else number
+
+    def _entry_near(self, line: int) -> int | None:
+        if not self.lines:
+            return None
+        return self.lines.entry_at(min(line, self.lines.line_count - 1))[0]
+
+    def _bring_into_view(self, number: int) -> None:
+        top, height = self.scroll_offset.y, self.size.height
+        if self.lines.last_line(number) >= top + height:
+            self.scroll_to(y=self.lines.last_line(number) - height + 1, animate=False)
+        if self.lines.first_line(number) < self.scroll_offset.y:
+            self.scroll_to(y=self.lines.first_line(number), animate=False)
+
+    def _scroll_to_end(self) -> None:
+        self.scroll_to(y=self.max_scroll_y, animate=False)
+
+    # Drawing
+
+    @property
+    def _cells(self) -> int:
+        """Width without the scrollbar, which is always there so that no line breaks anew when it appears."""
+        return self.size.width - self.styles.scrollbar_size_vertical
+
+    def _show_from(self, line: int) -> None:
+        """Draws `line` and everything below it anew, and follows."""
+        following = self.following
+        before = self.virtual_size.height
+        self._tail = [tail for partial in self._partials.values() for tail in self._tail_lines(partial)]
+        height = self.lines.line_count + len(self._tail)
+        self.virtual_size = Size(self._cells, height)
+        self.refresh_lines(line, max(height, before) - line)
+        if following:
+            self._scroll_to_end()
+
+    def _tail_lines(self, partial: PartialChanged) -> list[_TailLine]:
+        label = self.lines.label(partial.source)
+        text = label + one_line(partial.settled + partial.tentative)
+        settled = len(label + one_line(partial.settled))
+        time = clock(partial.start_seconds)
+        return [
+            _TailLine(text, line, settled, len(label), "" if number else time)
+            for number, line in enumerate(wrap(text, self.lines.width))
+        ]
+
+    def render_line(self, y: int) -> Strip:
+        line = y + self.scroll_offset.y
+        if line < self.lines.line_count:
+            return self._entry_strip(*self.lines.entry_at(line))
+        tail = line - self.lines.line_count
+        if tail < len(self._tail):
+            return self._tail_strip(self._tail[tail])
+        return Strip.blank(self._cells, self.rich_style)
+
+    def _entry_strip(self, number: int, line: int) -> Strip:
+        entry, text = self.lines.entries[number], self.lines.texts[number]
+        words = Text(text, end="", no_wrap=True)
+        if isinstance(entry, TranscriptGap):
+            words.stylize(self._part("gap"))
+        words.stylize(self._part("source"), 0, len(self.lines.label(entry.source)))
+        if self._pattern:
+            words.highlight_regex(self._pattern, self._part("match"))
+        start, end = self.lines.lines(number)[line]
+        time = "" if line else clock(entry.start_seconds)
+        selected = self.selected is not None and number in self.selected
+        return self._strip(words[start:end], time, selected, number in self.bookmarks and not line)
+
+    def _tail_strip(self, tail: _TailLine) -> Strip:
+        words = Text(tail.text, end="", no_wrap=True)
+        words.stylize(self._part("source"), 0, tail.label)
+        words.stylize(self._part("tentative"), tail.settled)
+        start, end = tail.line
+        return self._strip(words[start:end], tail.time, False, False)
+
+    def _strip(self, words: Text, time: str, selected: bool, bookmarked: bool) -> Strip:
+        base = self.rich_style + self._part("selected") if selected else self.rich_style
+        gutter = [
+            Segment("▌" if selected else " ", base + self._part("bookmark")),
+            Segment(f"{time:8} ", base + self._part("time")),
+            Segment("◆" if bookmarked else " ", base + self._part("bookmark")),
+        ]
+        spoken = Segment.apply_style(words.render(self.app.console), base)
+        return Strip([*gutter, *spoken]).adjust_cell_length(self._cells, base)
+
+    def _part(self, name: str) -> Style:
+        return self.get_component_rich_style(f"transcript--{name}", partial=True)

@@ -1,0 +1,44 @@
+"""Runs the application without a terminal, with a session that the test scripts."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from live_canary.screen.app import LiveCanaryApp
+from live_canary.screen.contract import Outcome, SessionInfo
+from tests.screen.fake_session import FakeSession
+
+INFO = SessionInfo(model="demo model on cpu", sources=("USB Microphone",), outputs=(Path("notes.md"),))
+Scenario = Callable[[Pilot[Outcome]], Awaitable[None]]
+
+
+class FrozenClock:
+    """Stands still until the test moves it."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def in_app(
+    scenario: Scenario, session: FakeSession, *, info: SessionInfo = INFO, size: tuple[int, int] = (80, 24)
+) -> LiveCanaryApp:
+    """The application after `scenario`, which begins when all events of the script are on the screen."""
+    app = LiveCanaryApp(session, info, clock=FrozenClock())
+
+    async def run() -> None:
+        async with app.run_test(size=size) as pilot:
+            await pilot.pause()
+            await scenario(pilot)
+
+    asyncio.run(run())
+    return app
+
+
+def rows(pilot: Pilot[Outcome]) -> list[str]:
+    """What stands on the screen, a string a row, without the blanks at the right."""
+    return [strip.text.rstrip() for strip in pilot.app.screen._compositor.render_strips()]

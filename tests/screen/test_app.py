@@ -1,0 +1,198 @@
+import threading
+
+import pytest
+from textual.pilot import Pilot
+
+from live_canary.errors import DeviceError, SessionError
+from live_canary.events import (
+    GapMarked,
+    ModelProgress,
+    PartialChanged,
+    SourceLost,
+    SourceOpened,
+    StageFailed,
+)
+from live_canary.screen.contract import Outcome, SessionInfo
+from live_canary.transcript.utterance import TranscriptGap
+from tests.screen.fake_session import ENDED, FakeSession, said
+from tests.screen.in_app import in_app, rows
+
+OPENED = (SourceOpened("USB Microphone"), ModelProgress("The demo model is ready", ready=True))
+
+
+def test_an_utterance_stands_on_the_screen_with_its_time():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        assert rows(pilot)[1] == " 00:01:02  Good morning."
+
+    in_app(scenario, FakeSession(*OPENED, said("Good morning.", 62.5)))
+
+
+def test_what_is_being_spoken_stands_below_until_its_final_takes_its_place():
+    session = FakeSession(*OPENED, said("First."), PartialChanged("USB Microphone", 4.0, "Let us", " begi"))
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        assert rows(pilot)[1:4] == [" 00:00:00  First.", " 00:00:04  Let us begi", ""]
+        session.tell(said("Let us begin.", 4.0))
+        await pilot.pause()
+        assert rows(pilot)[1:4] == [" 00:00:00  First.", " 00:00:04  Let us begin.", ""]
+
+    in_app(scenario, session)
+
+
+def test_a_partial_that_held_no_words_disappears():
+    session = FakeSession(*OPENED, said("First."), PartialChanged("USB Microphone", 4.0, "", "Hm"))
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        session.tell(PartialChanged("USB Microphone", 4.0, "", ""))
+        await pilot.pause()
+        assert rows(pilot)[2] == ""
+
+    in_app(scenario, session)
+
+
+def test_the_final_of_a_cut_utterance_leaves_the_partial_of_what_follows():
+    cut = said("The first half", 0.0)  # ends at 2 s
+    session = FakeSession(*OPENED, PartialChanged("USB Microphone", 2.0, "and the", " second"), cut)
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        assert rows(pilot)[1:3] == [" 00:00:00  The first half", " 00:00:02  and the second"]
+
+    in_app(scenario, session)
+
+
+def test_a_gap_is_marked_in_the_transcript():
+    gap = TranscriptGap(start_seconds=3.0, end_seconds=5.0, reason="unplugged", source="USB Microphone")
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        assert rows(pilot)[1] == " 00:00:03  [2.0 s not heard: unplugged]"
+
+    in_app(scenario, FakeSession(*OPENED, GapMarked(gap)))
+
+
+def test_before_anybody_speaks_the_screen_says_what_to_do():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        text = " ".join(" ".join(rows(pilot)).split())
+        assert "Listening to USB Microphone. Speak, and your words appear here." in text
+        assert "The model is still loading. What you say now is kept" in text
+
+    in_app(scenario, FakeSession(SourceOpened("USB Microphone"), ModelProgress("Reading the demo model")))
+
+
+def test_text_from_the_model_cannot_steer_the_terminal_or_the_markup():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        assert rows(pilot)[1] == " 00:00:00  [red]gone[/] here"
+
+    in_app(scenario, FakeSession(*OPENED, said("\x1b[2J[red]gone[/]\nhere")))
+
+
+def test_a_lost_source_is_told_where_the_reader_looks():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        assert any("USB Microphone" in row and "lost: unplugged" in row for row in rows(pilot))
+
+    in_app(scenario, FakeSession(*OPENED, SourceLost("USB Microphone", "unplugged")))
+
+
+def test_events_of_other_threads_are_shown():
+    session = FakeSession(*OPENED)
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        thread = threading.Thread(target=session.tell, args=(said("From afar."),))
+        thread.start()
+        thread.join()
+        await pilot.pause()
+        assert rows(pilot)[1].endswith("From afar.")
+
+    in_app(scenario, session)
+
+
+@pytest.mark.parametrize("key", ["q", "ctrl+c", "ctrl+q"])
+def test_leaving_waits_for_the_last_words(key):
+    session = FakeSession(*OPENED, said("First."), ends=False)
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press(key)
+        assert session.asked == ["start", "stop"]
+        assert "finishing" in rows(pilot)[0]
+        session.tell(said("And the last words.", 4.0))
+        await pilot.pause()
+        assert rows(pilot)[2] == " 00:00:04  And the last words."
+        session.tell(ENDED)
+        await pilot.pause()
+
+    assert in_app(scenario, session).return_value == Outcome(ENDED)
+
+
+def test_a_second_ctrl_c_stops_at_once():
+    session = FakeSession(*OPENED, ends=False)
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("ctrl+c", "ctrl+c")
+
+    assert in_app(scenario, session).return_value == Outcome(None)
+    assert session.asked == ["start", "stop", "abort"]
+
+
+def test_a_second_q_is_patient():
+    session = FakeSession(*OPENED, ends=False)
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("q", "q")
+
+    in_app(scenario, session)
+    assert session.asked == ["start", "stop"]
+
+
+def test_a_recording_that_has_ended_stays_readable_until_the_user_leaves():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        assert "ended" in rows(pilot)[0]
+        assert rows(pilot)[1].endswith("First.")
+        await pilot.press("q")
+
+    session = FakeSession(*OPENED, said("First."), ENDED)
+    assert in_app(scenario, session).return_value == Outcome(ENDED)
+    assert session.asked == ["start"]
+
+
+def test_a_failure_that_ends_the_session_is_shown_and_handed_on():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        assert any("ran out of memory" in row for row in rows(pilot))
+        await pilot.press("q")
+
+    app = in_app(scenario, FakeSession(*OPENED, StageFailed("model", "The model ran out of memory.", fatal=True)))
+    assert app.return_value is not None
+    assert isinstance(app.return_value.failure, SessionError)
+
+
+class NoMicrophone(FakeSession):
+    def start(self, on_event: object) -> None:
+        raise DeviceError("There is no microphone.")
+
+
+def test_a_session_that_cannot_begin_ends_the_application_with_its_reason():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.pause()
+
+    app = in_app(scenario, NoMicrophone())
+    assert app.return_value is not None
+    assert isinstance(app.return_value.failure, DeviceError)
+
+
+def test_what_is_told_after_the_end_of_the_application_is_dropped_without_complaint():
+    session = FakeSession(*OPENED)
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        pass
+
+    in_app(scenario, session)
+    thread = threading.Thread(target=session.tell, args=(said("Too late."),))
+    thread.start()
+    thread.join()
+
+
+def test_sources_are_named_when_there_are_several():
+    info = SessionInfo(model="demo model", sources=("USB Microphone", "System audio"))
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        assert rows(pilot)[1] == " 00:00:00  System audio: Hello."
+
+    in_app(scenario, FakeSession(*OPENED, said("Hello.", source="System audio")), info=info)

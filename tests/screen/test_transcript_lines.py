@@ -1,0 +1,51 @@
+import re
+
+import pytest
+
+from live_canary.screen.transcript_lines import TranscriptLines
+from live_canary.transcript.utterance import TranscriptGap
+from tests.screen.fake_session import said
+
+
+def lines_of(*texts: str, width: int = 10, with_source: bool = False) -> TranscriptLines:
+    lines = TranscriptLines(with_source=with_source)
+    lines.width = width
+    for text in texts:
+        lines.append(said(text).utterance)
+    return lines
+
+
+def test_every_line_is_found_in_its_utterance():
+    lines = lines_of("one two three four", "five", "six seven eight")
+    assert lines.line_count == 2 + 1 + 2
+    assert [lines.entry_at(line) for line in range(5)] == [(0, 0), (0, 1), (1, 0), (2, 0), (2, 1)]
+    assert [(lines.first_line(number), lines.last_line(number)) for number in range(3)] == [(0, 1), (2, 2), (3, 4)]
+
+
+@pytest.mark.parametrize("line", [-1, 1])
+def test_there_is_no_entry_outside_the_transcript(line):
+    with pytest.raises(IndexError):
+        lines_of("one").entry_at(line)
+
+
+def test_another_width_breaks_every_utterance_anew():
+    lines = lines_of("one two three four", "five")
+    lines.width = 80
+    assert lines.line_count == 2
+    assert lines.entry_at(1) == (1, 0)
+
+
+def test_sources_are_labelled_when_there_are_several():
+    lines = lines_of("one", with_source=True)
+    assert lines.texts == ["USB Microphone: one"]
+
+
+def test_a_gap_is_an_entry_too():
+    lines = lines_of("one", width=80)
+    lines.append(TranscriptGap(start_seconds=1.0, end_seconds=3.0, reason="unplugged", source="USB Microphone"))
+    assert lines.texts[1] == "[2.0 s not heard: unplugged]"
+
+
+def test_matching_entries_are_found_in_their_order():
+    lines = lines_of("The budget.", "Nothing.", "A Budget again.")
+    assert lines.matching(re.compile("budget", re.IGNORECASE)) == [0, 2]

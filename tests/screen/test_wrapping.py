@@ -1,0 +1,43 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from live_canary.screen.wrapping import wrap
+
+
+def broken(text: str, width: int) -> list[str]:
+    return [text[start:end] for start, end in wrap(text, width)]
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "lines"),
+    [
+        ("", 10, [""]),
+        ("one two", 7, ["one two"]),
+        ("one two", 6, ["one", "two"]),
+        ("one two three", 7, ["one two", "three"]),
+        ("abcdefgh", 3, ["abc", "def", "gh"]),
+        ("a abcdefgh b", 4, ["a", "abcd", "efgh", "b"]),
+        ("日本語の文", 4, ["日本", "語の", "文"]),
+        ("日本 語の", 5, ["日本", "語の"]),
+        ("café au lait", 7, ["café au", "lait"]),
+        ("a日", 2, ["a", "日"]),
+    ],
+)
+def test_lines_break_at_spaces_and_within_a_word_only_if_it_is_wider_than_a_line(text, width, lines):
+    assert broken(text, width) == lines
+
+
+@given(st.text(alphabet="ab 日é", max_size=60), st.integers(min_value=2, max_value=12))
+def test_no_line_is_too_wide_and_no_letter_is_lost(text, width):
+    lines = broken(text, width)
+    assert all(cell_len(line) <= width for line in lines)
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+
+
+@given(st.text(alphabet="ab ", max_size=60), st.integers(min_value=2, max_value=12))
+def test_the_fast_path_breaks_as_the_general_one(text, width):
+    wide = text + " é"
+    narrow = text + " e"
+    assert wrap(narrow, width) == wrap(wide, width)
