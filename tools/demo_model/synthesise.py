@@ -1,7 +1,8 @@
 """Speech for the texts: free TTS engines of Debian, each sentence in a voice drawn by chance.
 
-    apt-get install espeak-ng flite libttspico-utils rhvoice rhvoice-english   # the last two are in non-free
-    python -m tools.demo_model.synthesise TEXTS.txt OUT/NAME [--voices known|new] [--seed 1]
+    apt-get install espeak-ng flite libttspico-utils rhvoice rhvoice-english   # the last three are in non-free
+    pip install hibari-tts
+    python -m tools.demo_model.synthesise TEXTS.txt OUT/NAME [--voices mixed|quick|new] [--lines 0 20000] [--seed 1]
 
 Writes shards of 2,000 clips, OUT/NAME-000.raw (16 kHz int16, clips end to end) and OUT/NAME-000.jsonl (offset and
 n in samples, voice, text). A shard that exists is kept, so the command continues where it was stopped.
@@ -13,7 +14,9 @@ import os
 import random
 import subprocess
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +26,14 @@ import soxr
 SAMPLE_RATE = 16000
 SHARD_CLIPS = 2000
 VOICES = {
-    "known": {  # share of the clips
+    "mixed": {  # share of the clips
         "flite:slt": 13, "flite:rms": 13, "flite:awb": 11, "flite:kal16": 7, "pico:en-US": 13, "pico:en-GB": 11,
         "rhvoice:bdl": 8, "rhvoice:clb": 8, "rhvoice:slt": 5, "espeak:en-us": 7, "espeak:en-gb": 4,
     },
+    "quick": {  # three times as many clips a minute; hibari is a small neural voice, the most natural of all
+        "hibari:heart": 9, "pico:en-US": 4, "pico:en-GB": 4, "flite:kal16": 1, "espeak:en-us": 2, "espeak:en-gb": 1,
+    },
+    "natural": {"hibari:heart": 1},
     "new": {"rhvoice:alan": 1},  # never trained on: says how the model hears a voice it does not know
 }
 ESPEAK_VARIANTS = ["", "+f1", "+f2", "+f3", "+f4", "+m1", "+m2", "+m3", "+m4", "+m5", "+m7"]
@@ -48,16 +55,35 @@ def command(voice: str, text: str, wav: str, rng: random.Random) -> tuple[list[s
     return ["espeak-ng", "-v", name, "-s", f"{160 * rate:.0f}", "-p", pitch, "-w", wav, text], b""
 
 
-def speak(text: str, voice: str, rng: random.Random, folder: str = "/dev/shm") -> np.ndarray:
+def speak(text: str, voice: str, rng: random.Random) -> np.ndarray:
     """The text as 16 kHz int16 with a peak of one half; 50 ms of the engine's own silence stay on both sides."""
-    with tempfile.NamedTemporaryFile(suffix=".wav", dir=folder if os.path.isdir(folder) else None) as file:
-        argv, stdin = command(voice, text, file.name, rng)
-        subprocess.run(argv, input=stdin, timeout=20, capture_output=True, check=True)
-        wave, rate = sf.read(file.name, dtype="float32")
+    wave, rate = speak_hibari(text, rng) if voice.startswith("hibari") else speak_command(text, voice, rng)
     wave = soxr.resample(wave, rate, SAMPLE_RATE, quality="MQ") if rate != SAMPLE_RATE else wave
     loud = np.flatnonzero(np.abs(wave) > 0.01 * np.abs(wave).max())
     wave = wave[max(0, loud[0] - 800): loud[-1] + 800]
     return (wave * (0.5 / np.abs(wave).max()) * 32767).astype(np.int16)
+
+
+def speak_command(text: str, voice: str, rng: random.Random, folder: str = "/dev/shm") -> tuple[np.ndarray, int]:
+    """Samples and their rate from an engine that is a command."""
+    with tempfile.NamedTemporaryFile(suffix=".wav", dir=folder if os.path.isdir(folder) else None) as file:
+        argv, stdin = command(voice, text, file.name, rng)
+        subprocess.run(argv, input=stdin, timeout=20, capture_output=True, check=True)
+        return sf.read(file.name, dtype="float32")
+
+
+def speak_hibari(text: str, rng: random.Random) -> tuple[np.ndarray, float]:
+    """Samples and their rate; pitch and formants are moved together, down to a man's and up to a child's."""
+    rate, shift = rng.uniform(0.9, 1.2), rng.choice([1.0, rng.uniform(0.7, 1.15)])
+    wave = hibari()(text, speed=min(2.0, rate / shift), seed=rng.randrange(10**6))
+    return wave, 24000 * shift
+
+
+@cache
+def hibari() -> Callable[..., np.ndarray]:
+    from hibari import Hibari  # only this voice needs the package
+
+    return Hibari(threads=1)
 
 
 def write_shard(prefix: Path, texts: list[str], voices: dict[str, int], seed: int, jobs: int) -> None:
@@ -85,16 +111,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("texts", type=Path)
     parser.add_argument("out", type=Path, help="folder and name of the shards, such as data/train")
-    parser.add_argument("--voices", choices=VOICES, default="known")
+    parser.add_argument("--voices", choices=VOICES, default="mixed")
+    parser.add_argument("--lines", type=int, nargs=2, default=(0, None), metavar=("FIRST", "END"))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     args = parser.parse_args()
     args.out.parent.mkdir(parents=True, exist_ok=True)
     texts = args.texts.read_text().splitlines()
-    for first in range(0, len(texts), SHARD_CLIPS):
+    begin, end = args.lines[0], min(args.lines[1] or len(texts), len(texts))
+    for first in range(begin, end, SHARD_CLIPS):
         prefix = args.out.with_name(f"{args.out.name}-{first // SHARD_CLIPS:03d}")
         if not prefix.with_suffix(".jsonl").exists():
-            shard = texts[first: first + SHARD_CLIPS]
+            shard = texts[first: min(end, first + SHARD_CLIPS)]
             write_shard(prefix, shard, VOICES[args.voices], args.seed * 10**6 + first, args.jobs)
 
 

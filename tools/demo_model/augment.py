@@ -1,0 +1,114 @@
+"""One clip as many microphones, rooms and speakers might give it; and sound without a word in it."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+SAMPLE_RATE = 16000
+NOISE_SAMPLES = 20 * SAMPLE_RATE
+Wave = NDArray[np.float32]
+
+
+def change_speed(wave: Wave, speed: float) -> Wave:
+    """Speed, pitch and formants together: another speaker, `speed` times as fast."""
+    at = np.arange(0, len(wave) - 2, speed)
+    before = at.astype(np.int32)
+    return wave[before] + (at - before).astype(np.float32) * (wave[before + 1] - wave[before])
+
+
+def room_and_microphone(wave: Wave, rng: np.random.Generator) -> Wave:
+    """A short echo tail, a tilted spectrum, a microphone that ends at 3 to 7 kHz: each only sometimes."""
+    n, u = len(wave), rng.uniform
+    fast = -(-(n + 4800) // 4096) * 4096  # a length that the Fourier transform likes
+    spectrum = np.fft.rfft(wave, fast)
+    if rng.random() < 0.7:
+        decay = np.exp(np.arange(4800, dtype=np.float32) * np.float32(-u(20, 60) / SAMPLE_RATE))
+        tail = rng.standard_normal(4800, np.float32) * decay * np.float32(u(0.01, 0.06))
+        tail[0] = 1
+        spectrum *= np.fft.rfft(tail, fast)
+    khz = np.linspace(0, 8, len(spectrum), dtype=np.float32)
+    if rng.random() < 0.5:
+        spectrum *= (khz + np.float32(0.3)) ** np.float32(u(-0.6, 0.6))
+    if rng.random() < 0.4:
+        spectrum /= 1 + (khz / np.float32(u(3, 7))) ** 12
+    return np.fft.irfft(spectrum, fast)[:n].astype(np.float32)
+
+
+def coloured_noise(tilt: float, rng: np.random.Generator, n: int = NOISE_SAMPLES) -> Wave:
+    """Amplitude falls with frequency to the power of tilt above 5 Hz: 0 white, 0.5 pink, 1 brown."""
+    spectrum = np.fft.rfft(rng.standard_normal(n)) / np.maximum(np.arange(n // 2 + 1), 100) ** tilt
+    return np.fft.irfft(spectrum, n).astype(np.float32)
+
+
+def hum(rng: np.random.Generator, n: int = NOISE_SAMPLES) -> Wave:
+    """50 or 60 Hz with a few harmonics."""
+    turns = np.arange(n) * (2 * np.pi * rng.choice([50, 60]) / SAMPLE_RATE)
+    return sum(rng.uniform(0, 1) / k * np.sin(k * turns) for k in range(1, 9)).astype(np.float32)
+
+
+def music(rng: np.random.Generator, n: int = NOISE_SAMPLES) -> Wave:
+    """Plucked chords: a few decaying harmonic notes at a time, a new one every 0.2 to 0.8 s."""
+    wave, start = np.zeros(n + 4 * SAMPLE_RATE, np.float32), 0
+    while start < n:
+        seconds = np.arange(int(SAMPLE_RATE * rng.uniform(0.5, 3))) / SAMPLE_RATE
+        for _ in range(rng.integers(1, 4)):
+            turns = 2 * np.pi * 55 * 2 ** (rng.integers(0, 49) / 12) * seconds
+            note = sum(np.sin(k * turns) / k ** rng.uniform(0.8, 2) for k in range(1, 7))
+            wave[start: start + len(seconds)] += note * np.exp(-seconds * rng.uniform(1, 6)) * rng.uniform(0.2, 1)
+        start += int(SAMPLE_RATE * rng.uniform(0.2, 0.8))
+    return wave[:n]
+
+
+def clicks(rng: np.random.Generator, n: int = NOISE_SAMPLES) -> Wave:
+    """Keys and knocks: short decaying bursts over a very quiet floor."""
+    wave = 0.003 * coloured_noise(0.5, rng, n)
+    for start in rng.integers(0, n - 4000, 60):
+        length = int(rng.integers(50, 4000))
+        wave[start: start + length] += rng.standard_normal(length) * np.exp(-np.arange(length) / length * 6)
+    return wave.astype(np.float32)
+
+
+def make_noises(speech: list[Wave], recorded: list[Wave], rng: np.random.Generator) -> list[Wave]:
+    """Sounds without words, standard deviation 1, about 20 s each. `speech` becomes babble of 5 and 8 voices."""
+    noises = [coloured_noise(tilt, rng) for tilt in (0, 0.25, 0.5, 0.75, 1.0, 1.25)]
+    noises += [hum(rng), clicks(rng), *(music(rng) for _ in range(3))]
+    for voices in (5, 8):
+        tracks = [np.concatenate([speech[i] for i in rng.permutation(len(speech))[:12]]) for _ in range(voices)]
+        noises.append(sum(np.resize(track, NOISE_SAMPLES) for track in tracks))
+    noises += recorded
+    return [(noise / (noise.std() + 1e-9)).astype(np.float32) for noise in noises]
+
+
+class Augmenter:
+    """Random versions of clips. Knows nothing of text; says how it moved time, so that a caller can follow."""
+
+    def __init__(self, noises: list[Wave], rng: np.random.Generator):
+        self.noises, self.rng = noises, rng
+
+    def noise(self, n: int) -> Wave:
+        """n samples of one of the noises, from anywhere in it."""
+        noise = self.noises[self.rng.integers(len(self.noises))]
+        start = self.rng.integers(len(noise))
+        first = noise[start: start + n]
+        return np.concatenate([first, np.resize(noise, n - len(first))]) if len(first) < n else first
+
+    def wordless(self, n: int) -> Wave:
+        """n samples of noise at any level from inaudible to loud, sometimes digital silence at one end."""
+        wave = self.noise(n) * np.float32(10 ** self.rng.uniform(-5, -0.7))
+        if self.rng.random() < 0.1:
+            wave[: self.rng.integers(n)] = 0
+        return np.clip(wave, -1, 1)
+
+    def spoken(self, wave: Wave) -> tuple[Wave, float, int]:
+        """The clip as another microphone might hear it, its speed-up, and the samples of silence before it."""
+        rng, u, speed = self.rng, self.rng.uniform, 1.0
+        if rng.random() < 0.6:
+            speed = u(0.85, 1.18)
+            wave = change_speed(wave, speed)
+        left = int(SAMPLE_RATE * u(0.05, 0.7))
+        wave = np.pad(wave, (left, int(SAMPLE_RATE * u(0.1, 0.8))))
+        if rng.random() < 0.3:
+            wave = room_and_microphone(wave, rng)
+        if rng.random() < 0.4:
+            wave = wave + self.noise(len(wave)) * np.float32(wave.std() * 10 ** (-u(5, 35) / 20))
+        gain = 10 ** u(-1.5, 0) / (np.abs(wave).max() + 1e-6)
+        return wave * np.float32(gain), speed, left

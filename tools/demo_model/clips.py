@@ -1,0 +1,171 @@
+"""Shards of speech on disk -> endless training batches of features and token ids."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from torch.utils.data import IterableDataset
+
+from live_canary.model.features import LogMel
+from live_canary.model.encoder import encoded_frames
+from live_canary.model.prompt import Prompt
+from tools.demo_model.augment import SAMPLE_RATE, Augmenter, Wave, make_noises
+
+# Milliseconds a letter lasts, least squares over synthetic clips: enough to guess which token is spoken when.
+LETTER_MS = dict(zip("abcdefghijklmnopqrstuvwxyz ,.?!", [
+    58, 65, 86, 61, 35, 73, 49, 13, 47, 92, 44, 58, 78, 63, 45, 77, 94, 56, 90, 52, 36, 71, 40, 160, 72, 93, 42, 275,
+    300, 300, 300], strict=True))
+FRAME_SAMPLES = 1280  # of one audio embedding
+JOIN = {1: 0.80, 2: 0.10, 3: 0.05, 5: 0.03, 9: 0.02}  # how many clips of one voice make an utterance: its chance
+LONGEST_SECONDS = 30
+WORDLESS_SHARE = 0.03
+REAL_REPEATS = 8  # real speech is scarce: so many times as often as a synthetic clip
+POOL_CLIPS = 4000  # sorted by length at a time, so that batches hold little padding
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    shard: Path
+    offset: int
+    n: int
+    """Samples at 16 kHz."""
+    voice: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    mel: Tensor
+    """(B, frames, mel_bins), padded with zeros."""
+    frames: Tensor
+    targets: list[Tensor]
+    """Token ids of each transcript."""
+    guess: Tensor
+    """(B, embeddings): the token each audio embedding probably belongs to, 0 between words, -100 in the padding."""
+
+    def to(self, device: torch.device) -> "Batch":
+        return Batch(self.mel.to(device), self.frames.to(device), [t.to(device) for t in self.targets],
+                     self.guess.to(device))
+
+
+def read_index(folder: Path, pattern: str) -> list[Clip]:
+    return [Clip(path.with_suffix(".raw"), r["offset"], r["n"], r["voice"], r["text"])
+            for path in sorted(folder.glob(pattern + ".jsonl"))
+            for r in map(json.loads, path.read_text().splitlines())]
+
+
+def read_wave(clip: Clip) -> Wave:
+    stored = np.fromfile(clip.shard, np.int16, clip.n, offset=2 * clip.offset)
+    return stored.astype(np.float32) / 32768
+
+
+class Clips(IterableDataset[Batch]):
+    """Endless augmented batches of about `batch_seconds` of audio each.
+
+    Looks for new shards whenever its pool runs empty, so training may begin while speech is still being made.
+    train*.jsonl is speech (train_real*: recordings of people), noise*.jsonl is sound without words.
+    """
+
+    def __init__(self, folder: Path, mel: LogMel, prompt: Prompt, batch_seconds: float, seed: int):
+        self.folder, self.mel, self.prompt, self.batch_seconds = folder, mel, prompt, batch_seconds
+        self.rng = np.random.default_rng(seed)
+        self.pool: list[Clip] = []
+
+    def __iter__(self) -> Iterator[Batch]:
+        worker = torch.utils.data.get_worker_info()
+        if worker is not None:  # each worker draws its own batches
+            self.rng = np.random.default_rng(worker.seed)
+        self.refill()
+        speech = [read_wave(self.pool[i]) for i in self.rng.integers(len(self.pool), size=60)]
+        recorded = [read_wave(clip) for clip in read_index(self.folder, "noise*")]
+        self.augmenter = Augmenter(make_noises(speech, recorded, self.rng), self.rng)
+        while True:
+            batches = self.batches(self.utterances())
+            for i in self.rng.permutation(len(batches)):
+                yield self.collate(batches[i])
+
+    def refill(self) -> None:
+        clips = read_index(self.folder, "train*")
+        clips += (REAL_REPEATS - 1) * read_index(self.folder, "train_real*")
+        self.pool = [clips[i] for i in self.rng.permutation(len(clips))]
+
+    def utterances(self) -> list[list[Clip] | int]:
+        """The next clips, some joined with others of the same voice; an int is so many samples without words."""
+        clips, self.pool = self.pool[:POOL_CLIPS], self.pool[POOL_CLIPS:]
+        if not self.pool:
+            self.refill()
+        joined = sorted(clips[: len(clips) * 2 // 5], key=lambda clip: clip.voice)
+        found: list[list[Clip] | int] = [[clip] for clip in clips[len(joined):]]
+        sizes, chances = zip(*((size, size * chance) for size, chance in JOIN.items() if size > 1), strict=True)
+        while joined:
+            group = [joined.pop()]
+            size = self.rng.choice(sizes, p=np.array(chances) / sum(chances))
+            while joined and len(group) < size and seconds([*group, joined[-1]]) < LONGEST_SECONDS - 2:
+                group.append(joined.pop())
+            found.append(group)
+        found = [group for group in found if seconds(group) < LONGEST_SECONDS]
+        for _ in range(int(WORDLESS_SHARE * len(found))):
+            longest = self.rng.choice([2, 7, LONGEST_SECONDS], p=[0.4, 0.45, 0.15])
+            found.append(int(SAMPLE_RATE * self.rng.uniform(0.3, longest)))
+        return found
+
+    def batches(self, utterances: list[list[Clip] | int]) -> list[list[list[Clip] | int]]:
+        batches: list[list[list[Clip] | int]] = [[]]
+        for utterance in sorted(utterances, key=seconds):
+            if batches[-1] and (len(batches[-1]) + 1) * (seconds(utterance) + 0.8) > self.batch_seconds:
+                batches.append([])
+            batches[-1].append(utterance)
+        return batches
+
+    def collate(self, utterances: list[list[Clip] | int]) -> Batch:
+        mels, targets, guesses = zip(*map(self.example, utterances), strict=True)
+        return Batch(pad_sequence(mels, batch_first=True), torch.tensor([len(mel) for mel in mels]), list(targets),
+                     pad_sequence(guesses, batch_first=True, padding_value=-100))
+
+    def example(self, utterance: list[Clip] | int) -> tuple[Tensor, Tensor, Tensor]:
+        """Features (frames, mel_bins), token ids, and the guessed token of each audio embedding."""
+        if isinstance(utterance, int):
+            text, letter_times, wave = "", np.zeros(1), self.augmenter.wordless(utterance)
+        else:
+            text = " ".join(clip.text for clip in utterance)
+            wave, letter_times = join(utterance, self.rng)
+            wave, speed, left = self.augmenter.spoken(wave)
+            letter_times = letter_times / speed + left
+        mel = self.mel(torch.from_numpy(wave)).T.contiguous()
+        if text:
+            mask_bands(mel, self.rng)
+        coded = self.prompt.tokenizer.encode(text)
+        guess = torch.zeros(encoded_frames(len(mel)), dtype=torch.long)
+        for token, (first, last) in zip(coded.ids, coded.offsets, strict=True):
+            start = round(letter_times[first] / FRAME_SAMPLES)
+            guess[start: max(start + 1, round(letter_times[last] / FRAME_SAMPLES))] = token
+        return mel, torch.tensor(coded.ids, dtype=torch.long), guess
+
+
+def seconds(utterance: list[Clip] | int) -> float:
+    return (utterance if isinstance(utterance, int) else sum(clip.n for clip in utterance)) / SAMPLE_RATE
+
+
+def join(clips: list[Clip], rng: np.random.Generator) -> tuple[Wave, np.ndarray]:
+    """The clips one after the other with short pauses, and the sample at which each letter of their text begins."""
+    parts, times, now = [], [], 0
+    for clip in clips:
+        wave, pause = read_wave(clip), int(SAMPLE_RATE * rng.uniform(0.05, 0.6))
+        spent = np.cumsum([50] + [LETTER_MS.get(letter, 0) for letter in clip.text.lower()[:-1]])
+        times += [*(now + 800 + spent * ((len(wave) - 1600) / spent[-1])), now + len(wave)]
+        parts += [wave, np.zeros(pause, np.float32)]
+        now += len(wave) + pause
+    return np.concatenate(parts[:-1]), np.array(times)
+
+
+def mask_bands(mel: Tensor, rng: np.random.Generator) -> None:
+    """SpecAugment, lightly and in place: two frequency bands and one stretch of time set to the mean."""
+    for axis, count, widest in ((1, 2, 16), (0, 1, 10)):
+        for _ in range(count):
+            width = int(rng.integers(0, min(widest, mel.shape[axis])))
+            mel.narrow(axis, int(rng.integers(0, mel.shape[axis] - width)), width).zero_()

@@ -1,0 +1,181 @@
+"""Train a Canary-Qwen checkpoint on shards of speech, on CPU cores or on one CUDA GPU.
+
+    python -m tools.demo_model.train MODEL DATA --minutes 100 --from assets/demo-model
+    python -m tools.demo_model.train MODEL DATA --minutes 100          # again: goes on where it was stopped
+
+MODEL gets the checkpoint in the published layout (every --save-every minutes) and training.pt, from which the same
+command resumes: float32 weights and the minutes trained so far. The learning rate follows a cosine over --minutes.
+A file MODEL/stop ends the run early, at the next step. A model that is new (tools.demo_model.create) wants
+--guide 0.2 --ctc 0.5: the alignment guide leads for the first fifth of the time.
+"""
+
+import argparse
+import copy
+import math
+import os
+import shutil
+import time
+from itertools import islice
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.utils.data import DataLoader
+
+from live_canary.model.canary import CanaryQwen
+from tools.demo_model.clips import Clips
+from tools.demo_model.evaluate import measure, read_clips
+from tools.demo_model.muon import Muon
+from tools.demo_model.trainee import Trainee, export
+
+WARM_UP_STEPS = 100
+LOG_STEPS = 50
+FRAMES_PER_HOUR = 360_000
+
+
+def train_process(rank: int, args: argparse.Namespace) -> None:
+    """One of `--processes` copies of the model; they average their gradients at every step."""
+    if args.processes > 1:
+        os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(args.port))
+        dist.init_process_group("gloo", rank=rank, world_size=args.processes)
+        torch.set_num_threads(1)
+    device = torch.device(args.device)
+    torch.manual_seed(0)
+    model = Trainee(CanaryQwen.load(args.model, args.device, "float32")).train()
+    if args.freeze_subsampling:
+        model.perception.encoder.subsampling.requires_grad_(False)
+    trained_minutes, trained_hours = resume(model, args.model / "training.pt")
+    run_seed = args.seed + rank + 1000 * round(trained_minutes)
+    torch.manual_seed(run_seed)
+    batches = iter(make_batches(args, model.canary, run_seed))
+    optimizers = make_optimizers(model, args.lr)
+    peaks = [(group, group["lr"]) for optimizer in optimizers for group in optimizer.param_groups]
+    weights = torch.tensor([1.0, args.ctc, 0.0], device=device)
+    started, saved, step, sums = time.time(), time.time(), 0, torch.zeros(3)
+    done = trained_minutes / args.minutes
+    while done < 1:
+        batch = next(batches).to(device)
+        weights[2] = max(0.0, 1 - done / args.guide) if args.guide else 0.0
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            losses = model(batch)
+        (losses * weights).sum().backward()
+        minutes = trained_minutes + (time.time() - started) / 60
+        stop = (args.model / "stop").exists()
+        facts = torch.tensor([*losses.tolist(), float(batch.frames.sum()) * args.processes,
+                              1.0 if stop else minutes / args.minutes])
+        facts = average_gradients(model, facts, args.processes)
+        done, step, sums = float(facts[4]), step + 1, sums + facts[:3]
+        trained_hours += float(facts[3]) / FRAMES_PER_HOUR
+        for group, peak in peaks:
+            rate = 0.5 + 0.5 * math.cos(math.pi * min(1.0, done))
+            group["lr"] = peak * min(1.0, step / WARM_UP_STEPS) * max(0.005, rate)
+        nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+        for optimizer in optimizers:
+            optimizer.step()
+        model.zero_grad()
+        if rank == 0 and step % LOG_STEPS == 0:
+            ce, ctc, guide = (sums / LOG_STEPS).tolist()
+            print(f"{minutes:6.2f} min  step {step}  audio {trained_hours:.2f} h  "
+                  f"ce {ce:.3f}  ctc {ctc:.3f}  guide {guide:.3f}", flush=True)
+            sums.zero_()
+        if rank == 0 and (done >= 1 or time.time() - saved > 60 * args.save_every):
+            save(model, args.model, minutes, trained_hours)
+            print(quick_look(model, args.data), flush=True)
+            saved = time.time()
+
+
+def resume(model: Trainee, path: Path) -> tuple[float, float]:
+    """Minutes and hours of audio trained before; the weights are poured back."""
+    if not path.exists():
+        return 0.0, 0.0
+    state = torch.load(path, map_location=model.ctc_bias.device, weights_only=True)
+    model.load_state_dict(state["weights"])
+    return state["minutes"], state["audio_hours"]
+
+
+def make_batches(args: argparse.Namespace, canary: CanaryQwen, seed: int) -> DataLoader:
+    """Features are made on the CPU: in the training process itself, or in `--workers` others beside a GPU."""
+    mel = copy.deepcopy(canary.perception.preprocessor).to("cpu")
+    clips = Clips(args.data, mel, canary.prompt, args.batch_seconds, seed)
+    start_one = (lambda _: torch.set_num_threads(1)) if args.workers else None
+    return DataLoader(clips, batch_size=None, num_workers=args.workers, worker_init_fn=start_one,
+                      generator=torch.Generator().manual_seed(seed))
+
+
+def make_optimizers(model: Trainee, lr: float) -> list[torch.optim.Optimizer]:
+    named = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    matrices = [p for name, p in named.items() if p.ndim == 2 and "embed" not in name and "bias" not in name]
+    chosen = set(map(id, matrices))
+    others = [p for p in named.values() if id(p) not in chosen]
+    return [Muon(matrices, lr), torch.optim.AdamW(others, lr / 2, betas=(0.9, 0.98), weight_decay=0.01)]
+
+
+def average_gradients(model: Trainee, facts: torch.Tensor, processes: int) -> torch.Tensor:
+    """Gradients and facts become their means over the processes; the facts are returned."""
+    if processes == 1:
+        return facts
+    params = [p for p in model.parameters() if p.requires_grad]
+    flat = torch.cat([*[p.grad.flatten() for p in params], facts]) / processes
+    dist.all_reduce(flat)
+    *grads, facts = flat.split([*[p.numel() for p in params], len(facts)])
+    for p, grad in zip(params, grads, strict=True):
+        p.grad = grad.view_as(p)
+    return facts
+
+
+def save(model: Trainee, folder: Path, minutes: float, audio_hours: float) -> None:
+    """training.pt to resume from, and model.safetensors to use."""
+    state = {"weights": model.state_dict(), "minutes": minutes, "audio_hours": audio_hours}
+    torch.save(state, folder / "training.pt.part")
+    (folder / "training.pt.part").rename(folder / "training.pt")
+    export(model.canary, folder)
+
+
+def quick_look(model: Trainee, data: Path, clips: int = 24) -> str:
+    """Word error rates over a few held-out clips of each test set, to follow the training by."""
+    model.eval()
+    rates = [f"{name} {measure(model.canary, islice(read_clips(data, name), clips)).words:.3f}"
+             for name in ("test_known", "test_new", "test_real") if any(data.glob(name + "*.jsonl"))]
+    model.train()
+    return "    word error rate: " + ", ".join(rates)
+
+
+def prepare(model: Path, start: Path | None) -> None:
+    """Lay the starting checkpoint into an empty model folder."""
+    if not (model / "model.safetensors").exists():
+        if start is None:
+            raise SystemExit(f"{model} holds no checkpoint: name one with --from, or make one with "
+                             "python -m tools.demo_model.create")
+        shutil.copytree(start, model, dirs_exist_ok=True)
+
+
+def main() -> None:
+    on_gpu = torch.cuda.is_available()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--from", dest="start", type=Path, help="checkpoint to start from when MODEL is empty")
+    parser.add_argument("--minutes", type=float, default=100.0, help="of training in all, resumed runs included")
+    parser.add_argument("--lr", type=float, default=3e-3)
+    parser.add_argument("--ctc", type=float, default=0.4, help="weight of the CTC loss")
+    parser.add_argument("--guide", type=float, default=0.0, help="share of the time the alignment guide takes to fade")
+    parser.add_argument("--batch-seconds", type=float, default=400.0 if on_gpu else 40.0, help="audio a process a step")
+    parser.add_argument("--freeze-subsampling", action="store_true", help="for a trained start: 15 %% less work a step")
+    parser.add_argument("--device", default="cuda" if on_gpu else "cpu")
+    parser.add_argument("--processes", type=int, default=1 if on_gpu else os.cpu_count())
+    parser.add_argument("--workers", type=int, default=(os.cpu_count() or 2) - 1 if on_gpu else 0)
+    parser.add_argument("--save-every", type=float, default=5.0, help="minutes")
+    parser.add_argument("--port", type=int, default=29511)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    args.model.mkdir(parents=True, exist_ok=True)
+    prepare(args.model, args.start)
+    if args.processes == 1:
+        train_process(0, args)
+    else:
+        torch.multiprocessing.spawn(train_process, (args,), nprocs=args.processes)
+
+
+if __name__ == "__main__":
+    main()

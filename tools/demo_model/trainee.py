@@ -1,0 +1,83 @@
+"""The demo model with what training needs: gradients, two losses, and a way back to the published layout."""
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from live_canary.model import encoder, llm
+from live_canary.model.canary import CanaryQwen
+from live_canary.model.encoder import encoded_frames
+from tools.demo_model.clips import Batch
+
+WRONG_TOKENS = 0.08  # share of the text fed to the LLM that is wrong on purpose, so that it keeps listening
+LABEL_SMOOTHING = 0.05
+
+
+class Trainee(nn.Module):
+    """A CanaryQwen whose every weight learns; unlike a fine-tune, the LLM's base trains together with its adapter."""
+
+    def __init__(self, canary: CanaryQwen):
+        super().__init__()
+        self.canary, self.perception, self.tree = canary, canary.perception, canary.qwen.tree
+        self.requires_grad_(True)
+        ids = canary.prompt_ids()
+        place, device = ids.index(canary.prompt.placeholder_id), canary.device
+        self.before = torch.tensor(ids[:place], device=device)
+        self.after = torch.tensor(ids[place + 1:], device=device)
+        self.end = torch.tensor([canary.prompt.end_id], device=device)
+        self.ctc_bias = nn.Parameter(torch.zeros(self.embedding.weight.shape[0], device=device))  # only for training
+
+    @property
+    def embedding(self) -> nn.Embedding:
+        return self.canary.qwen.causal_lm.model.embed_tokens
+
+    def listen(self, mel: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (B, frames, bins) -> audio embeddings (B, T, D) and how many of each row are valid."""
+        mask = torch.arange(mel.shape[1], device=mel.device)[None] < frames[:, None]
+        hidden = self.perception.encoder(mel, attention_mask=mask).last_hidden_state
+        return self.perception.proj(hidden), encoded_frames(frames)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Cross-entropy of the transcript after the prompt, CTC of it on the audio embeddings, and the guide: (3,).
+
+        CTC scores the audio embeddings against the LLM's own token embeddings, so that what the encoder hands over
+        already looks like the text the LLM has to write. The guide is cross-entropy against a rough alignment,
+        which gets CTC over its first plateau.
+        """
+        audio, lengths = self.listen(batch.mel, batch.frames)
+        scores = F.linear(F.rms_norm(audio, audio.shape[-1:]), self.embedding.weight, self.ctc_bias).float()
+        guide = F.cross_entropy(scores.transpose(1, 2), batch.guess, ignore_index=-100)
+        sizes = torch.tensor([len(text) for text in batch.targets], device=audio.device)
+        ctc = F.ctc_loss(scores.log_softmax(-1).transpose(0, 1), torch.cat(batch.targets), lengths, sizes,
+                         blank=0, reduction="none", zero_infinity=True).sum() / (sizes + 1).sum()
+        return torch.stack([self.answer_loss(audio, lengths.tolist(), batch.targets), ctc, guide])
+
+    def answer_loss(self, audio: Tensor, lengths: list[int], targets: list[Tensor]) -> Tensor:
+        rows, labels = [], []
+        for row, length, text in zip(audio, lengths, targets, strict=True):
+            random = torch.randint_like(text, 3, len(self.ctc_bias))
+            seen = torch.where(torch.rand(len(text), device=text.device) < WRONG_TOKENS, random, text)
+            words = [self.embedding(ids) for ids in (self.before, self.after, seen)]
+            rows.append(torch.cat([words[0], row[:length], *words[1:]]))
+            answer = torch.cat([text, self.end])
+            labels.append(F.pad(answer, (len(rows[-1]) - len(answer), 0), value=-100))
+        expected = pad_sequence(labels, batch_first=True, padding_value=-100)
+        inputs = pad_sequence(rows, batch_first=True)  # padded on the right, and causal: needs no mask
+        hidden = self.canary.qwen.causal_lm.model(inputs_embeds=inputs, use_cache=False).last_hidden_state
+        scores = F.linear(hidden[expected >= 0], self.embedding.weight).float()
+        return F.cross_entropy(scores, expected[expected >= 0], label_smoothing=LABEL_SMOOTHING)
+
+
+def export(canary: CanaryQwen, folder: Path) -> None:
+    """Write FOLDER/model.safetensors: the published names, bfloat16."""
+    named = {encoder.checkpoint_key(key): value for key, value in canary.perception.state_dict().items()}
+    named |= {llm.checkpoint_key(key): value for key, value in canary.qwen.tree.state_dict().items()}
+    stored = {key: value.to("cpu", torch.bfloat16 if value.is_floating_point() else None).clone().contiguous()
+              for key, value in named.items() if key is not None}
+    unfinished = folder / "model.safetensors.part"
+    save_file(stored, unfinished)
+    unfinished.rename(folder / "model.safetensors")
