@@ -1,10 +1,10 @@
 """A real-time transcriber for the terminal, around NVIDIA Canary-Qwen 2.5B.
 
-    microphone ─┐                                                      ┌─ screen (Textual, or plain lines)
+    microphone ─┐                                                      ┌─ screen (Textual or plain)
     system audio┼─ blocks ─> segments ─> model ─> transcript ─ events ─┤
-    recording  ─┘  audio/    segments/   model/   transcript/          └─ files (written first, never through the screen)
+    recording  ─┘  audio/    segments/   model/   transcript/          └─ files (written first)
 
-`session.py` is the only home of threads and queues; `cli.py` is the one place that puts the parts together.
+`session/` is the only home of threads and queues; `cli.py` is the one place that puts the parts together.
 """
 
 __version__ = "0.1.0"

@@ -35,7 +35,10 @@ class SpeechEnded:
 
 @dataclass(frozen=True, slots=True)
 class PartialChanged:
-    """Text of the utterance being spoken: `settled` only grows, `tentative` may change."""
+    """Text of the utterance being spoken: `settled` only grows, `tentative` may change.
+
+    Both are empty when the utterance turned out to hold no words; otherwise its UtteranceFinal ends it.
+    """
 
     source: str
     start_seconds: float
@@ -47,7 +50,7 @@ class PartialChanged:
 class UtteranceFinal:
     utterance: Utterance
     latency_seconds: float
-    """From the recognised end of speech to this event."""
+    """From the moment the end of the utterance was recognised to this event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,14 @@ class SourceRecovered:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceWarned:
+    """Something about a source that the user should know, in one sentence; it goes on."""
+
+    source: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class StageFailed:
     """A part of the session stopped working; `fatal` when the session cannot go on."""
 
@@ -101,5 +112,5 @@ class SessionEnded:
 
 Event = (
     SourceOpened | LevelChanged | SpeechStarted | SpeechEnded | PartialChanged | UtteranceFinal | GapMarked
-    | BacklogChanged | ModelProgress | SourceLost | SourceRecovered | StageFailed | SessionEnded
+    | BacklogChanged | ModelProgress | SourceLost | SourceRecovered | SourceWarned | StageFailed | SessionEnded
 )  # fmt: skip

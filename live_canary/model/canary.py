@@ -124,7 +124,8 @@ class CanaryQwen:
     def inputs_embeds(self, samples: list[Tensor]) -> tuple[Tensor, Tensor]:
         """The LLM's input for utterances of (n,) samples at 16 kHz: embeddings (B, L, hidden), mask (B, L)."""
         prompt = self.prompt_ids()
-        embedded = self.qwen.embed(prompt)
+        # The placeholder's own embedding is dropped; its id may even lie outside the table.
+        embedded = self.qwen.embed([0 if token == self.prompt.placeholder_id else token for token in prompt])
         return inject_audio_embeddings(
             [prompt] * len(samples), [embedded] * len(samples), self.perception(samples), self.prompt.placeholder_id
         )

@@ -8,6 +8,7 @@ from huggingface_hub.errors import HFValidationError
 from live_canary.errors import CheckpointError
 
 CANARY_QWEN = "nvidia/canary-qwen-2.5b"
+QWEN = "Qwen/Qwen3-1.7B"
 
 
 def cached_file(repo_id: str, name: str) -> Path | None:
@@ -19,9 +20,10 @@ def cached_file(repo_id: str, name: str) -> Path | None:
     return Path(found) if isinstance(found, str) else None
 
 
-def is_cached(repo_id: str = CANARY_QWEN) -> bool:
-    """Whether the weights and the config of a published checkpoint are on this machine."""
-    return all(cached_file(repo_id, name) for name in ("config.json", "model.safetensors"))
+def is_complete(repo_id: str) -> bool:
+    """Whether a published checkpoint is on this machine together with the LLM's config and tokenizer."""
+    checkpoint = all(cached_file(repo_id, name) for name in ("config.json", "model.safetensors"))
+    return checkpoint and all(cached_file(QWEN, name) for name in ("config.json", "tokenizer.json"))
 
 
 def find_checkpoint(path_or_id: str | Path) -> Path:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from live_canary.transcript.hypothesis import Flag
+
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
@@ -15,6 +17,8 @@ class Utterance:
     text: str
     source: str
     """Name of the source that heard it."""
+    flag: Flag | None = None
+    """Why a reader should doubt the text."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,90 @@
+"""`live-canary`: hear a microphone, or recordings as if they were live, until the end or Ctrl-C."""
+
+import logging
+import sys
+from pathlib import Path
+
+import platformdirs
+
+from live_canary.audio.microphone import MicrophoneSource
+from live_canary.audio.recording import RecordingSource, check_recording
+from live_canary.audio.source import Source
+from live_canary.commands.model_choice import ModelChoice, choose_model, load_with
+from live_canary.errors import OutputError
+from live_canary.screen.contract import Outcome, SessionInfo
+from live_canary.segments.segmenter import Segmenter
+from live_canary.segments.vad import load_detector
+from live_canary.session.session import Session
+from live_canary.settings import Settings
+from live_canary.transcript.writer import TranscriptFile, check_output
+
+ABORTED = 130  # as shells report a program that Ctrl-C ended
+
+
+def run(settings: Settings) -> int:
+    """The exit code: 0, 1 when the session could not go on, 130 when the user cut it off.
+
+    Raises InputError for whatever can be seen to be wrong before anything starts.
+    """
+    check_outputs(settings.outputs, overwrite=settings.overwrite)
+    source = open_source(settings)
+    choice = choose_model(settings.model)
+    plain = settings.plain or not (sys.stdout.isatty() and sys.stdin.isatty())
+    _log_bugs(to_stderr=plain)
+    files = [TranscriptFile(path, overwrite=settings.overwrite) for path in settings.outputs]
+    session = Session(
+        [source],
+        lambda: Segmenter(load_detector(settings.vad), settings.segmenter),
+        load_with(choice, settings.compute_device),
+        files,
+        partial_interval_ms=None if plain else settings.partial_interval_ms,
+    )
+    info = SessionInfo(choice.name, (source.name,), settings.outputs, choice.demo)
+    outcome = _show(session, info, choice, plain=plain)
+    return _conclude(outcome, settings.outputs)
+
+
+def check_outputs(paths: tuple[Path, ...], *, overwrite: bool) -> None:
+    """Raises OutputError for a file that cannot be written or is named twice."""
+    for position, path in enumerate(paths):
+        check_output(path, overwrite=overwrite)
+        if path.resolve() in (earlier.resolve() for earlier in paths[:position]):
+            raise OutputError(f"'{path}' is given twice as --output; name each file once.")
+
+
+def open_source(settings: Settings) -> Source:
+    """Raises RecordingError or DeviceError for a source that cannot be heard."""
+    if not settings.recordings:
+        return MicrophoneSource(settings.device)
+    for path in settings.recordings:
+        check_recording(path)
+    return RecordingSource(settings.recordings, settings.speed)
+
+
+def _show(session: Session, info: SessionInfo, choice: ModelChoice, *, plain: bool) -> Outcome:
+    if plain:
+        from live_canary.screen.plain import PlainScreen
+
+        if choice.notice:
+            print(choice.notice, file=sys.stderr, flush=True)  # noqa: T201
+        return PlainScreen(session, info, sys.stdout, sys.stderr).run()
+    from live_canary.screen.app import LiveCanaryApp
+
+    return LiveCanaryApp(session, info).run() or Outcome(None)
+
+
+def _conclude(outcome: Outcome, outputs: tuple[Path, ...]) -> int:
+    for path in outputs:
+        print(f"Transcript: {path}", file=sys.stderr)  # noqa: T201
+    if outcome.ended is None:
+        return ABORTED
+    return 1 if outcome.failure else 0
+
+
+def _log_bugs(*, to_stderr: bool) -> None:
+    """Tracebacks of bugs go to stderr, or where the screen would hide them, to a file."""
+    if to_stderr:
+        logging.basicConfig(level=logging.WARNING, format="%(message)s")
+        return
+    folder = platformdirs.user_log_path("live-canary", ensure_exists=True)
+    logging.basicConfig(filename=folder / "live-canary.log", level=logging.WARNING, format="%(asctime)s %(message)s")

@@ -1,0 +1,109 @@
+"""`live-canary transcribe`: recordings to transcript files, as fast as the machine can."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from live_canary.audio.recording import RecordingSource, check_recording
+from live_canary.commands.live import check_outputs
+from live_canary.commands.model_choice import choose_model, load_with
+from live_canary.errors import OutputError
+from live_canary.events import Event, ModelProgress, SourceWarned, StageFailed, UtteranceFinal
+from live_canary.segments.segmenter import Segmenter
+from live_canary.segments.vad import load_detector
+from live_canary.session.session import Session
+from live_canary.settings import Settings
+from live_canary.transcript.formats import FORMATS, one_line
+from live_canary.transcript.hypothesis import Transcriber
+from live_canary.transcript.writer import TranscriptFile
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    recording: Path
+    transcript: Path
+    seconds: float
+
+
+def run(settings: Settings, output_folder: Path | None, extension: str) -> int:
+    """Transcribe `settings.recordings`, each into a file of its own; the exit code.
+
+    output_folder: None for the folder of each recording. Raises InputError for whatever can be seen to be wrong first.
+    """
+    jobs = plan(settings.recordings, output_folder, extension, overwrite=settings.overwrite)
+    choice = choose_model(settings.model)
+    console = Console(stderr=True)
+    if choice.notice:
+        console.print(choice.notice, highlight=False)
+    load = _once(load_with(choice, settings.compute_device))
+    failures = 0
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as progress:
+        for job in jobs:
+            failures += not _transcribe(job, settings, load, progress)
+    return 1 if failures else 0
+
+
+def plan(recordings: Sequence[Path], folder: Path | None, extension: str, *, overwrite: bool) -> list[Job]:
+    """What is to be written where; everything is checked before the first is begun."""
+    suffix = "." + extension.lstrip(".").lower()
+    if suffix not in FORMATS:
+        raise OutputError(f"There is no format '{extension}'; choose {', '.join(known[1:] for known in FORMATS)}.")
+    if folder is not None:
+        _make_folder(folder)
+    jobs = [Job(path, (folder or path.parent) / (path.stem + suffix), check_recording(path)) for path in recordings]
+    check_outputs(tuple(job.transcript for job in jobs), overwrite=overwrite)
+    for job in jobs:
+        if job.transcript.exists() and not overwrite:
+            raise OutputError(f"'{job.transcript}' exists already; choose another --output-dir, or --overwrite.")
+    return jobs
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The folder '{folder}' cannot be made: {error.strerror}; choose another.") from None
+
+
+def _transcribe(job: Job, settings: Settings, load: Callable[..., Transcriber], progress: Progress) -> bool:
+    """Whether all of it went well."""
+    task = progress.add_task(one_line(job.recording.name), total=job.seconds)
+    troubles: list[str] = []
+
+    def follow(event: Event) -> None:
+        match event:
+            case UtteranceFinal(utterance):
+                progress.update(task, completed=utterance.end_seconds)
+            case ModelProgress(text, ready=False):
+                progress.console.print(one_line(text), highlight=False)
+            case StageFailed(_, message, _) | SourceWarned(_, message):
+                troubles.append(message)
+                progress.console.print(one_line(message), highlight=False)
+
+    session = Session(
+        [RecordingSource([job.recording], speed=None)],
+        lambda: Segmenter(load_detector(settings.vad), settings.segmenter),
+        load,
+        [TranscriptFile(job.transcript, overwrite=settings.overwrite)],
+    )
+    session.start(follow)
+    session.wait()
+    progress.update(task, completed=job.seconds)
+    progress.console.print(f"{one_line(str(job.recording))} -> {one_line(str(job.transcript))}", highlight=False)
+    return not troubles
+
+
+def _once(load: Callable[[Callable[[str], None]], Transcriber]) -> Callable[[Callable[[str], None]], Transcriber]:
+    """The same loaded model for every recording."""
+    loaded: list[Transcriber] = []
+
+    def load_or_reuse(tell: Callable[[str], None]) -> Transcriber:
+        if not loaded:
+            loaded.append(load(tell))
+        return loaded[0]
+
+    return load_or_reuse

@@ -1,0 +1,12 @@
+"""The only home of threads and queues: a source is heard, its utterances are transcribed, everybody is told.
+
+    thread "listen NAME"   source -> segmenter ──┐ finals, heard tails, partials
+    (one a source)                               v
+                                               Agenda      finals first, then tails, then partials
+                                                 v
+    thread "transcribe"                        model -> files, then events
+    thread "load model"    makes the model while the others already listen
+
+Ending is one movement through all of it: sources stop, segmenters are flushed, the agenda is closed, what is left on it
+is transcribed, files are closed, `SessionEnded` is told.
+"""

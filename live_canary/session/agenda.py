@@ -1,0 +1,126 @@
+"""What the model has to do next: finals before heard tails before partials, and no final is ever dropped."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from live_canary.segments.segment import Segment
+from live_canary.transcript.utterance import TranscriptGap
+
+MOST_WAITING_SECONDS = 120.0  # of sound; a source that can wait does so from here on
+
+
+class Kind(Enum):
+    FINAL = "final"
+    """The utterance is over."""
+    TAIL = "tail"
+    """It is over unless somebody goes on speaking before the hangover ends."""
+    PARTIAL = "partial"
+    """Somebody is speaking it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    kind: Kind
+    source: str
+    segment: Segment
+    noted_at: float
+    """When it was put on the agenda, in seconds of the session's clock."""
+
+
+class Agenda:
+    """Hands work from the listening threads to the transcribing one."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._finals: deque[Work | TranscriptGap] = deque()
+        self._tails: dict[str, Work] = {}
+        self._partials: dict[str, Work] = {}
+        self._partials_not_before = 0.0
+        self._closed = False
+
+    @property
+    def backlog_seconds(self) -> float:
+        """Sound of finished utterances that nobody has begun to transcribe."""
+        with self._changed:
+            return self._backlog_seconds()
+
+    def put_final(self, work: Work, *, wait: bool) -> None:
+        """Add a finished utterance; with `wait`, not before there is room."""
+        with self._changed:
+            if wait:
+                self._changed.wait_for(lambda: self._closed or self._backlog_seconds() < MOST_WAITING_SECONDS)
+            self._tails.pop(work.source, None)
+            self._partials.pop(work.source, None)
+            self._finals.append(work)
+            self._changed.notify_all()
+
+    def put_gap(self, gap: TranscriptGap) -> None:
+        """Add a stretch that was not heard, to be noted between the finals before and after it."""
+        with self._changed:
+            self._finals.append(gap)
+            self._changed.notify_all()
+
+    def offer(self, work: Work) -> None:
+        """Suggest a tail or a partial; it replaces an earlier one of its source that nobody has begun."""
+        with self._changed:
+            if work.kind is Kind.TAIL:
+                self._tails[work.source] = work
+                self._partials.pop(work.source, None)
+            else:
+                self._partials[work.source] = work
+            self._changed.notify_all()
+
+    def no_partial_before(self, moment: float) -> None:
+        with self._changed:
+            self._partials_not_before = moment
+
+    def close(self) -> None:
+        """No more will come; what is there is still handed out."""
+        with self._changed:
+            self._closed = True
+            self._tails.clear()
+            self._partials.clear()
+            self._changed.notify_all()
+
+    def abandon(self) -> None:
+        """No more will come, and nothing that is there matters."""
+        with self._changed:
+            self._finals.clear()
+        self.close()
+
+    def wait_for_any(self) -> bool:
+        """True once there is work; False if there never will be."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._finals or self._tails or self._partials)
+            return bool(self._finals or self._tails or self._partials)
+
+    def next(self) -> Work | TranscriptGap | None:
+        """The most urgent work, as soon as there is some; None at the end."""
+        with self._changed:
+            while True:
+                if work := self._take():
+                    self._changed.notify_all()
+                    return work
+                if self._closed:
+                    return None
+                self._changed.wait(timeout=self._seconds_to_partial())
+
+    def _take(self) -> Work | TranscriptGap | None:
+        if self._finals:
+            return self._finals.popleft()
+        if self._tails:
+            return self._tails.pop(next(iter(self._tails)))
+        if self._partials and self._clock() >= self._partials_not_before:
+            return self._partials.pop(next(iter(self._partials)))
+        return None
+
+    def _seconds_to_partial(self) -> float | None:
+        return max(self._partials_not_before - self._clock(), 0.001) if self._partials else None
+
+    def _backlog_seconds(self) -> float:
+        return sum(item.segment.seconds for item in self._finals if isinstance(item, Work))

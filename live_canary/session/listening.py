@@ -1,0 +1,123 @@
+"""One source heard from its first sample to its last: blocks -> segmenter -> agenda, and news for the outside."""
+
+from collections.abc import Callable
+
+from live_canary.audio.level import LevelMeter
+from live_canary.audio.source import (
+    SAMPLE_RATE,
+    AudioBlock,
+    AudioGap,
+    DeviceLost,
+    DeviceRecovered,
+    DeviceSilent,
+    Source,
+    SourceNews,
+    SourceWarning,
+)
+from live_canary.events import (
+    Event,
+    LevelChanged,
+    SourceLost,
+    SourceOpened,
+    SourceRecovered,
+    SourceWarned,
+    SpeechEnded,
+    SpeechStarted,
+)
+from live_canary.segments import segmenter as segmenting
+from live_canary.segments.segment import Segment
+from live_canary.segments.segmenter import Segmenter, SegmenterOutput
+from live_canary.session.agenda import Agenda, Kind, Work
+from live_canary.transcript.utterance import TranscriptGap
+
+LEVEL_INTERVAL_SECONDS = 0.1  # a meter needs no more, also when a recording is played faster
+
+
+class Listener:
+    """The body of one listening thread."""
+
+    def __init__(
+        self,
+        source: Source,
+        segmenter: Segmenter,
+        agenda: Agenda,
+        tell: Callable[[Event], None],
+        clock: Callable[[], float],
+        partial_interval_samples: int | None,
+    ):
+        """partial_interval_samples: how much is spoken between two partials; None for no partials."""
+        self.source, self.segmenter, self.agenda = source, segmenter, agenda
+        self.tell, self.clock = tell, clock
+        self.heard_samples = 0
+        self._partial_interval = partial_interval_samples
+        self._next_partial = 0
+        self._meter = LevelMeter()
+        self._level_due = 0.0
+        self._opened = False
+
+    def run(self) -> None:
+        """Until the source ends; whatever ends it, what was heard so far is on the agenda."""
+        try:
+            for item in self.source.blocks():
+                if not self._opened:
+                    self._opened = True
+                    self.tell(SourceOpened(self.source.name))
+                if isinstance(item, AudioBlock):
+                    self._hear(item)
+                elif isinstance(item, AudioGap):
+                    self._skip(item)
+                else:
+                    self._report(item)
+        finally:
+            self._handle(self.segmenter.flush())
+
+    def _hear(self, block: AudioBlock) -> None:
+        self.heard_samples = block.end_sample
+        self._measure(block)
+        self._handle(self.segmenter.feed(block.samples))
+        if self._partial_interval is not None and block.end_sample >= self._next_partial:
+            self._offer_partial(block.end_sample)
+
+    def _skip(self, gap: AudioGap) -> None:
+        self._handle(self.segmenter.gap(gap.end_sample - gap.start_sample))
+        start, end = gap.start_sample / SAMPLE_RATE, gap.end_sample / SAMPLE_RATE
+        self.agenda.put_gap(TranscriptGap(start, end, gap.reason, self.source.name))
+
+    def _measure(self, block: AudioBlock) -> None:
+        level = self._meter.feed(block.samples)
+        if level is not None and self.clock() >= self._level_due:
+            self._level_due = self.clock() + LEVEL_INTERVAL_SECONDS / 2
+            self.tell(LevelChanged(self.source.name, level.rms_dbfs, level.peak_dbfs))
+
+    def _handle(self, outputs: list[SegmenterOutput]) -> None:
+        for output in outputs:
+            match output:
+                case segmenting.SpeechStarted(sample):
+                    self.tell(SpeechStarted(self.source.name, sample / SAMPLE_RATE))
+                    self._next_partial = self.heard_samples + (self._partial_interval or 0)
+                case segmenting.TailHeard(segment):
+                    self.agenda.offer(self._work(Kind.TAIL, segment))
+                case Segment():
+                    self.tell(SpeechEnded(self.source.name, output.speech_end_seconds))
+                    self.agenda.put_final(self._work(Kind.FINAL, output), wait=not self.source.live)
+
+    def _offer_partial(self, heard: int) -> None:
+        self._next_partial = heard + (self._partial_interval or 0)
+        segment = self.segmenter.open_segment()
+        if segment is not None:
+            self.agenda.offer(self._work(Kind.PARTIAL, segment))
+
+    def _work(self, kind: Kind, segment: Segment) -> Work:
+        return Work(kind, self.source.name, segment, self.clock())
+
+    def _report(self, news: SourceNews) -> None:
+        name = self.source.name
+        match news:
+            case DeviceLost(device, reason):
+                self.tell(SourceLost(name, f"{device}: {reason}"))
+            case DeviceRecovered(_, gap_seconds):
+                self.tell(SourceRecovered(name, gap_seconds))
+            case DeviceSilent(device, seconds):
+                self.tell(SourceWarned(name, f"{device} has been completely silent for {seconds:.0f} s: is it muted?"))
+            case SourceWarning(message):
+                self.tell(SourceWarned(name, message))

@@ -1,0 +1,138 @@
+"""A session from its first sample to its last file: starts the threads, ends them in order, reports every failure."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from live_canary.audio.source import SAMPLE_RATE, Source
+from live_canary.errors import LiveCanaryError
+from live_canary.events import Event, ModelProgress, SessionEnded, StageFailed
+from live_canary.segments.segmenter import Segmenter
+from live_canary.session.agenda import Agenda
+from live_canary.session.listening import Listener
+from live_canary.session.transcribing import Scribe, TranscriptSink
+from live_canary.transcript.hypothesis import Transcriber
+
+CLOSE_SOURCE_SECONDS = 3.0  # a sound system that hangs must not keep the program from ending
+
+log = logging.getLogger(__name__)
+
+LoadTranscriber = Callable[[Callable[[str], None]], Transcriber]
+"""Makes the model ready; is given a function that tells the user what it is doing."""
+
+
+class Session:
+    """Hears its sources, transcribes them, keeps the text in files and tells what happens.
+
+    Events come from several threads, one at a time. The last one is SessionEnded, whatever happened before.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        make_segmenter: Callable[[], Segmenter],
+        load_transcriber: LoadTranscriber,
+        sinks: Sequence[TranscriptSink] = (),
+        partial_interval_ms: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        """partial_interval_ms: how often the words of an unfinished utterance are told; None for finals only."""
+        self._sources = list(sources)
+        self._load_transcriber = load_transcriber
+        self._agenda = Agenda(clock)
+        self._scribe = Scribe(self._agenda, sinks, self._tell, clock)
+        interval = None if partial_interval_ms is None else partial_interval_ms * SAMPLE_RATE // 1000
+        self._listeners = [
+            Listener(source, make_segmenter(), self._agenda, self._tell, clock, interval) for source in sources
+        ]
+        self._listening = len(self._listeners)
+        self._listening_threads: list[threading.Thread] = []
+        self._transcriber: Transcriber | None = None
+        self._model_settled = threading.Event()  # loaded, failed, or no longer wanted
+        self._telling = threading.Lock()
+        self._ended = threading.Event()
+        self._on_event: Callable[[Event], None] = lambda event: None
+
+    def start(self, on_event: Callable[[Event], None]) -> None:
+        """Begin to listen and return; `on_event` is then called from threads of the session."""
+        self._on_event = on_event
+        self._listening_threads = [
+            self._run(f"listen {listener.source.name}", partial(self._listen, listener)) for listener in self._listeners
+        ]
+        self._run("load model", self._load)
+        self._run("transcribe", self._transcribe)
+
+    def stop(self) -> None:
+        """Finish: stop listening, transcribe what was heard, close the files. Returns at once."""
+        for source in self._sources:
+            source.stop()
+
+    def abort(self) -> None:
+        """Stop now: what nobody has begun to transcribe is given up."""
+        self._agenda.abandon()
+        self._model_settled.set()
+        self.stop()
+
+    def wait(self, timeout_seconds: float | None = None) -> bool:
+        """Wait for SessionEnded; False when it did not come in time."""
+        return self._ended.wait(timeout_seconds)
+
+    def _run(self, stage: str, body: Callable[[], None]) -> threading.Thread:
+        thread = threading.Thread(target=self._guarded, args=(stage, body), name=stage, daemon=True)
+        thread.start()
+        return thread
+
+    def _guarded(self, stage: str, body: Callable[[], None]) -> None:
+        """A stage never dies silently: expected failures are told in their own words, bugs leave a traceback."""
+        try:
+            body()
+        except LiveCanaryError as error:
+            self._tell(StageFailed(stage, str(error), fatal=True))
+        except Exception as error:
+            log.exception("stage '%s' failed", stage)
+            self._tell(StageFailed(stage, f"Internal error in '{stage}': {error!r}; please report it", fatal=True))
+
+    def _listen(self, listener: Listener) -> None:
+        try:
+            listener.run()
+        finally:
+            with self._telling:
+                self._listening -= 1
+                last = not self._listening
+            if last:
+                self._agenda.close()
+
+    def _load(self) -> None:
+        try:
+            self._transcriber = self._load_transcriber(lambda text: self._tell(ModelProgress(text)))
+            self._tell(ModelProgress("ready", ready=True))
+        finally:
+            self._model_settled.set()
+
+    def _transcribe(self) -> None:
+        self._guarded("transcribe", self._write_finals)
+        self._guarded("close files", self._scribe.close_files)
+        self._finish()
+
+    def _write_finals(self) -> None:
+        if self._agenda.wait_for_any():
+            self._model_settled.wait()
+            if self._transcriber is not None:
+                self._scribe.run(self._transcriber)
+
+    def _finish(self) -> None:
+        """Say that it is over, as the last word. If the model failed, the sources still have to be stopped."""
+        self._agenda.abandon()
+        self.stop()
+        for thread in self._listening_threads:
+            thread.join(CLOSE_SOURCE_SECONDS)
+        heard = max((listener.heard_samples for listener in self._listeners), default=0)
+        self._tell(SessionEnded(self._scribe.utterances, heard / SAMPLE_RATE))
+        self._ended.set()
+
+    def _tell(self, event: Event) -> None:
+        with self._telling:
+            if not self._ended.is_set():
+                self._on_event(event)

@@ -1,0 +1,156 @@
+"""The thread that owns the model: takes what is most urgent, writes every final to the files, then tells the screen."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
+
+from live_canary.errors import LiveCanaryError, OutputError
+from live_canary.events import (
+    BacklogChanged,
+    Event,
+    GapMarked,
+    PartialChanged,
+    StageFailed,
+    UtteranceFinal,
+)
+from live_canary.session.agenda import Agenda, Kind, Work
+from live_canary.transcript.hypothesis import Hypothesis, Transcriber
+from live_canary.transcript.stabilizer import Stabilizer
+from live_canary.transcript.utterance import TranscriptGap, Utterance
+
+log = logging.getLogger(__name__)
+
+PARTIAL_SHARE = 0.5  # of the time, at most, goes into partials
+
+
+class TranscriptSink(Protocol):
+    """Where finals are kept: a file. Every call raises OutputError when the disk refuses, and forgets nothing."""
+
+    def write_utterance(self, utterance: Utterance) -> None: ...
+
+    def write_gap(self, gap: TranscriptGap) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(slots=True)
+class _Spoken:
+    """What is known of the utterance that a source is in."""
+
+    start_sample: int
+    end_sample: int = -1
+    hypothesis: Hypothesis | None = None
+    """The text of its sound up to `end_sample`."""
+    stabilizer: Stabilizer = field(default_factory=Stabilizer)
+
+
+class Scribe:
+    """The body of the transcribing thread."""
+
+    def __init__(
+        self,
+        agenda: Agenda,
+        sinks: Sequence[TranscriptSink],
+        tell: Callable[[Event], None],
+        clock: Callable[[], float],
+    ):
+        self.agenda, self.sinks, self.tell, self.clock = agenda, sinks, tell, clock
+        self.utterances = 0
+        self._spoken: dict[str, _Spoken] = {}
+        self._told_backlog = 0.0
+
+    def run(self, transcriber: Transcriber) -> None:
+        """Until the agenda is closed and empty."""
+        while (item := self.agenda.next()) is not None:
+            self._tell_backlog()
+            if isinstance(item, TranscriptGap):
+                self._write_gap(item)
+            elif item.kind is Kind.FINAL:
+                self._finish(item, transcriber)
+            else:
+                self._preview(item, transcriber)
+        self._tell_backlog()
+
+    def close_files(self) -> None:
+        for sink in self.sinks:
+            self._keep(sink.close)
+
+    def _finish(self, work: Work, transcriber: Transcriber) -> None:
+        """Make the final of an utterance; one that the model fails on is marked as a gap and the next one goes on."""
+        spoken = self._utterance_of(work)
+        self._spoken.pop(work.source)
+        try:
+            hypothesis = self._hypothesis(work, spoken, transcriber)
+        except Exception as error:  # noqa: BLE001 - whatever the model raises must not end the session
+            self._mark_failed(work, error)
+            return
+        if not hypothesis.text:
+            self.tell(PartialChanged(work.source, work.segment.speech_start_seconds, "", ""))
+            return
+        utterance = Utterance(
+            index=self.utterances,
+            start_seconds=work.segment.speech_start_seconds,
+            end_seconds=work.segment.speech_end_seconds,
+            text=hypothesis.text,
+            source=work.source,
+            flag=hypothesis.flag,
+        )
+        self.utterances += 1
+        for sink in self.sinks:
+            self._keep(partial(sink.write_utterance, utterance))
+        self.tell(UtteranceFinal(utterance, self.clock() - work.noted_at))
+
+    def _preview(self, work: Work, transcriber: Transcriber) -> None:
+        """Make a partial, or the text of a heard tail, which becomes the final if nobody goes on speaking."""
+        begun = self.clock()
+        spoken = self._utterance_of(work)
+        try:
+            hypothesis = self._hypothesis(work, spoken, transcriber)
+        except Exception:  # its final will fail the same way, and that is told
+            log.debug("a partial failed", exc_info=True)
+            return
+        stable = spoken.stabilizer.feed(hypothesis.text)
+        self.tell(PartialChanged(work.source, work.segment.speech_start_seconds, stable.settled, stable.tentative))
+        now = self.clock()
+        self.agenda.no_partial_before(now + (now - begun) * (1 - PARTIAL_SHARE) / PARTIAL_SHARE)
+
+    def _hypothesis(self, work: Work, spoken: _Spoken, transcriber: Transcriber) -> Hypothesis:
+        """The text of the work's sound: already known when the same sound was heard before."""
+        if spoken.hypothesis is None or spoken.end_sample != work.segment.end_sample:
+            spoken.hypothesis = transcriber.transcribe(work.segment.samples, spoken.hypothesis)
+            spoken.end_sample = work.segment.end_sample
+        return spoken.hypothesis
+
+    def _utterance_of(self, work: Work) -> _Spoken:
+        known = self._spoken.get(work.source)
+        if known is None or known.start_sample != work.segment.start_sample:
+            known = self._spoken[work.source] = _Spoken(work.segment.start_sample)
+        return known
+
+    def _mark_failed(self, work: Work, error: Exception) -> None:
+        if not isinstance(error, LiveCanaryError):
+            log.error("an utterance could not be transcribed", exc_info=error)
+        segment = work.segment
+        reason = "could not be transcribed"
+        self._write_gap(TranscriptGap(segment.speech_start_seconds, segment.speech_end_seconds, reason, work.source))
+        message = f"{segment.seconds:.1f} s of {work.source} could not be transcribed ({error}); the next will be"
+        self.tell(StageFailed("transcribe", message, fatal=False))
+
+    def _write_gap(self, gap: TranscriptGap) -> None:
+        for sink in self.sinks:
+            self._keep(partial(sink.write_gap, gap))
+        self.tell(GapMarked(gap))
+
+    def _keep(self, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except OutputError as error:
+            self.tell(StageFailed("file", str(error), fatal=False))
+
+    def _tell_backlog(self) -> None:
+        seconds = self.agenda.backlog_seconds
+        if seconds != self._told_backlog:
+            self._told_backlog = seconds
+            self.tell(BacklogChanged(seconds))

@@ -1,0 +1,28 @@
+"""What a transcriber gives for the sound of an utterance, finished or not."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Flag = Literal["loop"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """The text of some sound, and what makes transcribing a little more of the same sound cheap."""
+
+    text: str
+    ids: tuple[int, ...] = ()
+    """Token ids of the text: the draft for the next hypothesis of the same utterance."""
+    flag: Flag | None = None
+    """"loop" when the model repeated itself and the repetition was cut off."""
+
+
+class Transcriber(Protocol):
+    """A loaded model. Used from one thread."""
+
+    def transcribe(self, samples: NDArray[np.float32], draft: Hypothesis | None = None) -> Hypothesis:
+        """The text of samples (n,) in [-1, 1], mono, 16 kHz. `draft` may save time and never changes the text."""
+        ...

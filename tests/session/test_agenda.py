@@ -1,0 +1,116 @@
+"""Finals before tails before partials; partials only in their share of the time; no final is ever dropped."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from live_canary.segments.segment import Segment
+from live_canary.session.agenda import MOST_WAITING_SECONDS, Agenda, Kind, Work
+from live_canary.transcript.utterance import TranscriptGap
+
+RATE = 16_000
+
+
+def work(kind: Kind, seconds: float = 1.0, source: str = "talk") -> Work:
+    samples = np.zeros(round(seconds * RATE), np.float32)
+    return Work(kind, source, Segment(samples, 0, 0, len(samples), "pause"), noted_at=0.0)
+
+
+class HandClock:
+    """Seconds that pass when a test says so."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_finals_come_first_then_tails_then_partials():
+    agenda = Agenda()
+    partial, tail, final = work(Kind.PARTIAL, source="a"), work(Kind.TAIL, source="b"), work(Kind.FINAL, source="c")
+    agenda.offer(partial)
+    agenda.offer(tail)
+    agenda.put_final(final, wait=False)
+    assert [agenda.next(), agenda.next(), agenda.next()] == [final, tail, partial]
+
+
+def test_a_final_makes_tail_and_partial_of_its_source_pointless():
+    agenda = Agenda()
+    agenda.offer(work(Kind.PARTIAL))
+    agenda.offer(work(Kind.TAIL))
+    final = work(Kind.FINAL)
+    agenda.put_final(final, wait=False)
+    agenda.close()
+    assert [agenda.next(), agenda.next()] == [final, None]
+
+
+def test_a_newer_partial_replaces_one_that_nobody_has_begun():
+    agenda = Agenda()
+    agenda.offer(work(Kind.PARTIAL, 1.0))
+    newer = work(Kind.PARTIAL, 2.0)
+    agenda.offer(newer)
+    assert agenda.next() == newer
+
+
+def test_partials_wait_for_their_share_of_the_time_and_finals_do_not():
+    clock = HandClock()
+    agenda = Agenda(clock)
+    agenda.no_partial_before(5.0)
+    partial, final = work(Kind.PARTIAL, source="a"), work(Kind.FINAL, source="b")
+    agenda.offer(partial)
+    agenda.put_final(final, wait=False)
+    assert agenda.next() == final
+    clock.now = 5.0
+    assert agenda.next() == partial
+
+
+def test_a_closed_agenda_still_hands_out_every_final_and_gap():
+    agenda = Agenda()
+    finals = [work(Kind.FINAL, seconds) for seconds in (1.0, 2.0)]
+    gap = TranscriptGap(1.0, 2.0, "unplugged", "talk")
+    agenda.put_final(finals[0], wait=False)
+    agenda.put_gap(gap)
+    agenda.put_final(finals[1], wait=False)
+    agenda.close()
+    assert [agenda.next() for _ in range(4)] == [finals[0], gap, finals[1], None]
+
+
+def test_the_backlog_counts_the_seconds_of_finals_only():
+    agenda = Agenda()
+    agenda.offer(work(Kind.PARTIAL, 9.0))
+    agenda.put_final(work(Kind.FINAL, 1.5), wait=False)
+    agenda.put_final(work(Kind.FINAL, 2.5), wait=False)
+    assert agenda.backlog_seconds == 4.0
+
+
+def test_a_source_that_can_wait_does_so_while_the_agenda_is_full():
+    agenda, taken = Agenda(), []
+    for _ in range(int(MOST_WAITING_SECONDS // 30)):
+        agenda.put_final(work(Kind.FINAL, 30.0), wait=True)
+    thread = threading.Thread(target=lambda: (agenda.put_final(work(Kind.FINAL, 1.0), wait=True), taken.append(True)))
+    thread.start()
+    assert not taken  # it cannot have been put: there is no room
+    agenda.next()
+    thread.join(20)
+    assert taken
+
+
+def test_a_live_source_never_waits():
+    agenda = Agenda()
+    for _ in range(10):
+        agenda.put_final(work(Kind.FINAL, 30.0), wait=False)
+    assert agenda.backlog_seconds == 300.0
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_waiting_for_any_work_ends_with_the_first(kind):
+    agenda = Agenda()
+    (agenda.offer if kind is not Kind.FINAL else lambda item: agenda.put_final(item, wait=False))(work(kind))
+    assert agenda.wait_for_any()
+
+
+def test_waiting_for_any_work_ends_when_there_never_will_be():
+    agenda = Agenda()
+    agenda.close()
+    assert not agenda.wait_for_any()

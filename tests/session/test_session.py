@@ -1,0 +1,235 @@
+"""A session hears everything, loses nothing, and ends in order, whatever happens."""
+
+import threading
+
+import pytest
+
+from live_canary.audio.source import AudioGap
+from live_canary.errors import CheckpointError, DeviceError, OutputError
+from live_canary.events import (
+    GapMarked,
+    ModelProgress,
+    PartialChanged,
+    SessionEnded,
+    SourceOpened,
+    SpeechEnded,
+    SpeechStarted,
+    StageFailed,
+    UtteranceFinal,
+)
+from live_canary.session.session import Session
+from live_canary.transcript.utterance import TranscriptGap
+from tests.session.fakes import ENDPOINT, LETTER_SAMPLES, LetterModel, MemorySink, ScriptedSource, make_segmenter
+
+PATIENCE_SECONDS = 20
+
+
+class Recorder:
+    """Collects events and wakes whoever waits for one."""
+
+    def __init__(self) -> None:
+        self.events: list[object] = []
+        self._changed = threading.Condition()
+
+    def __call__(self, event: object) -> None:
+        with self._changed:
+            self.events.append(event)
+            self._changed.notify_all()
+
+    def of(self, kind: type) -> list:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def wait_for(self, kind: type) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.of(kind), PATIENCE_SECONDS), f"no {kind.__name__}"
+
+
+def run(*sources, model=None, sinks=(), load=None, partial_interval_ms=None) -> Recorder:
+    """A whole session, from start to end."""
+    recorder = Recorder()
+    model = model or LetterModel()
+    session = Session(sources, make_segmenter, load or (lambda tell: model), sinks, partial_interval_ms)
+    session.start(recorder)
+    assert session.wait(PATIENCE_SECONDS), recorder.events
+    return recorder
+
+
+def texts(recorder: Recorder) -> list[str]:
+    return [event.utterance.text for event in recorder.of(UtteranceFinal)]
+
+
+def test_every_utterance_is_told_and_written_in_order_with_its_times():
+    sink = MemorySink()
+    recorder = run(ScriptedSource("..abc" + ENDPOINT + "de" + ENDPOINT), sinks=[sink])
+    assert texts(recorder) == ["abc", "de"]
+    assert [entry.text for entry in sink.entries] == ["abc", "de"]
+    first, second = (event.utterance for event in recorder.of(UtteranceFinal))
+    assert (first.index, first.start_seconds, first.end_seconds) == (0, 0.2, 0.5)
+    assert (second.index, second.start_seconds, second.end_seconds) == (1, 1.3, 1.5)
+    assert sink.closed
+
+
+def test_the_first_event_opens_the_source_and_the_last_ends_the_session():
+    recorder = run(ScriptedSource("abc" + ENDPOINT))
+    kinds = [type(event) for event in recorder.events if not isinstance(event, ModelProgress)]
+    assert kinds[0] is SourceOpened
+    assert kinds.index(SpeechStarted) < kinds.index(SpeechEnded) < kinds.index(UtteranceFinal)
+    assert recorder.events[-1] == SessionEnded(utterances=1, heard_seconds=1.1)
+
+
+def test_trailing_speech_is_transcribed_when_the_source_ends_without_a_pause():
+    assert texts(run(ScriptedSource("abc"))) == ["abc"]
+
+
+def test_stopping_in_mid_utterance_finishes_it():
+    source, recorder = ScriptedSource("..abc", endless=True), Recorder()
+    session = Session([source], make_segmenter, lambda tell: LetterModel())
+    session.start(recorder)
+    assert source.played.wait(PATIENCE_SECONDS)
+    session.stop()
+    assert session.wait(PATIENCE_SECONDS)
+    assert texts(recorder) == ["abc"]
+
+
+def test_what_is_said_while_the_model_loads_is_transcribed_when_it_is_ready():
+    loaded, recorder = threading.Event(), Recorder()
+
+    def load(tell):
+        tell("Loading")
+        loaded.wait(PATIENCE_SECONDS)
+        return LetterModel()
+
+    source = ScriptedSource("abc" + ENDPOINT + "de" + ENDPOINT, endless=True)
+    session = Session([source], make_segmenter, load)
+    session.start(recorder)
+    assert source.played.wait(PATIENCE_SECONDS)
+    assert not recorder.of(UtteranceFinal)
+    loaded.set()
+    session.stop()
+    assert session.wait(PATIENCE_SECONDS)
+    assert texts(recorder) == ["abc", "de"]
+
+
+def test_stopping_before_anything_was_said_does_not_wait_for_the_model():
+    never, recorder = threading.Event(), Recorder()
+    source = ScriptedSource("....", endless=True)
+    session = Session([source], make_segmenter, lambda tell: never.wait(PATIENCE_SECONDS))
+    session.start(recorder)
+    recorder.wait_for(SourceOpened)
+    session.stop()
+    assert session.wait(PATIENCE_SECONDS / 2)
+    never.set()
+
+
+def test_aborting_does_not_wait_for_the_model():
+    never, recorder = threading.Event(), Recorder()
+    source = ScriptedSource("abc" + ENDPOINT, endless=True)
+    session = Session([source], make_segmenter, lambda tell: never.wait(PATIENCE_SECONDS))
+    session.start(recorder)
+    recorder.wait_for(SpeechEnded)
+    session.abort()
+    assert session.wait(PATIENCE_SECONDS / 2)
+    never.set()
+
+
+def test_a_model_that_cannot_be_loaded_ends_the_session_with_its_reason():
+    def load(tell):
+        raise CheckpointError("the weights are cut off")
+
+    recorder = run(ScriptedSource("abc" + ENDPOINT), load=load)
+    assert recorder.of(StageFailed) == [StageFailed("load model", "the weights are cut off", fatal=True)]
+    assert isinstance(recorder.events[-1], SessionEnded)
+
+
+def test_an_utterance_the_model_fails_on_is_marked_and_the_next_one_is_transcribed(caplog):
+    sink = MemorySink()
+    recorder = run(
+        ScriptedSource("abc" + ENDPOINT + "x" * 3 + ENDPOINT + "de" + ENDPOINT), model=LetterModel("x"), sinks=[sink]
+    )
+    assert texts(recorder) == ["abc", "de"]
+    [failure] = recorder.of(StageFailed)
+    assert not failure.fatal
+    assert "the model broke" in failure.message
+    assert isinstance(sink.entries[1], TranscriptGap)
+    assert sink.entries[1].reason == "could not be transcribed"
+    assert "could not be transcribed" in caplog.text  # a bug keeps its traceback
+
+
+def test_a_source_that_fails_loses_nothing_it_was_heard_to_say():
+    recorder = run(ScriptedSource("..abc", DeviceError("the microphone burned")))
+    assert texts(recorder) == ["abc"]
+    [failure] = recorder.of(StageFailed)
+    assert failure.message == "the microphone burned"
+
+
+def test_a_bug_in_a_source_is_reported_as_one(caplog):
+    recorder = run(ScriptedSource("..abc", ZeroDivisionError("oops")))
+    assert texts(recorder) == ["abc"]
+    assert "Internal error in 'listen talk'" in recorder.of(StageFailed)[0].message
+    assert "Traceback" in caplog.text
+
+
+def test_a_file_that_refuses_is_told_and_the_session_goes_on():
+    class FullDisk(MemorySink):
+        def write_utterance(self, utterance):
+            raise OutputError("'notes.txt' cannot be written: no space left")
+
+    good = MemorySink()
+    recorder = run(ScriptedSource("abc" + ENDPOINT + "de" + ENDPOINT), sinks=[FullDisk(), good])
+    assert texts(recorder) == ["abc", "de"]
+    assert len(good.entries) == 2
+    assert {failure.fatal for failure in recorder.of(StageFailed)} == {False}
+
+
+def test_an_utterance_without_words_leaves_no_line_and_clears_its_partial():
+    sink = MemorySink()
+    recorder = run(ScriptedSource("hhh" + ENDPOINT + "de" + ENDPOINT), model=LetterModel(wordless="hhh"), sinks=[sink])
+    assert [entry.text for entry in sink.entries] == ["de"]
+    assert recorder.of(UtteranceFinal)[0].utterance.index == 0
+    assert PartialChanged("talk", 0.0, "", "") in recorder.events
+
+
+def test_a_gap_ends_the_utterance_before_it_and_is_marked_between_the_finals():
+    gap = AudioGap(3 * LETTER_SAMPLES, 23 * LETTER_SAMPLES, "unplugged")
+    sink = MemorySink()
+    recorder = run(ScriptedSource("abc", gap, "de" + ENDPOINT), sinks=[sink])
+    assert [getattr(entry, "text", "gap") for entry in sink.entries] == ["abc", "gap", "de"]
+    [marked] = recorder.of(GapMarked)
+    assert (marked.gap.start_seconds, marked.gap.end_seconds) == (0.3, 2.3)
+    assert recorder.of(UtteranceFinal)[1].utterance.start_seconds == 2.3
+
+
+def test_two_sources_share_one_model_and_keep_their_names():
+    recorder = run(ScriptedSource("abc" + ENDPOINT, name="Me"), ScriptedSource("de" + ENDPOINT, name="Them"))
+    said = {event.utterance.source: event.utterance.text for event in recorder.of(UtteranceFinal)}
+    assert said == {"Me": "abc", "Them": "de"}
+
+
+def test_the_text_of_a_heard_tail_is_the_final_without_asking_the_model_again():
+    source, model, recorder = ScriptedSource("abc" + "." * 6, endless=True), LetterModel(), Recorder()
+    session = Session([source], make_segmenter, lambda tell: model)
+    session.start(recorder)
+    recorder.wait_for(PartialChanged)  # 500 ms of silence: the tail has been heard, the endpoint has not
+    session.stop()
+    assert session.wait(PATIENCE_SECONDS)
+    assert texts(recorder) == ["abc"]
+    assert model.heard == ["abc"]
+
+
+def test_partials_grow_while_somebody_speaks_and_give_the_final_its_draft():
+    source, model, recorder = ScriptedSource("abcdefgh", endless=True), LetterModel(), Recorder()
+    session = Session([source], make_segmenter, lambda tell: model, partial_interval_ms=100)
+    session.start(recorder)
+    recorder.wait_for(PartialChanged)
+    session.stop()
+    assert session.wait(PATIENCE_SECONDS)
+    assert texts(recorder) == ["abcdefgh"]
+    assert model.drafts[0] is None
+    assert all("abcdefgh".startswith(draft) for draft in model.drafts[1:])
+
+
+@pytest.mark.parametrize("speech", ["", ".........."])
+def test_a_source_without_speech_gives_an_empty_transcript(speech):
+    recorder = run(ScriptedSource(speech))
+    assert texts(recorder) == []
+    assert recorder.events[-1] == SessionEnded(0, len(speech) / 10)
