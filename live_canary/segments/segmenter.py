@@ -109,7 +109,6 @@ class Segmenter:
         self._sound = RecentSound()
         self._judged = 0  # every sample before this position has been through the detector
         self._taken = 0  # every sample before this position is in a segment, or lost in a gap
-        self._speaking = False
         self._utterance: _Utterance | None = None
 
     def feed(self, samples: NDArray[np.float32]) -> list[SegmenterOutput]:
@@ -158,8 +157,8 @@ class Segmenter:
         frame = self._sound.between(start, end)
         missing = self._detector.frame_samples - len(frame)
         probability = self._detector.speech_probability(np.pad(frame, (0, missing)) if missing else frame)
-        self._speaking = probability >= (self.settings.off_threshold if self._speaking else self.settings.on_threshold)
-        return self._hear_speech(start, end) if self._speaking else self._hear_silence()
+        threshold = self.settings.on_threshold if self._utterance is None else self.settings.off_threshold
+        return self._hear_speech(start, end) if probability >= threshold else self._hear_silence()
 
     def _hear_speech(self, start: int, end: int) -> list[SegmenterOutput]:
         if self._utterance is None:
@@ -211,7 +210,6 @@ class Segmenter:
         if self._utterance is not None and self._utterance.confirmed:
             outputs.append(self._close(self._utterance, ended_by))
         self._utterance = None
-        self._speaking = False
         self._detector.reset()
         return outputs
 

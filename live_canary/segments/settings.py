@@ -13,9 +13,9 @@ class SegmenterSettings:
     """Raises InputError, naming the setting and its range, when a value would lose speech or overfill the model."""
 
     on_threshold: float = 0.5
-    """Speech begins in a frame of at least this probability."""
+    """An utterance begins in a frame of at least this probability."""
     hysteresis: float = 0.15
-    """Speech goes on while the probability stays above `on_threshold - hysteresis`."""
+    """Once it has begun, `on_threshold - hysteresis` is speech: last words fade."""
     min_speech_ms: int = 100
     """Less speech than this is a click and makes no utterance."""
     min_silence_ms: int = 700

@@ -96,6 +96,13 @@ def test_speech_goes_on_while_the_probability_stays_above_the_lower_threshold(se
     assert segment.speech_end_seconds == 0.6
 
 
+def test_a_faint_last_word_after_a_hole_still_belongs_to_the_utterance(segmenter):
+    """ "... for 5 minutes", spoken ever more softly: the detector is at 0.05 between the words and at 0.4 in the last."""
+    fading = sound(speech(600, 0.9), speech(300, 0.05), speech(300, 0.4), silence(700))
+    [segment] = segments_in(fading, segmenter)
+    assert segment.speech_end_seconds == 1.2
+
+
 def test_probability_between_the_thresholds_starts_nothing(segmenter):
     assert not segments_in(sound(speech(1000, 0.4), silence(1000)), segmenter)
 
@@ -249,8 +256,8 @@ def test_a_pause_that_was_not_the_end_is_where_the_cut_comes(segmenter):
     assert second.speech_start_seconds == 30.5
 
 
-def test_an_hour_of_silence_is_not_kept(segmenter):
-    for _ in range(360):
+def test_ten_minutes_of_silence_are_not_kept(segmenter):
+    for _ in range(60):
         segmenter.feed(silence(10_000))
     assert segmenter.kept_seconds <= 1.0
 
