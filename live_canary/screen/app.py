@@ -1,10 +1,12 @@
 """The terminal application around a session: starts it, shows its events, and ends it when the user wants to leave."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from functools import partial
 from typing import ClassVar
 
-from textual.app import App
+from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
@@ -12,9 +14,10 @@ from live_canary.errors import LiveCanaryError, SessionError
 from live_canary.events import Event, SessionEnded, StageFailed
 from live_canary.screen.contract import Outcome, RunningSession, SessionInfo
 from live_canary.screen.feed import EventsWaiting, SessionFeed
+from live_canary.screen.help_screen import key_name
 from live_canary.screen.listening_screen import ListeningScreen
 from live_canary.screen.state import SessionState
-from live_canary.screen.themes import THEMES
+from live_canary.screen.themes import DARK, LIGHT, THEMES
 
 
 class LiveCanaryApp(App[Outcome]):
@@ -27,13 +30,18 @@ class LiveCanaryApp(App[Outcome]):
     ]
 
     def __init__(
-        self, session: RunningSession, info: SessionInfo, *, clock: Callable[[], float] = time.monotonic
+        self,
+        session: RunningSession,
+        info: SessionInfo,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        started: datetime | None = None,
     ) -> None:
         super().__init__()
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = THEMES[0].name
-        self.state = SessionState(info, clock)
+        self.theme = DARK.name
+        self.state = SessionState(info, clock, started or datetime.now())
         self._session = session
         self._feed = SessionFeed(self)
         self._failure: LiveCanaryError | None = None
@@ -74,6 +82,17 @@ class LiveCanaryApp(App[Outcome]):
                 self._session.stop()
             case SessionEnded() if self._leaving:
                 self.exit(Outcome(event, self._failure))
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The command palette offers whatever a key does, and all themes."""
+        for binding in ListeningScreen.BINDINGS:
+            assert isinstance(binding, Binding)
+            run = partial(self._listening_screen.run_action, binding.action)
+            yield SystemCommand(binding.description, f"Key: {key_name(binding.key)}", run)
+        yield SystemCommand("Choose a theme", "Colours of the screen", self.action_change_theme)
+
+    def action_toggle_theme(self) -> None:
+        self.theme = LIGHT.name if self.current_theme.dark else DARK.name
 
     async def action_quit(self) -> None:
         self.action_finish()

@@ -1,12 +1,18 @@
 """The screen of a running session: header, transcript, status, keys. Widgets draw; this decides what a key does."""
 
+import re
+from functools import partial
+from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.widgets import Footer
 
+from live_canary.errors import OutputError
 from live_canary.events import (
     Event,
     GapMarked,
@@ -17,8 +23,12 @@ from live_canary.events import (
     StageFailed,
     UtteranceFinal,
 )
+from live_canary.screen import clipboard
 from live_canary.screen.empty_state import EmptyState
+from live_canary.screen.export_dialog import ExportDialog, export
 from live_canary.screen.header_line import HeaderLine
+from live_canary.screen.help_screen import HelpScreen
+from live_canary.screen.search import SearchBar, next_match, pattern_for
 from live_canary.screen.state import SessionState
 from live_canary.screen.status_line import StatusLine
 from live_canary.screen.transcript_view import TranscriptView
@@ -28,26 +38,45 @@ from live_canary.transcript.formats import one_line
 class ListeningScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "app.finish", "Quit"),
+        Binding("question_mark", "help", "Help"),
+        Binding("slash", "search", "Search"),
+        Binding("n", "match(1)", "Next match", show=False),
+        Binding("N", "match(-1)", "Previous match", show=False),
+        Binding("c", "copy", "Copy"),
+        Binding("C", "copy_all", "Copy everything", show=False),
+        Binding("e", "export", "Save as"),
+        Binding("b", "bookmark", "Bookmark"),
+        Binding("left_square_bracket", "to_bookmark(-1)", "Previous bookmark", show=False),
+        Binding("right_square_bracket", "to_bookmark(1)", "Next bookmark", show=False),
+        Binding("t", "app.toggle_theme", "Theme"),
+        Binding("escape", "back", "End search or selection", show=False),
     ]
 
     def __init__(self, state: SessionState) -> None:
         super().__init__()
         self._state = state
+        self._pattern: re.Pattern[str] | None = None
 
     def compose(self) -> ComposeResult:
         yield HeaderLine(self._state, id="header")
-        yield EmptyState(id="empty")
-        yield TranscriptView(with_source=self._state.info.with_source, id="transcript")
+        with Container(id="reading"):
+            yield EmptyState(id="empty")
+            yield TranscriptView(with_source=self._state.info.with_source, id="transcript")
+        yield SearchBar(id="search")
         yield StatusLine(self._state, id="status")
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
         self.transcript.focus()
+        self.watch(self.transcript, "following", self._show_unseen)
+        self.watch(self.transcript, "unseen", self._show_unseen)
         self.state_changed()
 
     @property
     def transcript(self) -> TranscriptView:
         return self.query_one(TranscriptView)
+
+    # What the session tells
 
     def show(self, events: list[Event]) -> None:
         """Draws what `events` changed; the state already knows them."""
@@ -58,11 +87,10 @@ class ListeningScreen(Screen[None]):
     def state_changed(self) -> None:
         empty = self.query_one(EmptyState)
         empty.display = self.transcript.is_blank
-        self.transcript.display = not empty.display
         if empty.display:
             empty.update_from(self._state)
         self.query_one(StatusLine).update()
-        self.query_one(HeaderLine).refresh()
+        self.query_one(HeaderLine).update()
 
     def _show(self, event: Event) -> None:
         match event:
@@ -73,10 +101,110 @@ class ListeningScreen(Screen[None]):
             case PartialChanged():
                 self.transcript.show_partial(event)
             case SourceLost(source, reason):
-                self.notify(f"{one_line(source)}: {one_line(reason)}", title="Nothing is heard", severity="warning")
+                self._tell(f"{source}: {reason}", "warning")
             case SourceRecovered(source):
-                self.notify(f"{one_line(source)} is back.")
+                self._tell(f"{source} is back.")
             case SourceWarned(_, message):
-                self.notify(one_line(message), severity="warning")
+                self._tell(message, "warning")
             case StageFailed(_, message, fatal=False):
-                self.notify(one_line(message), severity="error", timeout=15)
+                self._tell(message, "error")
+
+    def _show_unseen(self) -> None:
+        self.query_one(StatusLine).show_unseen(None if self.transcript.following else self.transcript.unseen)
+
+    # Reading
+
+    def action_help(self) -> None:
+        bindings = [*type(self).BINDINGS, *TranscriptView.BINDINGS]
+        self.app.push_screen(HelpScreen(binding for binding in bindings if isinstance(binding, Binding)))
+
+    def action_search(self) -> None:
+        self.query_one(SearchBar).open()
+
+    def on_search_bar_typed(self, typed: SearchBar.Typed) -> None:
+        self._pattern = pattern_for(typed.text)
+        matches = self.transcript.find(self._pattern)
+        if matches and self.transcript.current not in matches:
+            self.transcript.select(next_match(matches, self.transcript.current or 0, -1))
+        self.query_one(SearchBar).show_position(matches, self.transcript.current)
+
+    def on_search_bar_accepted(self) -> None:
+        self.transcript.focus()
+
+    def on_search_bar_closed(self) -> None:
+        self._end_search()
+
+    def action_match(self, step: int) -> None:
+        matches = self.transcript.find(self._pattern)
+        if matches:
+            self.transcript.select(next_match(matches, self.transcript.current or 0, step))
+            self.query_one(SearchBar).show_position(matches, self.transcript.current)
+
+    def action_back(self) -> None:
+        """Ends the search if there is one, else the selection."""
+        if self.query_one(SearchBar).display:
+            self._end_search()
+        else:
+            self.transcript.clear_selection()
+
+    def action_bookmark(self) -> None:
+        if (number := self.transcript.current) is not None:
+            self.transcript.toggle_bookmark(number)
+
+    def action_to_bookmark(self, step: int) -> None:
+        bookmarks = sorted(self.transcript.bookmarks)
+        if bookmarks:
+            self.transcript.select(next_match(bookmarks, self.transcript.current or 0, step))
+
+    def _end_search(self) -> None:
+        self._pattern = None
+        self.transcript.find(None)
+        self.query_one(SearchBar).close()
+        self.transcript.focus()
+
+    # Taking the text along
+
+    def action_copy(self) -> None:
+        """Copies the selection, or the newest utterance."""
+        current = self.transcript.current
+        if current is not None:
+            self._copy(self.transcript.selected or range(current, current + 1))
+
+    def action_copy_all(self) -> None:
+        self._copy(range(len(self.transcript.lines)))
+
+    def action_export(self) -> None:
+        numbers = self.transcript.selected or range(len(self.transcript.lines))
+        if not numbers:
+            self._tell("There is nothing to save yet.")
+            return
+        what = f"the selection ({_counted(len(numbers))})" if self.transcript.selected else "the whole transcript"
+        suggestion = f"transcript-{self._state.started:%Y-%m-%d-%H%M}.md"
+        dialog = ExportDialog(what, suggestion, self._state.info.outputs)
+        self.app.push_screen(dialog, partial(self._export, numbers))
+
+    def _copy(self, numbers: range) -> None:
+        if not numbers:
+            return
+        complete = clipboard.copy(self.app, "\n".join(self.transcript.lines.texts[number] for number in numbers))
+        self._tell(f"Copied {_counted(len(numbers))}.")
+        if not complete:
+            self._tell("Some terminals cut a text of this length; `e` saves it in a file.", "warning")
+
+    def _export(self, numbers: range, path: Path | None) -> None:
+        if path is None:
+            return
+        entries = [self.transcript.lines.entries[number] for number in numbers]
+        try:
+            export(path, entries, self._state.started, with_source=self._state.info.with_source)
+        except OutputError as error:
+            self._tell(str(error), "error")
+        else:
+            self._tell(f"Saved {_counted(len(entries))} in {path}.")
+
+    def _tell(self, text: str, severity: SeverityLevel = "information") -> None:
+        self.notify(one_line(text), severity=severity, markup=False)
+
+
+def _counted(utterances: int) -> str:
+    return "1 utterance" if utterances == 1 else f"{utterances:,} utterances"

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from live_canary.events import (
@@ -60,8 +61,9 @@ class SourceState:
 class SessionState:
     """Changes only through `apply`; `clock` counts seconds and never goes back."""
 
-    def __init__(self, info: SessionInfo, clock: Callable[[], float]) -> None:
+    def __init__(self, info: SessionInfo, clock: Callable[[], float], started: datetime) -> None:
         self.info = info
+        self.started = started
         self.sources: dict[str, SourceState] = {}
         """Those that are open, in the order in which they were opened."""
         self.model_step = ""
@@ -76,13 +78,13 @@ class SessionState:
         self.failure = ""
         """Why the session could not go on; empty while it could."""
         self._clock = clock
-        self._started = clock()
+        self._began = clock()
         self._stopped: float | None = None
         self._latencies: deque[float] = deque(maxlen=LATENCIES_KEPT)
 
     @property
     def elapsed_seconds(self) -> float:
-        return (self._clock() if self._stopped is None else self._stopped) - self._started
+        return (self._clock() if self._stopped is None else self._stopped) - self._began
 
     @property
     def listening(self) -> bool:

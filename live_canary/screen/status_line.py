@@ -26,7 +26,13 @@ class StatusLine(Widget):
     def __init__(self, state: SessionState, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._state = state
+        self._unseen: int | None = None
         self._drawn: list[Parts] = []
+
+    def show_unseen(self, utterances: int | None) -> None:
+        """How many stand below what is being read; None while the newest are being read."""
+        self._unseen = utterances
+        self.update()
 
     def update(self) -> None:
         rows = self._rows()
@@ -43,7 +49,7 @@ class StatusLine(Widget):
     def _rows(self) -> list[Parts]:
         width = self.size.width
         sources = list(self._state.sources.values())[-SOURCES_SHOWN:]
-        return [*(source_row(source, width) for source in sources), session_row(self._state, width)]
+        return [*(source_row(source, width) for source in sources), session_row(self._state, width, self._unseen)]
 
 
 def source_row(source: SourceState, width: int) -> Parts:
@@ -85,11 +91,11 @@ def meter(source: SourceState, cells: int) -> Parts:
     return [*bar, ("─" * (cells - peak), "$foreground 30%")]
 
 
-def session_row(state: SessionState, width: int) -> Parts:
+def session_row(state: SessionState, width: int, unseen: int | None = None) -> Parts:
     """Backlog, latency, model and files; what matters least is left out where the row is narrow."""
     row: Parts = []
     room = width - 1
-    for text, style in session_facts(state):
+    for text, style in [*_reading_facts(unseen), *session_facts(state)]:
         separator = SEPARATOR if row else " "
         needed = cell_len(separator + text)
         if needed > room:
@@ -116,6 +122,12 @@ def session_facts(state: SessionState) -> Parts:
     facts.append((_files(state), "$text-muted"))
     facts.append((one_line(state.info.model), "$text-muted"))
     return facts
+
+
+def _reading_facts(unseen: int | None) -> Parts:
+    if unseen is None:
+        return []
+    return [(f"↓ {unseen} new, End shows them" if unseen else "↓ End follows", "bold $primary")]
 
 
 def _files(state: SessionState) -> str:

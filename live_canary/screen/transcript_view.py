@@ -45,6 +45,7 @@ class TranscriptView(ScrollView, can_focus=True):
         "transcript--time",
         "transcript--source",
         "transcript--gap",
+        "transcript--doubtful",
         "transcript--tentative",
         "transcript--selected",
         "transcript--match",
@@ -222,8 +223,9 @@ class TranscriptView(ScrollView, can_focus=True):
 
     def _tail_lines(self, partial: PartialChanged) -> list[_TailLine]:
         label = self.lines.label(partial.source)
-        text = label + one_line(partial.settled + partial.tentative)
-        settled = len(label + one_line(partial.settled))
+        settled_text = one_line(partial.settled)
+        text = label + " ".join(filter(None, (settled_text, one_line(partial.tentative))))
+        settled = len(label) + len(settled_text)
         time = clock(partial.start_seconds)
         return [
             _TailLine(text, line, settled, len(label), "" if number else time)
@@ -244,6 +246,8 @@ class TranscriptView(ScrollView, can_focus=True):
         words = Text(text, end="", no_wrap=True)
         if isinstance(entry, TranscriptGap):
             words.stylize(self._part("gap"))
+        elif entry.flag:
+            words.stylize(self._part("doubtful"))
         words.stylize(self._part("source"), 0, len(self.lines.label(entry.source)))
         if self._pattern:
             words.highlight_regex(self._pattern, self._part("match"))

@@ -28,7 +28,7 @@ def test_an_utterance_stands_on_the_screen_with_its_time():
 
 
 def test_what_is_being_spoken_stands_below_until_its_final_takes_its_place():
-    session = FakeSession(*OPENED, said("First."), PartialChanged("USB Microphone", 4.0, "Let us", " begi"))
+    session = FakeSession(*OPENED, said("First."), PartialChanged("USB Microphone", 4.0, "Let us", "begi"))
 
     async def scenario(pilot: Pilot[Outcome]) -> None:
         assert rows(pilot)[1:4] == [" 00:00:00  First.", " 00:00:04  Let us begi", ""]
@@ -52,7 +52,7 @@ def test_a_partial_that_held_no_words_disappears():
 
 def test_the_final_of_a_cut_utterance_leaves_the_partial_of_what_follows():
     cut = said("The first half", 0.0)  # ends at 2 s
-    session = FakeSession(*OPENED, PartialChanged("USB Microphone", 2.0, "and the", " second"), cut)
+    session = FakeSession(*OPENED, PartialChanged("USB Microphone", 2.0, "and the", "second"), cut)
 
     async def scenario(pilot: Pilot[Outcome]) -> None:
         assert rows(pilot)[1:3] == [" 00:00:00  The first half", " 00:00:02  and the second"]

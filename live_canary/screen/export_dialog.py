@@ -1,0 +1,73 @@
+"""Saving a part of the transcript, or all of it, in a file of its own."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Label
+
+from live_canary.errors import OutputError
+from live_canary.transcript.formats import FORMATS, Entry, one_line, whole_transcript
+from live_canary.transcript.writer import check_output, format_of
+
+
+def export(path: Path, entries: Sequence[Entry], started: datetime, *, with_source: bool) -> None:
+    """Writes `entries` to `path`, in place of what was there. Raises OutputError."""
+    check_output(path, overwrite=True)
+    text = whole_transcript(format_of(path), entries, started, with_source=with_source)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"'{one_line(str(path))}' cannot be written: {error.strerror}.") from error
+
+
+class ExportDialog(ModalScreen[Path | None]):
+    """Asks for a file name; gives a path that can be written, or None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "Back")]
+
+    def __init__(self, what: str, suggestion: str, taken: Sequence[Path]) -> None:
+        """`what` is to be saved; `taken` are files that the session itself writes."""
+        super().__init__()
+        self._what = what
+        self._suggestion = suggestion
+        self._taken = [path.resolve() for path in taken]
+        self._confirmed: Path | None = None
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Label(f"Save {self._what} as", classes="dialog--title")
+            yield Input(self._suggestion, id="export-path", select_on_focus=False)
+            yield Label("", id="export-notice")
+            yield Label(f"Enter saves, Escape goes back. The suffix chooses the format: {' '.join(FORMATS)}")
+
+    def on_input_changed(self) -> None:
+        self._notice("")
+
+    def on_input_submitted(self, submitted: Input.Submitted) -> None:
+        path = Path(submitted.value.strip()).expanduser()
+        obstacle = self._obstacle(path)
+        if obstacle:
+            self._notice(obstacle)
+        else:
+            self.dismiss(path)
+
+    def _obstacle(self, path: Path) -> str:
+        try:
+            check_output(path, overwrite=True)
+        except OutputError as error:
+            return str(error)
+        if path.resolve() in self._taken:
+            return "The session writes this file itself; give another name."
+        if path.exists() and path != self._confirmed:
+            self._confirmed = path
+            return "This file exists. Enter again replaces it."
+        return ""
+
+    def _notice(self, text: str) -> None:
+        self.query_one("#export-notice", Label).update(text)

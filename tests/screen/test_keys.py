@@ -1,0 +1,348 @@
+"""What each key does, one test a key; the tests of leaving are in test_app.py."""
+
+import json
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from live_canary.events import ModelProgress, SourceOpened
+from live_canary.screen.contract import Outcome, SessionInfo
+from live_canary.screen.listening_screen import ListeningScreen
+from live_canary.screen.transcript_view import TranscriptView
+from tests.screen.fake_session import FakeSession, said
+from tests.screen.in_app import Scenario, in_app, rows
+
+OPENED = (SourceOpened("USB Microphone"), ModelProgress("ready", ready=True))
+TEXTS = ("The budget first.", "Then the release.", "Another budget line.", "Any questions?")
+
+
+def with_transcript(scenario: Scenario, *texts: str, info: SessionInfo | None = None, height: int = 24) -> FakeSession:
+    texts = texts or TEXTS
+    session = FakeSession(*OPENED, *(said(text, 4.0 * index, index=index) for index, text in enumerate(texts)))
+    if info:
+        in_app(scenario, session, info=info, size=(80, height))
+    else:
+        in_app(scenario, session, size=(80, height))
+    return session
+
+
+def transcript(pilot: Pilot[Outcome]) -> TranscriptView:
+    return pilot.app.screen_stack[0].query_one(TranscriptView)
+
+
+def readable(pilot: Pilot[Outcome]) -> list[str]:
+    """The rows of the transcript without the scrollbar."""
+    return [row[:79].rstrip() for row in rows(pilot)[1:21]]
+
+
+def many(count: int) -> list[str]:
+    return [f"Utterance number {number}." for number in range(count)]
+
+
+# Reading
+
+
+def test_new_text_scrolls_into_view():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        assert rows(pilot)[20].endswith("Utterance number 39.")
+
+    with_transcript(scenario, *many(40))
+
+
+@pytest.mark.parametrize("key", ["pageup", "home", "g", "up", "k"])
+def test_what_is_read_further_up_does_not_move_when_new_text_comes(key):
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press(key)
+        read = readable(pilot)
+        session.tell(said("Something new.", 200.0))
+        session.tell(said("And more.", 204.0))
+        await pilot.pause()
+        assert readable(pilot) == read
+        assert "↓ 2 new, End shows them" in rows(pilot)[22]
+
+    session = FakeSession(*OPENED, *(said(text) for text in many(40)))
+    in_app(scenario, session)
+
+
+@pytest.mark.parametrize("key", ["end", "G", "f"])
+def test_end_shows_the_newest_text_and_follows_again(key):
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("home", key)
+        session.tell(said("Something new.", 200.0))
+        await pilot.pause()
+        assert rows(pilot)[20].endswith("Something new.")
+        assert "End" not in rows(pilot)[22]
+
+    session = FakeSession(*OPENED, *(said(text) for text in many(40)))
+    in_app(scenario, session)
+
+
+def test_scrolling_back_to_the_bottom_follows_again():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("pageup", "pagedown")
+        assert transcript(pilot).following
+
+    with_transcript(scenario, *many(40))
+
+
+def test_up_selects_the_newest_utterance_first_and_then_those_above():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("up")
+        assert rows(pilot)[4] == "▌00:00:12  Any questions?"
+        await pilot.press("up", "k", "j")
+        assert [row[0] for row in rows(pilot)[1:5]] == [" ", " ", "▌", " "]
+
+    with_transcript(scenario)
+
+
+def test_shift_extends_the_selection_and_escape_ends_it():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("up", "shift+up", "K", "J")
+        assert transcript(pilot).selected == range(2, 4)
+        await pilot.press("escape")
+        assert transcript(pilot).selected is None
+        assert transcript(pilot).following
+
+    with_transcript(scenario)
+
+
+def test_a_selection_stays_on_the_screen_while_it_moves():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press(*["up"] * 25)
+        assert "▌00:00:00  Utterance number 15." in rows(pilot)
+        await pilot.press("home", "down")
+        assert "▌00:00:00  Utterance number 16." in rows(pilot)
+
+    session = FakeSession(*OPENED, *(said(text) for text in many(40)))
+    in_app(scenario, session)
+
+
+def test_a_click_selects_and_shift_click_extends():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.click(TranscriptView, offset=(20, 1))
+        assert transcript(pilot).selected == range(1, 2)
+        await pilot.click(TranscriptView, offset=(20, 3), shift=True)
+        assert transcript(pilot).selected == range(1, 4)
+        await pilot.click(TranscriptView, offset=(20, 10))
+        assert transcript(pilot).selected == range(1, 4)
+
+    with_transcript(scenario)
+
+
+def test_bookmarks_are_marked_and_found_again():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("home", "up", "up", "b", "up", "up", "b")
+        assert [row[10] for row in rows(pilot)[1:5]] == ["◆", " ", "◆", " "]
+        await pilot.press("right_square_bracket")
+        assert transcript(pilot).selected == range(2, 3)
+        await pilot.press("left_square_bracket")
+        assert transcript(pilot).selected == range(0, 1)
+        await pilot.press("b")
+        assert rows(pilot)[1][10] == " "
+
+    with_transcript(scenario)
+
+
+# Finding
+
+
+def test_search_selects_the_latest_match_and_n_goes_through_the_others():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("slash", *"BUDGET")
+        assert "2 of 2" in rows(pilot)[20]
+        assert transcript(pilot).selected == range(2, 3)
+        await pilot.press("enter", "n")
+        assert transcript(pilot).selected == range(0, 1)
+        assert "1 of 2" in rows(pilot)[20]
+        await pilot.press("N")
+        assert transcript(pilot).selected == range(2, 3)
+
+    with_transcript(scenario)
+
+
+def test_search_says_when_nothing_is_found():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("slash", *"zebra", "enter", "n")
+        assert "nothing found" in rows(pilot)[20]
+        assert transcript(pilot).selected is None
+
+    with_transcript(scenario)
+
+
+def test_matches_are_marked_until_escape():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        def marked() -> list[str]:
+            strips = pilot.app.screen._compositor.render_strips()
+            match_colour = transcript(pilot).get_component_rich_style("transcript--match").bgcolor
+            return [
+                segment.text
+                for strip in strips
+                for segment in strip
+                if segment.style and segment.style.bgcolor == match_colour
+            ]
+
+        await pilot.press("slash", *"budget")
+        assert marked() == ["budget", "budget"]
+        await pilot.press("enter", "escape")
+        assert marked() == []
+        assert "budget" not in rows(pilot)[20]
+
+    with_transcript(scenario)
+
+
+def test_letters_typed_into_the_search_are_not_keys():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("slash", *"q?", "escape")
+        assert isinstance(pilot.app.screen, ListeningScreen)
+
+    assert with_transcript(scenario).asked == ["start"]
+
+
+def test_an_utterance_that_comes_during_a_search_is_found_too():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("slash", *"budget", "enter")
+        session.tell(said("The budget again.", 50.0))
+        await pilot.pause()
+        await pilot.press("n")
+        assert "3 of 3" in rows(pilot)[20]
+
+    session = FakeSession(*OPENED, *(said(text) for text in TEXTS))
+    in_app(scenario, session)
+
+
+# Taking the text along
+
+
+@pytest.mark.parametrize(
+    ("keys", "copied"),
+    [
+        (["c"], "Any questions?"),
+        (["up", "up", "c"], "Another budget line."),
+        (["up", "shift+up", "c"], "Another budget line.\nAny questions?"),
+        (["C"], "\n".join(TEXTS)),
+    ],
+)
+def test_copies_the_newest_utterance_or_the_selection_or_everything(keys, copied):
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press(*keys)
+        assert pilot.app.clipboard == copied
+
+    with_transcript(scenario)
+
+
+def test_a_text_too_long_for_some_terminals_is_copied_with_a_warning():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("C")
+        assert len(pilot.app.clipboard) > 75_000
+        assert any("Some terminals cut" in notification.message for notification in pilot.app._notifications)
+
+    with_transcript(scenario, "word " * 16_000)
+
+
+async def type_path(pilot: Pilot[Outcome], path: Path) -> None:
+    await pilot.press("e")
+    await correct_path(pilot, path)
+
+
+async def correct_path(pilot: Pilot[Outcome], path: Path) -> None:
+    pilot.app.screen.query_one(Input).value = str(path)
+    await pilot.press("enter")
+
+
+def test_saves_the_whole_transcript_in_the_format_of_the_suffix(tmp_path):
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await type_path(pilot, tmp_path / "a.txt")
+
+    with_transcript(scenario)
+    assert (tmp_path / "a.txt").read_text() == "\n".join(TEXTS) + "\n"
+
+
+def test_saves_the_selection_if_there_is_one(tmp_path):
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("up", "shift+up")
+        await type_path(pilot, tmp_path / "a.jsonl")
+
+    with_transcript(scenario)
+    lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert [line["text"] for line in lines] == list(TEXTS[2:])
+
+
+def test_a_name_that_cannot_be_saved_to_is_told_and_can_be_corrected(tmp_path):
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await type_path(pilot, tmp_path / "a.doc")
+        assert "must end in one of" in " ".join(rows(pilot))
+        await correct_path(pilot, tmp_path / "a.md")
+
+    with_transcript(scenario)
+    assert (tmp_path / "a.md").exists()
+
+
+def test_a_file_is_replaced_only_when_enter_is_pressed_again(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("earlier")
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await type_path(pilot, path)
+        assert "Enter again replaces it" in " ".join(rows(pilot))
+        assert path.read_text() == "earlier"
+        await pilot.press("enter")
+
+    with_transcript(scenario)
+    assert path.read_text().startswith("The budget first.")
+
+
+def test_a_file_that_the_session_writes_is_never_replaced(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("The budget first.\n")
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await type_path(pilot, path)
+        await pilot.press("enter", "escape")
+
+    with_transcript(scenario, info=SessionInfo("demo model", ("USB Microphone",), (path,)))
+    assert path.read_text() == "The budget first.\n"
+
+
+# Everything else
+
+
+@pytest.mark.parametrize("key", ["escape", "q", "question_mark"])
+def test_help_lists_every_key_and_goes_away(key):
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("question_mark")
+        page = " ".join(rows(pilot))
+        for text in ("Search", "Next match", "Copy everything", "Shift+↑", "Previous bookmark"):
+            assert text in page
+        await pilot.press(key)
+        assert isinstance(pilot.app.screen, ListeningScreen)
+
+    assert with_transcript(scenario, height=40).asked == ["start"]
+
+
+def test_t_changes_between_dark_and_light():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("t")
+        assert pilot.app.theme == "canary-light"
+        await pilot.press("t")
+        assert pilot.app.theme == "canary-dark"
+
+    with_transcript(scenario)
+
+
+def test_the_command_palette_offers_what_keys_do():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        commands = {command.title: command for command in pilot.app.get_system_commands(pilot.app.screen)}
+        await commands["Copy everything"].callback()
+        assert pilot.app.clipboard == "\n".join(TEXTS)
+
+    with_transcript(scenario)
+
+
+@pytest.mark.parametrize("key", ["up", "c", "C", "b", "n", "left_square_bracket", "e", "escape", "end", "slash"])
+def test_no_key_minds_an_empty_transcript(key):
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press(key)
+
+    in_app(scenario, FakeSession(*OPENED))
