@@ -5,8 +5,8 @@
     python benchmarks/wer.py MODEL --folder FOLDER             # NAME.wav or .flac beside NAME.txt, or a manifest.jsonl
 
 MODEL is a folder in the published layout or a hub id. Texts are compared after Whisper's English normaliser (case,
-punctuation, fillers, contractions, numbers), the rate is all errors over all words of a kind. Recordings longer than 38 s
-go through the program's own voice detection and cutting. Speakers whom the model was trained on, listed in
+punctuation, fillers, contractions, numbers); the rate is all errors over all words of a kind. Recordings longer than
+38 s go through the program's own voice detection and cutting. Speakers whom the model was trained on, listed in
 MODEL/trained_speakers.txt, are left out and counted. A folder that is absent is skipped.
 """
 
@@ -100,8 +100,9 @@ def table(heard: list[Heard]) -> str:
     kinds = defaultdict(list)
     for one in heard:
         kinds[one.recording.kind].append(one)
-    lines = ["| kind | recordings | minutes | words | word error rate | exact | words where nobody speaks | real-time factor |",
-             "|---|---|---|---|---|---|---|---|"]
+    heads = ("kind", "recordings", "minutes", "words", "word error rate", "exact", "words where nobody speaks",
+             "real-time factor")
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for kind, group in kinds.items():
         spoken = [(normalise(one.recording.text).strip(), normalise(one.text).strip()) for one in group]
         wordless = [got for wanted, got in spoken if not wanted]
@@ -114,7 +115,8 @@ def table(heard: list[Heard]) -> str:
         invented = str(sum(len(got.split()) for got in wordless)) if wordless else "-"
         seconds = sum(one.audio_seconds for one in group)
         factor = sum(one.processing_seconds for one in group) / seconds
-        lines.append(f"| {kind} | {len(group)} | {seconds / 60:.1f} | {words} | {rate} | {exact} | {invented} | {factor:.3f} |")
+        row = (kind, str(len(group)), f"{seconds / 60:.1f}", str(words), rate, exact, invented, f"{factor:.3f}")
+        lines.append(f"| {' | '.join(row)} |")
     return "\n".join(lines)
 
 

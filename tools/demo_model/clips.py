@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import IterableDataset
 
-from live_canary.model.features import LogMel
 from live_canary.model.encoder import encoded_frames
+from live_canary.model.features import LogMel
 from live_canary.model.prompt import Prompt
 from tools.demo_model.augment import SAMPLE_RATE, Augmenter, Wave, make_noises
 

@@ -1,4 +1,4 @@
-"""Muon: momentum whose update is orthogonalised, for matrices. Reaches the same loss in far fewer steps than AdamW here.
+"""Muon: momentum whose update is orthogonalised, for matrices.
 
 Keller Jordan's method (github.com/KellerJordan/Muon), with the scale that lets it share AdamW's learning rate
 (Liu et al. 2025, arXiv:2502.16982).

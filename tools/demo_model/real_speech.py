@@ -67,7 +67,7 @@ def read(path: Path) -> np.ndarray:
 
 def write_shard(prefix: Path, clips: list[tuple[np.ndarray, str, str]]) -> None:
     offset, lines = 0, []
-    with open(prefix.with_suffix(".raw"), "wb") as raw:
+    with prefix.with_suffix(".raw").open("wb") as raw:
         for wave, voice, text in clips:
             raw.write((wave * (0.5 / max(np.abs(wave).max(), 1e-3)) * 32767).astype(np.int16).tobytes())
             lines.append(json.dumps({"offset": offset, "n": len(wave), "voice": voice, "text": text}))

@@ -64,9 +64,9 @@ def speak(text: str, voice: str, rng: random.Random) -> np.ndarray:
     return (wave * (0.5 / np.abs(wave).max()) * 32767).astype(np.int16)
 
 
-def speak_command(text: str, voice: str, rng: random.Random, folder: str = "/dev/shm") -> tuple[np.ndarray, int]:
+def speak_command(text: str, voice: str, rng: random.Random) -> tuple[np.ndarray, int]:
     """Samples and their rate from an engine that is a command."""
-    with tempfile.NamedTemporaryFile(suffix=".wav", dir=folder if os.path.isdir(folder) else None) as file:
+    with tempfile.NamedTemporaryFile(suffix=".wav") as file:
         argv, stdin = command(voice, text, file.name, rng)
         subprocess.run(argv, input=stdin, timeout=20, capture_output=True, check=True)
         return sf.read(file.name, dtype="float32")
@@ -91,12 +91,13 @@ def write_shard(prefix: Path, texts: list[str], voices: dict[str, int], seed: in
 
     def clip(k: int) -> tuple[str, np.ndarray]:
         rng = random.Random(seed + k)
-        voice = rng.choices(*zip(*voices.items()))[0]
+        voice = rng.choices(*zip(*voices.items(), strict=True))[0]
         return voice, speak(texts[k], voice, rng)
 
     offset, lines = 0, []
-    with open(prefix.with_suffix(".raw"), "wb") as raw, ThreadPoolExecutor(jobs) as pool:
-        for text, (voice, wave) in zip(texts, pool.map(clip, range(len(texts)))):
+    with prefix.with_suffix(".raw").open("wb") as raw, ThreadPoolExecutor(jobs) as pool:
+        spoken = pool.map(clip, range(len(texts)))
+        for text, (voice, wave) in zip(texts, spoken, strict=True):
             if len(wave) < LONGEST_CLIP_SECONDS * SAMPLE_RATE:
                 raw.write(wave.tobytes())
                 lines.append(json.dumps({"offset": offset, "n": len(wave), "voice": voice, "text": text}))

@@ -14,6 +14,8 @@ import copy
 import math
 import os
 import shutil
+import signal
+import sys
 import time
 from itertools import islice
 from pathlib import Path
@@ -174,7 +176,8 @@ def main() -> None:
     if args.processes == 1:
         train_process(0, args)
     else:
-        torch.multiprocessing.spawn(train_process, (args,), nprocs=args.processes)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exit, unlike a signal, ends the processes too
+        torch.multiprocessing.spawn(train_process, (args,), nprocs=args.processes, daemon=True)
 
 
 if __name__ == "__main__":

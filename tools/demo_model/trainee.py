@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
 from live_canary.model import encoder, llm
@@ -49,10 +49,11 @@ class Trainee(nn.Module):
         which gets CTC over its first plateau.
         """
         audio, lengths = self.listen(batch.mel, batch.frames)
-        scores = F.linear(F.rms_norm(audio, audio.shape[-1:]), self.embedding.weight, self.ctc_bias).float()
-        guide = F.cross_entropy(scores.transpose(1, 2), batch.guess, ignore_index=-100)
+        normed = functional.rms_norm(audio, audio.shape[-1:])
+        scores = functional.linear(normed, self.embedding.weight, self.ctc_bias).float()
+        guide = functional.cross_entropy(scores.transpose(1, 2), batch.guess, ignore_index=-100)
         sizes = torch.tensor([len(text) for text in batch.targets], device=audio.device)
-        ctc = F.ctc_loss(scores.log_softmax(-1).transpose(0, 1), torch.cat(batch.targets), lengths, sizes,
+        ctc = functional.ctc_loss(scores.log_softmax(-1).transpose(0, 1), torch.cat(batch.targets), lengths, sizes,
                          blank=0, reduction="none", zero_infinity=True).sum() / (sizes + 1).sum()
         return torch.stack([self.answer_loss(audio, lengths.tolist(), batch.targets), ctc, guide])
 
@@ -64,12 +65,12 @@ class Trainee(nn.Module):
             words = [self.embedding(ids) for ids in (self.before, self.after, seen)]
             rows.append(torch.cat([words[0], row[:length], *words[1:]]))
             answer = torch.cat([text, self.end])
-            labels.append(F.pad(answer, (len(rows[-1]) - len(answer), 0), value=-100))
+            labels.append(functional.pad(answer, (len(rows[-1]) - len(answer), 0), value=-100))
         expected = pad_sequence(labels, batch_first=True, padding_value=-100)
         inputs = pad_sequence(rows, batch_first=True)  # padded on the right, and causal: needs no mask
         hidden = self.canary.qwen.causal_lm.model(inputs_embeds=inputs, use_cache=False).last_hidden_state
-        scores = F.linear(hidden[expected >= 0], self.embedding.weight).float()
-        return F.cross_entropy(scores, expected[expected >= 0], label_smoothing=LABEL_SMOOTHING)
+        scores = functional.linear(hidden[expected >= 0], self.embedding.weight).float()
+        return functional.cross_entropy(scores, expected[expected >= 0], label_smoothing=LABEL_SMOOTHING)
 
 
 def export(canary: CanaryQwen, folder: Path) -> None:
@@ -80,4 +81,5 @@ def export(canary: CanaryQwen, folder: Path) -> None:
               for key, value in named.items() if key is not None}
     unfinished = folder / "model.safetensors.part"
     save_file(stored, unfinished)
+    unfinished.chmod(0o644)  # safetensors writes for the owner alone
     unfinished.rename(folder / "model.safetensors")

@@ -1,0 +1,62 @@
+import random
+
+import pytest
+
+from tools.demo_model.real_speech import Casing, clean, trained_on
+from tools.demo_model.text import TEST_KNOWN, TEST_NEW, main, plain_sentence, short_utterances
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("He said \u201cyes\u201d", "He said yes."),
+        ("Wait \u2014 I can\u2019t!", "Wait, I can't!"),
+        ("A well-known man; a friend.", "A well known man, a friend."),
+        ("Are you there?", "Are you there?"),
+        ("In 1999 it rained.", None),
+        ("NASA called.", None),
+        ("Yes.", None),
+        ("no capital here.", None),
+    ],
+)
+def test_a_line_becomes_plain_words_or_is_left_out(line, wanted):
+    assert plain_sentence(line) == wanted
+
+
+def test_no_sentence_is_both_trained_on_and_tested_and_repeats_are_dropped(tmp_path):
+    numbers = [f"{a} {b} came home." for a in ("One", "Two", "Ten") for b in map(letters, range(200))]
+    (tmp_path / "list.txt").write_text("\n".join([*numbers, numbers[0].upper().capitalize(), numbers[0]]))
+    main(str(tmp_path / "list.txt"), str(tmp_path / "out"))
+    sets = {name: (tmp_path / "out" / f"{name}.txt").read_text().splitlines()
+            for name in ("train", "test_known", "test_new")}
+    assert len(sets["test_known"]) == TEST_KNOWN
+    assert len(sets["test_new"]) == TEST_NEW
+    together = [text for texts in sets.values() for text in texts]
+    assert len(together) == len(set(together)) == len(numbers)
+
+
+def letters(number: int) -> str:
+    return "".join(chr(ord("a") + int(digit)) for digit in str(number))
+
+
+def test_short_utterances_are_one_to_three_words_with_a_stop():
+    spoken = short_utterances(["The old man saw the old house again."] * 3, random.Random(1), 200)
+    assert all(1 <= len(text.split()) <= 3 and text[0].isupper() and text.endswith(".") for text in spoken)
+
+
+def test_capitals_get_the_case_that_the_sentences_use():
+    casing = Casing(["They saw London again.", "So we left London.", "We left the house."])
+    assert casing("WE SAW THE HOUSE IN LONDON") == "We saw the house in London."
+    assert casing("Written as it should be") == "Written as it should be"
+
+
+def test_a_transcript_with_digits_is_not_taught():
+    assert clean("It cost 20 pounds.") is None
+    assert clean("\u201cWell\u201d; he said") == "Well, he said"
+
+
+def test_only_read_speech_of_the_named_corpora_is_trained_on():
+    entry = {"kind": "read", "corpus": "LibriSpeech train-clean-100", "speaker": "librispeech:27"}
+    assert trained_on(entry)
+    assert not trained_on(entry | {"corpus": "LibriSpeech test-other"})
+    assert not trained_on(entry | {"kind": "spontaneous"})

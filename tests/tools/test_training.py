@@ -1,0 +1,154 @@
+"""The whole way from nothing to a trained checkpoint, at a size that takes seconds."""
+
+import argparse
+import json
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from live_canary.model.canary import CanaryQwen
+from tools.demo_model import clips, create, train
+from tools.demo_model.augment import SAMPLE_RATE, Augmenter, change_speed, make_noises, room_and_microphone
+from tools.demo_model.clips import Clips, join, read_index
+from tools.demo_model.evaluate import measure, same_case
+from tools.demo_model.muon import orthogonal
+from tools.demo_model.trainee import Trainee, export
+
+TEXTS = ["A low tone.", "A high tone.", "Two tones?", "No tone at all."]
+SIZES = "--width 32 --layers 1 --heads 2 --conv-channels 8 --llm-width 32 --llm-layers 1 --llm-mlp 64 --vocabulary 300"
+
+
+def tone(hertz: float, seconds: float = 0.6) -> np.ndarray:
+    return np.sin(2 * np.pi * hertz * np.arange(int(SAMPLE_RATE * seconds)) / SAMPLE_RATE).astype(np.float32)
+
+
+def write_shard(prefix, clips):
+    offset, lines = 0, []
+    with prefix.with_suffix(".raw").open("wb") as raw:
+        for k, (wave, text) in enumerate(clips):
+            raw.write((wave * 16000).astype(np.int16).tobytes())
+            lines.append(json.dumps({"offset": offset, "n": len(wave), "voice": f"tone:{k % 2}", "text": text}))
+            offset += len(wave)
+    prefix.with_suffix(".jsonl").write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    write_shard(folder / "train-000", [(tone(200 * (k + 1)), text) for k, text in enumerate(TEXTS * 3)])
+    write_shard(folder / "test_known-000", [(tone(300), TEXTS[0])])
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def quick_noise(monkeypatch):
+    """One second of white noise instead of the minutes that training makes for itself."""
+    monkeypatch.setattr(clips, "make_noises", lambda speech, recorded, rng: [rng.standard_normal(16000, np.float32)])
+
+
+@pytest.fixture
+def model(tmp_path, monkeypatch):
+    (tmp_path / "texts.txt").write_text("\n".join(TEXTS * 20))
+    monkeypatch.setattr(sys, "argv", ["create", str(tmp_path / "m"), str(tmp_path / "texts.txt"), *SIZES.split()])
+    create.main()
+    return tmp_path / "m"
+
+
+def arguments(model, data, **changed):
+    defaults = {"model": model, "data": data, "device": "cpu", "processes": 1, "workers": 0, "minutes": 60.0,
+                "lr": 1e-3, "ctc": 0.4, "guide": 0.2, "batch_seconds": 6.0, "save_every": 99.0, "seed": 0,
+                "freeze_subsampling": False}
+    return argparse.Namespace(**(defaults | changed))
+
+
+def test_a_new_model_has_the_published_layout_and_both_losses_reach_every_weight(model, data):
+    canary = CanaryQwen.load(model, "cpu", "float32")
+    trainee = Trainee(canary).train()
+    batch = next(iter(Clips(data, canary.perception.preprocessor, canary.prompt, 6.0, seed=1)))
+    losses = trainee(batch)
+    losses.sum().backward()
+    assert losses.shape == (3,)
+    assert torch.isfinite(losses).all()
+    assert [name for name, p in trainee.named_parameters() if p.grad is None] == []
+
+
+def test_a_stopped_run_leaves_a_usable_checkpoint_and_goes_on_from_it(model, data, capsys):
+    (model / "stop").touch()  # ends a run at its first step
+    train.train_process(0, arguments(model, data))
+    first = torch.load(model / "training.pt")
+    assert CanaryQwen.load(model).transcribe(tone(300)) is not None
+    train.train_process(0, arguments(model, data))
+    second = torch.load(model / "training.pt")
+    assert 0 < first["minutes"] < second["minutes"]
+    assert 0 < first["audio_hours"] < second["audio_hours"]
+    moved = first["weights"]["ctc_bias"] - second["weights"]["ctc_bias"]
+    assert moved.abs().max() < 1e-3  # one small step from where the first run ended, not a new start
+    assert "test_known" in capsys.readouterr().out
+
+
+def test_frozen_subsampling_stays_as_it_was(model, data):
+    before = CanaryQwen.load(model).perception.encoder.subsampling.linear.weight.clone()
+    (model / "stop").touch()
+    train.train_process(0, arguments(model, data, freeze_subsampling=True))
+    assert torch.equal(CanaryQwen.load(model).perception.encoder.subsampling.linear.weight, before)
+
+
+def test_an_export_says_the_same_as_the_model_in_bfloat16(model, tmp_path):
+    canary = CanaryQwen.load(model, "cpu", "float32")
+    export(canary, tmp_path)
+    (tmp_path / "config.json").write_bytes((model / "config.json").read_bytes())
+    (model / "llm_backbone").rename(tmp_path / "llm_backbone")
+    again = CanaryQwen.load(tmp_path, "cpu", "float32")
+    assert again.generate_ids(tone(300), 8) == canary.generate_ids(tone(300), 8)
+
+
+def test_joined_clips_keep_their_letters_in_time(data):
+    pair = read_index(data, "train*")[:2]
+    wave, times = join(pair, np.random.default_rng(1))
+    assert len(times) == len(" ".join(clip.text for clip in pair)) + 1
+    assert np.all(np.diff(times) >= 0)
+    assert times[len(pair[0].text)] == pair[0].n
+    assert times[-1] == len(wave)
+
+
+def test_speed_and_rooms_keep_a_tone_a_tone():
+    wave = tone(400)
+    faster = change_speed(wave, 1.25)
+    assert abs(len(faster) - len(wave) / 1.25) <= 2
+    assert np.abs(np.fft.rfft(faster)).argmax() * SAMPLE_RATE / len(faster) == pytest.approx(500, abs=5)
+    room = room_and_microphone(wave, np.random.default_rng(1))
+    assert room.dtype == np.float32
+    assert len(room) == len(wave)
+
+
+def test_sound_without_words_stays_within_full_scale_and_is_as_long_as_asked():
+    rng = np.random.default_rng(1)
+    augmenter = Augmenter(make_noises([tone(300)] * 12, [], rng), rng)
+    for n in (4800, 30 * SAMPLE_RATE):
+        wave = augmenter.wordless(n)
+        assert len(wave) == n
+        assert np.abs(wave).max() <= 1
+
+
+@pytest.mark.parametrize("shape", [(2, 6, 6), (3, 12, 5), (1, 4, 9)])
+def test_muon_evens_out_the_singular_values(shape):
+    torch.manual_seed(1)
+    values = torch.linalg.svdvals(orthogonal(torch.randn(shape))) / (0.2 * max(shape[1:]) ** 0.5)
+    assert values.min() > 0.5
+    assert values.max() < 1.4
+
+
+def test_case_is_judged_on_the_words_that_were_heard():
+    assert same_case("He saw London.", "he saw Paris") is False
+    assert same_case("He saw London.", "He was London") is True
+
+
+def test_a_perfect_model_makes_no_errors():
+    class Parrot:
+        def transcribe(self, wave):
+            return TEXTS[len(wave)]
+
+    measured = measure(Parrot(), [(np.zeros(k), text) for k, text in enumerate(TEXTS) if k])
+    assert (measured.words, measured.written, measured.exact, measured.ended) == (0, 0, 1, 1)
