@@ -1,0 +1,166 @@
+"""The program as a user runs it: its own process, its files, its exit codes."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from live_canary.cli import parse_speed, spread_replay
+from live_canary.errors import InputError
+from tests.conftest import ROOT
+
+LIVE_CANARY = [sys.executable, "-m", "live_canary"]
+MEETING = ROOT / "assets" / "meeting.wav"
+NOISE_ONLY = ROOT / "assets" / "silence-and-noise.wav"
+
+
+def live_canary(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [*LIVE_CANARY, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120)
+
+
+@pytest.fixture
+def beginning(tmp_path) -> Path:
+    """The first two utterances of the bundled meeting, about six seconds."""
+    samples, rate = soundfile.read(MEETING, dtype="float32")
+    path = tmp_path / "beginning.wav"
+    soundfile.write(path, samples[: round(5.8 * rate)], rate)
+    return path
+
+
+def test_a_replay_prints_one_line_an_utterance_and_writes_every_format(beginning, tmp_path):
+    outputs = [tmp_path / f"talk{suffix}" for suffix in (".txt", ".md", ".srt", ".vtt", ".jsonl")]
+    flags = [flag for path in outputs for flag in ("--output", path)]
+    done = live_canary("--replay", beginning, "--speed", "max", "--model", "demo", *flags)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line[:11] for line in lines] == ["[00:00:00] ", "[00:00:03] "]
+    entries = [json.loads(line) for line in outputs[-1].read_text().splitlines()]
+    assert [list(entry) for entry in entries] == [["type", "index", "start", "end", "text", "source"]] * 2
+    for path in outputs:
+        assert entries[1]["text"] in path.read_text()
+    assert not list(tmp_path.glob("*.lock"))
+
+
+def test_ctrl_c_finishes_the_current_utterance_closes_the_files_and_exits_0(tmp_path):
+    transcript = tmp_path / "talk.jsonl"
+    command = [*LIVE_CANARY, "--replay", str(MEETING), "--model", "demo", "--output", str(transcript)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout and process.stdout.readline().startswith("[00:00:00] ")
+        process.send_signal(signal.SIGINT)
+        printed, noted = process.communicate(timeout=60)
+    assert process.returncode == 0, noted
+    assert "Finishing what was heard" in noted
+    assert len(transcript.read_text().splitlines()) == 1 + len(printed.splitlines())
+
+
+def test_transcribe_writes_a_file_for_each_recording(beginning, tmp_path):
+    folder = tmp_path / "subtitles"
+    done = live_canary(
+        "transcribe", beginning, NOISE_ONLY, "--output-dir", folder, "--format", "srt", "--model", "demo"
+    )
+    assert done.returncode == 0, done.stderr
+    assert (folder / "beginning.srt").read_text().startswith("1\n00:00:00,")
+    assert (folder / "silence-and-noise.srt").read_text() == ""
+
+
+def test_help_and_the_import_of_the_command_line_load_no_torch():
+    check = "import sys, live_canary.cli; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check], timeout=60).returncode == 0
+    done = live_canary("--help")
+    assert done.returncode == 0
+    assert "--replay" in done.stdout
+
+
+def refusal(*arguments: object) -> str:
+    """The one line with which the program refuses, before it loads anything."""
+    done = live_canary(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "Loading" not in done.stderr
+    assert done.stderr.count("\n") == 1
+    return done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("missing.wav", None, "No such file"),
+        ("empty.wav", b"", "is empty"),
+        ("text.wav", b"this is no sound at all, only some words", "is not sound that can be read"),
+    ],
+)
+def test_a_recording_that_cannot_be_heard_is_refused(tmp_path, name, content, reason):
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    assert reason in refusal("--replay", path)
+
+
+def test_a_recording_without_a_single_sample_is_refused(tmp_path):
+    soundfile.write(tmp_path / "none.wav", np.zeros(0, np.float32), 16_000)
+    assert "holds no sound" in refusal("--replay", tmp_path / "none.wav")
+
+
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        ("talk.docx", "must end in one of"),
+        ("no/such/folder/talk.txt", "there is no folder"),
+        (".", "must end in one of"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_refused(tmp_path, output, reason):
+    assert reason in refusal("--replay", MEETING, "--output", tmp_path / output)
+
+
+def test_existing_subtitles_are_not_overwritten_unless_asked(tmp_path):
+    subtitles = tmp_path / "talk.srt"
+    subtitles.write_text("precious")
+    assert "--overwrite" in refusal("--replay", MEETING, "--output", subtitles)
+    assert subtitles.read_text() == "precious"
+
+
+def test_the_same_output_twice_is_refused(tmp_path):
+    path = tmp_path / "talk.txt"
+    assert "twice" in refusal("--replay", MEETING, "--output", path, "--output", path)
+
+
+def test_a_model_that_is_not_here_is_refused_with_the_command_that_fetches_it():
+    assert "hf download" in refusal("--replay", MEETING, "--model", "somebody/some-model")
+
+
+@pytest.mark.parametrize(
+    ("flags", "reason"),
+    [
+        (["--speed", "fast"], "--speed fast"),
+        (["--mode", "opera"], "There is no mode 'opera'"),
+        (["--vad", "ears"], "There is no voice detector 'ears'"),
+        (["--max-utterance-s", "60"], "longest utterance of 60 s"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_refused(flags, reason):
+    assert reason in refusal("--replay", MEETING, *flags)
+
+
+@pytest.mark.parametrize(("text", "speed"), [("1", 1.0), ("4", 4.0), ("0.5", 0.5), ("max", None)])
+def test_speeds_are_numbers_or_max(text, speed):
+    assert parse_speed(text) == speed
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "inf", "nan", "quick", ""])
+def test_other_speeds_are_refused(text):
+    with pytest.raises(InputError, match="cannot be used"):
+        parse_speed(text)
+
+
+def test_several_recordings_follow_one_replay_flag():
+    arguments = ["--replay", "a.wav", "b.wav", "--speed", "max", "--output", "x.txt"]
+    assert spread_replay(arguments) == [
+        "--replay", "a.wav", "--replay", "b.wav", "--speed", "max", "--output", "x.txt",
+    ]  # fmt: skip
