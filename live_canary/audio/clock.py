@@ -7,6 +7,9 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 
+# Linux's monotonic clock stands still while the computer sleeps, macOS's does not (Python's own there does).
+_CLOCK: int | None = getattr(time, "CLOCK_BOOTTIME", None) or getattr(time, "CLOCK_MONOTONIC", None)
+
 
 class Clock:
     """Seconds that only grow. Tests replace it by one that does not wait."""
@@ -19,8 +22,8 @@ class Clock:
         return self._stopped.is_set()
 
     def now(self) -> float:
-        """Seconds since some moment."""
-        return time.monotonic()
+        """Seconds since some moment, those in which the computer slept included."""
+        return time.clock_gettime(_CLOCK) if _CLOCK is not None else time.monotonic()
 
     def wait(self, seconds: float) -> bool:
         """Wait so long, or until `stop()`: True when stopped."""

@@ -1,64 +1,41 @@
-"""PortAudio, loaded when it is first needed, and the inputs it offers."""
+"""Which inputs this machine has, and which of them the user means."""
 
-import importlib
-from dataclasses import dataclass
-from types import ModuleType
-
+from live_canary.audio.portaudio import PortAudio
+from live_canary.audio.pulse import Pulse, is_running
+from live_canary.audio.soundsystem import Hears, Input, SoundSystem
 from live_canary.errors import DeviceError
 
-NO_PORTAUDIO = (
-    "PortAudio is not installed, so no microphone can be heard: apt install libportaudio2, dnf install portaudio, "
-    "pacman -S portaudio or brew install portaudio; recordings can be transcribed without it (--replay FILE)."
-)
+NOTHING_TO_HEAR: dict[Hears, str] = {
+    "microphone": "This machine has no microphone; plug one in, or transcribe a recording with --replay FILE.",
+    "system": (
+        "What this computer plays cannot be heard: Linux needs PulseAudio or PipeWire with pipewire-pulse, macOS a "
+        "virtual device (brew install blackhole-2ch), Windows 'Stereo Mix' switched on among its recording devices "
+        "or VB-CABLE."
+    ),
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
-    """Something to listen to, as the system describes it."""
-
-    index: int
-    name: str
-    channels: int
-    rate: int
-    """Hz, its own."""
-    is_default: bool
-
-
-def load_portaudio() -> ModuleType:
-    """The sounddevice module, which starts PortAudio. Raises DeviceError with the package to install."""
-    try:
-        return importlib.import_module("sounddevice")
-    except (OSError, ImportError) as error:  # sounddevice raises OSError without the library
-        raise DeviceError(NO_PORTAUDIO) from error
+def sound_system() -> SoundSystem:
+    """The sound server where one runs, else PortAudio."""
+    return Pulse() if is_running() else PortAudio()
 
 
 def list_inputs() -> list[Input]:
-    """All inputs of this machine, perhaps none. Raises DeviceError without PortAudio."""
-    sounddevice = load_portaudio()
-    default_index = sounddevice.default.device[0]
-    return [
-        Input(
-            index=device["index"],
-            name=device["name"],
-            channels=device["max_input_channels"],
-            rate=int(device["default_samplerate"]),
-            is_default=device["index"] == default_index,
-        )
-        for device in sounddevice.query_devices()
-        if device["max_input_channels"] > 0
-    ]
+    """All microphones, then all inputs that hear what the computer plays. Raises DeviceError without PortAudio."""
+    return sorted(sound_system().inputs(), key=lambda one: one.hears != "microphone")
 
 
-def find_input(wanted: str | int | None, inputs: list[Input]) -> Input:
-    """The input with this index, name or unique part of a name (upper or lower case); None: the default.
+def find_input(wanted: str | int | None, inputs: list[Input], hears: Hears = "microphone") -> Input:
+    """The input with this index, name or unique part of a name (upper or lower case); None: the default of its kind.
 
     Raises DeviceError that lists the candidates.
     """
+    inputs = [one for one in inputs if one.hears == hears]
     if not inputs:
-        raise DeviceError("This machine has no input to listen to; plug in a microphone, or use --replay FILE.")
+        raise DeviceError(NOTHING_TO_HEAR[hears])
     if wanted is None:
         return next((one for one in inputs if one.is_default), inputs[0])
-    matches = matching_inputs(str(wanted).strip(), inputs)
+    matches = _matching(str(wanted).strip(), inputs)
     if len(matches) == 1:
         return matches[0]
     if matches:
@@ -66,14 +43,13 @@ def find_input(wanted: str | int | None, inputs: list[Input]) -> Input:
     raise DeviceError(f"There is no input '{wanted}'; there is: {_listed(inputs)}.")
 
 
-def matching_inputs(wanted: str, inputs: list[Input]) -> list[Input]:
-    """What `wanted` may mean: its index, else its full name, else all names that contain it."""
+def _matching(wanted: str, inputs: list[Input]) -> list[Input]:
+    """What `wanted` may mean: its index, else a full name, else all names that contain it."""
     if wanted.isdecimal():
         return [one for one in inputs if one.index == int(wanted)]
     low = wanted.casefold()
-    return [one for one in inputs if one.name.casefold() == low] or [
-        one for one in inputs if low in one.name.casefold()
-    ]
+    exact = [one for one in inputs if low in (one.name.casefold(), one.identity.casefold())]
+    return exact or [one for one in inputs if low in one.name.casefold()]
 
 
 def _listed(inputs: list[Input]) -> str:

@@ -16,12 +16,13 @@ class Chunk:
 
     frames: NDArray[np.float32]
     """(n, channels) at the input's own rate; nobody else writes to it."""
+    seconds: float
     arrived: float
-    """Seconds of the source's clock."""
-    overflowed: bool
-    """The sound system lost samples just before these, it cannot say how many."""
-    dropped_frames: int
-    """Frames just before these that found the inbox full."""
+    """When the last of them was heard, by the source's clock."""
+    overflowed: bool = False
+    """The sound system lost samples just before these; it cannot say how many."""
+    dropped_seconds: float = 0.0
+    """Sound just before this that found the inbox full."""
 
 
 class Nothing(Enum):
@@ -38,17 +39,19 @@ class Inbox:
     """
 
     def __init__(self, limit: int, clock: Clock):
+        self.rate = 0
+        """Hz, of what is being put."""
         self._limit = limit
         self._clock = clock
         self._queue: queue.SimpleQueue[Chunk | None] = queue.SimpleQueue()
-        self._dropped = 0
+        self._dropped_frames = 0
 
     def put(self, frames: NDArray[np.float32], overflowed: bool = False) -> None:
         if self._queue.qsize() >= self._limit:
-            self._dropped += len(frames)
+            self._dropped_frames += len(frames)
             return
-        self._queue.put(Chunk(frames.copy(), self._clock.now(), overflowed, self._dropped))
-        self._dropped = 0
+        dropped, self._dropped_frames = self._dropped_frames / self.rate, 0
+        self._queue.put(Chunk(frames.copy(), len(frames) / self.rate, self._clock.now(), overflowed, dropped))
 
     def take(self, seconds: float) -> Chunk | Nothing:
         """The next chunk, as soon as there is one within so many seconds."""

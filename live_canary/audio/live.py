@@ -1,50 +1,143 @@
-"""Sound that happens now: an open input as blocks of 16 kHz."""
+"""Sound that happens now: an open input as blocks of 16 kHz, with every loss marked and every return awaited."""
 
 from collections.abc import Iterator
 
-from live_canary.audio.blocks import BlockCutter
-from live_canary.audio.capture import Capture, OpenInput
 from live_canary.audio.clock import Clock
-from live_canary.audio.inbox import Inbox, Nothing
-from live_canary.audio.resample import Resampler, to_mono
-from live_canary.audio.source import DeviceLost, DeviceOpened, SourceItem
+from live_canary.audio.inbox import Chunk, Inbox, Nothing
+from live_canary.audio.listening import Listening
+from live_canary.audio.silence import SILENT_SECONDS, SilenceWatch
+from live_canary.audio.soundsystem import Hears, SoundSystem
+from live_canary.audio.source import (
+    DeviceHeard,
+    DeviceLost,
+    DeviceOpened,
+    DeviceRecovered,
+    DeviceSilent,
+    SourceItem,
+    SourcePaused,
+    SourceResumed,
+)
+from live_canary.audio.timeline import Timeline
 
-INBOX_CHUNKS = 6000  # a minute of 10 ms
+INBOX_CHUNKS = 6000  # a minute of 10 ms; a reader who is later than that loses sound, and is told how much
+POLL_SECONDS = 0.25
 STALLED_SECONDS = 3.0  # an input that delivers nothing for so long is gone
+RETRY_SECONDS = 1.0
 
 
 class LiveSource:
-    """One input of `capture`, from the first sample after it was opened until `stop()`.
+    """One input, from the first sample after it was opened until `stop()`.
 
-    The sound system's thread only copies into a queue; everything else happens where `blocks()` is read. What was
-    captured before `stop()` is still delivered.
+    device: an index or a unique part of a name; None is the default. A lost input is awaited; with `follow_default` the
+    default one takes its place. The sound system's thread only copies into a queue; everything else happens where
+    `blocks()` is read. `blocks()` raises DeviceError when nothing can be opened at the start, never later. What was
+    heard before `stop()` is still delivered.
     """
 
     live = True
+    hears: Hears = "microphone"
+    default_name = "Microphone"
 
-    def __init__(self, capture: Capture, clock: Clock | None = None):
-        self.name = capture.name
-        self._capture = capture
+    def __init__(
+        self,
+        device: str | int | None = None,
+        *,
+        follow_default: bool = False,
+        system: SoundSystem | None = None,
+        clock: Clock | None = None,
+    ):
+        self.name = self.default_name if device is None else str(device)
         self._clock = clock or Clock()
         self._inbox = Inbox(INBOX_CHUNKS, self._clock)
+        self._listening = Listening(device, self.hears, self._inbox, follow_default, system)
+        self._timeline = Timeline()
+        self._silence = SilenceWatch()
+        self._lost = False
+        self._idle_seconds = 0.0
+        self._pause_wanted = self._paused = False
 
     def blocks(self) -> Iterator[SourceItem]:
-        opened = self._capture.open(self._inbox.put)
+        self._listening.open()
         try:
-            yield DeviceOpened(opened.name, opened.rate, opened.channels)
-            yield from self._listen(opened)
+            chosen = self._listening.chosen
+            yield DeviceOpened(chosen.name, chosen.rate, chosen.channels)
+            yield from self._timeline.begin(chosen.rate, self._clock.now(), "")
+            while (chunk := self._inbox.take(POLL_SECONDS)) is not Nothing.MORE:
+                yield from self._obey_pause()
+                yield from self._hear(chunk) if isinstance(chunk, Chunk) else self._wait()
+            yield from self._finish()
         finally:
-            opened.close()
+            self._listening.close()
 
     def stop(self) -> None:
         self._clock.stop()
         self._inbox.close()
 
-    def _listen(self, opened: OpenInput) -> Iterator[SourceItem]:
-        cutter, resampler = BlockCutter(), Resampler(opened.rate)
-        while not isinstance(chunk := self._inbox.take(STALLED_SECONDS), Nothing):
-            yield from cutter.feed(resampler.feed(to_mono(chunk.frames)))
-        yield from cutter.feed(resampler.flush())
-        yield from cutter.flush()
-        if chunk is Nothing.ARRIVED:
-            yield DeviceLost(opened.name, "it delivers no sound")
+    def pause(self) -> None:
+        """Hear nothing until `resume()`; the time between becomes a gap. From any thread."""
+        self._pause_wanted = True
+
+    def resume(self) -> None:
+        self._pause_wanted = False
+
+    def _hear(self, chunk: Chunk) -> Iterator[SourceItem]:
+        self._idle_seconds = 0.0
+        if self._lost:
+            yield from self._recover(chunk.arrived - chunk.seconds)
+        if self._silence.feed(chunk.frames, chunk.seconds):
+            yield from self._tell_silence()
+        yield from self._timeline.feed(chunk)
+        if self._timeline.off_rate:
+            yield from self._lose("its sample rate has changed")
+
+    def _wait(self) -> Iterator[SourceItem]:
+        """A quarter of a second has passed without a chunk."""
+        self._idle_seconds += POLL_SECONDS
+        if self._listening.is_open:
+            if not self._listening.alive() or self._idle_seconds >= STALLED_SECONDS:
+                yield from self._lose()
+        elif self._idle_seconds >= RETRY_SECONDS:
+            self._idle_seconds = 0.0
+            self._listening.reopen()
+
+    def _lose(self, reason: str = "") -> Iterator[SourceItem]:
+        self._idle_seconds = 0.0
+        self._listening.close()
+        yield from self._timeline.break_off()
+        if not self._lost:
+            self._lost = True
+            yield DeviceLost(self._listening.chosen.name, reason or self._listening.why_lost())
+        self._listening.reopen()
+
+    def _recover(self, time: float) -> Iterator[SourceItem]:
+        """The first sample after a loss was heard at this time of the clock."""
+        self._lost = False
+        chosen = self._listening.chosen
+        yield DeviceRecovered(chosen.name, self._timeline.missing_at(time))
+        yield from self._timeline.begin(chosen.rate, time, self._gap_reason)
+
+    def _finish(self) -> Iterator[SourceItem]:
+        yield from self._timeline.break_off()
+        if self._lost:
+            yield from self._timeline.end(self._clock.now(), self._gap_reason)
+        if self._paused:
+            yield from self._timeline.unmute()
+
+    def _obey_pause(self) -> Iterator[SourceItem]:
+        if self._pause_wanted and not self._paused:
+            self._paused = True
+            yield from self._timeline.mute()
+            yield SourcePaused()
+        elif self._paused and not self._pause_wanted:
+            self._paused = False
+            yield from self._timeline.unmute()
+            yield SourceResumed()
+
+    def _tell_silence(self) -> Iterator[SourceItem]:
+        if self.hears == "microphone":  # a computer that plays nothing is nothing to report
+            name = self._listening.chosen.name
+            yield DeviceSilent(name, SILENT_SECONDS) if self._silence.silent else DeviceHeard(name)
+
+    @property
+    def _gap_reason(self) -> str:
+        return f"{self.default_name.lower()} lost"

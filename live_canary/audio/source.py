@@ -55,7 +55,7 @@ class DeviceLost:
 
 @dataclass(frozen=True, slots=True)
 class DeviceRecovered:
-    """The device is back, or another one took its place. The AudioGap between came just before this."""
+    """The device is back, or another one took its place. The AudioGap of that length comes next."""
 
     device: str
     gap_seconds: float
@@ -63,7 +63,7 @@ class DeviceRecovered:
 
 @dataclass(frozen=True, slots=True)
 class DeviceSilent:
-    """Nothing but digital silence (samples of exactly 0) for `seconds`: it is probably muted. Said once."""
+    """Nothing but samples of exactly 0 for `seconds`: it is probably muted. Said once."""
 
     device: str
     seconds: float
@@ -77,13 +77,32 @@ class DeviceHeard:
 
 
 @dataclass(frozen=True, slots=True)
+class SourcePaused:
+    """What was being said ends here, because the user wants it so."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceResumed:
+    """The end of a pause. The AudioGap of its length came just before this."""
+
+
+@dataclass(frozen=True, slots=True)
 class SourceWarning:
     """Something the user should know, in one sentence; the source goes on."""
 
     message: str
 
 
-SourceNews = DeviceOpened | DeviceLost | DeviceRecovered | DeviceSilent | DeviceHeard | SourceWarning
+SourceNews = (
+    DeviceOpened
+    | DeviceLost
+    | DeviceRecovered
+    | DeviceSilent
+    | DeviceHeard
+    | SourcePaused
+    | SourceResumed
+    | SourceWarning
+)
 SourceItem = AudioBlock | AudioGap | SourceNews
 
 

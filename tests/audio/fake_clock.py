@@ -13,31 +13,52 @@ class FakeClock(Clock):
 
     def __init__(self, start: float = 1000.0):
         super().__init__()
-        self.time = start
         self.on_tick: list[Callable[[], None]] = []
+        self._start = self._time = start
+        self._agenda: list[tuple[float, Callable[[], None]]] = []
 
     def now(self) -> float:
-        return self.time
+        return self._time
+
+    @property
+    def passed(self) -> float:
+        """Seconds since the test began."""
+        return self._time - self._start
+
+    def at(self, passed: float, call: Callable[[], None]) -> None:
+        """Call it when so many seconds have passed since the test began."""
+        self._agenda.append((self._start + passed, call))
+        self._agenda.sort(key=lambda entry: entry[0])
+
+    def jump(self, seconds: float) -> None:
+        """As when the computer sleeps: nothing happens meanwhile."""
+        self._time += seconds
 
     def pass_by(self, seconds: float) -> None:
+        """Nobody waits for anything, and the world goes on."""
         for _ in range(round(seconds / TICK_SECONDS)):
-            self.time += TICK_SECONDS
-            for call in self.on_tick:
-                call()
+            self._tick()
 
     def wait(self, seconds: float) -> bool:
-        end = self.time + seconds
-        while not self.stopped and end - self.time > TICK_SECONDS:
-            self.pass_by(TICK_SECONDS)
+        end = self._time + seconds
+        while not self.stopped and end - self._time > TICK_SECONDS:
+            self._tick()
         if not self.stopped:
-            self.time = max(self.time, end)
+            self._time = max(self._time, end)
         return self.stopped
 
     def next_of(self, items, seconds):
-        end = self.time + seconds
-        while items.empty() and self.time < end:
-            self.pass_by(TICK_SECONDS)
-        try:
-            return items.get_nowait()
-        except queue.Empty:
-            raise queue.Empty from None
+        end = self._time + seconds
+        while items.empty() and self._time < end:
+            self._tick()
+        return items.get_nowait()  # raises queue.Empty
+
+    def _tick(self) -> None:
+        self._time += TICK_SECONDS
+        while self._agenda and self._agenda[0][0] <= self._time + 1e-9:
+            self._agenda.pop(0)[1]()
+        for call in self.on_tick:
+            call()
+
+
+__all__ = ["TICK_SECONDS", "FakeClock", "queue"]

@@ -4,7 +4,10 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import numpy as np
-from fake_clock import FakeClock
+
+from tests.audio.fake_clock import TICK_SECONDS, FakeClock
+
+HZ = 100  # what every input hears, without end: its phase tells when a sample was heard
 
 
 class PortAudioError(Exception):
@@ -13,20 +16,24 @@ class PortAudioError(Exception):
 
 @dataclass
 class FakeInput:
-    """One device and what it hears: a counter, so that every lost or repeated sample shows."""
+    """One device. It hears the world's tone also while nobody listens."""
 
     name: str
     rate: int = 48_000
     channels: int = 2
     plugged: bool = True
-    silent: bool = False
-    heard: int = 0
-    """Frames since the beginning of the world, captured by anybody or not."""
+    muted: bool = False
+    stalled: bool = False
+    """It stays, but delivers nothing."""
+    speed: float = 1.0
+    """Of its crystal: 1.0001 takes 100 ppm more samples than it should."""
+    clock_seconds: float = 0.0
+    """By its own clock, since the test began."""
 
     def hear(self, count: int) -> np.ndarray:
-        frames = np.arange(self.heard, self.heard + count, dtype=np.int64)
-        self.heard += count
-        wave = np.zeros(count) if self.silent else 0.5 * np.sin(2 * np.pi * 100 * frames / self.rate)
+        """The last `count` frames."""
+        frames = round(self.clock_seconds * self.rate) - count + np.arange(count)
+        wave = 0.5 * np.sin(2 * np.pi * HZ * frames / self.rate / self.speed) * (not self.muted)
         return np.tile(wave[:, None], self.channels).astype(np.float32)
 
 
@@ -37,16 +44,19 @@ class FakeSoundDevice:
     default_index: int = 0
     streams: list["FakeStream"] = field(default_factory=list)
     refuses: str = ""
-    restarts: int = 0
     PortAudioError = PortAudioError
 
     def __post_init__(self):
         self.clock.on_tick.append(self._tick)
-        self._known = [one for one in self.inputs if one.plugged]
+        self._initialize()
 
     @property
     def default(self):
         return SimpleNamespace(device=[self.default_index, -1])
+
+    @property
+    def open_streams(self) -> list["FakeStream"]:
+        return [stream for stream in self.streams if stream.active]
 
     def query_devices(self):
         """What was plugged in when PortAudio started, as in reality."""
@@ -65,22 +75,19 @@ class FakeSoundDevice:
         if self.refuses or not chosen.plugged:
             raise PortAudioError(self.refuses or "Device unavailable [PaErrorCode -9985]")
         assert samplerate == chosen.rate and dtype == "float32" and channels <= chosen.channels
-        stream = FakeStream(chosen, channels, blocksize, callback)
-        self.streams.append(stream)
-        return stream
+        self.streams.append(FakeStream(chosen, channels, blocksize, callback))
+        return self.streams[-1]
 
     def _terminate(self):
-        assert not any(stream.active for stream in self.streams), "PortAudio restarted under an open stream"
+        assert not self.open_streams, "PortAudio was restarted under an open stream"
 
     def _initialize(self):
-        self.restarts += 1
         self._known = [one for one in self.inputs if one.plugged]
 
     def _tick(self):
         for one in self.inputs:
-            if not any(stream.input is one and stream.active for stream in self.streams):
-                one.heard += one.rate // 100
-        for stream in self.streams:
+            one.clock_seconds += TICK_SECONDS * one.speed
+        for stream in self.open_streams:
             stream.tick()
 
 
@@ -88,21 +95,29 @@ class FakeStream:
     def __init__(self, chosen, channels, blocksize, callback):
         self.input, self.channels, self.blocksize, self.callback = chosen, channels, blocksize, callback
         self.active = False
-        self.overflows_next = False
+        self.overflowed = False
         self.buffer = np.zeros((blocksize, channels), np.float32)  # reused for every callback, as PortAudio does
+        self.captured = 0
+        self._began = chosen.clock_seconds
 
     def start(self):
         self.active = True
 
     def tick(self):
-        if not self.active:
-            return
         if not self.input.plugged:
             self.active = False
             return
-        self.buffer[:] = self.input.hear(self.blocksize)[:, : self.channels]
-        self.callback(self.buffer, self.blocksize, None, SimpleNamespace(input_overflow=self.overflows_next))
-        self.overflows_next = False
+        seconds = self.blocksize / self.input.rate
+        while not self.input.stalled and self.input.clock_seconds - self._began >= (self.captured + 1) * seconds - 1e-9:
+            self.captured += 1
+            self.buffer[:] = self.input.hear(self.blocksize)[:, : self.channels]
+            self.callback(self.buffer, self.blocksize, None, SimpleNamespace(input_overflow=self.overflowed))
+            self.overflowed = False
+
+    def lose(self, seconds):
+        """The hardware overwrites what nobody fetched, and PortAudio reports it with the next frames."""
+        self._began += seconds
+        self.overflowed = True
 
     def abort(self, ignore_errors=True):
         self.active = False

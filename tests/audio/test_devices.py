@@ -1,22 +1,32 @@
 import sys
 
 import pytest
-from fake_clock import FakeClock
-from fake_sounddevice import FakeInput, FakeSoundDevice
 
-from live_canary.audio.devices import Input, find_input, list_inputs, load_portaudio
+from live_canary.audio.devices import find_input, sound_system
+from live_canary.audio.portaudio import PortAudio, load_portaudio
+from live_canary.audio.soundsystem import Input
 from live_canary.errors import DeviceError
+from tests.audio.fake_clock import FakeClock
+from tests.audio.fake_sounddevice import FakeInput, FakeSoundDevice
+
+
+def microphone(index, name, channels=2, rate=48_000, default=False):
+    return Input(index, name, channels, rate, default, "microphone", identity=f"id-{index}")
+
 
 INPUTS = [
-    Input(0, "Built-in Microphone", 2, 48_000, is_default=False),
-    Input(2, "USB Audio: Blue Yeti", 2, 44_100, is_default=True),
-    Input(3, "USB Audio: Webcam", 1, 16_000, is_default=False),
-    Input(12, "Yeti", 1, 16_000, is_default=False),
+    microphone(0, "Built-in Microphone"),
+    Input(1, "Monitor of USB Audio", 2, 48_000, False, "system", "sink.monitor"),
+    microphone(2, "USB Audio: Blue Yeti", default=True),
+    microphone(3, "USB Audio: Webcam"),
+    microphone(12, "Yeti"),
+    Input(13, "Monitor of Speakers", 2, 48_000, True, "system", "speakers.monitor"),
 ]
 
 
 @pytest.mark.parametrize(
-    "wanted,index", [(None, 2), (3, 3), ("12", 12), ("webcam", 3), ("built-in", 0), ("YETI", 12), (" blue ", 2)]
+    "wanted,index",
+    [(None, 2), (3, 3), ("12", 12), ("webcam", 3), ("built-in", 0), ("YETI", 12), (" blue ", 2), ("id-2", 2)],
 )
 def test_an_input_is_chosen_by_index_or_part_of_its_name(wanted, index):
     assert find_input(wanted, INPUTS).index == index
@@ -27,25 +37,51 @@ def test_an_ambiguous_name_lists_what_it_may_mean():
         find_input("usb", INPUTS)
 
 
-@pytest.mark.parametrize("wanted", ["headset", "1", 7])
+@pytest.mark.parametrize("wanted", ["headset", "1", 7, "Monitor"])
 def test_an_unknown_input_lists_all(wanted):
     with pytest.raises(DeviceError, match=f"no input '{wanted}'; there is: 0 Built-in Microphone, 2 USB.*12 Yeti"):
         find_input(wanted, INPUTS)
 
 
 def test_the_first_input_serves_where_the_system_names_no_default():
-    assert find_input(None, [INPUTS[0], INPUTS[2]]).index == 0
+    assert find_input(None, [INPUTS[0], INPUTS[3]]).index == 0
 
 
 def test_a_machine_without_inputs_says_so():
-    with pytest.raises(DeviceError, match="no input to listen to"):
+    with pytest.raises(DeviceError, match="has no microphone"):
         find_input(None, [])
 
 
-def test_inputs_are_listed_with_their_own_rate_and_channels(monkeypatch):
+@pytest.mark.parametrize("wanted,index", [(None, 13), ("usb", 1), (13, 13)])
+def test_what_the_computer_plays_is_chosen_in_the_same_way(wanted, index):
+    assert find_input(wanted, INPUTS, hears="system").index == index
+
+
+def test_a_machine_that_cannot_hear_itself_says_what_would_help():
+    with pytest.raises(DeviceError, match=r"PipeWire.*blackhole-2ch.*VB-CABLE"):
+        find_input(None, INPUTS[2:4], hears="system")
+
+
+def test_portaudio_lists_inputs_with_their_own_rate_and_channels(monkeypatch):
     inputs = [FakeInput("Built-in", 48_000, 2), FakeInput("Speakers", 48_000, channels=0), FakeInput("USB", 44_100, 1)]
     monkeypatch.setitem(sys.modules, "sounddevice", FakeSoundDevice(FakeClock(), inputs, default_index=2))
-    assert list_inputs() == [Input(0, "Built-in", 2, 48_000, False), Input(2, "USB", 1, 44_100, True)]
+    assert PortAudio().inputs() == [
+        Input(0, "Built-in", 2, 48_000, False, "microphone", "Built-in"),
+        Input(2, "USB", 1, 44_100, True, "microphone", "USB"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["BlackHole 2ch", "Stereo Mix (Realtek Audio)", "Loopback: PCM (hw:1,1)"])
+def test_virtual_devices_count_as_what_the_computer_plays(monkeypatch, name):
+    sound = FakeSoundDevice(FakeClock(), [FakeInput("Built-in"), FakeInput(name)])
+    monkeypatch.setitem(sys.modules, "sounddevice", sound)
+    assert find_input(None, PortAudio().inputs(), hears="system").name == name
+
+
+def test_without_a_sound_server_portaudio_is_used(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("PULSE_SERVER", f"unix:{tmp_path}/nobody")
+    assert isinstance(sound_system(), PortAudio)
 
 
 def test_without_portaudio_one_sentence_names_the_packages(monkeypatch):

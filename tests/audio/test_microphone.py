@@ -1,13 +1,28 @@
+"""A microphone through PortAudio, in a world whose time passes only while the source waits."""
+
 import sys
 
 import numpy as np
 import pytest
-from fake_clock import FakeClock
-from fake_sounddevice import FakeInput, FakeSoundDevice
 
+from live_canary.audio.live import INBOX_CHUNKS
 from live_canary.audio.microphone import MicrophoneSource
-from live_canary.audio.source import AudioBlock, AudioGap, DeviceOpened
+from live_canary.audio.portaudio import PortAudio
+from live_canary.audio.source import (
+    AudioBlock,
+    AudioGap,
+    DeviceHeard,
+    DeviceLost,
+    DeviceOpened,
+    DeviceRecovered,
+    DeviceSilent,
+    SourcePaused,
+    SourceResumed,
+)
+from live_canary.audio.system import SystemSource
 from live_canary.errors import DeviceError
+from tests.audio.fake_clock import FakeClock
+from tests.audio.fake_sounddevice import HZ, FakeInput, FakeSoundDevice
 
 
 @pytest.fixture
@@ -17,65 +32,258 @@ def clock():
 
 @pytest.fixture
 def sound(clock, monkeypatch):
-    """A machine with two inputs; time passes only while the source waits."""
+    """A machine with two inputs."""
     machine = FakeSoundDevice(clock, [FakeInput("Built-in", 48_000, 2), FakeInput("USB", 44_100, 1)])
     monkeypatch.setitem(sys.modules, "sounddevice", machine)
     return machine
 
 
-def stop_after(source, clock, seconds):
-    end = clock.now() + seconds
-    clock.on_tick.append(lambda: source.stop() if clock.now() > end and not clock.stopped else None)
+def microphone(clock, device=None, **options):
+    return MicrophoneSource(device, system=PortAudio(), clock=clock, **options)
 
 
-def sound_in(items):
-    """All samples, after checking that positions are contiguous."""
-    position, pieces = 0, [np.zeros(0, np.float32)]
+def heard(source, clock, seconds):
+    """Everything the source gives before it is stopped after so many seconds; positions must be contiguous."""
+    clock.at(seconds, source.stop)
+    items = list(source.blocks())
+    position = 0
     for item in items:
         if isinstance(item, AudioBlock | AudioGap):
             assert item.start_sample == position
             position = item.end_sample
-        if isinstance(item, AudioBlock):
-            pieces.append(item.samples)
-    return np.concatenate(pieces)
+    return items
+
+
+def blocks_in(items):
+    return [item for item in items if isinstance(item, AudioBlock)]
+
+
+def news_in(items):
+    return [item for item in items if not isinstance(item, AudioBlock | AudioGap)]
+
+
+def gaps_in(items):
+    return [item for item in items if isinstance(item, AudioGap)]
+
+
+def total_samples(items):
+    return sum(len(block.samples) for block in blocks_in(items))
+
+
+def assert_each_sample_is_at_its_time(items, tolerance_seconds):
+    """The world's tone runs through all blocks: its phase says when each of them was really heard."""
+    for block in blocks_in(items):
+        if len(block.samples) < 320 or np.abs(block.samples[:160]).max() < 0.4:
+            continue  # cut short, or faded at an edge
+        turns = HZ * (block.start_sample + np.arange(320)) / 16_000
+        angle = np.angle(np.sum(block.samples * np.exp(-2j * np.pi * turns)) * 1j)
+        assert abs(angle) / (2 * np.pi * HZ) < tolerance_seconds
 
 
 @pytest.mark.parametrize("device,name,rate,channels", [(None, "Built-in", 48_000, 2), ("usb", "USB", 44_100, 1)])
 def test_an_input_is_heard_at_its_own_rate_from_its_first_sample(sound, clock, device, name, rate, channels):
-    source = MicrophoneSource(device, clock)
-    stop_after(source, clock, 2.0)
-    opened, *items = source.blocks()
+    opened, *items = heard(microphone(clock, device), clock, 2.0)
     assert opened == DeviceOpened(name, rate, channels)
-    samples = sound_in(items)
+    samples = np.concatenate([block.samples for block in items])
     assert len(samples) == pytest.approx(2.0 * 16_000, abs=320)
-    expected = 0.5 * np.sin(2 * np.pi * 100 * np.arange(len(samples)) / 16_000)
+    expected = 0.5 * np.sin(2 * np.pi * HZ * np.arange(len(samples)) / 16_000)
     np.testing.assert_allclose(samples[100:-100], expected[100:-100], atol=0.05)
 
 
 def test_what_was_captured_before_the_stop_is_still_given(sound, clock):
-    source = MicrophoneSource(None, clock)
+    source = microphone(clock)
     items = source.blocks()
     next(items)
     clock.pass_by(1.0)  # nobody reads
     source.stop()
-    assert len(sound_in(items)) == 16_000
+    assert total_samples(items) == 16_000
 
 
 def test_the_stream_is_closed_when_the_reader_leaves(sound, clock):
-    blocks = MicrophoneSource(None, clock).blocks()
+    blocks = microphone(clock).blocks()
     next(blocks), next(blocks)
     blocks.close()
-    assert [stream.active for stream in sound.streams] == [False]
+    assert sound.open_streams == []
 
 
 def test_an_input_that_refuses_says_which_and_why(sound, clock):
     sound.refuses = "Invalid number of channels"
     with pytest.raises(DeviceError, match="Input 'Built-in' cannot be opened: Invalid number of channels"):
-        next(MicrophoneSource(None, clock).blocks())
+        next(microphone(clock).blocks())
 
 
 def test_no_sound_library_is_loaded_before_an_input_is_opened(monkeypatch):
     monkeypatch.setitem(sys.modules, "sounddevice", None)  # importing it would fail
-    source = MicrophoneSource("usb")
+    source = MicrophoneSource("usb", system=PortAudio())
     with pytest.raises(DeviceError, match="PortAudio is not installed"):
         next(source.blocks())
+
+
+def test_an_unplugged_microphone_is_awaited_and_its_absence_is_one_gap_of_true_length(sound, clock):
+    usb = sound.inputs[1]
+    clock.at(2.0, lambda: setattr(usb, "plugged", False))
+    clock.at(7.5, lambda: setattr(usb, "plugged", True))
+    items = heard(microphone(clock, "usb"), clock, 12.0)
+    _, lost, recovered = news_in(items)
+    (gap,) = gaps_in(items)
+    assert lost == DeviceLost("USB", "it was unplugged")
+    assert gap.start_sample == pytest.approx(2.0 * 16_000, abs=320)
+    assert 5.5 <= (gap.end_sample - gap.start_sample) / 16_000 < 7.0  # back within 1.5 s of being plugged in
+    assert gap.reason == "microphone lost"
+    assert recovered == DeviceRecovered("USB", pytest.approx((gap.end_sample - gap.start_sample) / 16_000, abs=1e-3))
+    assert blocks_in(items)[-1].end_sample == pytest.approx(12.0 * 16_000, abs=320)
+    assert_each_sample_is_at_its_time(items, 0.001)
+
+
+def test_the_loss_is_told_before_the_gap_and_after_all_that_was_heard(sound, clock):
+    clock.at(1.0, lambda: setattr(sound.inputs[0], "plugged", False))
+    clock.at(2.0, lambda: setattr(sound.inputs[0], "plugged", True))
+    items = heard(microphone(clock), clock, 4.0)
+    kinds = [type(item) for item in items if not isinstance(item, AudioBlock)]
+    assert kinds == [DeviceOpened, DeviceLost, DeviceRecovered, AudioGap]
+    before = items[: items.index(next(item for item in items if isinstance(item, DeviceLost)))]
+    assert total_samples(before) == pytest.approx(16_000, abs=160)
+
+
+def test_an_input_that_delivers_nothing_any_more_is_opened_again(sound, clock):
+    clock.at(1.0, lambda: setattr(sound.inputs[0], "stalled", True))
+    clock.at(5.0, lambda: setattr(sound.inputs[0], "stalled", False))
+    items = heard(microphone(clock), clock, 15.0)
+    _, lost, recovered = news_in(items)
+    assert lost == DeviceLost("Built-in", "it delivers no more sound")
+    assert 3.9 < recovered.gap_seconds < 9.0
+    assert_each_sample_is_at_its_time(items, 0.001)
+
+
+def test_the_default_input_takes_over_if_the_user_wants_it(sound, clock):
+    clock.at(1.0, lambda: setattr(sound.inputs[1], "plugged", False))
+    items = heard(microphone(clock, "usb", follow_default=True), clock, 5.0)
+    assert news_in(items)[1:] == [
+        DeviceLost("USB", "it was unplugged"),
+        DeviceRecovered("Built-in", pytest.approx(0.25, abs=0.15)),
+    ]
+    assert_each_sample_is_at_its_time(items, 0.001)
+
+
+def test_without_that_wish_nothing_takes_over_and_the_end_of_the_gap_is_the_stop(sound, clock):
+    clock.at(1.0, lambda: setattr(sound.inputs[1], "plugged", False))
+    items = heard(microphone(clock, "usb"), clock, 5.0)
+    assert news_in(items)[1:] == [DeviceLost("USB", "it was unplugged")]
+    assert gaps_in(items)[-1].end_sample == pytest.approx(5.0 * 16_000, abs=0.3 * 16_000)
+
+
+def test_an_input_that_comes_back_with_another_rate_is_heard_right(sound, clock):
+    def replug():
+        sound.inputs[0].plugged, sound.inputs[0].rate = True, 16_000
+
+    clock.at(1.0, lambda: setattr(sound.inputs[0], "plugged", False))
+    clock.at(2.0, replug)
+    items = heard(microphone(clock), clock, 6.0)
+    assert_each_sample_is_at_its_time(items, 0.001)
+    assert blocks_in(items)[-1].end_sample == pytest.approx(6.0 * 16_000, abs=320)
+
+
+def test_sound_that_the_hardware_lost_is_a_gap_where_it_was(sound, clock):
+    clock.at(3.0, lambda: sound.streams[0].lose(0.5))
+    items = heard(microphone(clock), clock, 6.0)
+    (gap,) = gaps_in(items)
+    assert gap.reason == "overflow"
+    assert gap.start_sample == pytest.approx(3.0 * 16_000, abs=400)
+    assert (gap.end_sample - gap.start_sample) / 16_000 == pytest.approx(0.5, abs=0.02)
+    assert_each_sample_is_at_its_time(items, 0.011)
+
+
+def test_sound_that_nobody_fetched_for_more_than_a_minute_is_a_gap(sound, clock):
+    source = microphone(clock)
+    items = [next(blocks := source.blocks())]
+    clock.pass_by(INBOX_CHUNKS * 0.01 + 5.0)
+    clock.at(clock.passed + 1.0, source.stop)
+    items += blocks
+    (gap,) = gaps_in(items)
+    assert (gap.start_sample, gap.end_sample) == (INBOX_CHUNKS * 160, INBOX_CHUNKS * 160 + 5 * 16_000)
+    assert_each_sample_is_at_its_time(items, 0.001)
+
+
+def test_callbacks_that_come_late_all_at_once_lose_nothing(sound, clock):
+    for second in range(1, 8):
+        clock.at(second, lambda: setattr(sound.inputs[0], "stalled", True))
+        clock.at(second + 0.6, lambda: setattr(sound.inputs[0], "stalled", False))
+    items = heard(microphone(clock), clock, 10.0)
+    assert gaps_in(items) == []
+    assert total_samples(items) == pytest.approx(10.0 * 16_000, abs=160)
+
+
+def test_the_sleep_of_the_computer_is_a_gap(sound, clock):
+    clock.at(2.0, lambda: clock.jump(3600.0))
+    items = heard(microphone(clock), clock, 3605.0)
+    (gap,) = gaps_in(items)
+    assert gap.reason == "computer asleep or too busy"
+    assert (gap.end_sample - gap.start_sample) / 16_000 == pytest.approx(3600.0, abs=0.02)
+    assert blocks_in(items)[-1].end_sample / 16_000 == pytest.approx(3605.0, abs=0.05)
+
+
+def test_ten_seconds_of_zeros_are_told_once_and_so_is_their_end(sound, clock):
+    clock.at(5.0, lambda: setattr(sound.inputs[0], "muted", True))
+    clock.at(40.0, lambda: setattr(sound.inputs[0], "muted", False))
+    source = microphone(clock)
+    items = heard(source, clock, 45.0)
+    assert news_in(items)[1:] == [DeviceSilent("Built-in", 10.0), DeviceHeard("Built-in")]
+    told = items.index(DeviceSilent("Built-in", 10.0))
+    assert total_samples(items[:told]) == pytest.approx(15.0 * 16_000, abs=800)
+
+
+def test_a_computer_that_plays_nothing_is_nothing_to_tell(sound, clock):
+    sound.inputs[0].name, sound.inputs[0].muted = "BlackHole 2ch", True
+    source = SystemSource(system=PortAudio(), clock=clock)
+    assert news_in(heard(source, clock, 20.0)) == [DeviceOpened("BlackHole 2ch", 48_000, 2)]
+
+
+def test_a_pause_is_a_gap_and_nothing_of_it_is_heard(sound, clock):
+    source = microphone(clock)
+    clock.at(1.0, source.pause)
+    clock.at(4.0, source.resume)
+    items = heard(source, clock, 6.0)
+    (gap,) = gaps_in(items)
+    assert gap.reason == "paused"
+    assert gap.start_sample == pytest.approx(1.0 * 16_000, abs=320)
+    assert gap.end_sample == pytest.approx(4.0 * 16_000, abs=320)
+    assert [type(item) for item in news_in(items)] == [DeviceOpened, SourcePaused, SourceResumed]
+    assert_each_sample_is_at_its_time(items, 0.001)
+
+
+def test_a_pause_until_the_end_is_a_gap_too(sound, clock):
+    source = microphone(clock)
+    clock.at(1.0, source.pause)
+    items = heard(source, clock, 3.0)
+    assert gaps_in(items)[-1].end_sample == pytest.approx(3.0 * 16_000, abs=320)
+
+
+def test_a_pause_in_which_the_microphone_is_unplugged_is_one_gap(sound, clock):
+    source = microphone(clock)
+    clock.at(1.0, source.pause)
+    clock.at(2.0, lambda: setattr(sound.inputs[0], "plugged", False))
+    clock.at(4.0, lambda: setattr(sound.inputs[0], "plugged", True))
+    clock.at(8.0, source.resume)
+    items = heard(source, clock, 10.0)
+    (gap,) = gaps_in(items)
+    assert (gap.end_sample - gap.start_sample) / 16_000 == pytest.approx(7.0, abs=0.05)
+    assert_each_sample_is_at_its_time(items, 0.001)
+
+
+@pytest.mark.parametrize("ppm", [-400, 400])
+def test_a_crystal_that_is_off_does_not_drift_from_the_clock(sound, clock, ppm):
+    """400 ppm are 48 ms after two minutes."""
+    sound.inputs[1].speed = 1 + ppm * 1e-6
+    items = heard(microphone(clock, "usb"), clock, 120.0)
+    assert gaps_in(items) == []
+    assert_each_sample_is_at_its_time(items, 0.025)
+    assert total_samples(items) == pytest.approx(120.0 * 16_000, abs=0.03 * 16_000)
+
+
+@pytest.mark.parametrize("speed", [1 / 3, 44.1 / 48, 48 / 44.1, 3])
+def test_an_input_that_runs_at_another_rate_than_it_claims_is_opened_again(sound, clock, speed):
+    """A headset that changes from 48 to 16 kHz under an open stream delivers a third of the samples."""
+    headset = sound.inputs[0]
+    clock.at(11.0, lambda: setattr(headset, "speed", speed))
+    items = heard(microphone(clock), clock, 25.0)
+    assert DeviceLost("Built-in", "its sample rate has changed") in items

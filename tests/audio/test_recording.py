@@ -3,12 +3,12 @@ import threading
 import numpy as np
 import pytest
 import soundfile
-from fake_clock import FakeClock
 
 from live_canary.audio.clock import Clock
 from live_canary.audio.recording import RecordingSource, check_recording, read_recording
 from live_canary.audio.source import AudioBlock, SourceWarning
 from live_canary.errors import RecordingError
+from tests.audio.fake_clock import FakeClock
 
 
 def tone(seconds: float, rate: int = 16_000, channels: int = 1) -> np.ndarray:
@@ -70,7 +70,7 @@ def test_a_late_reader_catches_up(recording):
     start = clock.now()
     for block in RecordingSource([recording("talk.wav", 2.0)], 1.0, clock).blocks():
         if block.start_sample == 0:
-            clock.time += 1.0  # the reader is busy for a second
+            clock.jump(1.0)  # the reader is busy for a second
     assert clock.now() - start == pytest.approx(2.0)
 
 

@@ -1,0 +1,94 @@
+"""Which input is open, and getting it back after it was lost."""
+
+from live_canary.audio.devices import find_input, sound_system
+from live_canary.audio.inbox import Inbox
+from live_canary.audio.soundsystem import Hears, Input, OpenInput, SoundSystem
+from live_canary.errors import DeviceError
+
+
+class Listening:
+    """At most one open input, which puts what it hears into `inbox`.
+
+    device: an index or a unique part of a name; None is the default. It is looked up once; afterwards the same input is
+    wanted, under whatever index it comes back, or the default one if `follow_default`.
+    """
+
+    def __init__(
+        self,
+        device: str | int | None,
+        hears: Hears,
+        inbox: Inbox,
+        follow_default: bool = False,
+        system: SoundSystem | None = None,
+    ):
+        self._device = device
+        self._hears = hears
+        self._inbox = inbox
+        self._follow_default = follow_default
+        self._system = system
+        self._chosen: Input | None = None
+        self._opened: OpenInput | None = None
+
+    @property
+    def chosen(self) -> Input:
+        assert self._chosen, "open() comes first"
+        return self._chosen
+
+    @property
+    def is_open(self) -> bool:
+        return self._opened is not None
+
+    def open(self) -> None:
+        """Raises DeviceError when there is no such input or it refuses."""
+        self._system = self._system or sound_system()
+        self._open(self._system, find_input(self._device, self._system.inputs(), self._hears))
+
+    def alive(self) -> bool:
+        return self._opened is not None and self._opened.alive()
+
+    def close(self) -> None:
+        opened, self._opened = self._opened, None
+        if opened:
+            opened.close()
+
+    def why_lost(self) -> str:
+        """After `close()`: what became of the input."""
+        there = any(one.identity == self.chosen.identity for one in self._inputs())
+        return "it delivers no more sound" if there else "it was unplugged"
+
+    def reopen(self) -> bool:
+        """Try to hear the same input again, or the default one."""
+        again = self._again(self._inputs())
+        if self._system is None or again is None:
+            return False
+        try:
+            self._open(self._system, again)
+        except DeviceError:
+            return False
+        return True
+
+    def _open(self, system: SoundSystem, chosen: Input) -> None:
+        self._chosen = chosen
+        self._inbox.rate = chosen.rate
+        self._opened = system.open(chosen, self._inbox.put)
+
+    def _inputs(self) -> list[Input]:
+        """What is there now; nothing where the sound system itself is away."""
+        if self._system is None:
+            return []
+        try:
+            self._system.refresh()
+            return self._system.inputs()
+        except DeviceError:
+            return []
+
+    def _again(self, inputs: list[Input]) -> Input | None:
+        for one in inputs:
+            if one.identity == self.chosen.identity:
+                return one
+        if not self._follow_default:
+            return None
+        try:
+            return find_input(None, inputs, self._hears)
+        except DeviceError:
+            return None

@@ -1,0 +1,98 @@
+"""Inputs through PortAudio, at their own rate and with their own channels; loaded when it is first needed."""
+
+import importlib
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from live_canary.audio.soundsystem import Deliver, Hears, Input
+from live_canary.errors import DeviceError
+
+CHUNK_SECONDS = 0.01
+BUFFER_SECONDS = 0.06  # how late a callback may come before the hardware overwrites what it holds
+MAX_CHANNELS = 2  # ALSA's plugins claim 32 and would make them all
+
+NO_PORTAUDIO = (
+    "PortAudio is not installed, so no microphone can be heard: apt install libportaudio2, dnf install portaudio, "
+    "pacman -S portaudio or brew install portaudio; recordings can be transcribed without it (--replay FILE)."
+)
+
+# Inputs that stand for what the computer plays, by the names of the drivers that make them.
+LOOPBACK_NAMES = ("blackhole", "soundflower", "loopback", "stereo mix", "cable output", "monitor of", "what u hear")
+
+
+def load_portaudio() -> ModuleType:
+    """The sounddevice module, which starts PortAudio. Raises DeviceError with the package to install."""
+    try:
+        return importlib.import_module("sounddevice")
+    except (OSError, ImportError) as error:  # sounddevice raises OSError without the library
+        raise DeviceError(NO_PORTAUDIO) from error
+
+
+class PortAudio:
+    """A SoundSystem."""
+
+    def inputs(self) -> list[Input]:
+        sounddevice = load_portaudio()
+        default_index = sounddevice.default.device[0]
+        return [
+            _input(device, is_default=device["index"] == default_index)
+            for device in sounddevice.query_devices()
+            if device["max_input_channels"] > 0
+        ]
+
+    def open(self, chosen: Input, deliver: Deliver) -> "PortAudioInput":
+        return PortAudioInput(load_portaudio(), chosen, deliver)
+
+    def refresh(self) -> None:
+        """PortAudio reads the list of devices only when it starts."""
+        sounddevice = load_portaudio()
+        sounddevice._terminate()
+        sounddevice._initialize()
+
+
+class PortAudioInput:
+    """An open input; `deliver` is called every 10 ms."""
+
+    def __init__(self, sounddevice: ModuleType, chosen: Input, deliver: Deliver):
+        self.rate, self.channels = chosen.rate, min(chosen.channels, MAX_CHANNELS)
+
+        def on_frames(frames: NDArray[np.float32], count: int, time: Any, status: Any) -> None:
+            deliver(frames, bool(status.input_overflow))
+
+        try:
+            self._stream = sounddevice.InputStream(
+                device=chosen.index,
+                samplerate=self.rate,
+                channels=self.channels,
+                dtype="float32",
+                blocksize=round(self.rate * CHUNK_SECONDS),
+                latency=BUFFER_SECONDS,
+                callback=on_frames,
+            )
+            self._stream.start()
+        except sounddevice.PortAudioError as error:
+            raise DeviceError(f"Input '{chosen.name}' cannot be opened: {error}.") from error
+
+    def alive(self) -> bool:
+        return bool(self._stream.active)
+
+    def close(self) -> None:
+        self._stream.abort(ignore_errors=True)
+        self._stream.close(ignore_errors=True)
+
+
+def _input(device: dict[str, Any], is_default: bool) -> Input:
+    name = device["name"]
+    hears: Hears = "system" if any(known in name.casefold() for known in LOOPBACK_NAMES) else "microphone"
+    return Input(
+        index=device["index"],
+        name=name,
+        channels=device["max_input_channels"],
+        rate=int(device["default_samplerate"]),
+        is_default=is_default,
+        hears=hears,
+        identity=name,
+    )

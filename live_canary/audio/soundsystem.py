@@ -1,0 +1,61 @@
+"""What live sources need from a sound system: its inputs, and one of them delivering by itself."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Hears = Literal["microphone", "system"]
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """Something to listen to."""
+
+    index: int
+    """What the user may give as a number; it may change when something is plugged in."""
+    name: str
+    """For people: "Blue Yeti", "Monitor of Built-in Audio"."""
+    channels: int
+    rate: int
+    """Hz, its own."""
+    is_default: bool
+    """The default input, or what hears the default output."""
+    hears: Hears
+    """A microphone (or anything plugged in as one), or what the computer plays."""
+    identity: str
+    """The sound system's own name, the same after unplugging and plugging in."""
+
+
+class Deliver(Protocol):
+    """Takes (n, channels) float32 at the input's rate from the sound system's thread, copies it and returns at once."""
+
+    def __call__(self, frames: NDArray[np.float32], overflowed: bool = False) -> None: ...
+
+
+class OpenInput(Protocol):
+    """An input that is being heard."""
+
+    rate: int
+    channels: int
+    """As delivered: of a great many channels only the first two."""
+
+    def alive(self) -> bool:
+        """False once the sound system has ended the stream."""
+
+    def close(self) -> None:
+        """After this nothing is delivered."""
+
+
+class SoundSystem(Protocol):
+    """PortAudio, or the sound server where one runs."""
+
+    def inputs(self) -> list[Input]:
+        """What can be heard now. Raises DeviceError."""
+
+    def open(self, chosen: Input, deliver: Deliver) -> OpenInput:
+        """The input, already delivering. Raises DeviceError."""
+
+    def refresh(self) -> None:
+        """Let `inputs` see what was plugged in since; no input may be open."""

@@ -1,0 +1,137 @@
+"""When the sound of a live input was really heard: late is told from lost, and its crystal is held to the clock."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from live_canary.audio.inbox import Chunk
+
+LATE_SECONDS = 0.3  # a chunk that comes so late is looked at more closely
+SETTLE_SECONDS = 0.3  # if what follows has not caught up after this, sound was lost
+CAUGHT_UP_SECONDS = 0.05
+BUCKET_SECONDS = 5.0  # in which at least one chunk arrives without delay
+STEER_SECONDS = 20.0  # a deviation is worked off in about this time
+MAX_STEER = 5e-4  # nobody hears 0.05 % of pitch; crystals are better than 0.01 %
+OFF_RATE_SECONDS = 0.5  # steering does not follow: the input does not run at the rate it claims,
+OFF_RATE_LOSSES = 3  # nor does one that loses so often
+OFF_RATE_LOSSES_WITHIN_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Sound that never arrived."""
+
+    seconds: float
+    reason: str
+
+
+class Timekeeper:
+    """Compares the clock with the sound that arrived.
+
+    A chunk comes late when some thread had to wait; then the next ones follow at once and nothing is lost. If they do
+    not, sound is missing: the input overflowed, or the computer slept. So a late chunk is held back together with those
+    after it, for at most `SETTLE_SECONDS`. What remains, the slow drift of the input's crystal, is answered with
+    `steer`: make every second of sound longer by this fraction.
+    """
+
+    def __init__(self) -> None:
+        self.steer = 0.0
+        self._end = math.nan  # clock time of the end of what was released; nan before the first chunk
+        self._held: list[Chunk] = []
+        self._floor = _Floor()
+        self._unexplained_losses: list[float] = []
+
+    def arrived(self, chunk: Chunk) -> Iterator[Chunk | Loss]:
+        """What is certain now: chunks in their order, losses between them."""
+        if chunk.dropped_seconds:
+            yield from self.release()
+            yield self._lose(chunk.dropped_seconds, "overflow")
+        if math.isnan(self._end):
+            self._end = chunk.arrived - chunk.seconds
+        suspicious = bool(self._held) or chunk.overflowed
+        self._held.append(chunk)
+        missing = self._least_lag() - self._floor.least
+        if missing > (CAUGHT_UP_SECONDS if suspicious else LATE_SECONDS):
+            if chunk.arrived - self._held[0].arrived < SETTLE_SECONDS:
+                return
+            yield self._lose(missing, self._explain())
+        yield from self.release()
+
+    def release(self) -> Iterator[Chunk]:
+        """What was held back, because nothing more is to come."""
+        held, self._held = self._held, []
+        for chunk in held:
+            self._end += chunk.seconds * (1 + self.steer)
+            self._floor.add(chunk.arrived, chunk.arrived - self._end)
+            yield chunk
+        self.steer = max(-MAX_STEER, min(MAX_STEER, self.deviation / STEER_SECONDS))
+
+    def missing_at(self, time: float) -> float:
+        """Seconds of sound that are missing if the next sample was heard at this time of the clock."""
+        return 0.0 if math.isnan(self._end) else max(0.0, time - self._end)
+
+    def resume(self, time: float, reason: str) -> Iterator[Loss]:
+        """Go on with another stream whose first sample was heard at this time of the clock."""
+        if (seconds := self.missing_at(time)) > 0:
+            yield self._lose(seconds, reason)
+        self._floor = _Floor()
+        self._unexplained_losses = []
+        self.steer = 0.0
+
+    @property
+    def deviation(self) -> float:
+        """Seconds by which the clock has run ahead of the sound."""
+        return self._floor.rise
+
+    @property
+    def off_rate(self) -> bool:
+        """The input does not run at the rate it claims."""
+        return abs(self.deviation) > OFF_RATE_SECONDS or len(self._unexplained_losses) >= OFF_RATE_LOSSES
+
+    def _least_lag(self) -> float:
+        end, least = self._end, math.inf
+        for chunk in self._held:
+            end += chunk.seconds
+            least = min(least, chunk.arrived - end)
+        return least
+
+    def _explain(self) -> str:
+        first = self._held[0]
+        if first.overflowed:
+            return "overflow"
+        recent = first.arrived - OFF_RATE_LOSSES_WITHIN_SECONDS
+        self._unexplained_losses = [time for time in self._unexplained_losses if time > recent] + [first.arrived]
+        return "computer asleep or too busy"
+
+    def _lose(self, seconds: float, reason: str) -> Loss:
+        self._end += seconds
+        return Loss(seconds, reason)
+
+
+class _Floor:
+    """The least lag of the last 5 to 10 seconds: what the sound system always takes, without the jitter."""
+
+    def __init__(self) -> None:
+        self._buckets = (math.inf, math.inf)
+        self._next_bucket = -math.inf
+        self._first: float | None = None
+
+    @property
+    def least(self) -> float:
+        """0 before anything is known."""
+        least = min(self._buckets)
+        return 0.0 if math.isinf(least) else least
+
+    @property
+    def rise(self) -> float:
+        """Since the first bucket was full."""
+        return 0.0 if self._first is None else self.least - self._first
+
+    def add(self, time: float, lag: float) -> None:
+        older, newer = self._buckets
+        if time >= self._next_bucket:
+            if math.isfinite(newer) and self._first is None:
+                self._first = newer
+            self._buckets, self._next_bucket = (newer, lag), time + BUCKET_SECONDS
+        else:
+            self._buckets = (older, min(newer, lag))
