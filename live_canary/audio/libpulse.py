@@ -15,6 +15,7 @@ NO_AUTOSPAWN = 0x1
 DONT_MOVE, ADJUST_LATENCY = 0x0200, 0x2000
 CONTEXT_READY = 4
 STREAM_READY = 2
+SERVER_EVENTS = 0x80  # another default source or sink is one
 INVALID_INDEX = 0xFFFFFFFF
 
 
@@ -60,6 +61,7 @@ class SourceInfo(Structure):
 
 StateCallback = ctypes.CFUNCTYPE(None, c_void_p, c_void_p)
 ReadCallback = ctypes.CFUNCTYPE(None, c_void_p, c_size_t, c_void_p)
+SubscribeCallback = ctypes.CFUNCTYPE(None, c_void_p, c_int, c_uint32, c_void_p)
 ServerCallback = ctypes.CFUNCTYPE(None, c_void_p, POINTER(ServerInfo), c_void_p)
 SourceCallback = ctypes.CFUNCTYPE(None, c_void_p, POINTER(SourceInfo), c_int, c_void_p)
 
@@ -80,6 +82,8 @@ SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "context_errno": (c_int, [c_void_p]),
     "context_get_server_info": (c_void_p, [c_void_p, ServerCallback, c_void_p]),
     "context_get_source_info_list": (c_void_p, [c_void_p, SourceCallback, c_void_p]),
+    "context_set_subscribe_callback": (None, [c_void_p, SubscribeCallback, c_void_p]),
+    "context_subscribe": (c_void_p, [c_void_p, c_int, c_void_p, c_void_p]),
     "operation_unref": (None, [c_void_p]),
     "stream_new": (c_void_p, [c_void_p, c_char_p, POINTER(SampleSpec), c_void_p]),
     "stream_set_state_callback": (None, [c_void_p, StateCallback, c_void_p]),

@@ -10,7 +10,8 @@ class Listening:
     """At most one open input, which puts what it hears into `inbox`.
 
     device: an index or a unique part of a name; None is the default. It is looked up once; afterwards the same input is
-    wanted, under whatever index it comes back, or the default one if `follow_default`.
+    wanted, under whatever index it comes back, or the default one if `follow_default`. What the computer plays always
+    follows the default output, unless a device was named: the other side of a call moves with the headset.
     """
 
     def __init__(
@@ -24,7 +25,8 @@ class Listening:
         self._device = device
         self._hears = hears
         self._inbox = inbox
-        self._follow_default = follow_default
+        self._take_default = follow_default
+        self._follows = device is None and (follow_default or hears == "system")
         self._system = system
         self._chosen: Input | None = None
         self._opened: OpenInput | None = None
@@ -45,6 +47,13 @@ class Listening:
 
     def alive(self) -> bool:
         return self._opened is not None and self._opened.alive()
+
+    def has_moved(self) -> bool:
+        """Another input is the default now, and this should follow it."""
+        if not self._follows or self._opened is None or not self._opened.defaults_changed():
+            return False
+        again = self._again(self._inputs())
+        return again is not None and again.identity != self.chosen.identity
 
     def close(self) -> None:
         opened, self._opened = self._opened, None
@@ -83,11 +92,12 @@ class Listening:
             return []
 
     def _again(self, inputs: list[Input]) -> Input | None:
-        for one in inputs:
-            if one.identity == self.chosen.identity:
-                return one
-        if not self._follow_default:
-            return None
+        same = next((one for one in inputs if one.identity == self.chosen.identity), None)
+        if self._follows or (self._take_default and same is None):
+            return self._default(inputs)
+        return same
+
+    def _default(self, inputs: list[Input]) -> Input | None:
         try:
             return find_input(None, inputs, self._hears)
         except DeviceError:

@@ -89,6 +89,8 @@ class LiveSource:
         yield from self._timeline.feed(chunk)
         if self._timeline.off_rate:
             yield from self._lose("its sample rate has changed")
+        elif self._listening.has_moved():
+            yield from self._lose("another one is the default now")
 
     def _wait(self) -> Iterator[SourceItem]:
         """A quarter of a second has passed without a chunk."""

@@ -79,6 +79,10 @@ class PortAudioInput:
     def alive(self) -> bool:
         return bool(self._stream.active)
 
+    def defaults_changed(self) -> bool:
+        """PortAudio would not notice."""
+        return False
+
     def close(self) -> None:
         self._stream.abort(ignore_errors=True)
         self._stream.close(ignore_errors=True)

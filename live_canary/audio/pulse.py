@@ -25,6 +25,7 @@ Answer = TypeVar("Answer")
 ANSWER_SECONDS = 3.0
 FRAGMENT_SECONDS = 0.01  # of sound in one delivery
 FLOAT32_BYTES = 4
+MAX_CHANNELS = 2  # the server mixes 5.1 down to stereo as it should be; a mean of six would bury the voice
 
 
 def is_running() -> bool:
@@ -112,6 +113,12 @@ class Connection:
         )
         return [replace(source, index=index) for index, source in enumerate(sources)]
 
+    def request(self, function: Any, *arguments: Any) -> None:
+        """Start an operation on the context; none starts where the server has gone. Call it `locked`."""
+        operation = function(self.context, *arguments)
+        if operation:
+            self.pa.operation_unref(operation)
+
     def _ask(self, request: Any, callback_type: Any, convert: Callable[[Any], Answer]) -> list[Answer]:
         """What the server tells: a list ends with a call without item, a single answer is one call without `end`."""
         answers: list[Answer] = []
@@ -125,7 +132,7 @@ class Connection:
 
         callback = callback_type(collect)
         with self.locked():
-            self.pa.operation_unref(request(self.context, callback, None))
+            self.request(request, callback, None)
         if not done.wait(ANSWER_SECONDS):
             raise DeviceError("The sound server (PulseAudio or PipeWire) does not answer; restart it and try again.")
         return answers
@@ -139,18 +146,22 @@ class PulseInput:
     """A source being heard; `deliver` is called every 10 ms until `close()`. Raises DeviceError."""
 
     def __init__(self, chosen: Input, deliver: Deliver):
-        self.rate, self.channels = chosen.rate, chosen.channels
+        self.rate, self.channels = chosen.rate, min(chosen.channels, MAX_CHANNELS)
         self._deliver = deliver
         self._overflowed = False
+        self._server_changed = False
         self._connection = Connection()
         self._pa = self._connection.pa
         self._on_read = libpulse.ReadCallback(self._read)
         self._on_overflow = libpulse.StateCallback(self._overflow)
+        self._on_server_event = libpulse.SubscribeCallback(self._server_event)
         spec = libpulse.SampleSpec(libpulse.FLOAT32_LE, self.rate, self.channels)
         with self._connection.locked():
             self._stream = self._pa.stream_new(self._connection.context, b"listening", byref(spec), None)
-            self._connect(chosen.identity)
-        if not self._connection.reaches(libpulse.STREAM_READY, self._state):
+            if self._stream:
+                self._connect(chosen.identity)
+                self._watch_server()
+        if not self._stream or not self._connection.reaches(libpulse.STREAM_READY, self._state):
             reason = self._connection.error()
             self.close()
             raise DeviceError(f"Input '{chosen.name}' cannot be opened: {reason}.")
@@ -158,11 +169,16 @@ class PulseInput:
     def alive(self) -> bool:
         return self._state() == libpulse.STREAM_READY
 
+    def defaults_changed(self) -> bool:
+        changed, self._server_changed = self._server_changed, False
+        return changed
+
     def close(self) -> None:
-        with self._connection.locked():
-            self._pa.stream_set_read_callback(self._stream, libpulse.ReadCallback(0), None)
-            self._pa.stream_disconnect(self._stream)
-            self._pa.stream_unref(self._stream)
+        if self._stream:
+            with self._connection.locked():
+                self._pa.stream_set_read_callback(self._stream, libpulse.ReadCallback(0), None)
+                self._pa.stream_disconnect(self._stream)
+                self._pa.stream_unref(self._stream)
         self._connection.close()
 
     def _connect(self, source_name: str) -> None:
@@ -174,6 +190,13 @@ class PulseInput:
         buffers = libpulse.BufferAttributes(whatever, whatever, whatever, whatever, fragment)
         flags = libpulse.DONT_MOVE | libpulse.ADJUST_LATENCY
         self._pa.stream_connect_record(self._stream, source_name.encode(), byref(buffers), flags)
+
+    def _watch_server(self) -> None:
+        self._pa.context_set_subscribe_callback(self._connection.context, self._on_server_event, None)
+        self._connection.request(self._pa.context_subscribe, libpulse.SERVER_EVENTS, None, None)
+
+    def _server_event(self, context: int, event: int, index: int, data: int) -> None:
+        self._server_changed = True
 
     def _state(self) -> int:
         with self._connection.locked():

@@ -61,5 +61,6 @@ class Resampler:
 
 def to_mono(frames: NDArray[np.float32]) -> NDArray[np.float32]:
     """The mean of all channels. frames: (n, channels) float32 -> (n,) float32; NaN and infinity become 0 and ±1."""
-    mono = frames[:, 0] if frames.shape[1] == 1 else frames.mean(axis=1, dtype=np.float32)
-    return np.nan_to_num(mono, nan=0.0, posinf=1.0, neginf=-1.0)
+    channels = frames.shape[1]
+    mono = frames[:, 0] if channels == 1 else frames @ np.full(channels, 1 / channels, np.float32)
+    return mono if np.isfinite(mono.sum()) else np.nan_to_num(mono, nan=0.0, posinf=1.0, neginf=-1.0)

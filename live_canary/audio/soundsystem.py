@@ -44,6 +44,9 @@ class OpenInput(Protocol):
     def alive(self) -> bool:
         """False once the sound system has ended the stream."""
 
+    def defaults_changed(self) -> bool:
+        """True once after the sound system may have chosen another default input or output."""
+
     def close(self) -> None:
         """After this nothing is delivered."""
 
