@@ -24,7 +24,7 @@ FRAME_SAMPLES = 1280  # of one audio embedding
 JOIN = {1: 0.80, 2: 0.10, 3: 0.05, 5: 0.03, 9: 0.02}  # how many clips of one voice make an utterance: its chance
 LONGEST_SECONDS = 30
 WORDLESS_SHARE = 0.03
-REAL_REPEATS = 8  # real speech is scarce: so many times as often as a synthetic clip
+REAL_REPEATS = 5  # real speech is scarce: so many times as often as a synthetic clip
 POOL_CLIPS = 4000  # sorted by length at a time, so that batches hold little padding
 
 

@@ -1,6 +1,8 @@
 """How well a model hears held-out clips: word error rates and how often the casing and the final mark are right.
 
     python -m tools.demo_model.evaluate MODEL DATA [test_known test_new ...] [--show 10]
+    python -m tools.demo_model.evaluate MODEL DATA --long      # clips of test_known joined to utterances of up to 30 s
+    python -m tools.demo_model.evaluate MODEL DATA --wordless  # a minute of each sound without words, and test_noise
 """
 
 import argparse
@@ -15,7 +17,7 @@ import numpy as np
 import torch
 
 from live_canary.model.canary import CanaryQwen
-from tools.demo_model.augment import SAMPLE_RATE, Wave
+from tools.demo_model.augment import SAMPLE_RATE, Wave, clicks, coloured_noise, hum, music
 from tools.demo_model.clips import read_index, read_wave
 
 EDGE_SAMPLES = 4800  # silence on both sides of a clip
@@ -75,20 +77,73 @@ def measure(canary: CanaryQwen, clips: Iterable[tuple[Wave, str]], show: int = 0
     )
 
 
+def joined(clips: Iterable[tuple[Wave, str]], seconds: float) -> Iterator[tuple[Wave, str]]:
+    """Utterances of at most so many seconds, of as many clips in a row as fit; their edges are the pauses."""
+    waves: list[Wave] = []
+    texts: list[str] = []
+    for wave, text in clips:
+        if waves and sum(map(len, waves)) + len(wave) > seconds * SAMPLE_RATE:
+            yield np.concatenate(waves), " ".join(texts)
+            waves, texts = [], []
+        waves.append(wave)
+        texts.append(text)
+
+
+def wordless(data: Path) -> Iterator[tuple[str, Wave]]:
+    """Names and samples: a minute of each synthetic sound at three levels, in halves; every recording of test_noise."""
+    rng, half = np.random.default_rng(2026), 30 * SAMPLE_RATE
+    makers = {"white": lambda: coloured_noise(0, rng, half), "pink": lambda: coloured_noise(0.5, rng, half),
+              "brown": lambda: coloured_noise(1.0, rng, half), "hum": lambda: hum(rng, half),
+              "clicks": lambda: clicks(rng, half), "plucked chords": lambda: music(rng, half)}
+    yield "zeros", np.zeros(half, np.float32)
+    for name, make in makers.items():
+        for level in (0.3, 0.03, 0.003):
+            for _ in range(2):
+                wave = make()
+                yield name, np.clip(wave * (level / wave.std()), -1, 1)
+    for clip in read_index(data, "test_noise*"):
+        wave = read_wave(clip)
+        for start in range(0, len(wave), half):
+            yield f"recorded {clip.voice}", wave[start: start + half]
+
+
+def print_wordless(canary: CanaryQwen, data: Path, show: int) -> None:
+    found: dict[str, list[tuple[float, str]]] = {}
+    for name, wave in wordless(data):
+        found.setdefault(name, []).append((len(wave) / SAMPLE_RATE, canary.transcribe(wave)))
+    for name, heard in found.items():
+        texts = [text for _, text in heard if text]
+        words = sum(len(text.split()) for text in texts)
+        print(f"{name}: {sum(seconds for seconds, _ in heard):.0f} s in {len(heard)} pieces, {len(texts)} of them with "
+              f"words, {words} words", *texts[:show], sep="\n    ")
+
+
+def describe(m: Measured) -> str:
+    return (f"{m.clips} clips, word error rate {m.words:.1%}, with case and punctuation {m.written:.1%}, "
+            f"exact {m.exact:.1%}, case right {m.cased:.1%}, final mark right {m.ended:.1%}, "
+            f"real-time factor {m.real_time:.3f}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
     parser.add_argument("data", type=Path)
     parser.add_argument("names", nargs="*", default=["test_known", "test_new"])
-    parser.add_argument("--show", type=int, default=0)
+    parser.add_argument("--long", action="store_true")
+    parser.add_argument("--wordless", action="store_true")
+    parser.add_argument("--show", type=int, default=0, help="so many transcripts")
     args = parser.parse_args()
     torch.set_num_threads(1)
     canary = CanaryQwen.load(args.model, "cpu", "float32")
-    for name in args.names:
-        m = measure(canary, read_clips(args.data, name), args.show)
-        print(f"{name}: {m.clips} clips, word error rate {m.words:.1%}, with case and punctuation {m.written:.1%}, "
-              f"exact {m.exact:.1%}, case right {m.cased:.1%}, final mark right {m.ended:.1%}, "
-              f"real-time factor {m.real_time:.3f}")
+    if args.wordless:
+        print_wordless(canary, args.data, args.show)
+    elif args.long:
+        for seconds in (10, 20, 30):
+            clips = joined(read_clips(args.data, "test_known"), seconds)
+            print(f"up to {seconds} s: {describe(measure(canary, clips, args.show))}")
+    else:
+        for name in args.names:
+            print(f"{name}: {describe(measure(canary, read_clips(args.data, name), args.show))}")
 
 
 if __name__ == "__main__":
