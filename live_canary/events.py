@@ -1,6 +1,7 @@
 """What a session tells the outside; each event is complete in itself and safe to hand to another thread."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from live_canary.transcript.utterance import TranscriptGap, Utterance
 
@@ -51,6 +52,15 @@ class UtteranceFinal:
     utterance: Utterance
     latency_seconds: float
     """From the moment the end of the utterance was recognised to this event."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputWritten:
+    """A transcript file was written to, or could not be."""
+
+    path: Path
+    unsaved: int
+    """Lines that are not on the disk yet; 0 when it holds everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,5 +122,6 @@ class SessionEnded:
 
 Event = (
     SourceOpened | LevelChanged | SpeechStarted | SpeechEnded | PartialChanged | UtteranceFinal | GapMarked
-    | BacklogChanged | ModelProgress | SourceLost | SourceRecovered | SourceWarned | StageFailed | SessionEnded
+    | OutputWritten | BacklogChanged | ModelProgress | SourceLost | SourceRecovered | SourceWarned | StageFailed
+    | SessionEnded
 )  # fmt: skip

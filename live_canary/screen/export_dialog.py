@@ -42,7 +42,7 @@ class ExportDialog(ModalScreen[Path | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Label(f"Save {self._what} as", classes="dialog--title")
-            yield Input(self._suggestion, id="export-path", select_on_focus=False)
+            yield Input(self._suggestion, id="export-path", compact=True, select_on_focus=False)
             yield Label("", id="export-notice")
             yield Label(f"Enter saves, Escape goes back. The suffix chooses the format: {' '.join(FORMATS)}")
 

@@ -34,6 +34,9 @@ from live_canary.screen.status_line import StatusLine
 from live_canary.screen.transcript_view import TranscriptView
 from live_canary.transcript.formats import one_line
 
+NOTICE_SECONDS = 3.0
+WARNING_SECONDS = 12.0
+
 
 class ListeningScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -68,8 +71,7 @@ class ListeningScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self.transcript.focus()
-        self.watch(self.transcript, "following", self._show_unseen)
-        self.watch(self.transcript, "unseen", self._show_unseen)
+        self.watch(self.transcript, "below", self.query_one(StatusLine).show_below)
         self.state_changed()
 
     @property
@@ -108,9 +110,6 @@ class ListeningScreen(Screen[None]):
                 self._tell(message, "warning")
             case StageFailed(_, message, fatal=False):
                 self._tell(message, "error")
-
-    def _show_unseen(self) -> None:
-        self.query_one(StatusLine).show_unseen(None if self.transcript.following else self.transcript.unseen)
 
     # Reading
 
@@ -203,7 +202,8 @@ class ListeningScreen(Screen[None]):
             self._tell(f"Saved {_counted(len(entries))} in {path}.")
 
     def _tell(self, text: str, severity: SeverityLevel = "information") -> None:
-        self.notify(one_line(text), severity=severity, markup=False)
+        seconds = NOTICE_SECONDS if severity == "information" else WARNING_SECONDS
+        self.notify(one_line(text), severity=severity, timeout=seconds, markup=False)
 
 
 def _counted(utterances: int) -> str:

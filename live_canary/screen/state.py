@@ -11,6 +11,7 @@ from live_canary.events import (
     Event,
     LevelChanged,
     ModelProgress,
+    OutputWritten,
     SessionEnded,
     SourceLost,
     SourceOpened,
@@ -116,6 +117,8 @@ class SessionState:
                 self.utterances += 1
                 self.words += len(utterance.text.split())
                 self._latencies.append(latency_seconds)
+            case OutputWritten(path, unsaved):
+                self.unsaved[path] = unsaved
             case BacklogChanged(seconds):
                 self.backlog_seconds = seconds
             case ModelProgress(text, ready):

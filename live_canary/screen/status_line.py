@@ -26,12 +26,12 @@ class StatusLine(Widget):
     def __init__(self, state: SessionState, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._state = state
-        self._unseen: int | None = None
+        self._below = 0
         self._drawn: list[Parts] = []
 
-    def show_unseen(self, utterances: int | None) -> None:
-        """How many stand below what is being read; None while the newest are being read."""
-        self._unseen = utterances
+    def show_below(self, utterances: int) -> None:
+        """Tells the reader how many stand below the last row."""
+        self._below = utterances
         self.update()
 
     def update(self) -> None:
@@ -49,12 +49,16 @@ class StatusLine(Widget):
     def _rows(self) -> list[Parts]:
         width = self.size.width
         sources = list(self._state.sources.values())[-SOURCES_SHOWN:]
-        return [*(source_row(source, width) for source in sources), session_row(self._state, width, self._unseen)]
+        longest = max((cell_len(one_line(source.name)) for source in sources), default=0)
+        name_cells = min(longest, width // 3)
+        return [
+            *(source_row(source, name_cells, width) for source in sources),
+            session_row(self._state, width, self._below),
+        ]
 
 
-def source_row(source: SourceState, width: int) -> Parts:
+def source_row(source: SourceState, name_cells: int, width: int) -> Parts:
     """Name, level and doing of one source."""
-    name_cells = min(max(width // 3, 8), 28)
     name = set_cell_size(_shortened(one_line(source.name), name_cells), name_cells)
     doing, colour = doing_of(source)
     meter_cells = min(width - name_cells - len(doing) - 6, 40)
@@ -91,11 +95,11 @@ def meter(source: SourceState, cells: int) -> Parts:
     return [*bar, ("─" * (cells - peak), "$foreground 30%")]
 
 
-def session_row(state: SessionState, width: int, unseen: int | None = None) -> Parts:
+def session_row(state: SessionState, width: int, below: int = 0) -> Parts:
     """Backlog, latency, model and files; what matters least is left out where the row is narrow."""
     row: Parts = []
     room = width - 1
-    for text, style in [*_reading_facts(unseen), *session_facts(state)]:
+    for text, style in [*_reading_facts(below), *session_facts(state)]:
         separator = SEPARATOR if row else " "
         needed = cell_len(separator + text)
         if needed > room:
@@ -124,10 +128,8 @@ def session_facts(state: SessionState) -> Parts:
     return facts
 
 
-def _reading_facts(unseen: int | None) -> Parts:
-    if unseen is None:
-        return []
-    return [(f"↓ {unseen} new, End shows them" if unseen else "↓ End follows", "bold $primary")]
+def _reading_facts(below: int) -> Parts:
+    return [(f"↓ {below:,} below, End shows the newest", "bold $primary")] if below else []
 
 
 def _files(state: SessionState) -> str:

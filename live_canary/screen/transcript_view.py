@@ -65,8 +65,8 @@ class TranscriptView(ScrollView, can_focus=True):
 
     following: var[bool] = var(True)
     """Whether new text scrolls into view."""
-    unseen: var[int] = var(0)
-    """Utterances that came since following stopped."""
+    below: var[int] = var(0)
+    """Utterances and gaps below the last row."""
 
     def __init__(self, *, with_source: bool, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -92,8 +92,6 @@ class TranscriptView(ScrollView, can_focus=True):
         partial = self._partials.get(entry.source)
         if partial and partial.start_seconds < entry.end_seconds:
             del self._partials[entry.source]
-        if not self.following:
-            self.unseen += 1
         self._show_from(first_line)
 
     def show_partial(self, partial: PartialChanged) -> None:
@@ -167,10 +165,7 @@ class TranscriptView(ScrollView, can_focus=True):
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
         self.following = self.is_vertical_scroll_end and not self.selected
-
-    def watch_following(self, following: bool) -> None:
-        if following:
-            self.unseen = 0
+        self._count_below()
 
     def on_resize(self, event: Resize) -> None:
         top = self._entry_near(self.scroll_offset.y)
@@ -220,6 +215,11 @@ class TranscriptView(ScrollView, can_focus=True):
         self.refresh_lines(line, max(height, before) - line)
         if following:
             self._scroll_to_end()
+        self._count_below()
+
+    def _count_below(self) -> None:
+        last_visible = self._entry_near(self.scroll_offset.y + self.size.height - 1)
+        self.below = 0 if last_visible is None else len(self.lines) - 1 - last_visible
 
     def _tail_lines(self, partial: PartialChanged) -> list[_TailLine]:
         label = self.lines.label(partial.source)

@@ -60,7 +60,7 @@ def test_what_is_read_further_up_does_not_move_when_new_text_comes(key):
         session.tell(said("And more.", 204.0))
         await pilot.pause()
         assert readable(pilot) == read
-        assert "↓ 2 new, End shows them" in rows(pilot)[22]
+        assert "below, End shows the newest" in rows(pilot)[22]
 
     session = FakeSession(*OPENED, *(said(text) for text in many(40)))
     in_app(scenario, session)
