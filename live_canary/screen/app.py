@@ -62,6 +62,9 @@ class LiveCanaryApp(App[Outcome]):
 
     def _start(self) -> None:
         """Comes after the first paint, for opening a microphone can take a moment."""
+        if self._leaving:
+            self.exit(Outcome(None))
+            return
         try:
             self._session.start(self._feed)
         except LiveCanaryError as error:
@@ -102,8 +105,8 @@ class LiveCanaryApp(App[Outcome]):
         if self.state.ended:
             self.exit(Outcome(self.state.ended, self._failure))
         elif not self._leaving:
-            self._leaving = self.state.finishing = True
-            self.notify("Finishing what was heard. Ctrl-C stops at once.", timeout=60)
+            self._leaving = True
+            self.state.finish()
             self._session.stop()
             self._listening_screen.state_changed()
 

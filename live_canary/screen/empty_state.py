@@ -34,6 +34,8 @@ def first_sentence(state: SessionState) -> str:
         return f"{one_line(state.failure)} Press q to leave."
     if state.ended:
         return "Nothing was said. Press q to leave."
+    if state.finishing:
+        return "Finishing what was heard…"
     if not names:
         return "Opening " + " and ".join(one_line(name) for name in state.info.sources) + "…"
-    return f"Listening to {names}. Speak, and your words appear here."
+    return f"Listening to {names}. What is said appears here."

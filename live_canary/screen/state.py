@@ -44,8 +44,12 @@ class SourceState:
     speaking: bool = False
     lost: str = ""
     """Why nothing is heard; empty while something is."""
+    stopped: bool = False
+    """The session does not listen to it any more."""
 
     def hear(self, level: LevelChanged, now: float) -> None:
+        if self.stopped:
+            return
         self.rms_dbfs = level.rms_dbfs
         if level.peak_dbfs >= self.peak_dbfs or now >= self.peak_until:
             self.peak_dbfs = level.peak_dbfs
@@ -58,9 +62,13 @@ class SourceState:
         self.rms_dbfs = self.peak_dbfs = SILENCE_DBFS
         self.clipped = self.speaking = False
 
+    def stop(self) -> None:
+        self.fall_silent()
+        self.stopped = True
+
 
 class SessionState:
-    """Changes only through `apply`; `clock` counts seconds and never goes back."""
+    """Changes only through `apply` and `finish`; `clock` counts seconds and never goes back."""
 
     def __init__(self, info: SessionInfo, clock: Callable[[], float], started: datetime) -> None:
         self.info = info
@@ -97,6 +105,12 @@ class SessionState:
             return None
         ordered = sorted(self._latencies)
         return ordered[max(-(-len(ordered) * percent // 100) - 1, 0)]
+
+    def finish(self) -> None:
+        """The user wants to leave: nothing more is heard, what was heard is still transcribed."""
+        self.finishing = True
+        for source in self.sources.values():
+            source.stop()
 
     def apply(self, event: Event) -> None:
         match event:
@@ -136,4 +150,4 @@ class SessionState:
         self.backlog_seconds = 0.0
         self._stopped = self._clock()
         for source in self.sources.values():
-            source.fall_silent()
+            source.stop()

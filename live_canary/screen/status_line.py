@@ -63,7 +63,7 @@ def source_row(source: SourceState, name_cells: int, width: int) -> Parts:
     doing, colour = doing_of(source)
     meter_cells = min(width - name_cells - len(doing) - 6, 40)
     return [
-        (f" {'○' if source.lost else '●'} ", colour),
+        (f" {'○' if source.lost or source.stopped else '●'} ", colour),
         (f"{name} ", ""),
         *(meter(source, meter_cells) if meter_cells >= 4 else []),
         (f" {doing}", colour),
@@ -72,6 +72,8 @@ def source_row(source: SourceState, name_cells: int, width: int) -> Parts:
 
 def doing_of(source: SourceState) -> tuple[str, str]:
     """What the source is doing, in words, and its colour."""
+    if source.stopped:
+        return "stopped", "$text-muted"
     if source.lost:
         return f"lost: {one_line(source.lost)}", "$text-error"
     if source.clipped:
@@ -114,6 +116,8 @@ def session_facts(state: SessionState) -> Parts:
     facts: Parts = []
     if state.failure:
         facts.append((one_line(state.failure), "bold $text-error"))
+    if state.finishing and not state.ended:
+        facts.append(("finishing what was heard, Ctrl-C stops at once", "bold $text-warning"))
     if state.ended is None and not state.model_ready:
         facts.append((one_line(state.model_step) or "loading the model", "$text-warning"))
     if state.backlog_seconds >= BACKLOG_SHOWN_SECONDS:

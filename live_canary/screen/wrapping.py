@@ -2,6 +2,8 @@
 
 from rich.cells import cell_len
 
+ZERO_WIDTH_JOINER = "\u200d"
+
 Slice = tuple[int, int]
 """Where a line begins and ends in its text; the space at which it was broken belongs to neither line."""
 
@@ -31,11 +33,18 @@ def _ascii_line_end(text: str, start: int, width: int) -> int:
 
 
 def _line_end(text: str, start: int, width: int) -> int:
-    space, cells = -1, 0
+    space, letter, cells = -1, start, 0
     for position in range(start, len(text)):
         cells += cell_len(text[position])
         if text[position] == " ":
             space = position
+        if not _belongs_to_the_one_before(text, position):
+            letter = position
         if cells > width:
-            return space if space > start else position
+            return next(end for end in (space, letter, position, start + 1) if end > start)
     return len(text)
+
+
+def _belongs_to_the_one_before(text: str, position: int) -> bool:
+    """An accent, a variant, or a part of an emoji that is put together of several."""
+    return cell_len(text[position]) == 0 or text[position - 1 : position] == ZERO_WIDTH_JOINER

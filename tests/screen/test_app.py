@@ -72,7 +72,7 @@ def test_a_gap_is_marked_in_the_transcript():
 def test_before_anybody_speaks_the_screen_says_what_to_do():
     async def scenario(pilot: Pilot[Outcome]) -> None:
         text = " ".join(" ".join(rows(pilot)).split())
-        assert "Listening to USB Microphone. Speak, and your words appear here." in text
+        assert "Listening to USB Microphone. What is said appears here." in text
         assert "The model is still loading. What you say now is kept" in text
 
     in_app(scenario, FakeSession(SourceOpened("USB Microphone"), ModelProgress("Reading the demo model")))

@@ -67,6 +67,16 @@ def test_a_source_is_lost_until_it_is_back():
     assert "━" not in text(meter(state_after(*OPENED, *lost).sources[MICROPHONE], 10))
 
 
+def test_a_source_has_stopped_once_the_user_leaves():
+    state = state_after(*OPENED, level(-20))
+    state.finish()
+    state.apply(level(-20))
+    source = state.sources[MICROPHONE]
+    assert doing_of(source)[0] == "stopped"
+    assert "━" not in text(meter(source, 10))
+    assert "Ctrl-C stops at once" in text(session_row(state, 80))
+
+
 def test_clipping_is_told_for_three_seconds():
     clock = FrozenClock()
     state = state_after(*OPENED, level(-3, 0.0), clock=clock)
@@ -166,7 +176,7 @@ def test_the_header_tells_the_phases_of_a_session():
     for event in (SourceOpened(MICROPHONE), ModelProgress("ready", ready=True)):
         state.apply(event)
         told.append(phase(state)[0])
-    state.finishing = True
+    state.finish()
     told.append(phase(state)[0])
     state.apply(SessionEnded(1, 2.0))
     told.append(phase(state)[0])

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -23,12 +23,15 @@ def broken(text: str, width: int) -> list[str]:
         ("日本 語の", 5, ["日本", "語の"]),
         ("café au lait", 7, ["café au", "lait"]),
         ("a日", 2, ["a", "日"]),
+        ("👩‍🚀👩‍🚀👩‍🚀", 5, ["👩‍🚀", "👩‍🚀", "👩‍🚀"]),
+        ("e\u0301e\u0301e\u0301", 2, ["e\u0301e\u0301", "e\u0301"]),
     ],
 )
 def test_lines_break_at_spaces_and_within_a_word_only_if_it_is_wider_than_a_line(text, width, lines):
     assert broken(text, width) == lines
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab 日é", max_size=60), st.integers(min_value=2, max_value=12))
 def test_no_line_is_too_wide_and_no_letter_is_lost(text, width):
     lines = broken(text, width)
@@ -36,6 +39,7 @@ def test_no_line_is_too_wide_and_no_letter_is_lost(text, width):
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab ", max_size=60), st.integers(min_value=2, max_value=12))
 def test_the_fast_path_breaks_as_the_general_one(text, width):
     wide = text + " é"

@@ -1,0 +1,115 @@
+"""Terminals of every size, without colour, with wide letters and words that fit nowhere."""
+
+import pytest
+from rich.cells import cell_len
+from textual.pilot import Pilot
+
+from live_canary.events import BacklogChanged, LevelChanged, ModelProgress, PartialChanged, SourceOpened
+from live_canary.screen.contract import Outcome, SessionInfo
+from live_canary.screen.transcript_view import TranscriptView
+from tests.screen.fake_session import FakeSession, said
+from tests.screen.in_app import in_app, rows
+
+OPENED = (SourceOpened("USB Microphone"), ModelProgress("ready", ready=True))
+LONG = "The budget for the summer is approved, with one change, and the rest stays as it was in March."
+
+
+def text_rows(pilot: Pilot[Outcome]) -> list[str]:
+    """What stands right of the times, without the scrollbar."""
+    width = pilot.app.size.width
+    return [row[11 : width - 1].rstrip() for row in rows(pilot)[1:-3]]
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24), (40, 12), (20, 8)])
+def test_every_word_is_on_the_screen_whatever_its_size(size):
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        assert " ".join(" ".join(text_rows(pilot)).split()).endswith(LONG[-13:])
+        assert all(cell_len(row) <= size[0] for row in rows(pilot))
+        assert len(rows(pilot)) == size[1]
+
+    in_app(scenario, FakeSession(*OPENED, LevelChanged("USB Microphone", -20, -10), said(LONG)), size=size)
+
+
+def test_a_resized_terminal_shows_the_newest_text_again_if_it_followed():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.resize_terminal(40, 12)
+        await pilot.pause()
+        assert text_rows(pilot)[-1].endswith("number 39.")
+
+    in_app(scenario, FakeSession(*OPENED, *(said(f"{LONG} And number {n}.") for n in range(40))))
+
+
+def test_a_resized_terminal_keeps_what_was_being_read():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        transcript = pilot.app.screen.query_one(TranscriptView)
+        transcript.scroll_to(y=transcript.lines.first_line(10), animate=False)
+        await pilot.resize_terminal(50, 20)
+        await pilot.pause()
+        assert text_rows(pilot)[0].startswith("Number 10.")
+
+    in_app(scenario, FakeSession(*OPENED, *(said(f"Number {n}. {LONG}") for n in range(40))))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "日本語のテキストも正しく折り返されて表示されます。" * 3,
+        "Donaudampfschifffahrtsgesellschaft" * 5,
+        "👩‍🚀🎉" * 40,
+        "é" * 200,
+    ],
+)
+def test_wide_letters_and_endless_words_stay_within_their_column(text):
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        transcript = pilot.app.screen.query_one(TranscriptView)
+        lines = [transcript.render_line(y).text for y in range(transcript.lines.line_count)]
+        assert all(cell_len(line) == 39 for line in lines)
+        assert "".join(line[11:] for line in lines).replace(" ", "") == text.replace(" ", "")
+
+    in_app(scenario, FakeSession(*OPENED, said(text)), size=(40, 24))
+
+
+def test_what_is_being_spoken_wraps_like_everything_else():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        assert " ".join(" ".join(text_rows(pilot)).split()) == f"{LONG} {LONG}"
+
+    partial = PartialChanged("USB Microphone", 0.0, LONG, LONG)
+    in_app(scenario, FakeSession(*OPENED, partial), size=(40, 24))
+
+
+def test_without_colour_everything_is_still_told_in_words(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("up", "b")
+        page = "\n".join(rows(pilot))
+        for sign in ("▌00:00:00 ◆One.", "listening", "7.0 s behind"):
+            assert sign in page
+
+    in_app(scenario, FakeSession(*OPENED, BacklogChanged(7.0), said("One.")))
+
+
+def test_three_sources_share_the_status_line():
+    names = ("USB Microphone", "System audio", "A third with a very long name that fits nowhere")
+    info = SessionInfo(model="demo model", sources=names)
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        status = rows(pilot)[-5:-2]
+        assert [row[3:].split("  ")[0][:12] for row in status] == ["USB Micropho", "System audio", "A third with"]
+        assert all(row.endswith("listening") for row in status)
+
+    in_app(scenario, FakeSession(*(SourceOpened(name) for name in names)), info=info)
+
+
+def test_only_visible_lines_are_drawn_of_ten_thousand_utterances():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        transcript = pilot.app.screen.query_one(TranscriptView)
+        drawn: list[int] = []
+        render_line = transcript.render_line
+        transcript.render_line = lambda y: (drawn.append(y), render_line(y))[1]  # type: ignore[method-assign]
+        transcript.refresh()
+        await pilot.pause()
+        assert sorted(set(drawn)) == list(range(20))
+
+    session = FakeSession(*OPENED, *(said(LONG) for _ in range(10_000)))
+    in_app(scenario, session)
