@@ -19,7 +19,7 @@ from live_canary.audio.source import (
 )
 from live_canary.audio.timeline import Timeline
 
-INBOX_CHUNKS = 6000  # a minute of 10 ms; a reader who is later than that loses sound, and is told how much
+INBOX_CHUNKS = 3000  # a minute of 20 ms; a reader who is later than that loses sound, and is told how much
 POLL_SECONDS = 0.25
 STALLED_SECONDS = 3.0  # an input that delivers nothing for so long is gone
 RETRY_SECONDS = 1.0

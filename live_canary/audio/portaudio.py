@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from live_canary.audio.soundsystem import Deliver, Hears, Input
 from live_canary.errors import DeviceError
 
-CHUNK_SECONDS = 0.01
+CHUNK_SECONDS = 0.02
 BUFFER_SECONDS = 0.06  # how late a callback may come before the hardware overwrites what it holds
 MAX_CHANNELS = 2  # ALSA's plugins claim 32 and would make them all
 
@@ -54,7 +54,7 @@ class PortAudio:
 
 
 class PortAudioInput:
-    """An open input; `deliver` is called every 10 ms."""
+    """An open input; `deliver` is called every 20 ms."""
 
     def __init__(self, sounddevice: ModuleType, chosen: Input, deliver: Deliver):
         self.rate, self.channels = chosen.rate, min(chosen.channels, MAX_CHANNELS)

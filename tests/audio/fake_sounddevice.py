@@ -1,4 +1,4 @@
-"""Stands in for the module `sounddevice`: inputs that deliver 10 ms at every tick of a FakeClock."""
+"""Stands in for the module `sounddevice`: inputs that deliver in step with the ticks of a FakeClock."""
 
 from dataclasses import dataclass, field
 from types import SimpleNamespace

@@ -1,0 +1,172 @@
+"""What hearing costs and how true it is: opening time, share of a core, delay, drift, losses, memory.
+
+    python benchmarks/capture.py [--minutes 30] [--output benchmarks/results/capture.md]
+
+Listens to the virtual microphone of tests/microphone/virtual_sound.sh (a real PulseAudio, no hardware), first while it
+is silent, then while assets/long.wav is played into it, then for `--minutes` of soak. The model is not part of it.
+"""
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+SCRIPT = ROOT / "tests" / "microphone" / "virtual_sound.sh"
+SPEECH = ROOT / "assets" / "long.wav"
+WARM_UP_SECONDS = 5.0
+
+OPENING = """
+import time; began = time.perf_counter()
+from live_canary.audio.microphone import MicrophoneSource
+from live_canary.audio.source import AudioBlock
+imported = time.perf_counter()
+blocks = MicrophoneSource().blocks()
+next(blocks); opened = time.perf_counter()
+next(item for item in blocks if isinstance(item, AudioBlock)); heard = time.perf_counter()
+blocks.close()
+print(*(round(1000 * (moment - began)) for moment in (imported, opened, heard)))
+"""
+
+
+@dataclass
+class Measured:
+    """One stretch of listening."""
+
+    seconds: float = 0.0
+    cpu_percent: float = 0.0
+    blocks: int = 0
+    gaps: list[str] = field(default_factory=list)
+    delays_ms: list[float] = field(default_factory=list)
+    """For each block: when it was handed on, after its last sample; counted from the least of them."""
+    drift_ms: float = 0.0
+    """How far the least delay of any ten seconds is from that of the first ten."""
+    grown_mib: float = 0.0
+
+    def percentile_ms(self, percent: int) -> float:
+        return sorted(self.delays_ms)[min(len(self.delays_ms) - 1, len(self.delays_ms) * percent // 100)]
+
+
+def listen(seconds: float, hear: Callable[[object], object]) -> Measured:
+    """Listen to the default microphone for so long; every block goes to `hear`, whose time counts."""
+    from live_canary.audio.microphone import MicrophoneSource
+    from live_canary.audio.source import SAMPLE_RATE, AudioBlock, AudioGap
+
+    source, measured, delays = MicrophoneSource(), Measured(), []
+    threading.Timer(seconds + WARM_UP_SECONDS, source.stop).start()
+    began, cpu, memory = 0.0, 0.0, 0.0
+    for item in source.blocks():
+        if isinstance(item, AudioGap):
+            measured.gaps.append(f"{item.reason} {(item.end_sample - item.start_sample) / SAMPLE_RATE:.2f} s")
+        if not isinstance(item, AudioBlock):
+            continue
+        hear(item.samples)
+        if not began and item.end_sample >= WARM_UP_SECONDS * SAMPLE_RATE:
+            began, cpu, memory = time.monotonic(), time.process_time(), resident_mib()
+        elif began:
+            delays.append(time.monotonic() - item.end_sample / SAMPLE_RATE)
+    measured.seconds = time.monotonic() - began
+    measured.cpu_percent = 100 * (time.process_time() - cpu) / measured.seconds
+    measured.grown_mib = resident_mib() - memory
+    measured.blocks = len(delays)
+    measured.delays_ms = [1000 * (delay - min(delays)) for delay in delays]
+    measured.drift_ms = drift(measured.delays_ms)
+    return measured
+
+
+def drift(delays_ms: list[float], blocks: int = 500) -> float:
+    floors = [min(delays_ms[start : start + blocks]) for start in range(0, len(delays_ms) - blocks + 1, blocks)]
+    return max((abs(floor - floors[0]) for floor in floors), default=0.0)
+
+
+def resident_mib() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
+@contextmanager
+def virtual_sound(folder: Path) -> Iterator[None]:
+    os.environ["VIRTUAL_SOUND_DIR"] = str(folder)
+    os.environ["XDG_RUNTIME_DIR"] = str(folder / "run")
+    subprocess.run([SCRIPT, "start"], check=True, capture_output=True)
+    try:
+        yield
+    finally:
+        subprocess.run([SCRIPT, "stop"], check=True, capture_output=True)
+
+
+@contextmanager
+def speaking() -> Iterator[None]:
+    """The recording, again and again, played into the microphone by other processes."""
+    loop = f"while paplay --device=mic_feed '{SPEECH}'; do :; done"
+    player = subprocess.Popen(["bash", "-c", loop], start_new_session=True)
+    try:
+        yield
+    finally:
+        os.killpg(player.pid, 15)
+        player.wait()
+
+
+def segmenter() -> Callable[[object], object]:
+    from live_canary.segments.segmenter import Segmenter
+    from live_canary.segments.vad import SileroDetector
+
+    return Segmenter(SileroDetector()).feed
+
+
+def opening() -> str:
+    """Of a new process, the second time (the first reads the files)."""
+    for _ in range(2):
+        told = subprocess.run([sys.executable, "-c", OPENING], check=True, capture_output=True, text=True, cwd=ROOT)
+    imported, opened, heard = told.stdout.split()
+    return f"imports {imported} ms, open after {opened} ms, first block after {heard} ms"
+
+
+def row(name: str, measured: Measured) -> str:
+    return (
+        f"| {name} | {measured.seconds:.0f} s | {measured.cpu_percent:.1f} % | {measured.blocks} | "
+        f"{', '.join(measured.gaps) or 'none'} | {measured.percentile_ms(50):.0f} / {measured.percentile_ms(99):.0f} | "
+        f"{measured.drift_ms:.1f} | {measured.grown_mib:+.1f} |"
+    )
+
+
+def report(minutes: float, seconds: float) -> Iterator[str]:
+    yield "# Hearing a microphone\n"
+    yield f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} from elsewhere; PulseAudio, 44.1 kHz stereo.\n"
+    yield f"From the start of Python: {opening()}.\n"
+    yield "| | length | of a core | blocks | gaps | delay p50 / p99 (ms) | drift (ms) | memory (MiB) |"
+    yield "|---|---|---|---|---|---|---|---|"
+    yield row("capture, silence", listen(seconds, lambda samples: None))
+    yield row("capture and VAD, silence", listen(seconds, segmenter()))
+    with speaking():
+        yield row("capture, speech", listen(seconds, lambda samples: None))
+        yield row("capture and VAD, speech", listen(seconds, segmenter()))
+        if minutes:
+            yield row("soak: capture and VAD, speech", listen(minutes * 60, segmenter()))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=0.0, help="of soak")
+    parser.add_argument("--seconds", type=float, default=30.0, help="of each other measurement")
+    parser.add_argument("--output", type=Path, help="write the table there too")
+    arguments = parser.parse_args()
+    with virtual_sound(Path(f"/tmp/capture-benchmark-{os.getpid()}")):
+        lines = []
+        for line in report(arguments.minutes, arguments.seconds):
+            print(line, flush=True)
+            lines.append(line)
+    if arguments.output:
+        arguments.output.parent.mkdir(parents=True, exist_ok=True)
+        arguments.output.write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
