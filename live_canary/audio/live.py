@@ -28,10 +28,10 @@ RETRY_SECONDS = 1.0
 class LiveSource:
     """One input, from the first sample after it was opened until `stop()`.
 
-    device: an index or a unique part of a name; None is the default. A lost input is awaited; with `follow_default` the
-    default one takes its place. The sound system's thread only copies into a queue; everything else happens where
-    `blocks()` is read. `blocks()` raises DeviceError when nothing can be opened at the start, never later. What was
-    heard before `stop()` is still delivered.
+    device: an index or a unique part of a name; None is the default. name: what the user calls this source. A lost
+    input is awaited; with `follow_default` the default one takes its place. The sound system's thread only copies into
+    a queue; everything else happens where `blocks()` is read. `blocks()` raises DeviceError when nothing can be opened
+    at the start, never later. What was heard before `stop()` is still delivered.
     """
 
     live = True
@@ -42,11 +42,12 @@ class LiveSource:
         self,
         device: str | int | None = None,
         *,
+        name: str | None = None,
         follow_default: bool = False,
         system: SoundSystem | None = None,
         clock: Clock | None = None,
     ):
-        self.name = self.default_name if device is None else str(device)
+        self.name = name or self.default_name
         self._clock = clock or Clock()
         self._inbox = Inbox(INBOX_CHUNKS, self._clock)
         self._listening = Listening(device, self.hears, self._inbox, follow_default, system)

@@ -1,8 +1,9 @@
 """Inputs through PortAudio, at their own rate and with their own channels; loaded when it is first needed."""
 
 import importlib
+import threading
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,10 @@ def load_portaudio() -> ModuleType:
 
 
 class PortAudio:
-    """A SoundSystem."""
+    """A SoundSystem. The library is one for the whole process, so its open inputs are counted there."""
+
+    _open_inputs: ClassVar[set["PortAudioInput"]] = set()
+    _changing: ClassVar[threading.Lock] = threading.Lock()
 
     def inputs(self) -> list[Input]:
         sounddevice = load_portaudio()
@@ -44,19 +48,25 @@ class PortAudio:
         ]
 
     def open(self, chosen: Input, deliver: Deliver) -> "PortAudioInput":
-        return PortAudioInput(load_portaudio(), chosen, deliver)
+        with self._changing:
+            opened = PortAudioInput(load_portaudio(), chosen, deliver, self._open_inputs)
+            self._open_inputs.add(opened)
+            return opened
 
     def refresh(self) -> None:
-        """PortAudio reads the list of devices only when it starts."""
+        """PortAudio reads the list of devices only when it starts; a restart would end what another source hears."""
         sounddevice = load_portaudio()
-        sounddevice._terminate()
-        sounddevice._initialize()
+        with self._changing:
+            if not self._open_inputs:
+                sounddevice._terminate()
+                sounddevice._initialize()
 
 
 class PortAudioInput:
-    """An open input; `deliver` is called every 20 ms."""
+    """An open input; `deliver` is called every 20 ms. It takes itself out of `open_inputs` when closed."""
 
-    def __init__(self, sounddevice: ModuleType, chosen: Input, deliver: Deliver):
+    def __init__(self, sounddevice: ModuleType, chosen: Input, deliver: Deliver, open_inputs: set["PortAudioInput"]):
+        self._open_inputs = open_inputs
         self.rate, self.channels = chosen.rate, min(chosen.channels, MAX_CHANNELS)
 
         def on_frames(frames: NDArray[np.float32], count: int, time: Any, status: Any) -> None:
@@ -86,6 +96,7 @@ class PortAudioInput:
     def close(self) -> None:
         self._stream.abort(ignore_errors=True)
         self._stream.close(ignore_errors=True)
+        self._open_inputs.discard(self)
 
 
 def _input(device: dict[str, Any], is_default: bool) -> Input:

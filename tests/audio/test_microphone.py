@@ -172,6 +172,18 @@ def test_without_that_wish_nothing_takes_over_and_the_end_of_the_gap_is_the_stop
     assert gaps_in(items)[-1].end_sample == pytest.approx(5.0 * 16_000, abs=0.3 * 16_000)
 
 
+def test_a_second_source_goes_on_undisturbed_while_the_first_awaits_its_input(sound, clock):
+    """Restarting PortAudio would end every open stream; the fake refuses it."""
+    other = microphone(clock).blocks()
+    next(other)
+    clock.at(1.0, lambda: setattr(sound.inputs[1], "plugged", False))
+    clock.at(2.0, lambda: setattr(sound.inputs[1], "plugged", True))
+    items = heard(microphone(clock, "usb"), clock, 6.0)
+    assert [type(one) for one in news_in(items)] == [DeviceOpened, DeviceLost, DeviceRecovered]
+    assert len(sound.open_streams) == 1
+    other.close()
+
+
 def test_an_input_that_comes_back_with_another_rate_is_heard_right(sound, clock):
     def replug():
         sound.inputs[0].plugged, sound.inputs[0].rate = True, 16_000
