@@ -18,7 +18,7 @@ class SegmenterSettings:
     """Once it has begun, `on_threshold - hysteresis` is speech: last words fade."""
     min_speech_ms: int = 100
     """Less speech than this is a click and makes no utterance."""
-    min_silence_ms: int = 700
+    min_silence_ms: int = 600
     """The hangover: an utterance is over after this long without speech."""
     pre_roll_ms: int = 1000
     """Sound kept before the first speech, as far as no earlier utterance has it."""

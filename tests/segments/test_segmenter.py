@@ -97,7 +97,7 @@ def test_speech_goes_on_while_the_probability_stays_above_the_lower_threshold(se
 
 
 def test_a_faint_last_word_after_a_hole_still_belongs_to_the_utterance(segmenter):
-    """ "... for 5 minutes", spoken ever more softly: the detector is at 0.05 between the words and at 0.4 in the last."""
+    # As of "... for 5 minutes", spoken ever more softly: the detector is at 0.05 before the last word and at 0.4 in it.
     fading = sound(speech(600, 0.9), speech(300, 0.05), speech(300, 0.4), silence(700))
     [segment] = segments_in(fading, segmenter)
     assert segment.speech_end_seconds == 1.2
