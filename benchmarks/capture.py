@@ -64,7 +64,8 @@ def listen(seconds: float, hear: Callable[[object], object]) -> Measured:
     began, cpu, memory = 0.0, 0.0, 0.0
     for item in source.blocks():
         if isinstance(item, AudioGap):
-            measured.gaps.append(f"{item.reason} {(item.end_sample - item.start_sample) / SAMPLE_RATE:.2f} s")
+            at, length = item.start_sample / SAMPLE_RATE, (item.end_sample - item.start_sample) / SAMPLE_RATE
+            measured.gaps.append(f"{item.reason} {length:.2f} s at {at:.0f} s")
         if not isinstance(item, AudioBlock):
             continue
         hear(item.samples)
@@ -72,6 +73,8 @@ def listen(seconds: float, hear: Callable[[object], object]) -> Measured:
             began, cpu, memory = time.monotonic(), time.process_time(), resident_mib()
         elif began:
             delays.append(time.monotonic() - item.end_sample / SAMPLE_RATE)
+    if not delays:
+        raise SystemExit(f"Nothing was heard for {seconds:.0f} s; was this machine halted?")
     measured.seconds = time.monotonic() - began
     measured.cpu_percent = 100 * (time.process_time() - cpu) / measured.seconds
     measured.grown_mib = resident_mib() - memory

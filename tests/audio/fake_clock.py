@@ -1,18 +1,16 @@
 """Time that passes only while somebody waits for it."""
 
-import queue
 from collections.abc import Callable
 
 from live_canary.audio.clock import Clock
-
-TICK_SECONDS = 0.01
 
 
 class FakeClock(Clock):
     """A wait takes no time, but the clock then stands where it would have ended; `on_tick` was called on the way."""
 
-    def __init__(self, start: float = 1000.0):
+    def __init__(self, start: float = 1000.0, tick_seconds: float = 0.01):
         super().__init__()
+        self.tick_seconds = tick_seconds
         self.on_tick: list[Callable[[], None]] = []
         self._start = self._time = start
         self._agenda: list[tuple[float, Callable[[], None]]] = []
@@ -36,12 +34,12 @@ class FakeClock(Clock):
 
     def pass_by(self, seconds: float) -> None:
         """Nobody waits for anything, and the world goes on."""
-        for _ in range(round(seconds / TICK_SECONDS)):
+        for _ in range(round(seconds / self.tick_seconds)):
             self._tick()
 
     def wait(self, seconds: float) -> bool:
         end = self._time + seconds
-        while not self.stopped and end - self._time > TICK_SECONDS:
+        while not self.stopped and end - self._time > self.tick_seconds:
             self._tick()
         if not self.stopped:
             self._time = max(self._time, end)
@@ -54,11 +52,8 @@ class FakeClock(Clock):
         return items.get_nowait()  # raises queue.Empty
 
     def _tick(self) -> None:
-        self._time += TICK_SECONDS
+        self._time += self.tick_seconds
         while self._agenda and self._agenda[0][0] <= self._time + 1e-9:
             self._agenda.pop(0)[1]()
         for call in self.on_tick:
             call()
-
-
-__all__ = ["TICK_SECONDS", "FakeClock", "queue"]

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from tests.audio.fake_clock import TICK_SECONDS, FakeClock
+from tests.audio.fake_clock import FakeClock
 
 HZ = 100  # what every input hears, without end: its phase tells when a sample was heard
 
@@ -86,7 +86,7 @@ class FakeSoundDevice:
 
     def _tick(self):
         for one in self.inputs:
-            one.clock_seconds += TICK_SECONDS * one.speed
+            one.clock_seconds += self.clock.tick_seconds * one.speed
         for stream in self.open_streams:
             stream.tick()
 
