@@ -41,6 +41,7 @@ ModelOption = Annotated[
 ComputeDeviceOption = Annotated[
     str, typer.Option("--compute-device", help="auto, cuda, mps or cpu.", rich_help_panel=MODEL)
 ]
+ComputeOption = Annotated[str, typer.Option("--compute", help="auto, bf16, fp16, fp32 or int8.", rich_help_panel=MODEL)]
 VadOption = Annotated[str, typer.Option("--vad", help="silero or webrtc.", rich_help_panel=CUTTING)]
 ModeOption = Annotated[
     str,
@@ -95,6 +96,7 @@ def live(
     ] = False,
     model: ModelOption = "auto",
     compute_device: ComputeDeviceOption = "auto",
+    compute: ComputeOption = "auto",
     vad: VadOption = "silero",
     mode: ModeOption = "dictation",
     vad_threshold: ThresholdOption = None,
@@ -117,6 +119,7 @@ def live(
         device=device,
         model=model,
         compute_device=compute_device,
+        compute=compute,
         vad=vad,
         segmenter=segmenter_settings(mode, vad_threshold, min_silence_ms, pre_roll_ms, max_utterance_s),
         outputs=tuple(output or ()),
@@ -136,6 +139,7 @@ def transcribe(
     overwrite: OverwriteOption = False,
     model: ModelOption = "auto",
     compute_device: ComputeDeviceOption = "auto",
+    compute: ComputeOption = "auto",
     vad: VadOption = "silero",
     mode: ModeOption = "dictation",
     vad_threshold: ThresholdOption = None,
@@ -151,6 +155,7 @@ def transcribe(
         speed=None,
         model=model,
         compute_device=compute_device,
+        compute=compute,
         vad=vad,
         segmenter=segmenter_settings(mode, vad_threshold, min_silence_ms, pre_roll_ms, max_utterance_s),
         overwrite=overwrite,

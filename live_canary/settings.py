@@ -1,9 +1,24 @@
 """What one session is to do, composed of the stages' own settings."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
+from live_canary.errors import InputError
 from live_canary.segments.settings import SegmenterSettings
+
+DType = Literal["auto", "float32", "bfloat16", "float16", "int8"]
+COMPUTE: dict[str, DType] = {"auto": "auto", "fp32": "float32", "bf16": "bfloat16", "fp16": "float16", "int8": "int8"}
+"""What users call the forms of the weights, and the model's names for them."""
+
+DEVICES = ("auto", "cuda", "mps", "cpu")
+
+
+def check_choice(what: str, chosen: str, known: Iterable[str]) -> None:
+    """Raises InputError, listing what there is, when `chosen` is not `known`."""
+    if chosen not in known:
+        raise InputError(f"There is no {what} {chosen!r}; choose {', '.join(known)}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +33,8 @@ class Settings:
     """"auto", "demo", a folder or a hub id."""
     compute_device: str = "auto"
     """"auto", "cpu", "cuda", "mps"."""
+    compute: str = "auto"
+    """A key of `COMPUTE`: what the weights are computed in."""
     vad: str = "silero"
     segmenter: SegmenterSettings = field(default_factory=SegmenterSettings)
     partial_interval_ms: int = 300

@@ -35,7 +35,7 @@ def run(settings: Settings) -> int:
     session = Session(
         [source],
         lambda: Segmenter(load_detector(settings.vad), settings.segmenter),
-        load_with(choice, settings.compute_device),
+        load_with(choice, settings),
         files,
         partial_interval_ms=None if plain else settings.partial_interval_ms,
     )

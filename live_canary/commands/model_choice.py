@@ -6,6 +6,7 @@ from pathlib import Path
 
 from live_canary.bundled import demo_model_folder
 from live_canary.model import hub
+from live_canary.settings import COMPUTE, DEVICES, Settings, check_choice
 from live_canary.transcript.hypothesis import Transcriber
 
 GET_THE_REAL_ONE = (
@@ -36,13 +37,18 @@ def choose_model(wanted: str) -> ModelChoice:
     return ModelChoice(demo_model_folder(), "demo model", demo=True, notice=notice)
 
 
-def load_with(choice: ModelChoice, compute_device: str) -> Callable[[Callable[[str], None]], Transcriber]:
-    """What a session calls in its own thread to get the model; nothing imports torch before."""
+def load_with(choice: ModelChoice, settings: Settings) -> Callable[[Callable[[str], None]], Transcriber]:
+    """What a session calls in its own thread to get the model; nothing imports torch before.
+
+    Raises InputError, at once, for a device or a form of computing that does not exist.
+    """
+    check_choice("compute device", settings.compute_device, DEVICES)
+    check_choice("form of computing", settings.compute, COMPUTE)
 
     def load(tell: Callable[[str], None]) -> Transcriber:
         tell(f"Loading {choice.name} …")
         from live_canary.transcript.transcriber import CanaryTranscriber
 
-        return CanaryTranscriber.load(choice.folder, compute_device)
+        return CanaryTranscriber.load(choice.folder, settings.compute_device, COMPUTE[settings.compute])
 
     return load

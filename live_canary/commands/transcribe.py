@@ -38,7 +38,7 @@ def run(settings: Settings, output_folder: Path | None, extension: str) -> int:
     console = Console(stderr=True)
     if choice.notice:
         console.print(choice.notice, highlight=False)
-    load = _once(load_with(choice, settings.compute_device))
+    load = _once(load_with(choice, settings))
     failures = 0
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:

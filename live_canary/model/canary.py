@@ -1,5 +1,6 @@
 """Canary-Qwen: samples of speech in, text out."""
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Literal
@@ -9,17 +10,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from live_canary.errors import AudioTooLong, AudioTooShort, CheckpointError
+from live_canary.errors import AudioTooLong, AudioTooShort, CheckpointError, InputError
 from live_canary.model import encoder, llm
-from live_canary.model.checkpoint import destinations, load_weights, no_meta_tensors_left
+from live_canary.model.checkpoint import destinations, load_weights, no_meta_tensors_left, release_pages
 from live_canary.model.config import CanaryConfig, read_config
+from live_canary.model.decoder import LeanDecoder
 from live_canary.model.encoder import Perception
 from live_canary.model.hub import find_backbone_file, find_checkpoint
 from live_canary.model.llm import QwenWrapper, read_qwen_config
 from live_canary.model.prompt import Prompt, inject_audio_embeddings
+from live_canary.model.quantize import Int8Linear
 from live_canary.model.samples import mono_float32
 
-DType = Literal["auto", "float32", "bfloat16", "float16"]
+DType = Literal["auto", "float32", "bfloat16", "float16", "int8"]
 Audio = NDArray[np.generic]
 
 MAX_SECONDS = 40.0  # the longest audio the model was trained on
@@ -36,13 +39,17 @@ class CanaryQwen:
     audio raises AudioError for samples that are not finite, AudioTooLong above 40 s, and AudioTooShort below 20 ms.
     """
 
-    def __init__(self, config: CanaryConfig, perception: Perception, qwen: QwenWrapper, prompt: Prompt):
-        self.config, self.perception, self.qwen, self.prompt = config, perception, qwen, prompt
+    def __init__(
+        self, config: CanaryConfig, perception: Perception, qwen: QwenWrapper, decoder: LeanDecoder, prompt: Prompt
+    ):
+        self.config, self.perception, self.qwen, self.decoder = config, perception, qwen, decoder
+        self.prompt = prompt
 
     @classmethod
     def load(cls, path_or_id: str | Path, device: str = "auto", dtype: DType = "auto") -> "CanaryQwen":
         """The model of a folder in the published layout, or of a hub id in the local cache.
 
+        dtype: of the weights; "int8" is for processors; "auto" is the fastest that the device has.
         Strict: every tensor of the file is used exactly once and none is missing. On the CPU in bfloat16 the weights
         stay memory-mapped. Raises CheckpointError.
         """
@@ -60,13 +67,19 @@ class CanaryQwen:
         weights = folder / "model.safetensors"
         wanted = destinations(perception, encoder.checkpoint_key) | destinations(qwen.tree, llm.checkpoint_key)
         chosen = choose_device(device)
-        load_weights(weights, wanted, chosen, choose_dtype(dtype, chosen, weights))
+        chosen_dtype = choose_dtype(dtype, chosen, weights)
+        load_weights(weights, wanted, chosen, None if chosen_dtype is torch.int8 else chosen_dtype)
         perception.materialise_buffers()
         qwen.materialise_buffers()
         assert no_meta_tensors_left([perception, qwen])
         perception.to(chosen).requires_grad_(False)
         qwen.to(chosen).requires_grad_(False)
-        return cls(config, perception, qwen, prompt)
+        if chosen_dtype is torch.int8:
+            perception.quantize(after_each=release_pages)
+            decoder = LeanDecoder(qwen, Int8Linear, torch.float32, after_each=release_pages)
+        else:
+            decoder = LeanDecoder(qwen)
+        return cls(config, perception, qwen, decoder, prompt)
 
     @property
     def sample_rate(self) -> int:
@@ -78,13 +91,21 @@ class CanaryQwen:
 
     def transcribe(self, audio: Audio, sample_rate: int = 16_000) -> str:
         """The words that are spoken; "" for no samples, fewer than 20 ms of them, or digital silence."""
+        return self.text(self.transcript_ids(audio, sample_rate))
+
+    def transcript_ids(self, audio: Audio, sample_rate: int = 16_000, draft_ids: Sequence[int] = ()) -> list[int]:
+        """Token ids of `transcribe`'s words; see `generate_ids` for the draft."""
         samples = self._samples(audio, sample_rate)
         if not samples.any():
-            return ""
+            return []
         try:
-            return self.prompt.text(self._generate(samples, None))
+            return self._generate(samples, draft=draft_ids)
         except AudioTooShort:
-            return ""
+            return []
+
+    def text(self, ids: list[int]) -> str:
+        """The words of token ids."""
+        return self.prompt.text(ids)
 
     def features(self, audio: Audio, sample_rate: int = 16_000) -> Tensor:
         """Normalised log-mel features (mel_bins, frames), 10 ms a frame."""
@@ -96,14 +117,28 @@ class CanaryQwen:
         [embeddings] = self.perception([self._samples(audio, sample_rate)])
         return embeddings
 
-    def generate_ids(self, audio: Audio, max_new_tokens: int | None = None, sample_rate: int = 16_000) -> list[int]:
-        """Token ids of the transcript, greedily, without the end token; bounded by the audio's length by default."""
-        return self._generate(self._samples(audio, sample_rate), max_new_tokens)
+    def generate_ids(
+        self,
+        audio: Audio,
+        max_new_tokens: int | None = None,
+        sample_rate: int = 16_000,
+        draft_ids: Sequence[int] = (),
+    ) -> list[int]:
+        """Token ids of the transcript, greedily, without the end token; bounded by the audio's length by default.
+
+        `draft_ids` is a guess, such as the ids of the same utterance a moment ago: what is right of it need not be
+        decoded again. The answer does not depend on it.
+        """
+        return self._generate(self._samples(audio, sample_rate), max_new_tokens, draft_ids)
 
     def generate_ids_batch(self, audios: list[Audio], max_new_tokens: int) -> list[list[int]]:
         """The same for several utterances at 16 kHz in one batch, padded on the left as NeMo does."""
         embeddings, mask = self.inputs_embeds([self._samples(audio, self.sample_rate) for audio in audios])
         return self.qwen.generate(embeddings, mask, max_new_tokens, self.prompt.end_id)
+
+    def most_new_tokens(self, samples: int) -> int:
+        """How many tokens an utterance of so many samples (at 16 kHz) gets at most; speech never needs so many."""
+        return TOKENS_AT_LEAST + TOKENS_PER_SECOND * samples // self.sample_rate
 
     def prompt_ids(self) -> list[int]:
         """Token ids of the transcription prompt, with the placeholder that the audio replaces."""
@@ -111,7 +146,7 @@ class CanaryQwen:
 
     def chat(self, prompt: str, max_new_tokens: int = MAX_CHAT_TOKENS) -> str:
         """The answer of the same weights without the adapter: plain Qwen3 (LLM mode)."""
-        return self.prompt.text(self.chat_ids(prompt, max_new_tokens))
+        return self.text(self.chat_ids(prompt, max_new_tokens))
 
     def chat_ids(self, prompt: str, max_new_tokens: int = MAX_CHAT_TOKENS, *, adapter: bool = False) -> list[int]:
         """Token ids of the answer to a text prompt; with `adapter` the transcription adapter stays on."""
@@ -130,11 +165,11 @@ class CanaryQwen:
             [prompt] * len(samples), [embedded] * len(samples), self.perception(samples), self.prompt.placeholder_id
         )
 
-    def _generate(self, samples: Tensor, max_new_tokens: int | None) -> list[int]:
+    def _generate(self, samples: Tensor, max_new_tokens: int | None = None, draft: Sequence[int] = ()) -> list[int]:
         if max_new_tokens is None:
-            max_new_tokens = TOKENS_AT_LEAST + TOKENS_PER_SECOND * len(samples) // self.sample_rate
-        [ids] = self.qwen.generate(*self.inputs_embeds([samples]), max_new_tokens, self.prompt.end_id)
-        return ids
+            max_new_tokens = self.most_new_tokens(len(samples))
+        [embeddings], _ = self.inputs_embeds([samples])
+        return self.decoder.generate(embeddings, max_new_tokens, self.prompt.end_id, draft)
 
     def _samples(self, audio: Audio, sample_rate: int) -> Tensor:
         mono = mono_float32(audio, sample_rate, self.sample_rate)
@@ -148,16 +183,25 @@ class CanaryQwen:
 
 
 def choose_device(name: str) -> torch.device:
-    """The device called `name`, or for "auto" the fastest one here."""
-    if name != "auto":
-        return torch.device(name)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    """The device called `name`, or for "auto" the fastest one here. Raises InputError for one that is not here."""
+    here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(kind for kind, available in here.items() if available))
+    device = torch.device(name)
+    if not here.get(device.type, False):
+        raise InputError(
+            f"This machine, or the installed torch {torch.__version__}, has no device '{name}'; choose auto or cpu"
+        )
+    return device
 
 
 def choose_dtype(name: DType, device: torch.device, weights: Path) -> torch.dtype:
-    """The dtype called `name`; for "auto" half precision where the device is fast in it and the model is large."""
+    """The dtype called `name`; for "auto" the smallest that keeps the text, unless the model is small anyway.
+
+    Raises InputError for one that is of no use on the device.
+    """
+    if name == "int8" and device.type != "cpu":
+        raise InputError(f"int8 is for processors; on '{device.type}' choose bf16 or fp16")
     if name != "auto":
         dtype: torch.dtype = getattr(torch, name)
         return dtype
@@ -167,4 +211,4 @@ def choose_dtype(name: DType, device: torch.device, weights: Path) -> torch.dtyp
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
     if device.type == "mps":
         return torch.float16
-    return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32
+    return torch.int8

@@ -3,7 +3,9 @@
 Only safetensors are read; nothing here can execute what a file says.
 """
 
+import ctypes
 import json
+import mmap
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -37,9 +39,9 @@ def destinations(module: nn.Module, checkpoint_key: Callable[[str], str | None])
     return {name: Destination(module, key, like) for name, key, like in named if name is not None}
 
 
-def load_weights(path: Path, wanted: dict[str, Destination], device: torch.device, dtype: torch.dtype) -> None:
-    """Pour every tensor of `path` into its destination, floating ones as `dtype` unless the destination is a buffer
-    of the front end, which stays float32.
+def load_weights(path: Path, wanted: dict[str, Destination], device: torch.device, dtype: torch.dtype | None) -> None:
+    """Pour every tensor of `path` into its destination, floating ones as `dtype` (None: as they are stored), but the
+    buffers of the front end always as float32.
 
     On the CPU in the file's own dtype nothing is copied: parameters are views of the memory-mapped file.
     Raises CheckpointError naming the first tensor that is missing, unknown or of another shape or dtype.
@@ -49,11 +51,27 @@ def load_weights(path: Path, wanted: dict[str, Destination], device: torch.devic
         by_module: dict[nn.Module, dict[str, Tensor]] = {}
         for name, target in wanted.items():
             tensor = file.get_tensor(name)
-            kept = torch.float32 if "featurizer" in name else dtype
-            tensor = tensor.to(device, kept if tensor.is_floating_point() else None)
+            kept = torch.float32 if "featurizer" in name else dtype if tensor.is_floating_point() else None
+            tensor = tensor.to(device, kept)
             by_module.setdefault(target.module, {})[target.key] = tensor
     for module, state in by_module.items():
         module.load_state_dict(state, strict=False, assign=True)
+
+
+def release_pages(module: nn.Module) -> None:
+    """Give back the memory of weights that are views of the file; they are read again if they are ever used.
+
+    Only for modules loaded as stored, on the CPU: what is not a view of a file would be wiped. Does nothing where the
+    system has no such call.
+    """
+    if not hasattr(mmap, "MADV_DONTNEED"):
+        return
+    advise = ctypes.CDLL(None, use_errno=True).madvise
+    for weight in module.parameters():
+        first = -(-weight.data_ptr() // mmap.PAGESIZE) * mmap.PAGESIZE
+        length = (weight.data_ptr() + weight.nbytes - first) // mmap.PAGESIZE * mmap.PAGESIZE
+        if length > 0:
+            advise(ctypes.c_void_p(first), ctypes.c_size_t(length), mmap.MADV_DONTNEED)
 
 
 def no_meta_tensors_left(modules: Iterable[nn.Module]) -> bool:

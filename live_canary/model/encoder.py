@@ -1,5 +1,7 @@
 """The ear: log-mel features through a FastConformer and a projection into the LLM's embedding space."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
@@ -8,6 +10,7 @@ from transformers.models.parakeet.modeling_parakeet import ParakeetEncoder, Para
 
 from live_canary.model.config import CanaryConfig, EncoderConfig
 from live_canary.model.features import LogMel
+from live_canary.model.quantize import quantize_linears
 
 # transformers' names for the FastConformer's parts, and the checkpoint's; applied in this order.
 _CHECKPOINT_NAMES = (
@@ -39,6 +42,11 @@ class Perception(nn.Module):
     def materialise_buffers(self) -> None:
         """Compute what no checkpoint holds; needed after building the tree on torch's meta device."""
         self.encoder.encode_positions = ParakeetEncoderRelPositionalEncoding(self.encoder.config)
+
+    def quantize(self, after_each: Callable[[nn.Module], None]) -> None:
+        """Put the large matrices of the encoder into int8 weights; everything else becomes float32."""
+        quantize_linears(self.encoder, after_each)
+        self.float()
 
     @torch.no_grad()
     def forward(self, utterances: list[Tensor]) -> list[Tensor]:

@@ -175,6 +175,7 @@ class JsonlFormat(Format):
             end=round(utterance.end_seconds, 3),
             text=one_line(utterance.text),
             source=one_line(utterance.source),
+            **({"flag": utterance.flag} if utterance.flag else {}),
         )
 
     def gap(self, number: int, gap: TranscriptGap, *, with_source: bool) -> str:

@@ -1,0 +1,187 @@
+"""Qwen3 decoded greedily with as little around the weights as possible: one utterance, one preallocated cache.
+
+The canonical tree (`llm.py`) says what the answer is; this module gives the same answer sooner. It shares that tree's
+weights, except those it has to merge: LoRA goes into q and v, and q, k, v and gate, up become one matrix each.
+`tests/model/test_decoder.py` holds it to the canonical tree token for token.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - as everybody calls it
+
+from live_canary.model.llm import QwenWrapper
+
+CACHE_STEP = 256  # positions by which the cache grows
+
+
+class Dense:
+    """Matrices (out, in) in the dtype of the model that stand on top of each other: (n, in) -> (n, all outs).
+
+    On a GPU they become one, since every call costs; on a processor they stay views of the memory-mapped file.
+    """
+
+    def __init__(self, *weights: Tensor):
+        self.weights = weights if weights[0].device.type == "cpu" else (torch.cat(weights),)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        if len(self.weights) == 1:
+            return F.linear(x, self.weights[0])
+        return torch.cat([F.linear(x, weight) for weight in self.weights], dim=-1)
+
+
+MakeLinear = Callable[..., Callable[[Tensor], Tensor]]
+"""Weights (out, in), one or several -> what multiplies by them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    input_norm: Tensor
+    qkv: Callable[[Tensor], Tensor]
+    q_norm: Tensor
+    k_norm: Tensor
+    o: Callable[[Tensor], Tensor]
+    post_norm: Tensor
+    gate_up: Callable[[Tensor], Tensor]
+    down: Callable[[Tensor], Tensor]
+
+
+class LeanDecoder:
+    """Greedy decoding of one prompt, with or without a draft of the answer."""
+
+    def __init__(
+        self,
+        qwen: QwenWrapper,
+        make_linear: MakeLinear = Dense,
+        dtype: torch.dtype | None = None,
+        after_each: Callable[[nn.Module], None] = lambda module: None,
+    ):
+        """make_linear: what becomes of the weight matrices; dtype: of everything between them, by default the tree's;
+        after_each: called with each layer of the tree once its weights have been taken over.
+        """
+        causal_lm = qwen.causal_lm
+        config = causal_lm.config
+        self._embeddings: Tensor = causal_lm.model.embed_tokens.weight
+        self.dtype = dtype or self._embeddings.dtype
+        self.heads, self.kv_heads = config.num_attention_heads, config.num_key_value_heads
+        self.head_dim, self.eps = config.head_dim, config.rms_norm_eps
+        self._layers = []
+        for layer in causal_lm.model.layers:
+            self._layers.append(self._lean_layer(layer, make_linear))
+            after_each(layer)
+        self._final_norm = self._norm_weight(causal_lm.model.norm)
+        self._head = make_linear(self._embeddings)
+        after_each(causal_lm.model.embed_tokens)
+        self._inverse_frequencies: Tensor = causal_lm.model.rotary_emb.inv_freq.float()
+        self._rotary = self._cache = torch.empty(0)
+        self._reserve(CACHE_STEP)
+
+    @property
+    def device(self) -> torch.device:
+        return self._embeddings.device
+
+    def embed(self, ids: Sequence[int]) -> Tensor:
+        """Token ids -> (tokens, hidden) in the decoder's dtype."""
+        return self._embeddings[torch.tensor(ids, dtype=torch.long, device=self.device)].to(self.dtype)
+
+    @torch.inference_mode()
+    def generate(self, prompt: Tensor, max_new_tokens: int, end_id: int, draft: Sequence[int] = ()) -> list[int]:
+        """Greedy continuation of prompt embeddings (n, hidden), without the end token.
+
+        `draft` is a guess of the answer. It rides along in the pass over the prompt; the tokens that greedy decoding
+        would choose again are kept and decoding goes on after them, so the result does not depend on it.
+        """
+        draft = list(draft[:max_new_tokens])
+        n = len(prompt)
+        self._reserve(n + max_new_tokens + 1)
+        inputs = torch.cat([prompt.to(self.dtype), self.embed(draft)]) if draft else prompt.to(self.dtype)
+        chosen = self._choose(self._forward(inputs, 0)[n - 1 :])
+        accepted = _common_prefix(draft, chosen)
+        ids, token = draft[:accepted], chosen[accepted]
+        while token != end_id and len(ids) < max_new_tokens:
+            ids.append(token)
+            if len(ids) < max_new_tokens:
+                [token] = self._choose(self._forward(self.embed([token]), n + len(ids) - 1))
+        return ids[: ids.index(end_id)] if end_id in ids else ids
+
+    def _choose(self, hidden: Tensor) -> list[int]:
+        """The best next token after each of (n, hidden)."""
+        normed = F.rms_norm(hidden, hidden.shape[-1:], self._final_norm, self.eps)
+        ids: list[int] = self._head(normed).argmax(-1).tolist()
+        return ids
+
+    def _forward(self, x: Tensor, start: int) -> Tensor:
+        """(n, hidden) inputs at positions from `start` on -> (n, hidden); their keys and values go into the cache."""
+        n = len(x)
+        end = start + n
+        cos, sin = self._rotary[:, start:end]
+        later = None  # a single new position sees everything before it
+        if n > 1:
+            positions = torch.arange(end, device=x.device)
+            later = positions[None] <= positions[start:, None]
+        for layer, (keys, values) in zip(self._layers, self._cache, strict=True):
+            qkv = layer.qkv(F.rms_norm(x, x.shape[-1:], layer.input_norm, self.eps))
+            heads = qkv.view(n, self.heads + 2 * self.kv_heads, self.head_dim).transpose(0, 1)
+            q, k, v = heads.split([self.heads, self.kv_heads, self.kv_heads])
+            q = _rotate(F.rms_norm(q, q.shape[-1:], layer.q_norm, self.eps), cos, sin)
+            keys[:, start:end] = _rotate(F.rms_norm(k, k.shape[-1:], layer.k_norm, self.eps), cos, sin)
+            values[:, start:end] = v
+            attended = F.scaled_dot_product_attention(
+                q[None], keys[None, :, :end], values[None, :, :end], attn_mask=later, enable_gqa=True
+            )
+            x = x + layer.o(attended[0].transpose(0, 1).reshape(n, -1))
+            gate, up = layer.gate_up(F.rms_norm(x, x.shape[-1:], layer.post_norm, self.eps)).chunk(2, dim=-1)
+            x = x + layer.down(F.silu(gate) * up)
+        return x
+
+    def _reserve(self, positions: int) -> None:
+        """Make the cache (layers, 2, kv_heads, positions, head_dim) and the rotary tables long enough."""
+        if self._cache.ndim == 5 and self._cache.shape[3] >= positions:
+            return
+        length = -(-positions // CACHE_STEP) * CACHE_STEP
+        shape = (len(self._layers), 2, self.kv_heads, length, self.head_dim)
+        self._cache = torch.empty(shape, dtype=self.dtype, device=self.device)
+        angles = torch.arange(length, device=self.device)[:, None] * self._inverse_frequencies
+        angles = torch.cat([angles, angles], dim=-1)
+        self._rotary = torch.stack([angles.cos(), angles.sin()]).to(self.dtype)
+
+    def _lean_layer(self, layer: Any, make_linear: MakeLinear) -> _Layer:
+        attention, mlp = layer.self_attn, layer.mlp
+        return _Layer(
+            input_norm=self._norm_weight(layer.input_layernorm),
+            qkv=make_linear(*(_merged(getattr(attention, name)) for name in ("q_proj", "k_proj", "v_proj"))),
+            q_norm=self._norm_weight(attention.q_norm),
+            k_norm=self._norm_weight(attention.k_norm),
+            o=make_linear(_merged(attention.o_proj)),
+            post_norm=self._norm_weight(layer.post_attention_layernorm),
+            gate_up=make_linear(_merged(mlp.gate_proj), _merged(mlp.up_proj)),
+            down=make_linear(_merged(mlp.down_proj)),
+        )
+
+    def _norm_weight(self, norm: Any) -> Tensor:
+        return norm.weight.detach().to(self.dtype)
+
+
+def _merged(projection: Any) -> Tensor:
+    """The weight of a projection with its LoRA, if it has one, added in float32."""
+    if not hasattr(projection, "base_layer"):
+        return projection.weight.detach()
+    base = projection.base_layer.weight
+    merged = base.detach().float() + projection.get_delta_weight("default").detach().float()
+    return merged.to(base.dtype)
+
+
+def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotary position embedding of (heads, n, head_dim)."""
+    first, second = x.chunk(2, dim=-1)
+    return x * cos + torch.cat([-second, first], dim=-1) * sin
+
+
+def _common_prefix(draft: Sequence[int], chosen: Sequence[int]) -> int:
+    count = 0
+    while count < len(draft) and draft[count] == chosen[count]:
+        count += 1
+    return count

@@ -1,0 +1,38 @@
+"""A model that gets stuck says the same words again and again; people do so only a few times."""
+
+import string
+
+LONGEST_PHRASE_WORDS = 16
+
+
+def cut_loops(text: str) -> tuple[str, bool]:
+    """The text with every loop reduced to its phrase said once, and whether there was one.
+
+    What follows a loop stays. Case and punctuation do not tell two phrases apart.
+    """
+    words = text.split()
+    keys = [word.lower().strip(string.punctuation) for word in words]
+    kept: list[str] = []
+    position = 0
+    while position < len(words):
+        phrase, repeats = _loop_at(keys, position)
+        kept += words[position : position + phrase]
+        position += phrase * repeats
+    return " ".join(kept), len(kept) < len(words)
+
+
+def _loop_at(keys: list[str], start: int) -> tuple[int, int]:
+    """Length of the phrase that loops from `start` on and how often it is said; (1, 1) when none does."""
+    for phrase in range(1, LONGEST_PHRASE_WORDS + 1):
+        repeats = 1
+        first = keys[start : start + phrase]
+        while first == keys[start + repeats * phrase : start + (repeats + 1) * phrase]:
+            repeats += 1
+        if repeats >= repeats_of_a_loop(phrase):
+            return phrase, repeats
+    return 1, 1
+
+
+def repeats_of_a_loop(phrase_words: int) -> int:
+    """How often a phrase of so many words must follow itself to be a loop: "no, no, no, no" is none."""
+    return {1: 8, 2: 6, 3: 4}.get(phrase_words, 3)

@@ -1,0 +1,132 @@
+"""The lean decoder chooses the canonical tree's tokens, with any draft; in int8 weights it stays close."""
+
+import pytest
+import soundfile
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+
+from live_canary.errors import InputError
+from live_canary.model.canary import CanaryQwen, choose_device, choose_dtype
+from live_canary.model.quantize import int8_matmul, quantize_rows
+from tests.conftest import DEMO, ROOT, TINY
+
+NEW_TOKENS = 24
+
+
+@pytest.fixture(scope="module")
+def voices():
+    """The two reference utterances, (n,) float32, and the ids NeMo gives for each."""
+    stored = load_file(TINY / "expected.safetensors")
+    lengths = stored["audio_lens"].tolist()
+    return [(stored["audios"][k, :n].numpy(), stored[f"generated.{k}"].tolist()) for k, n in enumerate(lengths)]
+
+
+@pytest.fixture(scope="module")
+def sentence():
+    """The first seconds of a bundled recording."""
+    samples, _ = soundfile.read(ROOT / "assets" / "dictation.wav", dtype="float32", frames=5 * 16_000)
+    return samples
+
+
+def canonical_ids(model: CanaryQwen, samples, max_new_tokens: int) -> list[int]:
+    embeddings, mask = model.inputs_embeds([torch.from_numpy(samples)])
+    [ids] = model.qwen.generate(embeddings, mask, max_new_tokens, model.prompt.end_id)
+    return ids
+
+
+@pytest.mark.parametrize("voice", [0, 1])
+def test_the_lean_decoder_chooses_nemos_tokens(tiny, voices, voice):
+    samples, ids = voices[voice]
+    assert tiny.generate_ids(samples, NEW_TOKENS) == ids
+
+
+@pytest.mark.parametrize("max_new_tokens", [1, 5, 200])
+def test_the_lean_decoder_chooses_the_canonical_trees_tokens(demo, sentence, max_new_tokens):
+    assert demo.generate_ids(sentence, max_new_tokens) == canonical_ids(demo, sentence, max_new_tokens)
+
+
+@pytest.fixture(scope="module")
+def answer(demo, sentence):
+    ids = demo.generate_ids(sentence)
+    assert len(ids) > 10
+    return ids
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(kept=st.integers(0, 60), then=st.lists(st.integers(0, 639), max_size=12))
+def test_no_draft_changes_the_answer(demo, sentence, answer, kept, then):
+    """Drafts that are right, cut off, go wrong somewhere, go on too long or are nonsense from the first token."""
+    assert demo.generate_ids(sentence, draft_ids=answer[:kept] + then) == answer
+
+
+@pytest.mark.parametrize("max_new_tokens", [0, 1, 7])
+def test_a_draft_does_not_lengthen_the_answer(demo, sentence, answer, max_new_tokens):
+    assert demo.generate_ids(sentence, max_new_tokens, draft_ids=answer) == answer[:max_new_tokens]
+
+
+def test_a_right_draft_saves_every_further_pass(demo, sentence, answer, monkeypatch):
+    passes = []
+    forward = demo.decoder._forward
+    monkeypatch.setattr(demo.decoder, "_forward", lambda x, start: passes.append(len(x)) or forward(x, start))
+    demo.generate_ids(sentence, draft_ids=answer)
+    assert len(passes) == 1
+
+
+def test_a_long_utterance_after_a_short_one_outgrows_the_cache_and_stays_right(tiny, voices):
+    short, ids = voices[0]
+    rng = torch.Generator().manual_seed(0)
+    long = torch.randn(39 * 16_000, generator=rng).numpy() * 0.1
+    assert tiny.generate_ids(long, NEW_TOKENS) == canonical_ids(tiny, long, NEW_TOKENS)
+    assert tiny.generate_ids(short, NEW_TOKENS) == ids
+
+
+def test_int8_weights_are_within_half_a_step_of_the_exact_ones():
+    weight = torch.randn(300, 64, generator=torch.Generator().manual_seed(0))
+    weight[7] = 0
+    quantized, scale = quantize_rows(weight)
+    assert quantized.dtype == torch.int8
+    assert ((quantized * scale[:, None] - weight).abs() <= 0.501 * scale[:, None]).all()
+
+
+@pytest.mark.parametrize("outlier", [1.0, 1000.0])
+def test_activations_lose_less_than_a_ten_thousandth_of_their_largest(outlier):
+    rng = torch.Generator().manual_seed(0)
+    x, weight = torch.randn(5, 256, generator=rng), torch.randn(64, 256, generator=rng)
+    x[2, 3] = outlier
+    quantized, scale = quantize_rows(weight)
+    exact = x @ (quantized * scale[:, None]).T
+    error = (int8_matmul(x, quantized, scale) - exact).abs().amax(dim=1)
+    assert (error <= 1e-4 * x.abs().amax(dim=1) * weight.norm(dim=1).max()).all()
+
+
+def test_the_demo_model_says_nearly_the_same_in_int8(demo, sentence):
+    int8 = CanaryQwen.load(DEMO, device="cpu", dtype="int8")
+    exact, quantized = demo.generate_ids(sentence), int8.generate_ids(sentence)
+    assert sum(a == b for a, b in zip(exact, quantized, strict=False)) >= 0.9 * len(exact)
+
+
+def test_a_chat_is_possible_in_int8_too():
+    int8 = CanaryQwen.load(TINY, device="cpu", dtype="int8")
+    plain = CanaryQwen.load(TINY, device="cpu", dtype="bfloat16")
+    assert int8.chat_ids("summarize the following", 4) == plain.chat_ids("summarize the following", 4)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
+def test_a_device_that_is_not_here_is_refused():
+    with pytest.raises(InputError, match="no device 'cuda'"):
+        choose_device("cuda")
+
+
+def test_int8_is_refused_where_it_is_not_faster():
+    with pytest.raises(InputError, match="int8 is for processors"):
+        choose_dtype("int8", torch.device("cuda"), TINY)
+
+
+def test_a_large_model_runs_in_int8_on_a_processor_and_a_small_one_in_float32(tmp_path):
+    weights = tmp_path / "model.safetensors"
+    with weights.open("wb") as file:
+        file.truncate(600_000_000)
+    assert choose_dtype("auto", torch.device("cpu"), weights) is torch.int8
+    assert choose_dtype("auto", torch.device("cpu"), TINY / "model.safetensors") is torch.float32
