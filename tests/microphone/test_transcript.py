@@ -1,0 +1,104 @@
+"""The whole line behind a real PulseAudio: what is spoken into the virtual microphone reads like a replay of it."""
+
+import threading
+from pathlib import Path
+
+import jiwer
+import pytest
+
+from live_canary.audio.microphone import MicrophoneSource
+from live_canary.audio.recording import RecordingSource
+from live_canary.audio.source import Source
+from live_canary.audio.system import SystemSource
+from live_canary.events import LevelChanged, SpeechEnded, UtteranceFinal
+from live_canary.segments.segmenter import Segmenter
+from live_canary.segments.vad import load_detector
+from live_canary.session.session import Session
+from live_canary.transcript.transcriber import CanaryTranscriber
+from tests.conftest import ROOT
+
+pytestmark = [pytest.mark.microphone, pytest.mark.slow]
+
+LETTER = ROOT / "assets" / "dictation.wav"
+OTHER = ROOT / "assets" / "noisy.wav"
+
+
+class Meeting:
+    """A running session and what it told."""
+
+    def __init__(self, model, *sources: Source):
+        self.utterances: list[tuple[str, str]] = []
+        self._spoken = 0
+        self._news = threading.Condition()
+        self._levels: set[str] = set()
+        self.session = Session(
+            sources, lambda: Segmenter(load_detector("silero")), lambda tell: CanaryTranscriber(model), [], None
+        )
+        self.session.start(self._follow)
+        with self._news:
+            assert self._news.wait_for(lambda: len(self._levels) == len(sources), 20), "nothing is heard"
+
+    def until_spoken(self, sentences: int) -> "Meeting":
+        with self._news:
+            assert self._news.wait_for(lambda: self._spoken >= sentences, 60), f"{self._spoken} sentences were heard"
+        return self
+
+    def finish(self) -> "Meeting":
+        self.session.stop()
+        assert self.session.wait(180)
+        return self
+
+    def text_of(self, source: str) -> str:
+        return " ".join(text for name, text in self.utterances if name == source)
+
+    def _follow(self, event) -> None:
+        with self._news:
+            match event:
+                case LevelChanged(source):
+                    self._levels.add(source)
+                case SpeechEnded():
+                    self._spoken += 1
+                case UtteranceFinal(utterance):
+                    self.utterances.append((utterance.source, utterance.text))
+            self._news.notify_all()
+
+
+def replay(demo, recording: Path) -> list[str]:
+    texts: list[str] = []
+    session = Session(
+        [RecordingSource([recording], speed=None)],
+        lambda: Segmenter(load_detector("silero")),
+        lambda tell: CanaryTranscriber(demo),
+        [],
+        None,
+    )
+    session.start(lambda event: texts.append(event.utterance.text) if isinstance(event, UtteranceFinal) else None)
+    assert session.wait(180)
+    return texts
+
+
+def assert_same_words(heard: str, replayed: list[str]) -> None:
+    normal = jiwer.Compose(
+        [jiwer.ToLowerCase(), jiwer.RemovePunctuation(), jiwer.RemoveMultipleSpaces(), jiwer.Strip()]
+    )
+    words, wanted = normal(heard), normal(" ".join(replayed))
+    assert words.split()[0] == wanted.split()[0]
+    assert words.split()[-1] == wanted.split()[-1]
+    assert jiwer.wer(wanted, words) < 0.1, f"{words!r} instead of {wanted!r}"
+
+
+def test_a_letter_spoken_into_the_microphone_reads_like_its_replay(sound, demo):
+    replayed = replay(demo, LETTER)
+    meeting = Meeting(demo, MicrophoneSource(name="Me"))
+    assert sound.play(LETTER, into="mic_feed").wait() == 0
+    assert_same_words(meeting.until_spoken(len(replayed)).finish().text_of("Me"), replayed)
+
+
+def test_in_a_call_each_side_has_its_own_words(sound, demo):
+    mine, theirs = replay(demo, LETTER), replay(demo, OTHER)
+    meeting = Meeting(demo, MicrophoneSource(name="Me"), SystemSource(name="Them"))
+    players = sound.play(LETTER, into="mic_feed"), sound.play(OTHER, into="speakers")
+    assert [player.wait() for player in players] == [0, 0]
+    meeting.until_spoken(len(mine) + len(theirs)).finish()
+    assert_same_words(meeting.text_of("Me"), mine)
+    assert_same_words(meeting.text_of("Them"), theirs)
