@@ -24,9 +24,9 @@ from live_canary.events import (
     SourceRecovered,
     SourceWarned,
     StageFailed,
-    UtteranceFinal,
 )
 from live_canary.screen.contract import Outcome, RunningSession, SessionInfo
+from live_canary.screen.plain_lines import LineOf, text_line
 from live_canary.transcript.formats import clock, gap_notice, one_line
 
 BEHIND_SECONDS = 5.0  # of sound waiting for the model, from which on it is worth a line
@@ -36,11 +36,15 @@ CAUGHT_UP_SECONDS = 1.0
 class PlainScreen:
     """Prints a session. Ctrl-C or SIGTERM finishes it, a second one aborts it; a closed stdout finishes it too."""
 
-    def __init__(self, session: RunningSession, info: SessionInfo, out: TextIO, err: TextIO) -> None:
+    def __init__(
+        self, session: RunningSession, info: SessionInfo, out: TextIO, err: TextIO, *, line_of: LineOf = text_line
+    ) -> None:
+        """`line_of` decides what goes to `out`; everything that a person should know goes to `err`."""
         self._session = session
         self._info = info
         self._out = out
         self._err = err
+        self._line_of = line_of
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         """None stands for the user's wish to finish."""
         self._finishing = False
@@ -61,9 +65,10 @@ class PlainScreen:
 
     def show(self, event: Event) -> None:
         """Prints what a reader of the transcript should know about `event`, if anything."""
+        line = self._line_of(event, self._info)
+        if line is not None:
+            self._print(line)
         match event:
-            case UtteranceFinal(utterance):
-                self._print(f"[{clock(utterance.start_seconds)}]", utterance.source, one_line(utterance.text))
             case GapMarked(gap):
                 self._note(f"[{clock(gap.start_seconds)}] {one_line(gap.source)}: {gap_notice(gap)}")
             case ModelProgress(text):
@@ -106,10 +111,9 @@ class PlainScreen:
         self._finishing = True
         self._events.put(None)
 
-    def _print(self, time: str, source: str, text: str) -> None:
-        label = f"{one_line(source)}: " if self._info.with_source else ""
+    def _print(self, line: str) -> None:
         try:
-            print(f"{time} {label}{text}", file=self._out, flush=True)
+            print(line, file=self._out, flush=True)
         except BrokenPipeError:
             self._discard_output()
             self._session.stop()

@@ -1,4 +1,5 @@
 import io
+import json
 import os
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from live_canary.events import (
 )
 from live_canary.screen.contract import Outcome, SessionInfo
 from live_canary.screen.plain import PlainScreen
+from live_canary.screen.plain_lines import json_line, json_line_with_partials
 from live_canary.transcript.utterance import TranscriptGap
 from tests.screen.fake_session import ENDED, FakeSession, said
 
@@ -69,6 +71,31 @@ def test_what_is_not_transcript_goes_to_stderr():
 def test_what_changes_many_times_a_second_is_not_printed():
     out, err, _ = shown(LevelChanged("USB Microphone", -30, -20), PartialChanged("USB Microphone", 0.0, "Good", "mor"))
     assert out + err == ""
+
+
+def test_a_pipe_can_have_the_lines_of_a_jsonl_transcript():
+    out = io.StringIO()
+    gap = TranscriptGap(start_seconds=3.0, end_seconds=5.0, reason="unplugged", source="USB Microphone")
+    session = FakeSession(said("Good morning.", 62.5), GapMarked(gap), PartialChanged("a", 0.0, "Good", "mor"), ENDED)
+    PlainScreen(session, ONE, out, io.StringIO(), line_of=json_line).run()
+    utterance, marked = (json.loads(line) for line in out.getvalue().splitlines())
+    assert (utterance["type"], utterance["start"], utterance["text"]) == ("utterance", 62.5, "Good morning.")
+    assert (marked["type"], marked["reason"]) == ("gap", "unplugged")
+
+
+def test_a_pipe_can_have_partials_too():
+    out = io.StringIO()
+    session = FakeSession(PartialChanged("USB Microphone", 1.0, "Good", "mor"), said("Good morning.", 1.0), ENDED)
+    PlainScreen(session, ONE, out, io.StringIO(), line_of=json_line_with_partials).run()
+    partial, utterance = (json.loads(line) for line in out.getvalue().splitlines())
+    assert partial == {
+        "type": "partial",
+        "start": 1.0,
+        "settled": "Good",
+        "tentative": "mor",
+        "source": "USB Microphone",
+    }
+    assert utterance["type"] == "utterance"
 
 
 def test_falling_behind_and_catching_up_are_told_once():

@@ -1,0 +1,77 @@
+"""The program in a real terminal: tmux plays it, so that escape sequences, keys and the exit are the real ones."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux, which plays the terminal"),
+]
+ROOT = Path(__file__).parents[2]
+
+
+class Terminal:
+    """A tmux server of its own with one pane of 80x24."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.output = folder / "output"
+        os.mkfifo(self.output)
+
+    def tmux(self, *arguments: str) -> str:
+        command = ["tmux", "-S", str(self.folder / "socket"), "-f", "/dev/null", *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
+
+    def start(self, command: str) -> None:
+        """Runs `command` as soon as everything that it draws is read."""
+        command = f"tmux wait-for begin; {command}; tmux wait-for -S done; cat"
+        self.tmux("new-session", "-d", "-x", "80", "-y", "24", command)
+        self.tmux("pipe-pane", f"cat > {self.output}")
+        self.drawn = self.output.open("rb", buffering=0)
+        self.tmux("wait-for", "-S", "begin")
+
+    def wait_until_drawn(self, text: str) -> None:
+        """Reads what the program draws until `text`, which must be drawn in one piece, appears."""
+        seen = b""
+        while text.encode() not in seen:
+            piece = self.drawn.read(65536)
+            assert piece, f"the program ended before it drew {text!r}:\n{self.page()}"
+            seen = seen[-200:] + piece
+
+    def page(self) -> str:
+        return self.tmux("capture-pane", "-p")
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    terminal = Terminal(tmp_path)
+    yield terminal
+    terminal.tmux("kill-server")
+    terminal.drawn.close()
+
+
+def test_a_recording_is_transcribed_searched_and_left_in_a_real_terminal(terminal: Terminal, tmp_path: Path) -> None:
+    transcript = tmp_path / "out.txt"
+    recording = ROOT / "assets" / "dictation.wav"
+    program = f"{sys.executable} -m live_canary --replay {recording} --speed max --model demo --output {transcript}"
+    terminal.start(program)
+    terminal.wait_until_drawn("ended")
+    first_words = transcript.read_text().split()[:3]
+    assert " ".join(first_words) in terminal.page()
+
+    terminal.tmux("send-keys", "/")
+    terminal.tmux("send-keys", "-l", " ".join(first_words))
+    terminal.wait_until_drawn("1 of 1")
+    assert f"▌00:00:00  {first_words[0]}" in terminal.page()
+
+    terminal.tmux("send-keys", "Enter")
+    terminal.wait_until_drawn("Quit")
+    terminal.tmux("send-keys", "q")
+    terminal.tmux("wait-for", "done")
+    assert f"Transcript: {transcript}" in terminal.page().replace("\n", "")
