@@ -96,6 +96,14 @@ class SourceRecovered:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceMuted:
+    """The user does not want the source to be heard for now, or wants it again."""
+
+    source: str
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SourceWarned:
     """Something about a source that the user should know, in one sentence; it goes on."""
 
@@ -122,6 +130,6 @@ class SessionEnded:
 
 Event = (
     SourceOpened | LevelChanged | SpeechStarted | SpeechEnded | PartialChanged | UtteranceFinal | GapMarked
-    | OutputWritten | BacklogChanged | ModelProgress | SourceLost | SourceRecovered | SourceWarned | StageFailed
-    | SessionEnded
+    | OutputWritten | BacklogChanged | ModelProgress | SourceLost | SourceRecovered | SourceMuted | SourceWarned
+    | StageFailed | SessionEnded
 )  # fmt: skip

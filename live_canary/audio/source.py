@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,3 +122,12 @@ class Source(Protocol):
     def blocks(self) -> Iterator[SourceItem]: ...
 
     def stop(self) -> None: ...
+
+
+@runtime_checkable
+class PausableSource(Protocol):
+    """A live source that can be told to hear nothing for a while. From any thread."""
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...

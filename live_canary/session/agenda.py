@@ -22,6 +22,10 @@ class Kind(Enum):
     """Somebody is speaking it."""
 
 
+class Nothing(Enum):
+    YET = "nothing to do for now"
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     kind: Kind
@@ -99,16 +103,22 @@ class Agenda:
             self._changed.wait_for(lambda: self._closed or self._finals or self._tails or self._partials)
             return bool(self._finals or self._tails or self._partials)
 
-    def next(self) -> Work | TranscriptGap | None:
-        """The most urgent work, as soon as there is some; None at the end."""
+    def next(self, patience: Callable[[], float | None] = lambda: None) -> Work | TranscriptGap | Nothing | None:
+        """The most urgent work, as soon as there is some; Nothing.YET after `patience()` seconds; None at the end."""
         with self._changed:
+            waited = False
             while True:
                 if work := self._take():
                     self._changed.notify_all()
                     return work
                 if self._closed:
                     return None
-                self._changed.wait(timeout=self._seconds_to_partial())
+                limit = patience()
+                if waited and limit is not None:
+                    return Nothing.YET
+                partial = self._seconds_to_partial()
+                waits = [seconds for seconds in (limit, partial) if seconds is not None]
+                waited = not self._changed.wait(timeout=min(waits) if waits else None)
 
     def _take(self) -> Work | TranscriptGap | None:
         if self._finals:

@@ -7,17 +7,21 @@ from live_canary.audio.source import (
     SAMPLE_RATE,
     AudioBlock,
     AudioGap,
+    DeviceHeard,
     DeviceLost,
     DeviceRecovered,
     DeviceSilent,
     Source,
     SourceNews,
+    SourcePaused,
+    SourceResumed,
     SourceWarning,
 )
 from live_canary.events import (
     Event,
     LevelChanged,
     SourceLost,
+    SourceMuted,
     SourceOpened,
     SourceRecovered,
     SourceWarned,
@@ -28,6 +32,7 @@ from live_canary.segments import segmenter as segmenting
 from live_canary.segments.segment import Segment
 from live_canary.segments.segmenter import Segmenter, SegmenterOutput
 from live_canary.session.agenda import Agenda, Kind, Work
+from live_canary.session.conversation import Conversation
 from live_canary.transcript.utterance import TranscriptGap
 
 LEVEL_INTERVAL_SECONDS = 0.1  # a meter needs no more, also when a recording is played faster
@@ -41,12 +46,14 @@ class Listener:
         source: Source,
         segmenter: Segmenter,
         agenda: Agenda,
+        conversation: Conversation,
         tell: Callable[[Event], None],
         clock: Callable[[], float],
         partial_interval_samples: int | None,
     ):
         """partial_interval_samples: how much is spoken between two partials; None for no partials."""
-        self.source, self.segmenter, self.agenda = source, segmenter, agenda
+        self.source, self.segmenter = source, segmenter
+        self.agenda, self.conversation = agenda, conversation
         self.tell, self.clock = tell, clock
         self.heard_samples = 0
         self._partial_interval = partial_interval_samples
@@ -70,11 +77,13 @@ class Listener:
                     self._report(item)
         finally:
             self._handle(self.segmenter.flush())
+            self.conversation.ended(self.source.name)
 
     def _hear(self, block: AudioBlock) -> None:
         self.heard_samples = block.end_sample
         self._measure(block)
         self._handle(self.segmenter.feed(block.samples))
+        self.conversation.heard(self.source.name, block.end_sample / SAMPLE_RATE)
         if self._partial_interval is not None and block.end_sample >= self._next_partial:
             self._offer_partial(block.end_sample)
 
@@ -93,6 +102,7 @@ class Listener:
         for output in outputs:
             match output:
                 case segmenting.SpeechStarted(sample):
+                    self.conversation.begun(self.source.name, sample / SAMPLE_RATE)
                     self.tell(SpeechStarted(self.source.name, sample / SAMPLE_RATE))
                     self._next_partial = self.heard_samples + (self._partial_interval or 0)
                 case segmenting.TailHeard(segment):
@@ -119,5 +129,11 @@ class Listener:
                 self.tell(SourceRecovered(name, gap_seconds))
             case DeviceSilent(device, seconds):
                 self.tell(SourceWarned(name, f"{device} has been completely silent for {seconds:.0f} s: is it muted?"))
+            case DeviceHeard():
+                self.tell(SourceWarned(name, "There is sound again."))
+            case SourcePaused():
+                self.tell(SourceMuted(name, muted=True))
+            case SourceResumed():
+                self.tell(SourceMuted(name, muted=False))
             case SourceWarning(message):
                 self.tell(SourceWarned(name, message))

@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from live_canary.audio.source import SAMPLE_RATE, Source
+from live_canary.audio.source import SAMPLE_RATE, PausableSource, Source
 from live_canary.errors import LiveCanaryError
 from live_canary.events import Event, ModelProgress, SessionEnded, StageFailed
 from live_canary.segments.segmenter import Segmenter
 from live_canary.session.agenda import Agenda
+from live_canary.session.conversation import Conversation
 from live_canary.session.listening import Listener
 from live_canary.session.transcribing import Scribe, TranscriptSink
 from live_canary.transcript.hypothesis import Transcriber
@@ -36,16 +37,20 @@ class Session:
         load_transcriber: LoadTranscriber,
         sinks: Sequence[TranscriptSink] = (),
         partial_interval_ms: int | None = None,
+        echo_of: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ):
-        """partial_interval_ms: how often the words of an unfinished utterance are told; None for finals only."""
+        """partial_interval_ms: how often the words of an unfinished utterance are told; None for finals only;
+        echo_of: the name of the source that plays what the others may hear again."""
         self._sources = list(sources)
         self._load_transcriber = load_transcriber
         self._agenda = Agenda(clock)
-        self._scribe = Scribe(self._agenda, sinks, self._tell, clock)
+        conversation = Conversation([source.name for source in sources], echo_of)
+        self._scribe = Scribe(self._agenda, conversation, sinks, self._tell, clock)
         interval = None if partial_interval_ms is None else partial_interval_ms * SAMPLE_RATE // 1000
         self._listeners = [
-            Listener(source, make_segmenter(), self._agenda, self._tell, clock, interval) for source in sources
+            Listener(source, make_segmenter(), self._agenda, conversation, self._tell, clock, interval)
+            for source in sources
         ]
         self._listening = len(self._listeners)
         self._listening_threads: list[threading.Thread] = []
@@ -74,6 +79,12 @@ class Session:
         self._agenda.abandon()
         self._model_settled.set()
         self.stop()
+
+    def mute(self, source_name: str, *, muted: bool) -> None:
+        """Hear nothing of a live source for a while; the time is marked as a gap. A recording cannot be muted."""
+        for source in self._sources:
+            if source.name == source_name and isinstance(source, PausableSource):
+                source.pause() if muted else source.resume()
 
     def wait(self, timeout_seconds: float | None = None) -> bool:
         """Wait for SessionEnded; False when it did not come in time."""

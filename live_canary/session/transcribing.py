@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 from live_canary.errors import LiveCanaryError, OutputError
@@ -11,11 +12,13 @@ from live_canary.events import (
     BacklogChanged,
     Event,
     GapMarked,
+    OutputWritten,
     PartialChanged,
     StageFailed,
     UtteranceFinal,
 )
 from live_canary.session.agenda import Agenda, Kind, Work
+from live_canary.session.conversation import Conversation, Finished
 from live_canary.transcript.hypothesis import Hypothesis, Transcriber
 from live_canary.transcript.stabilizer import Stabilizer
 from live_canary.transcript.utterance import TranscriptGap, Utterance
@@ -23,10 +26,16 @@ from live_canary.transcript.utterance import TranscriptGap, Utterance
 log = logging.getLogger(__name__)
 
 PARTIAL_SHARE = 0.5  # of the time, at most, goes into partials
+CHECK_SECONDS = 0.1  # how often finals that wait for another source look whether it is their turn
 
 
 class TranscriptSink(Protocol):
     """Where finals are kept: a file. Every call raises OutputError when the disk refuses, and forgets nothing."""
+
+    path: Path
+
+    @property
+    def unsaved(self) -> int: ...
 
     def write_utterance(self, utterance: Utterance) -> None: ...
 
@@ -52,30 +61,38 @@ class Scribe:
     def __init__(
         self,
         agenda: Agenda,
+        conversation: Conversation,
         sinks: Sequence[TranscriptSink],
         tell: Callable[[Event], None],
         clock: Callable[[], float],
     ):
-        self.agenda, self.sinks, self.tell, self.clock = agenda, sinks, tell, clock
+        self.agenda, self.conversation, self.sinks = agenda, conversation, sinks
+        self.tell, self.clock = tell, clock
         self.utterances = 0
         self._spoken: dict[str, _Spoken] = {}
         self._told_backlog = 0.0
 
     def run(self, transcriber: Transcriber) -> None:
         """Until the agenda is closed and empty."""
-        while (item := self.agenda.next()) is not None:
+        while (item := self.agenda.next(self._patience)) is not None:
             self._tell_backlog()
             if isinstance(item, TranscriptGap):
                 self._write_gap(item)
-            elif item.kind is Kind.FINAL:
+            elif isinstance(item, Work) and item.kind is Kind.FINAL:
                 self._finish(item, transcriber)
-            else:
+            elif isinstance(item, Work):
                 self._preview(item, transcriber)
+            self._release(self.conversation.released())
+        self._release(self.conversation.released(all_of_it=True))
         self._tell_backlog()
+
+    def _patience(self) -> float | None:
+        """Seconds to wait for work while finals wait for their turn."""
+        return CHECK_SECONDS if self.conversation.is_waiting else None
 
     def close_files(self) -> None:
         for sink in self.sinks:
-            self._keep(sink.close)
+            self._keep(sink, sink.close)
 
     def _finish(self, work: Work, transcriber: Transcriber) -> None:
         """Make the final of an utterance; one that the model fails on is marked as a gap and the next one goes on."""
@@ -84,23 +101,30 @@ class Scribe:
         try:
             hypothesis = self._hypothesis(work, spoken, transcriber)
         except Exception as error:  # noqa: BLE001 - whatever the model raises must not end the session
+            self.conversation.finished(work.source, None)
             self._mark_failed(work, error)
             return
         if not hypothesis.text:
+            self.conversation.finished(work.source, None)
             self.tell(PartialChanged(work.source, work.segment.speech_start_seconds, "", ""))
             return
         utterance = Utterance(
-            index=self.utterances,
+            index=-1,  # counted when it is its turn
             start_seconds=work.segment.speech_start_seconds,
             end_seconds=work.segment.speech_end_seconds,
             text=hypothesis.text,
             source=work.source,
             flag=hypothesis.flag,
         )
-        self.utterances += 1
-        for sink in self.sinks:
-            self._keep(partial(sink.write_utterance, utterance))
-        self.tell(UtteranceFinal(utterance, self.clock() - work.noted_at))
+        self.conversation.finished(work.source, Finished(utterance, work.noted_at))
+
+    def _release(self, finals: list[Finished]) -> None:
+        for final in finals:
+            utterance = replace(final.utterance, index=self.utterances)
+            self.utterances += 1
+            for sink in self.sinks:
+                self._keep(sink, partial(sink.write_utterance, utterance))
+            self.tell(UtteranceFinal(utterance, self.clock() - final.noted_at))
 
     def _preview(self, work: Work, transcriber: Transcriber) -> None:
         """Make a partial, or the text of a heard tail, which becomes the final if nobody goes on speaking."""
@@ -140,14 +164,15 @@ class Scribe:
 
     def _write_gap(self, gap: TranscriptGap) -> None:
         for sink in self.sinks:
-            self._keep(partial(sink.write_gap, gap))
+            self._keep(sink, partial(sink.write_gap, gap))
         self.tell(GapMarked(gap))
 
-    def _keep(self, write: Callable[[], None]) -> None:
+    def _keep(self, sink: TranscriptSink, write: Callable[[], None]) -> None:
         try:
             write()
         except OutputError as error:
             self.tell(StageFailed("file", str(error), fatal=False))
+        self.tell(OutputWritten(sink.path, sink.unsaved))
 
     def _tell_backlog(self) -> None:
         seconds = self.agenda.backlog_seconds

@@ -6,6 +6,7 @@ its own. The fake model hears the letters again.
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -100,6 +101,9 @@ class LetterModel:
 
 class MemorySink:
     """A transcript file in memory."""
+
+    path = Path("notes.txt")
+    unsaved = 0
 
     def __init__(self) -> None:
         self.entries: list[object] = []

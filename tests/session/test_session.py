@@ -9,6 +9,7 @@ from live_canary.errors import CheckpointError, DeviceError, OutputError
 from live_canary.events import (
     GapMarked,
     ModelProgress,
+    OutputWritten,
     PartialChanged,
     SessionEnded,
     SourceOpened,
@@ -18,6 +19,7 @@ from live_canary.events import (
     UtteranceFinal,
 )
 from live_canary.session.session import Session
+from live_canary.transcript.hypothesis import Hypothesis
 from live_canary.transcript.utterance import TranscriptGap
 from tests.session.fakes import ENDPOINT, LETTER_SAMPLES, LetterModel, MemorySink, ScriptedSource, make_segmenter
 
@@ -171,6 +173,8 @@ def test_a_bug_in_a_source_is_reported_as_one(caplog):
 
 def test_a_file_that_refuses_is_told_and_the_session_goes_on():
     class FullDisk(MemorySink):
+        unsaved = 1
+
         def write_utterance(self, utterance):
             raise OutputError("'notes.txt' cannot be written: no space left")
 
@@ -179,6 +183,7 @@ def test_a_file_that_refuses_is_told_and_the_session_goes_on():
     assert texts(recorder) == ["abc", "de"]
     assert len(good.entries) == 2
     assert {failure.fatal for failure in recorder.of(StageFailed)} == {False}
+    assert {told.unsaved for told in recorder.of(OutputWritten)} == {0, 1}
 
 
 def test_an_utterance_without_words_leaves_no_line_and_clears_its_partial():
@@ -199,10 +204,38 @@ def test_a_gap_ends_the_utterance_before_it_and_is_marked_between_the_finals():
     assert recorder.of(UtteranceFinal)[1].utterance.start_seconds == 2.3
 
 
-def test_two_sources_share_one_model_and_keep_their_names():
-    recorder = run(ScriptedSource("abc" + ENDPOINT, name="Me"), ScriptedSource("de" + ENDPOINT, name="Them"))
-    said = {event.utterance.source: event.utterance.text for event in recorder.of(UtteranceFinal)}
-    assert said == {"Me": "abc", "Them": "de"}
+def test_two_sources_share_one_model_and_keep_their_names_in_the_order_in_which_they_began():
+    recorder = run(
+        ScriptedSource("abc" + ENDPOINT + "..fg" + ENDPOINT, name="Me"),
+        ScriptedSource("....." + "d" * 9 + ENDPOINT, name="Them"),
+    )
+    said = [event.utterance for event in recorder.of(UtteranceFinal)]
+    assert [(one.index, one.source, one.text) for one in said] == [
+        (0, "Me", "abc"),
+        (1, "Them", "d" * 9),
+        (2, "Me", "fg"),
+    ]
+
+
+class SentenceModel(LetterModel):
+    """Says a sentence for a sound instead of its letters."""
+
+    def transcribe(self, samples, draft=None):
+        letters = super().transcribe(samples).text
+        return Hypothesis({"ccc": "Shall we begin then?", "mmm": "I am here."}.get(letters, letters))
+
+
+def test_what_the_microphone_hears_of_the_loudspeakers_is_said_once():
+    recorder = Recorder()
+    sources = [
+        ScriptedSource(".ccc" + ENDPOINT + "mmm" + ENDPOINT, name="Me"),  # the echo comes 100 ms later
+        ScriptedSource("ccc" + ENDPOINT * 3, name="Them"),
+    ]
+    session = Session(sources, make_segmenter, lambda tell: SentenceModel(), echo_of="Them")
+    session.start(recorder)
+    assert session.wait(PATIENCE_SECONDS)
+    said = [(event.utterance.source, event.utterance.text) for event in recorder.of(UtteranceFinal)]
+    assert said == [("Them", "Shall we begin then?"), ("Me", "I am here.")]
 
 
 def test_the_text_of_a_heard_tail_is_the_final_without_asking_the_model_again():
