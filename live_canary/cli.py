@@ -17,7 +17,7 @@ Examples: \b
 
 `live-canary` dictate into the default microphone \b
 
-`live-canary --output notes.md` keep minutes of a meeting \b
+`live-canary --mic --system --output notes.md` keep the minutes of a call \b
 
 `live-canary --replay talk.wav` hear a recording as if it were live \b
 
@@ -76,10 +76,31 @@ def live(
     speed: Annotated[
         str, typer.Option("--speed", metavar="N|max", help="How fast --replay plays.", rich_help_panel=SOUND)
     ] = "1",
+    mic: Annotated[
+        bool, typer.Option("--mic", help="Hear the microphone; the default.", rich_help_panel=SOUND)
+    ] = False,
+    system: Annotated[
+        bool,
+        typer.Option("--system", help="Hear what the computer plays; with --mic, both.", rich_help_panel=SOUND),
+    ] = False,
     device: Annotated[
         str | None,
-        typer.Option("--device", help="Microphone: its index or a part of its name.", rich_help_panel=SOUND),
+        typer.Option(
+            "--device", help="Which input: its number or a part of its name, as in `devices`.", rich_help_panel=SOUND
+        ),
     ] = None,
+    follow_default: Annotated[
+        bool,
+        typer.Option(
+            "--follow-default", help="If the input is unplugged, hear the default one.", rich_help_panel=SOUND
+        ),
+    ] = False,
+    mic_name: Annotated[
+        str, typer.Option("--mic-name", help="Who speaks into the microphone.", rich_help_panel=SOUND)
+    ] = "Me",
+    system_name: Annotated[
+        str, typer.Option("--system-name", help="Who speaks out of the computer.", rich_help_panel=SOUND)
+    ] = "Them",
     output: Annotated[
         list[Path] | None,
         typer.Option(
@@ -116,7 +137,12 @@ def live(
     settings = Settings(
         recordings=tuple(replay or ()),
         speed=parse_speed(speed),
+        microphone=mic or not system,
+        system=system,
         device=device,
+        follow_default=follow_default,
+        microphone_name=mic_name,
+        system_name=system_name,
         model=model,
         compute_device=compute_device,
         compute=compute,
@@ -161,6 +187,14 @@ def transcribe(
         overwrite=overwrite,
     )
     raise typer.Exit(command.run(settings, output_dir, format_))
+
+
+@app.command()
+def devices() -> None:
+    """List what can be heard: microphones, and what the computer plays."""
+    from live_canary.commands import devices as command
+
+    raise typer.Exit(command.run())
 
 
 def parse_speed(text: str) -> float | None:

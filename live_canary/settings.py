@@ -27,8 +27,18 @@ class Settings:
     """Recordings to replay one after another; none means the microphone."""
     speed: float | None = 1.0
     """How many times faster than real time recordings are replayed; None for as fast as possible."""
+    microphone: bool = True
+    """Hear the microphone; without recordings."""
+    system: bool = False
+    """Hear what the computer plays; without recordings."""
     device: str | None = None
-    """Index or part of the name of the microphone; None for the default one."""
+    """Index or part of the name of the microphone; of the output, when only that is heard. None: the default."""
+    follow_default: bool = False
+    """When the input is unplugged, hear the default one instead of waiting."""
+    microphone_name: str = "Me"
+    """Who speaks into the microphone, when the computer is heard too."""
+    system_name: str = "Them"
+    """Who speaks out of the computer, when the microphone is heard too."""
     model: str = "auto"
     """"auto", "demo", a folder or a hub id."""
     compute_device: str = "auto"

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import platformdirs
 
+from live_canary.audio.devices import check_input
 from live_canary.audio.microphone import MicrophoneSource
 from live_canary.audio.recording import RecordingSource, check_recording
 from live_canary.audio.source import Source
+from live_canary.audio.system import SystemSource
 from live_canary.commands.model_choice import ModelChoice, choose_model, load_with
 from live_canary.errors import OutputError
 from live_canary.screen.contract import Outcome, SessionInfo
@@ -27,19 +29,21 @@ def run(settings: Settings) -> int:
     Raises InputError for whatever can be seen to be wrong before anything starts.
     """
     check_outputs(settings.outputs, overwrite=settings.overwrite)
-    source = open_source(settings)
+    sources = open_sources(settings)
     choice = choose_model(settings.model)
     plain = settings.plain or not (sys.stdout.isatty() and sys.stdin.isatty())
     _log_bugs(to_stderr=plain)
-    files = [TranscriptFile(path, overwrite=settings.overwrite) for path in settings.outputs]
+    several = len(sources) > 1
+    files = [TranscriptFile(path, overwrite=settings.overwrite, with_source=several) for path in settings.outputs]
     session = Session(
-        [source],
+        sources,
         lambda: Segmenter(load_detector(settings.vad), settings.segmenter),
         load_with(choice, settings),
         files,
         partial_interval_ms=None if plain else settings.partial_interval_ms,
+        echo_of=settings.system_name if several else None,
     )
-    info = SessionInfo(choice.name, (source.name,), settings.outputs, choice.demo)
+    info = SessionInfo(choice.name, tuple(source.name for source in sources), settings.outputs, choice.demo)
     outcome = _show(session, info, choice, plain=plain)
     return _conclude(outcome, settings.outputs)
 
@@ -52,13 +56,25 @@ def check_outputs(paths: tuple[Path, ...], *, overwrite: bool) -> None:
             raise OutputError(f"'{path}' is given twice as --output; name each file once.")
 
 
-def open_source(settings: Settings) -> Source:
-    """Raises RecordingError or DeviceError for a source that cannot be heard."""
-    if not settings.recordings:
-        return MicrophoneSource(settings.device)
-    for path in settings.recordings:
-        check_recording(path)
-    return RecordingSource(settings.recordings, settings.speed)
+def open_sources(settings: Settings) -> list[Source]:
+    """What is to be heard. Raises RecordingError or DeviceError for a source that is not there."""
+    if settings.recordings:
+        for path in settings.recordings:
+            check_recording(path)
+        return [RecordingSource(settings.recordings, settings.speed)]
+    both = settings.microphone and settings.system
+    follow = settings.follow_default
+    sources: list[Source] = []
+    if settings.microphone:
+        check_input(settings.device, "microphone")
+        name = settings.microphone_name if both else None
+        sources.append(MicrophoneSource(settings.device, name=name, follow_default=follow))
+    if settings.system:
+        device = None if both else settings.device
+        check_input(device, "system")
+        name = settings.system_name if both else None
+        sources.append(SystemSource(device, name=name, follow_default=follow))
+    return sources
 
 
 def _show(session: Session, info: SessionInfo, choice: ModelChoice, *, plain: bool) -> Outcome:
