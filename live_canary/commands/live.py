@@ -45,6 +45,8 @@ def run(settings: Settings) -> int:
     )
     info = SessionInfo(choice.name, tuple(source.name for source in sources), settings.outputs, choice.demo)
     outcome = _show(session, info, choice, plain=plain)
+    if outcome.ended:
+        session.wait()
     return _conclude(outcome, settings.outputs)
 
 

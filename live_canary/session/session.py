@@ -54,6 +54,7 @@ class Session:
         ]
         self._listening = len(self._listeners)
         self._listening_threads: list[threading.Thread] = []
+        self._threads: list[threading.Thread] = []  # those that a clean end waits for: not the one loading the model
         self._transcriber: Transcriber | None = None
         self._model_settled = threading.Event()  # loaded, failed, or no longer wanted
         self._telling = threading.Lock()
@@ -67,7 +68,7 @@ class Session:
             self._run(f"listen {listener.source.name}", partial(self._listen, listener)) for listener in self._listeners
         ]
         self._run("load model", self._load)
-        self._run("transcribe", self._transcribe)
+        self._threads = [*self._listening_threads, self._run("transcribe", self._transcribe)]
 
     def stop(self) -> None:
         """Finish: stop listening, transcribe what was heard, close the files. Returns at once."""
@@ -87,8 +88,12 @@ class Session:
                 source.pause() if muted else source.resume()
 
     def wait(self, timeout_seconds: float | None = None) -> bool:
-        """Wait for SessionEnded; False when it did not come in time."""
-        return self._ended.wait(timeout_seconds)
+        """Wait for SessionEnded and for the threads to end; False when it did not come in time."""
+        ended = self._ended.wait(timeout_seconds)
+        if ended:
+            for thread in self._threads:
+                thread.join(CLOSE_SOURCE_SECONDS)
+        return ended
 
     def _run(self, stage: str, body: Callable[[], None]) -> threading.Thread:
         thread = threading.Thread(target=self._guarded, args=(stage, body), name=stage, daemon=True)
