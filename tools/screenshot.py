@@ -66,6 +66,9 @@ class ScriptedSession:
         for event in moment():
             on_event(event)
 
+    def mute(self, source_name: str, *, muted: bool) -> None:
+        pass
+
     def stop(self) -> None:
         pass
 

@@ -97,6 +97,17 @@ class LiveCanaryApp(App[Outcome]):
     def action_toggle_theme(self) -> None:
         self.theme = LIGHT.name if self.current_theme.dark else DARK.name
 
+    def action_pause(self) -> None:
+        """Hears nothing until it is asked for again."""
+        muted = not self.state.paused
+        for name in self.state.sources:
+            self._session.mute(name, muted=muted)
+
+    def action_mute(self, number: int) -> None:
+        sources = list(self.state.sources.values())
+        if number < len(sources):
+            self._session.mute(sources[number].name, muted=not sources[number].muted)
+
     async def action_quit(self) -> None:
         self.action_finish()
 

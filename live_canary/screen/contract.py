@@ -20,6 +20,10 @@ class RunningSession(Protocol):
         """Finishes what was heard; returns at once and may be called again."""
         ...
 
+    def mute(self, source_name: str, *, muted: bool) -> None:
+        """Hears nothing of a live source for a while; SourceMuted tells that it is so. Does nothing to a recording."""
+        ...
+
     def abort(self) -> None:
         """Stops now; what is not decoded yet is left to `recover`."""
         ...

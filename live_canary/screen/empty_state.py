@@ -36,6 +36,8 @@ def first_sentence(state: SessionState) -> str:
         return "Nothing was said. Press q to leave."
     if state.finishing:
         return "Finishing what was heard…"
+    if state.paused:
+        return "Paused: nothing is heard. Press p to go on."
     if not names:
         return "Opening " + " and ".join(one_line(name) for name in state.info.sources) + "…"
     return f"Listening to {names}. What is said appears here."

@@ -43,6 +43,8 @@ def phase(state: SessionState) -> tuple[str, str]:
         return "ended", "$text-muted"
     if state.finishing:
         return "finishing…", "$text-warning"
+    if state.paused:
+        return "paused, p goes on", "$text-warning"
     if not state.listening:
         return "not listening", "$text-muted"
     return ("listening", "$text-success") if state.model_ready else ("listening, model loading", "$text-warning")

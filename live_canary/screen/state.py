@@ -14,6 +14,7 @@ from live_canary.events import (
     OutputWritten,
     SessionEnded,
     SourceLost,
+    SourceMuted,
     SourceOpened,
     SourceRecovered,
     SpeechEnded,
@@ -44,11 +45,13 @@ class SourceState:
     speaking: bool = False
     lost: str = ""
     """Why nothing is heard; empty while something is."""
+    muted: bool = False
+    """The user does not want it to be heard for now."""
     stopped: bool = False
     """The session does not listen to it any more."""
 
     def hear(self, level: LevelChanged, now: float) -> None:
-        if self.stopped:
+        if self.stopped or self.muted:
             return
         self.rms_dbfs = level.rms_dbfs
         if level.peak_dbfs >= self.peak_dbfs or now >= self.peak_until:
@@ -61,6 +64,10 @@ class SourceState:
     def fall_silent(self) -> None:
         self.rms_dbfs = self.peak_dbfs = SILENCE_DBFS
         self.clipped = self.speaking = False
+
+    def mute(self, muted: bool) -> None:
+        self.fall_silent()
+        self.muted = muted
 
     def stop(self) -> None:
         self.fall_silent()
@@ -97,7 +104,12 @@ class SessionState:
 
     @property
     def listening(self) -> bool:
-        return any(not source.lost for source in self.sources.values()) and not (self.finishing or self.ended)
+        return any(not (source.lost or source.muted or source.stopped) for source in self.sources.values())
+
+    @property
+    def paused(self) -> bool:
+        """Whether the user wants nothing to be heard for now."""
+        return bool(self.sources) and all(source.muted for source in self.sources.values())
 
     def latency(self, percent: int) -> float | None:
         """Seconds from the end of speech to its text that `percent` of the utterances did not exceed."""
@@ -127,6 +139,8 @@ class SessionState:
                 self._source(source).lost = reason
             case SourceRecovered(source):
                 self._source(source).lost = ""
+            case SourceMuted(source, muted):
+                self._source(source).mute(muted)
             case UtteranceFinal(utterance, latency_seconds):
                 self.utterances += 1
                 self.words += len(utterance.text.split())

@@ -48,22 +48,22 @@ class StatusLine(Widget):
 
     def _rows(self) -> list[Parts]:
         width = self.size.width
-        sources = list(self._state.sources.values())[-SOURCES_SHOWN:]
-        longest = max((cell_len(one_line(source.name)) for source in sources), default=0)
-        name_cells = min(longest, width // 3)
-        return [
-            *(source_row(source, name_cells, width) for source in sources),
-            session_row(self._state, width, self._below),
-        ]
+        sources = list(self._state.sources.values())[:SOURCES_SHOWN]
+        names = [one_line(source.name) for source in sources]
+        if len(names) > 1:
+            names = [f"{number} {name}" for number, name in enumerate(names, start=1)]  # the keys that mute them
+        name_cells = min(max(map(cell_len, names), default=0), width // 3)
+        rows = [source_row(source, name, name_cells, width) for source, name in zip(sources, names, strict=True)]
+        return [*rows, session_row(self._state, width, self._below)]
 
 
-def source_row(source: SourceState, name_cells: int, width: int) -> Parts:
+def source_row(source: SourceState, name: str, name_cells: int, width: int) -> Parts:
     """Name, level and doing of one source."""
-    name = set_cell_size(_shortened(one_line(source.name), name_cells), name_cells)
+    name = set_cell_size(_shortened(name, name_cells), name_cells)
     doing, colour = doing_of(source)
     meter_cells = min(width - name_cells - len(doing) - 6, 40)
     return [
-        (f" {'○' if source.lost or source.stopped else '●'} ", colour),
+        (f" {'○' if source.lost or source.muted or source.stopped else '●'} ", colour),
         (f"{name} ", ""),
         *(meter(source, meter_cells) if meter_cells >= 4 else []),
         (f" {doing}", colour),
@@ -74,6 +74,8 @@ def doing_of(source: SourceState) -> tuple[str, str]:
     """What the source is doing, in words, and its colour."""
     if source.stopped:
         return "stopped", "$text-muted"
+    if source.muted:
+        return "muted", "$text-warning"
     if source.lost:
         return f"lost: {one_line(source.lost)}", "$text-error"
     if source.clipped:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from live_canary.events import Event, SessionEnded, UtteranceFinal
+from live_canary.events import Event, SessionEnded, SourceMuted, UtteranceFinal
 from live_canary.transcript.utterance import Utterance
 
 ENDED = SessionEnded(utterances=2, heard_seconds=5.0)
@@ -27,6 +27,10 @@ class FakeSession:
         self.asked.append("stop")
         if self.ends:
             self.tell(ENDED)
+
+    def mute(self, source_name: str, *, muted: bool) -> None:
+        self.asked.append(f"{'mute' if muted else 'unmute'} {source_name}")
+        self.tell(SourceMuted(source_name, muted))
 
     def abort(self) -> None:
         self.asked.append("abort")

@@ -305,6 +305,31 @@ def test_a_file_that_the_session_writes_is_never_replaced(tmp_path):
     assert path.read_text() == "The budget first.\n"
 
 
+# The session
+
+
+def test_p_hears_nothing_until_it_is_pressed_again():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("p")
+        assert "paused" in rows(pilot)[0]
+        assert rows(pilot)[21].endswith("muted")
+        await pilot.press("p")
+        assert "listening" in rows(pilot)[0]
+
+    assert with_transcript(scenario).asked == ["start", "mute USB Microphone", "unmute USB Microphone"]
+
+
+def test_a_digit_mutes_one_of_several_sources():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("2", "3")
+        assert "listening" in rows(pilot)[0]
+        assert [row.split()[-1] for row in rows(pilot)[20:22]] == ["listening", "muted"]
+
+    session = FakeSession(*OPENED, SourceOpened("System audio"))
+    in_app(scenario, session)
+    assert session.asked == ["start", "mute System audio"]
+
+
 # Everything else
 
 

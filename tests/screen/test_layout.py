@@ -95,7 +95,7 @@ def test_three_sources_share_the_status_line():
 
     async def scenario(pilot: Pilot[Outcome]) -> None:
         status = rows(pilot)[-5:-2]
-        assert [row[3:].split("  ")[0][:12] for row in status] == ["USB Micropho", "System audio", "A third with"]
+        assert [row[3:15] for row in status] == ["1 USB Microp", "2 System aud", "3 A third wi"]
         assert all(row.endswith("listening") for row in status)
 
     in_app(scenario, FakeSession(*(SourceOpened(name) for name in names)), info=info)

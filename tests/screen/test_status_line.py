@@ -12,6 +12,7 @@ from live_canary.events import (
     OutputWritten,
     SessionEnded,
     SourceLost,
+    SourceMuted,
     SourceOpened,
     SourceRecovered,
     SpeechEnded,
@@ -65,6 +66,13 @@ def test_a_source_is_lost_until_it_is_back():
     assert doing(*lost) == "lost: unplugged"
     assert doing(*lost, SourceRecovered(MICROPHONE, 3.0)) == "listening"
     assert "━" not in text(meter(state_after(*OPENED, *lost).sources[MICROPHONE], 10))
+
+
+def test_a_muted_source_shows_no_level_until_it_is_heard_again():
+    muted = (level(-20), SourceMuted(MICROPHONE, True), level(-20))
+    assert doing(*muted) == "muted"
+    assert "━" not in text(meter(state_after(*OPENED, *muted).sources[MICROPHONE], 10))
+    assert doing(*muted, SourceMuted(MICROPHONE, False)) == "listening"
 
 
 def test_a_source_has_stopped_once_the_user_leaves():
@@ -158,12 +166,12 @@ def test_what_is_below_the_reader_is_told():
 def test_no_row_is_wider_than_the_terminal(width):
     state = state_after(*OPENED, BacklogChanged(7.0), said("Yes."), OutputWritten(NOTES, 2), level(-20, -10))
     assert cell_len(text(session_row(state, width))) <= width
-    assert cell_len(text(source_row(state.sources[MICROPHONE], min(14, width // 3), width))) <= width
+    assert cell_len(text(source_row(state.sources[MICROPHONE], MICROPHONE, min(14, width // 3), width))) <= width
 
 
 def test_a_long_or_wide_name_is_shortened_to_its_column():
-    state = state_after(SourceOpened("日本語のとても長いマイクの名前"))
-    row = text(source_row(next(iter(state.sources.values())), 10, 60))
+    name = "日本語のとても長いマイクの名前"
+    row = text(source_row(state_after(SourceOpened(name)).sources[name], name, 10, 60))
     assert row.startswith(" ● 日本語の… ")
 
 
