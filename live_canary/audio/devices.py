@@ -1,5 +1,9 @@
 """Which inputs this machine has, and which of them the user means."""
 
+import sys
+from contextlib import suppress
+
+from live_canary.audio.loopback import Loopback
 from live_canary.audio.portaudio import PortAudio
 from live_canary.audio.pulse import Pulse, is_running
 from live_canary.audio.soundsystem import Hears, Input, SoundSystem
@@ -9,25 +13,30 @@ NOTHING_TO_HEAR: dict[Hears, str] = {
     "microphone": "This machine has no microphone; plug one in, or transcribe a recording with --replay FILE.",
     "system": (
         "What this computer plays cannot be heard: Linux needs PulseAudio or PipeWire with pipewire-pulse, macOS a "
-        "virtual device (brew install blackhole-2ch), Windows 'Stereo Mix' switched on among its recording devices "
-        "or VB-CABLE."
+        "virtual device that the sound also goes to (brew install blackhole-2ch)."
     ),
 }
 
 
-def sound_system() -> SoundSystem:
-    """The sound server where one runs, else PortAudio."""
+def sound_system(hears: Hears = "microphone", platform: str = sys.platform) -> SoundSystem:
+    """The sound server where one runs, else PortAudio; on Windows its loopback for what the computer plays."""
+    if platform == "win32":
+        return Loopback() if hears == "system" else PortAudio()
     return Pulse() if is_running() else PortAudio()
 
 
-def list_inputs() -> list[Input]:
+def list_inputs(platform: str = sys.platform) -> list[Input]:
     """All microphones, then all inputs that hear what the computer plays. Raises DeviceError without PortAudio."""
-    return sorted(sound_system().inputs(), key=lambda one: one.hears != "microphone")
+    inputs = sound_system(platform=platform).inputs()
+    if platform == "win32":
+        with suppress(DeviceError):
+            inputs += sound_system("system", platform).inputs()
+    return sorted(inputs, key=lambda one: one.hears != "microphone")
 
 
 def check_input(wanted: str | int | None = None, hears: Hears = "microphone") -> Input:
     """The input that a source for `wanted` would open now, without opening it. Raises DeviceError."""
-    return find_input(wanted, sound_system().inputs(), hears)
+    return find_input(wanted, sound_system(hears).inputs(), hears)
 
 
 def find_input(wanted: str | int | None, inputs: list[Input], hears: Hears = "microphone") -> Input:

@@ -42,7 +42,7 @@ class Listening:
 
     def open(self) -> None:
         """Raises DeviceError when there is no such input or it refuses."""
-        self._system = self._system or sound_system()
+        self._system = self._system or sound_system(self._hears)
         self._open(self._system, find_input(self._device, self._system.inputs(), self._hears))
 
     def alive(self) -> bool:

@@ -40,11 +40,11 @@ class PortAudio:
 
     def inputs(self) -> list[Input]:
         sounddevice = load_portaudio()
-        default_index = sounddevice.default.device[0]
+        default_index, host_apis = _default_and_host_apis(sounddevice)
         return [
             _input(device, is_default=device["index"] == default_index)
             for device in sounddevice.query_devices()
-            if device["max_input_channels"] > 0
+            if device["max_input_channels"] > 0 and device["hostapi"] in host_apis
         ]
 
     def open(self, chosen: Input, deliver: Deliver) -> "PortAudioInput":
@@ -97,6 +97,15 @@ class PortAudioInput:
         self._stream.abort(ignore_errors=True)
         self._stream.close(ignore_errors=True)
         self._open_inputs.discard(self)
+
+
+def _default_and_host_apis(sounddevice: ModuleType) -> tuple[int, set[int]]:
+    """Windows offers each device through four interfaces; three of them cut its name or add delay."""
+    all_apis = sounddevice.query_hostapis()
+    for index, host_api in enumerate(all_apis):
+        if host_api["name"] == "Windows WASAPI":
+            return host_api["default_input_device"], {index}
+    return sounddevice.default.device[0], set(range(len(all_apis)))
 
 
 def _input(device: dict[str, Any], is_default: bool) -> Input:

@@ -21,6 +21,7 @@ class FakeInput:
     name: str
     rate: int = 48_000
     channels: int = 2
+    host_api: str = "ALSA"
     plugged: bool = True
     muted: bool = False
     stalled: bool = False
@@ -44,6 +45,7 @@ class FakeSoundDevice:
     default_index: int = 0
     streams: list["FakeStream"] = field(default_factory=list)
     refuses: str = ""
+    host_apis: tuple[str, ...] = ("ALSA",)
     PortAudioError = PortAudioError
 
     def __post_init__(self):
@@ -58,11 +60,15 @@ class FakeSoundDevice:
     def open_streams(self) -> list["FakeStream"]:
         return [stream for stream in self.streams if stream.active]
 
+    def query_hostapis(self):
+        return [{"name": name, "default_input_device": self.default_index} for name in self.host_apis]
+
     def query_devices(self):
         """What was plugged in when PortAudio started, as in reality."""
         return [
             {
                 "index": index,
+                "hostapi": self.host_apis.index(one.host_api),
                 "name": one.name,
                 "max_input_channels": one.channels,
                 "default_samplerate": float(one.rate),

@@ -2,11 +2,13 @@ import sys
 
 import pytest
 
-from live_canary.audio.devices import find_input, sound_system
+from live_canary.audio.devices import find_input, list_inputs, sound_system
+from live_canary.audio.loopback import Loopback
 from live_canary.audio.portaudio import PortAudio, load_portaudio
 from live_canary.audio.soundsystem import Input
 from live_canary.errors import DeviceError
 from tests.audio.fake_clock import FakeClock
+from tests.audio.fake_soundcard import FakeSoundCard
 from tests.audio.fake_sounddevice import FakeInput, FakeSoundDevice
 
 
@@ -58,7 +60,7 @@ def test_what_the_computer_plays_is_chosen_in_the_same_way(wanted, index):
 
 
 def test_a_machine_that_cannot_hear_itself_says_what_would_help():
-    with pytest.raises(DeviceError, match=r"PipeWire.*blackhole-2ch.*VB-CABLE"):
+    with pytest.raises(DeviceError, match=r"PipeWire.*blackhole-2ch"):
         find_input(None, INPUTS[2:4], hears="system")
 
 
@@ -76,6 +78,36 @@ def test_virtual_devices_count_as_what_the_computer_plays(monkeypatch, name):
     sound = FakeSoundDevice(FakeClock(), [FakeInput("Built-in"), FakeInput(name)])
     monkeypatch.setitem(sys.modules, "sounddevice", sound)
     assert find_input(None, PortAudio().inputs(), hears="system").name == name
+
+
+def test_windows_devices_are_listed_once_by_their_full_name(monkeypatch):
+    inputs = [
+        FakeInput("Microphone (Blue Ye", host_api="MME"),
+        FakeInput("Microphone (Blue Yeti)", host_api="Windows WASAPI"),
+    ]
+    sound = FakeSoundDevice(FakeClock(), inputs, default_index=1, host_apis=("MME", "Windows WASAPI"))
+    monkeypatch.setitem(sys.modules, "sounddevice", sound)
+    assert [(one.name, one.is_default) for one in PortAudio().inputs()] == [("Microphone (Blue Yeti)", True)]
+
+
+def test_windows_hears_its_outputs_by_loopback(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sounddevice", FakeSoundDevice(FakeClock(), [FakeInput("Microphone")]))
+    monkeypatch.setitem(sys.modules, "soundcard", FakeSoundCard(["Speakers", "Headset"], default="Headset"))
+    inputs = list_inputs(platform="win32")
+    assert [(one.index, one.name, one.hears) for one in inputs] == [
+        (0, "Microphone", "microphone"),
+        (100, "Speakers", "system"),
+        (101, "Headset", "system"),
+    ]
+    assert find_input(None, inputs, hears="system").name == "Headset"
+
+
+def test_windows_without_soundcard_still_lists_its_microphones(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sounddevice", FakeSoundDevice(FakeClock(), [FakeInput("Microphone")]))
+    monkeypatch.setitem(sys.modules, "soundcard", None)
+    assert [one.name for one in list_inputs(platform="win32")] == ["Microphone"]
+    with pytest.raises(DeviceError, match="pip install soundcard"):
+        Loopback().inputs()
 
 
 def test_without_a_sound_server_portaudio_is_used(monkeypatch, tmp_path):
