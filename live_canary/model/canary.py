@@ -89,6 +89,11 @@ class CanaryQwen:
     def device(self) -> torch.device:
         return self.perception.proj.weight.device
 
+    @property
+    def compute(self) -> str:
+        """What the weights are computed in: "float32", "bfloat16", "float16" or "int8"."""
+        return "int8" if self.decoder.quantized else str(self.decoder.dtype).removeprefix("torch.")
+
     def transcribe(self, audio: Audio, sample_rate: int = 16_000) -> str:
         """The words that are spoken; "" for no samples, fewer than 20 ms of them, or digital silence."""
         return self.text(self.transcript_ids(audio, sample_rate))

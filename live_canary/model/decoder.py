@@ -66,6 +66,7 @@ class LeanDecoder:
         config = causal_lm.config
         self._embeddings: Tensor = causal_lm.model.embed_tokens.weight
         self.dtype = dtype or self._embeddings.dtype
+        self.quantized = make_linear is not Dense
         self.heads, self.kv_heads = config.num_attention_heads, config.num_key_value_heads
         self.head_dim, self.eps = config.head_dim, config.rms_norm_eps
         self._layers = []

@@ -1,0 +1,177 @@
+"""`live-canary bench engine`: how long each step of one utterance takes on this machine, and how much memory."""
+
+import json
+import platform
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from live_canary.bundled import assets_folder, demo_model_folder
+from live_canary.commands.model_choice import choose_model
+from live_canary.settings import COMPUTE, DEVICES, check_choice
+
+if TYPE_CHECKING:
+    from live_canary.model.canary import CanaryQwen
+
+SECONDS_OF_THE_SAMPLE = 11.0
+NEVER = -1  # no token has this id: decoding runs to the number of tokens asked for
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFigures:
+    """Medians in seconds; megabytes are the largest so far of the whole process."""
+
+    audio_s: float
+    new_tokens: int
+    features_s: float
+    encode_s: float
+    prefill_s: float
+    decode_per_token_s: float
+    verify_s: float
+    """Re-encode and a draft of `new_tokens`, all of it right."""
+    total_s: float
+    """Samples in, token ids out."""
+    load_s: float
+    """From the start of the command, importing torch included."""
+    peak_rss_mb: float
+    peak_gpu_mb: float
+
+
+def run(
+    model: str,
+    *,
+    random_weights: bool,
+    device: str,
+    compute: str,
+    audio: Path | None,
+    max_new_tokens: int,
+    runs: int,
+    as_json: bool,
+) -> int:
+    """The exit code. Raises InputError for a model, device or recording that cannot be used."""
+    check_choice("device", device, DEVICES)
+    check_choice("form of computing", compute, COMPUTE)
+    begun = time.perf_counter()
+    folder = random_checkpoint() if random_weights else choose_model(model).folder
+    if random_weights:
+        begun = time.perf_counter()  # writing it is not part of loading it
+    from live_canary.audio.recording import read_recording
+    from live_canary.model.canary import CanaryQwen
+
+    loaded = CanaryQwen.load(folder, device, COMPUTE[compute])
+    load_s = time.perf_counter() - begun
+    samples = read_recording(audio or assets_folder() / "dictation.wav")
+    if audio is None:
+        samples = samples[: round(SECONDS_OF_THE_SAMPLE * loaded.sample_rate)]
+    timings = time_steps(loaded, samples, max_new_tokens, runs)
+    figures = EngineFigures(
+        audio_s=len(samples) / loaded.sample_rate,
+        new_tokens=max_new_tokens,
+        load_s=load_s,
+        peak_rss_mb=peak_rss_mb(),
+        peak_gpu_mb=_peak_gpu_mb(loaded),
+        **{name: statistics.median(seconds) for name, seconds in timings.items()},
+    )
+    machine = f"{_processor()}, {loaded.compute} on {loaded.device}"
+    if as_json:
+        print(json.dumps({"machine": machine, "runs": runs, **asdict(figures)}))  # noqa: T201
+    else:
+        _print_table(figures, timings, machine)
+    return 0
+
+
+def time_steps(model: "CanaryQwen", samples: object, new_tokens: int, runs: int) -> dict[str, list[float]]:
+    """Seconds of each step of transcribing (n,) samples, `runs` times after one run that warms up."""
+    import torch
+
+    sound = torch.as_tensor(samples, device=model.device)
+    mel = model.perception.preprocessor(sound)
+    [prompt], _ = model.inputs_embeds([sound])
+    decoder = model.decoder
+    answer = decoder.generate(prompt, new_tokens, NEVER)
+
+    def whole(draft: list[int]) -> list[int]:
+        return decoder.generate(model.inputs_embeds([sound])[0][0], new_tokens, NEVER, draft)
+
+    def measure(step: Callable[[], object]) -> list[float]:
+        return [_seconds(step, model) for _ in range(runs + 1)][1:]
+
+    prefill = measure(lambda: decoder.generate(prompt, 1, NEVER))
+    generate = measure(lambda: decoder.generate(prompt, new_tokens, NEVER))
+    return {
+        "features_s": measure(lambda: model.perception.preprocessor(sound)),
+        "encode_s": measure(lambda: model.perception.encode([mel])),
+        "prefill_s": prefill,
+        "decode_per_token_s": [
+            (long - short) / max(1, new_tokens - 1) for long, short in zip(generate, prefill, strict=True)
+        ],
+        "verify_s": measure(lambda: whole(answer)),
+        "total_s": measure(lambda: whole([])),
+    }
+
+
+def random_checkpoint() -> Path:
+    """A checkpoint of the published size, written once to the cache folder: 5.1 GB."""
+    import platformdirs
+
+    folder = platformdirs.user_cache_path("live-canary") / "random-weights"
+    if not (folder / "model.safetensors").exists():
+        from live_canary.model.random_checkpoint import write_random_checkpoint
+
+        print(f"Writing 5.1 GB of random weights to {folder} …", file=sys.stderr, flush=True)  # noqa: T201
+        write_random_checkpoint(folder, like=demo_model_folder())
+    return folder
+
+
+def peak_rss_mb() -> float:
+    """The most memory that this process has held."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e6 if sys.platform == "darwin" else 1e3)
+
+
+def _seconds(step: Callable[[], object], model: "CanaryQwen") -> float:
+    begun = time.perf_counter()
+    step()
+    if model.device.type == "cuda":
+        import torch
+
+        torch.cuda.synchronize()
+    return time.perf_counter() - begun
+
+
+def _peak_gpu_mb(model: "CanaryQwen") -> float:
+    if model.device.type != "cuda":
+        return 0.0
+    import torch
+
+    return torch.cuda.max_memory_allocated() / 1e6
+
+
+def _processor() -> str:
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text("utf-8").splitlines() if cpuinfo.exists() else []
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return f"{torch.get_num_threads()} threads of {names[0] if names else platform.processor()}"
+
+
+def _print_table(figures: EngineFigures, timings: dict[str, list[float]], machine: str) -> None:
+    table = Table("", "median", "min", "max", box=None, padding=(0, 2, 0, 0))
+    for name, seconds in timings.items():
+        table.add_row(name, *(f"{value:.4f}" for value in (statistics.median(seconds), min(seconds), max(seconds))))
+    for name in ("load_s", "peak_rss_mb", "peak_gpu_mb"):
+        table.add_row(name, f"{getattr(figures, name):.1f}")
+    console = Console()
+    console.print(f"{figures.audio_s:.1f} s of sound, {figures.new_tokens} new tokens; {machine}")
+    console.print(table)
