@@ -100,8 +100,16 @@ def table(heard: list[Heard]) -> str:
     kinds = defaultdict(list)
     for one in heard:
         kinds[one.recording.kind].append(one)
-    heads = ("kind", "recordings", "minutes", "words", "word error rate", "exact", "words where nobody speaks",
-             "real-time factor")
+    heads = (
+        "kind",
+        "recordings",
+        "minutes",
+        "words",
+        "word error rate",
+        "exact",
+        "words where nobody speaks",
+        "real-time factor",
+    )
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for kind, group in kinds.items():
         spoken = [(normalise(one.recording.text).strip(), normalise(one.text).strip()) for one in group]
