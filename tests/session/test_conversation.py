@@ -1,0 +1,79 @@
+"""Who may speak next in the transcript: order across sources, as pure state."""
+
+from live_canary.session.conversation import Conversation, Finished
+from live_canary.transcript.utterance import Utterance
+
+
+def final(source: str, start: float, end: float, text: str = "words that nobody else says") -> Finished:
+    return Finished(Utterance(-1, start, end, text, source), noted_at=0.0)
+
+
+def spoken(conversation: Conversation, one: Finished) -> None:
+    conversation.begun(one.utterance.source, one.utterance.start_seconds)
+    conversation.finished(one.utterance.source, one)
+
+
+def test_with_one_source_nothing_waits():
+    conversation = Conversation(["Me"])
+    one = final("Me", 1.0, 2.0)
+    spoken(conversation, one)
+    assert conversation.released() == [one]
+    assert not conversation.is_waiting
+
+
+def test_a_final_waits_for_an_utterance_that_began_earlier():
+    conversation = Conversation(["Me", "Them"])
+    earlier, later = final("Them", 1.0, 9.0), final("Me", 3.0, 4.0)
+    conversation.begun("Them", 1.0)
+    spoken(conversation, later)
+    conversation.heard("Me", 20.0)
+    conversation.heard("Them", 20.0)
+    assert conversation.released() == []
+    assert conversation.is_waiting
+    conversation.finished("Them", earlier)
+    assert conversation.released() == [earlier, later]
+
+
+def test_a_final_waits_until_the_other_source_has_been_heard_that_far():
+    conversation = Conversation(["Me", "Them"])
+    one = final("Me", 3.0, 4.0)
+    spoken(conversation, one)
+    conversation.heard("Them", 4.0)  # an utterance that began at 3.9 s would not be announced yet
+    assert conversation.released() == []
+    conversation.heard("Them", 4.6)
+    assert conversation.released() == [one]
+
+
+def test_a_source_that_has_ended_keeps_nobody_waiting():
+    conversation = Conversation(["Me", "Them"])
+    one = final("Me", 3.0, 4.0)
+    spoken(conversation, one)
+    conversation.ended("Them")
+    assert conversation.released() == [one]
+
+
+def test_an_utterance_without_words_keeps_nobody_waiting():
+    conversation = Conversation(["Me", "Them"])
+    conversation.begun("Them", 1.0)
+    conversation.finished("Them", None)
+    conversation.heard("Them", 9.0)
+    one = final("Me", 3.0, 4.0)
+    spoken(conversation, one)
+    assert conversation.released() == [one]
+
+
+def test_at_the_end_everything_is_released_in_order():
+    conversation = Conversation(["Me", "Them"])
+    second, first = final("Me", 3.0, 4.0), final("Them", 2.0, 6.0)
+    spoken(conversation, second)
+    spoken(conversation, first)
+    assert conversation.released(all_of_it=True) == [first, second]
+
+
+def test_what_the_other_side_said_is_dropped_from_the_microphone_and_never_the_other_way_round():
+    conversation = Conversation(["Me", "Them"], echo_of="Them")
+    words = "we will begin with the new house"
+    echo, played = final("Me", 3.1, 5.1, words), final("Them", 3.0, 5.0, words)
+    spoken(conversation, echo)
+    spoken(conversation, played)
+    assert conversation.released(all_of_it=True) == [played]

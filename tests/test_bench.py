@@ -1,0 +1,72 @@
+"""The benchmarks print what their users' scripts read."""
+
+import json
+
+import pytest
+import soundfile
+
+from live_canary.commands import bench_engine, bench_live
+from live_canary.commands.bench_live import LiveObserver, Spread
+from live_canary.commands.histogram import write_histogram
+from live_canary.events import BacklogChanged, PartialChanged, SourceOpened, UtteranceFinal
+from live_canary.settings import Settings
+from live_canary.transcript.utterance import Utterance
+from tests.conftest import ROOT
+
+
+def test_the_engine_benchmark_gives_every_figure_as_json(capsys):
+    code = bench_engine.run(
+        "demo",
+        random_weights=False,
+        device="cpu",
+        compute="fp32",
+        audio=ROOT / "assets" / "noisy.wav",
+        max_new_tokens=5,
+        runs=1,
+        as_json=True,
+    )
+    assert code == 0
+    figures = json.loads(capsys.readouterr().out)
+    expected = "features_s encode_s prefill_s decode_per_token_s total_s verify_s load_s peak_rss_mb peak_gpu_mb"
+    assert {*expected.split(), "new_tokens", "audio_s", "machine"} <= figures.keys()
+    assert figures["new_tokens"] == 5
+    assert figures["audio_s"] == pytest.approx(soundfile.info(ROOT / "assets" / "noisy.wav").duration, abs=0.01)
+    assert 0 < figures["encode_s"] < figures["total_s"]
+
+
+@pytest.mark.slow
+def test_the_live_benchmark_gives_every_figure_as_json(capsys, tmp_path):
+    samples, rate = soundfile.read(ROOT / "assets" / "dictation.wav", frames=4 * 16_000)
+    soundfile.write(tmp_path / "beginning.wav", samples, rate)
+    (tmp_path / "beginning.txt").write_text("I would like to begin with a short letter.")
+    settings = Settings(recordings=(tmp_path / "beginning.wav",), model="demo")
+    assert bench_live.run(settings, tmp_path / "beginning.txt", tmp_path / "plot.svg", as_json=True) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["utterances"] >= 1
+    for name in ("first_partial_s", "final_after_endpoint_s"):
+        assert set(figures[name]) == {"p50", "p95", "max"}
+    assert {"revision_rate", "backlog_max_s", "rtf", "peak_rss_mb", "wer"} <= figures.keys()
+    assert (tmp_path / "plot.svg").read_text().startswith("<svg")
+
+
+def test_a_live_observer_counts_from_the_first_speech_and_finds_what_the_final_revised():
+    now = iter([100.0, 102.5])
+    observer = LiveObserver(clock=lambda: next(now))
+    observer(SourceOpened("talk"))
+    observer(PartialChanged("talk", 2.0, "", "the"))
+    observer(PartialChanged("talk", 2.0, "the old man", "and"))
+    observer(UtteranceFinal(Utterance(0, 2.0, 4.0, "The old man and", "talk"), latency_seconds=0.04))
+    observer(BacklogChanged(3.0))
+    assert observer.first_partials == [0.5]
+    assert observer.finals == [0.04]
+    assert (observer.settled_words, observer.revised_words) == (3, 1)
+    assert observer.backlog_max == 3.0
+
+
+def test_a_spread_is_median_95th_percentile_and_largest():
+    assert Spread.of([float(n) for n in range(101)]) == Spread(50.0, 95.0, 100.0)
+
+
+def test_a_histogram_without_values_says_so(tmp_path):
+    write_histogram(tmp_path / "empty.svg", {"first words": []})
+    assert "first words: none" in (tmp_path / "empty.svg").read_text()
