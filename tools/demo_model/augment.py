@@ -53,7 +53,7 @@ def music(rng: np.random.Generator, n: int = NOISE_SAMPLES) -> Wave:
         for _ in range(rng.integers(1, 4)):
             turns = 2 * np.pi * 55 * 2 ** (rng.integers(0, 49) / 12) * seconds
             note = sum(np.sin(k * turns) / k ** rng.uniform(0.8, 2) for k in range(1, 7))
-            wave[start: start + len(seconds)] += note * np.exp(-seconds * rng.uniform(1, 6)) * rng.uniform(0.2, 1)
+            wave[start : start + len(seconds)] += note * np.exp(-seconds * rng.uniform(1, 6)) * rng.uniform(0.2, 1)
         start += int(SAMPLE_RATE * rng.uniform(0.2, 0.8))
     return wave[:n]
 
@@ -63,7 +63,7 @@ def clicks(rng: np.random.Generator, n: int = NOISE_SAMPLES) -> Wave:
     wave = 0.003 * coloured_noise(0.5, rng, n)
     for start in rng.integers(0, n - 4000, 60):
         length = int(rng.integers(50, 4000))
-        wave[start: start + length] += rng.standard_normal(length) * np.exp(-np.arange(length) / length * 6)
+        wave[start : start + length] += rng.standard_normal(length) * np.exp(-np.arange(length) / length * 6)
     return wave.astype(np.float32)
 
 
@@ -88,7 +88,7 @@ class Augmenter:
         """n samples of one of the noises, from anywhere in it."""
         noise = self.noises[self.rng.integers(len(self.noises))]
         start = self.rng.integers(len(noise))
-        first = noise[start: start + n]
+        first = noise[start : start + n]
         return np.concatenate([first, np.resize(noise, n - len(first))]) if len(first) < n else first
 
     def wordless(self, n: int) -> Wave:

@@ -17,9 +17,45 @@ from live_canary.model.prompt import Prompt
 from tools.demo_model.augment import SAMPLE_RATE, Augmenter, Wave, make_noises
 
 # Milliseconds a letter lasts, least squares over synthetic clips: enough to guess which token is spoken when.
-LETTER_MS = dict(zip("abcdefghijklmnopqrstuvwxyz ,.?!", [
-    58, 65, 86, 61, 35, 73, 49, 13, 47, 92, 44, 58, 78, 63, 45, 77, 94, 56, 90, 52, 36, 71, 40, 160, 72, 93, 42, 275,
-    300, 300, 300], strict=True))
+LETTER_MS = dict(
+    zip(
+        "abcdefghijklmnopqrstuvwxyz ,.?!",
+        [
+            58,
+            65,
+            86,
+            61,
+            35,
+            73,
+            49,
+            13,
+            47,
+            92,
+            44,
+            58,
+            78,
+            63,
+            45,
+            77,
+            94,
+            56,
+            90,
+            52,
+            36,
+            71,
+            40,
+            160,
+            72,
+            93,
+            42,
+            275,
+            300,
+            300,
+            300,
+        ],
+        strict=True,
+    )
+)
 FRAME_SAMPLES = 1280  # of one audio embedding
 JOIN = {1: 0.80, 2: 0.10, 3: 0.05, 5: 0.03, 9: 0.02}  # how many clips of one voice make an utterance: its chance
 LONGEST_SECONDS = 30
@@ -49,14 +85,17 @@ class Batch:
     """(B, embeddings): the token each audio embedding probably belongs to, 0 between words, -100 in the padding."""
 
     def to(self, device: torch.device) -> "Batch":
-        return Batch(self.mel.to(device), self.frames.to(device), [t.to(device) for t in self.targets],
-                     self.guess.to(device))
+        return Batch(
+            self.mel.to(device), self.frames.to(device), [t.to(device) for t in self.targets], self.guess.to(device)
+        )
 
 
 def read_index(folder: Path, pattern: str) -> list[Clip]:
-    return [Clip(path.with_suffix(".raw"), r["offset"], r["n"], r["voice"], r["text"])
-            for path in sorted(folder.glob(pattern + ".jsonl"))
-            for r in map(json.loads, path.read_text().splitlines())]
+    return [
+        Clip(path.with_suffix(".raw"), r["offset"], r["n"], r["voice"], r["text"])
+        for path in sorted(folder.glob(pattern + ".jsonl"))
+        for r in map(json.loads, path.read_text().splitlines())
+    ]
 
 
 def read_wave(clip: Clip) -> Wave:
@@ -100,7 +139,7 @@ class Clips(IterableDataset[Batch]):
         if not self.pool:
             self.refill()
         joined = sorted(clips[: len(clips) * 2 // 5], key=lambda clip: clip.voice)
-        found: list[list[Clip] | int] = [[clip] for clip in clips[len(joined):]]
+        found: list[list[Clip] | int] = [[clip] for clip in clips[len(joined) :]]
         sizes, chances = zip(*((size, size * chance) for size, chance in JOIN.items() if size > 1), strict=True)
         while joined:
             group = [joined.pop()]
@@ -124,8 +163,12 @@ class Clips(IterableDataset[Batch]):
 
     def collate(self, utterances: list[list[Clip] | int]) -> Batch:
         mels, targets, guesses = zip(*map(self.example, utterances), strict=True)
-        return Batch(pad_sequence(mels, batch_first=True), torch.tensor([len(mel) for mel in mels]), list(targets),
-                     pad_sequence(guesses, batch_first=True, padding_value=-100))
+        return Batch(
+            pad_sequence(mels, batch_first=True),
+            torch.tensor([len(mel) for mel in mels]),
+            list(targets),
+            pad_sequence(guesses, batch_first=True, padding_value=-100),
+        )
 
     def example(self, utterance: list[Clip] | int) -> tuple[Tensor, Tensor, Tensor]:
         """Features (frames, mel_bins), token ids, and the guessed token of each audio embedding."""
@@ -143,7 +186,7 @@ class Clips(IterableDataset[Batch]):
         guess = torch.zeros(encoded_frames(len(mel)), dtype=torch.long)
         for token, (first, last) in zip(coded.ids, coded.offsets, strict=True):
             start = round(letter_times[first] / FRAME_SAMPLES)
-            guess[start: max(start + 1, round(letter_times[last] / FRAME_SAMPLES))] = token
+            guess[start : max(start + 1, round(letter_times[last] / FRAME_SAMPLES))] = token
         return mel, torch.tensor(coded.ids, dtype=torch.long), guess
 
 

@@ -22,8 +22,13 @@ LONGEST_SAMPLES = 38 * 16000
 
 def nemo_text(model: SALM, samples: np.ndarray, end_id: int) -> str:
     audio = torch.from_numpy(samples)[None]
-    [ids] = model.generate(prompts=[[{"role": "user", "content": TRANSCRIBE}]], audios=audio,
-                           audio_lens=torch.tensor([audio.shape[1]]), max_new_tokens=600, do_sample=False)
+    [ids] = model.generate(
+        prompts=[[{"role": "user", "content": TRANSCRIBE}]],
+        audios=audio,
+        audio_lens=torch.tensor([audio.shape[1]]),
+        max_new_tokens=600,
+        do_sample=False,
+    )
     ids = ids.tolist()
     return model.tokenizer.ids_to_text(ids[: ids.index(end_id)] if end_id in ids else ids).strip()
 

@@ -28,41 +28,92 @@ SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 def main_config(args: argparse.Namespace) -> dict:
     """config.json as nvidia/canary-qwen-2.5b has it, but for the sizes."""
     return {
-        "pretrained_llm": "Qwen/Qwen3-1.7B", "pretrained_asr": "nvidia/canary-1b-flash", "pretrained_weights": False,
-        "audio_locator_tag": PLACEHOLDER, "prompt_format": "qwen",
-        "freeze_params": ["^llm\\..+$", "^embed_tokens\\..+$"], "prevent_freeze_params": ["^.+\\.lora_.+$"],
-        "lora": {"task_type": "CAUSAL_LM", "r": args.lora_rank, "lora_alpha": 2 * args.lora_rank, "lora_dropout": 0.01,
-                 "target_modules": ["q_proj", "v_proj"]},
+        "pretrained_llm": "Qwen/Qwen3-1.7B",
+        "pretrained_asr": "nvidia/canary-1b-flash",
+        "pretrained_weights": False,
+        "audio_locator_tag": PLACEHOLDER,
+        "prompt_format": "qwen",
+        "freeze_params": ["^llm\\..+$", "^embed_tokens\\..+$"],
+        "prevent_freeze_params": ["^.+\\.lora_.+$"],
+        "lora": {
+            "task_type": "CAUSAL_LM",
+            "r": args.lora_rank,
+            "lora_alpha": 2 * args.lora_rank,
+            "lora_dropout": 0.01,
+            "target_modules": ["q_proj", "v_proj"],
+        },
         "torch_dtype": "bfloat16",
         "perception": {
             "target": "nemo.collections.speechlm2.modules.perception.AudioPerceptionModule",
             "output_dim": args.llm_width,
             "modality_adapter": {
-                "_target_": "nemo.collections.speechlm2.modules.perception.IdentityConnector", "d_model": args.width},
+                "_target_": "nemo.collections.speechlm2.modules.perception.IdentityConnector",
+                "d_model": args.width,
+            },
             "preprocessor": {
-                "_target_": "nemo.collections.asr.modules.AudioToMelSpectrogramPreprocessor", "sample_rate": 16000,
-                "normalize": "per_feature", "window_size": 0.025, "window_stride": 0.01, "window": "hann",
-                "features": 128, "n_fft": 512, "log": True, "frame_splicing": 1, "dither": 1e-05, "pad_to": 0,
-                "pad_value": 0.0},
+                "_target_": "nemo.collections.asr.modules.AudioToMelSpectrogramPreprocessor",
+                "sample_rate": 16000,
+                "normalize": "per_feature",
+                "window_size": 0.025,
+                "window_stride": 0.01,
+                "window": "hann",
+                "features": 128,
+                "n_fft": 512,
+                "log": True,
+                "frame_splicing": 1,
+                "dither": 1e-05,
+                "pad_to": 0,
+                "pad_value": 0.0,
+            },
             "encoder": {
-                "_target_": "nemo.collections.asr.modules.ConformerEncoder", "feat_in": 128, "feat_out": -1,
-                "n_layers": args.layers, "d_model": args.width, "use_bias": True, "subsampling": "dw_striding",
-                "subsampling_factor": 8, "subsampling_conv_channels": args.conv_channels, "causal_downsampling": False,
-                "reduction": None, "reduction_position": None, "reduction_factor": 1, "ff_expansion_factor": 4,
-                "self_attention_model": "rel_pos", "n_heads": args.heads, "att_context_size": [-1, -1],
-                "att_context_style": "regular", "xscaling": False, "untie_biases": True, "pos_emb_max_len": 5000,
-                "conv_kernel_size": 9, "conv_norm_type": "batch_norm", "conv_context_size": None, "dropout": 0.1,
-                "dropout_pre_encoder": 0.1, "dropout_emb": 0.0, "dropout_att": 0.1},
+                "_target_": "nemo.collections.asr.modules.ConformerEncoder",
+                "feat_in": 128,
+                "feat_out": -1,
+                "n_layers": args.layers,
+                "d_model": args.width,
+                "use_bias": True,
+                "subsampling": "dw_striding",
+                "subsampling_factor": 8,
+                "subsampling_conv_channels": args.conv_channels,
+                "causal_downsampling": False,
+                "reduction": None,
+                "reduction_position": None,
+                "reduction_factor": 1,
+                "ff_expansion_factor": 4,
+                "self_attention_model": "rel_pos",
+                "n_heads": args.heads,
+                "att_context_size": [-1, -1],
+                "att_context_style": "regular",
+                "xscaling": False,
+                "untie_biases": True,
+                "pos_emb_max_len": 5000,
+                "conv_kernel_size": 9,
+                "conv_norm_type": "batch_norm",
+                "conv_context_size": None,
+                "dropout": 0.1,
+                "dropout_pre_encoder": 0.1,
+                "dropout_emb": 0.0,
+                "dropout_att": 0.1,
+            },
         },
     }
 
 
 def llm_config(args: argparse.Namespace) -> Qwen3Config:
     return Qwen3Config(
-        architectures=["Qwen3ForCausalLM"], vocab_size=args.vocabulary, hidden_size=args.llm_width,
-        intermediate_size=args.llm_mlp, num_hidden_layers=args.llm_layers, num_attention_heads=args.heads,
-        num_key_value_heads=args.heads // 2, head_dim=args.llm_width // args.heads, max_position_embeddings=40960,
-        tie_word_embeddings=True, initializer_range=0.06, rope_parameters={"rope_theta": 1e6, "rope_type": "default"})
+        architectures=["Qwen3ForCausalLM"],
+        vocab_size=args.vocabulary,
+        hidden_size=args.llm_width,
+        intermediate_size=args.llm_mlp,
+        num_hidden_layers=args.llm_layers,
+        num_attention_heads=args.heads,
+        num_key_value_heads=args.heads // 2,
+        head_dim=args.llm_width // args.heads,
+        max_position_embeddings=40960,
+        tie_word_embeddings=True,
+        initializer_range=0.06,
+        rope_parameters={"rope_theta": 1e6, "rope_type": "default"},
+    )
 
 
 def train_tokenizer(texts: list[str], vocabulary: int, folder: Path) -> None:
@@ -70,11 +121,18 @@ def train_tokenizer(texts: list[str], vocabulary: int, folder: Path) -> None:
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer, bpe.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
     prompt = ["user", "assistant", TRANSCRIBE.removesuffix(PLACEHOLDER)]
-    bpe.train_from_iterator(texts + prompt * 5000, trainers.BpeTrainer(
-        vocab_size=vocabulary, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), special_tokens=SPECIAL,
-        show_progress=False))
-    PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token=SPECIAL[2], pad_token=SPECIAL[0],
-                            additional_special_tokens=SPECIAL[1:]).save_pretrained(folder)
+    bpe.train_from_iterator(
+        texts + prompt * 5000,
+        trainers.BpeTrainer(
+            vocab_size=vocabulary,
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            special_tokens=SPECIAL,
+            show_progress=False,
+        ),
+    )
+    PreTrainedTokenizerFast(
+        tokenizer_object=bpe, eos_token=SPECIAL[2], pad_token=SPECIAL[0], additional_special_tokens=SPECIAL[1:]
+    ).save_pretrained(folder)
 
 
 def random_weights(folder: Path) -> CanaryQwen:
@@ -82,8 +140,15 @@ def random_weights(folder: Path) -> CanaryQwen:
     config, backbone = read_config(folder / "config.json"), folder / "llm_backbone"
     perception = Perception(config)
     features = config.features
-    bank = mel_filter_bank(features.fft_samples // 2 + 1, features.mel_bins, 0, features.sample_rate / 2,
-                           features.sample_rate, norm="slaney", mel_scale="slaney")
+    bank = mel_filter_bank(
+        features.fft_samples // 2 + 1,
+        features.mel_bins,
+        0,
+        features.sample_rate / 2,
+        features.sample_rate,
+        norm="slaney",
+        mel_scale="slaney",
+    )
     featurizer = perception.preprocessor.featurizer
     featurizer.fb.copy_(torch.from_numpy(bank.T))
     featurizer.window.copy_(torch.hann_window(features.window_samples, periodic=False))
@@ -99,8 +164,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
     parser.add_argument("texts", type=Path)
-    sizes = {"width": 144, "layers": 6, "heads": 4, "conv-channels": 32, "llm-width": 192, "llm-layers": 3,
-             "llm-mlp": 512, "lora-rank": 16, "vocabulary": 640, "seed": 0}
+    sizes = {
+        "width": 144,
+        "layers": 6,
+        "heads": 4,
+        "conv-channels": 32,
+        "llm-width": 192,
+        "llm-layers": 3,
+        "llm-mlp": 512,
+        "lora-rank": 16,
+        "vocabulary": 640,
+        "seed": 0,
+    }
     for flag, default in sizes.items():
         parser.add_argument("--" + flag, type=int, default=default)
     args = parser.parse_args()

@@ -1,8 +1,8 @@
 """How well a model hears held-out clips: word error rates and how often the casing and the final mark are right.
 
-    python -m tools.demo_model.evaluate MODEL DATA [test_known test_new ...] [--show 10]
-    python -m tools.demo_model.evaluate MODEL DATA --long      # clips of test_known joined to utterances of up to 30 s
-    python -m tools.demo_model.evaluate MODEL DATA --wordless  # a minute of each sound without words, and test_noise
+python -m tools.demo_model.evaluate MODEL DATA [test_known test_new ...] [--show 10]
+python -m tools.demo_model.evaluate MODEL DATA --long      # clips of test_known joined to utterances of up to 30 s
+python -m tools.demo_model.evaluate MODEL DATA --wordless  # a minute of each sound without words, and test_noise
 """
 
 import argparse
@@ -48,8 +48,10 @@ def same_case(wanted: str, got: str) -> bool:
     """Whether the words that both texts share, in order, are written with the same case."""
     a, b = (re.findall(r"[A-Za-z']+", text) for text in (wanted, got))
     aligned = jiwer.process_words(" ".join(a).lower() or "-", " ".join(b).lower() or "-").alignments[0]
-    return all(a[i:j] == b[k:k + j - i] for i, j, k in
-               ((c.ref_start_idx, c.ref_end_idx, c.hyp_start_idx) for c in aligned if c.type == "equal"))
+    return all(
+        a[i:j] == b[k : k + j - i]
+        for i, j, k in ((c.ref_start_idx, c.ref_end_idx, c.hyp_start_idx) for c in aligned if c.type == "equal")
+    )
 
 
 def read_clips(data: Path, name: str) -> Iterator[tuple[Wave, str]]:
@@ -92,9 +94,14 @@ def joined(clips: Iterable[tuple[Wave, str]], seconds: float) -> Iterator[tuple[
 def wordless(data: Path) -> Iterator[tuple[str, Wave]]:
     """Names and samples: a minute of each synthetic sound at three levels, in halves; every recording of test_noise."""
     rng, half = np.random.default_rng(2026), 30 * SAMPLE_RATE
-    makers = {"white": lambda: coloured_noise(0, rng, half), "pink": lambda: coloured_noise(0.5, rng, half),
-              "brown": lambda: coloured_noise(1.0, rng, half), "hum": lambda: hum(rng, half),
-              "clicks": lambda: clicks(rng, half), "plucked chords": lambda: music(rng, half)}
+    makers = {
+        "white": lambda: coloured_noise(0, rng, half),
+        "pink": lambda: coloured_noise(0.5, rng, half),
+        "brown": lambda: coloured_noise(1.0, rng, half),
+        "hum": lambda: hum(rng, half),
+        "clicks": lambda: clicks(rng, half),
+        "plucked chords": lambda: music(rng, half),
+    }
     yield "zeros", np.zeros(half, np.float32)
     for name, make in makers.items():
         for level in (0.3, 0.03, 0.003):
@@ -104,7 +111,7 @@ def wordless(data: Path) -> Iterator[tuple[str, Wave]]:
     for clip in read_index(data, "test_noise*"):
         wave = read_wave(clip)
         for start in range(0, len(wave), half):
-            yield f"recorded {clip.voice}", wave[start: start + half]
+            yield f"recorded {clip.voice}", wave[start : start + half]
 
 
 def print_wordless(canary: CanaryQwen, data: Path, show: int) -> None:
@@ -114,14 +121,20 @@ def print_wordless(canary: CanaryQwen, data: Path, show: int) -> None:
     for name, heard in found.items():
         texts = [text for _, text in heard if text]
         words = sum(len(text.split()) for text in texts)
-        print(f"{name}: {sum(seconds for seconds, _ in heard):.0f} s in {len(heard)} pieces, {len(texts)} of them with "
-              f"words, {words} words", *texts[:show], sep="\n    ")
+        print(
+            f"{name}: {sum(seconds for seconds, _ in heard):.0f} s in {len(heard)} pieces, {len(texts)} of them with "
+            f"words, {words} words",
+            *texts[:show],
+            sep="\n    ",
+        )
 
 
 def describe(m: Measured) -> str:
-    return (f"{m.clips} clips, word error rate {m.words:.1%}, with case and punctuation {m.written:.1%}, "
-            f"exact {m.exact:.1%}, case right {m.cased:.1%}, final mark right {m.ended:.1%}, "
-            f"real-time factor {m.real_time:.3f}")
+    return (
+        f"{m.clips} clips, word error rate {m.words:.1%}, with case and punctuation {m.written:.1%}, "
+        f"exact {m.exact:.1%}, case right {m.cased:.1%}, final mark right {m.ended:.1%}, "
+        f"real-time factor {m.real_time:.3f}"
+    )
 
 
 def main() -> None:

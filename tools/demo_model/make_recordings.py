@@ -81,7 +81,7 @@ def speak(text: str, voice: str) -> np.ndarray:
         wave, rate = sf.read(file.name)
     assert rate == SAMPLE_RATE
     loud = np.flatnonzero(np.abs(wave) > 0.01 * np.abs(wave).max())
-    wave = wave[max(0, loud[0] - 800): loud[-1] + 800]
+    wave = wave[max(0, loud[0] - 800) : loud[-1] + 800]
     return wave * (0.4 / np.abs(wave).max())
 
 
@@ -115,9 +115,15 @@ def silence_and_noise(rng: np.random.Generator) -> np.ndarray:
     n = 8 * SAMPLE_RATE
     clicks = np.zeros(n)
     clicks[rng.integers(0, n - 100, 12)] = rng.uniform(0.05, 0.3, 12)
-    return np.concatenate([
-        silence(4), 0.001 * noise(n, 0.5, rng), 0.03 * noise(n, 1.0, rng),
-        clicks + 0.002 * noise(n, 0.25, rng), 0.01 * hum(n // 2)])
+    return np.concatenate(
+        [
+            silence(4),
+            0.001 * noise(n, 0.5, rng),
+            0.03 * noise(n, 1.0, rng),
+            clicks + 0.002 * noise(n, 0.25, rng),
+            0.01 * hum(n // 2),
+        ]
+    )
 
 
 def recordings() -> dict[str, tuple[np.ndarray, list[str]]]:

@@ -27,7 +27,8 @@ TRAIN_SPEAKERS = ("vctk:p225", "vctk:p226", "librivox:sense_and_sensibility read
 def trained_on(recording: dict) -> bool:
     """Whether a recording is for training. Speakers of such recordings are not tested with any other."""
     return recording["kind"] == "read" and (
-        (recording.get("corpus") or "").startswith(TRAIN_CORPORA) or recording["speaker"] in TRAIN_SPEAKERS)
+        (recording.get("corpus") or "").startswith(TRAIN_CORPORA) or recording["speaker"] in TRAIN_SPEAKERS
+    )
 
 
 def for_training_noise(recording: dict) -> bool:
@@ -80,7 +81,11 @@ def main(speech: str, out_dir: str, sentences: str) -> None:
     folder, out = Path(speech), Path(out_dir)
     casing = Casing(Path(sentences).read_text().splitlines())
     sets: dict[str, list[tuple[np.ndarray, str, str]]] = {
-        "train_real": [], "test_real": [], "noise": [], "test_noise": []}
+        "train_real": [],
+        "test_real": [],
+        "noise": [],
+        "test_noise": [],
+    }
     recordings = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
     heard = {recording["speaker"] for recording in recordings if trained_on(recording)}
     for recording in recordings:

@@ -27,11 +27,25 @@ SAMPLE_RATE = 16000
 SHARD_CLIPS = 2000
 VOICES = {
     "mixed": {  # share of the clips
-        "flite:slt": 13, "flite:rms": 13, "flite:awb": 11, "flite:kal16": 7, "pico:en-US": 13, "pico:en-GB": 11,
-        "rhvoice:bdl": 8, "rhvoice:clb": 8, "rhvoice:slt": 5, "espeak:en-us": 7, "espeak:en-gb": 4,
+        "flite:slt": 13,
+        "flite:rms": 13,
+        "flite:awb": 11,
+        "flite:kal16": 7,
+        "pico:en-US": 13,
+        "pico:en-GB": 11,
+        "rhvoice:bdl": 8,
+        "rhvoice:clb": 8,
+        "rhvoice:slt": 5,
+        "espeak:en-us": 7,
+        "espeak:en-gb": 4,
     },
     "quick": {  # three times as many clips a minute; hibari is a small neural voice, the most natural of all
-        "hibari:heart": 9, "pico:en-US": 4, "pico:en-GB": 4, "flite:kal16": 1, "espeak:en-us": 2, "espeak:en-gb": 1,
+        "hibari:heart": 9,
+        "pico:en-US": 4,
+        "pico:en-GB": 4,
+        "flite:kal16": 1,
+        "espeak:en-us": 2,
+        "espeak:en-gb": 1,
     },
     "natural": {"hibari:heart": 1},
     "new": {"rhvoice:alan": 1},  # never trained on: says how the model hears a voice it does not know
@@ -60,7 +74,7 @@ def speak(text: str, voice: str, rng: random.Random) -> np.ndarray:
     wave, rate = speak_hibari(text, rng) if voice.startswith("hibari") else speak_command(text, voice, rng)
     wave = soxr.resample(wave, rate, SAMPLE_RATE, quality="MQ") if rate != SAMPLE_RATE else wave
     loud = np.flatnonzero(np.abs(wave) > 0.01 * np.abs(wave).max())
-    wave = wave[max(0, loud[0] - 800): loud[-1] + 800]
+    wave = wave[max(0, loud[0] - 800) : loud[-1] + 800]
     return (wave * (0.5 / np.abs(wave).max()) * 32767).astype(np.int16)
 
 
@@ -123,7 +137,7 @@ def main() -> None:
     for first in range(begin, end, SHARD_CLIPS):
         prefix = args.out.with_name(f"{args.out.name}-{first // SHARD_CLIPS:03d}")
         if not prefix.with_suffix(".jsonl").exists():
-            shard = texts[first: min(end, first + SHARD_CLIPS)]
+            shard = texts[first : min(end, first + SHARD_CLIPS)]
             write_shard(prefix, shard, VOICES[args.voices], args.seed * 10**6 + first, args.jobs)
 
 

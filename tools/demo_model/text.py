@@ -51,8 +51,12 @@ def short_utterances(sentences: list[str], rng: random.Random, count: int = 3000
     common = [w for w in sorted(common, key=common.get, reverse=True)[:1500] if len(w) > 2 and "'" not in w]
     spoken = []
     for _ in range(count):
-        words, most = rng.choices([DIGITS.split(), COMMANDS.split(), NUMBERS.split(), CALENDAR.split(), common],
-                                  [3, 3, 1, 1, 3])[0], rng.choice([1, 1, 1, 2, 3])
+        words, most = (
+            rng.choices([DIGITS.split(), COMMANDS.split(), NUMBERS.split(), CALENDAR.split(), common], [3, 3, 1, 1, 3])[
+                0
+            ],
+            rng.choice([1, 1, 1, 2, 3]),
+        )
         text = " ".join(rng.sample(words, most if words is not common else 1))
         spoken.append(text[0].upper() + text[1:] + ".")
     return spoken
@@ -63,8 +67,10 @@ def main(source: str, out_dir: str) -> None:
     out.mkdir(parents=True, exist_ok=True)
     held_out = TEST_KNOWN + TEST_NEW
     sets = {
-        "train": sentences[:-held_out], "test_known": sentences[-held_out:-TEST_NEW],
-        "test_new": sentences[-TEST_NEW:], "short": short_utterances(sentences[:-held_out], random.Random(1)),
+        "train": sentences[:-held_out],
+        "test_known": sentences[-held_out:-TEST_NEW],
+        "test_new": sentences[-TEST_NEW:],
+        "short": short_utterances(sentences[:-held_out], random.Random(1)),
     }
     for name, texts in sets.items():
         (out / f"{name}.txt").write_text("\n".join(texts) + "\n")

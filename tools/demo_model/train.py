@@ -64,8 +64,9 @@ def train_process(rank: int, args: argparse.Namespace) -> None:
         (losses * weights).sum().backward()
         minutes = trained_minutes + (time.time() - started) / 60
         stop = (args.model / "stop").exists()
-        facts = torch.tensor([*losses.tolist(), float(batch.frames.sum()) * args.processes,
-                              1.0 if stop else minutes / args.minutes])
+        facts = torch.tensor(
+            [*losses.tolist(), float(batch.frames.sum()) * args.processes, 1.0 if stop else minutes / args.minutes]
+        )
         facts = average_gradients(model, facts, args.processes)
         done, step, sums = float(facts[4]), step + 1, sums + facts[:3]
         trained_hours += float(facts[3]) / FRAMES_PER_HOUR
@@ -78,8 +79,11 @@ def train_process(rank: int, args: argparse.Namespace) -> None:
         model.zero_grad()
         if rank == 0 and step % LOG_STEPS == 0:
             ce, ctc, guide = (sums / LOG_STEPS).tolist()
-            print(f"{minutes:6.2f} min  step {step}  audio {trained_hours:.2f} h  "
-                  f"ce {ce:.3f}  ctc {ctc:.3f}  guide {guide:.3f}", flush=True)
+            print(
+                f"{minutes:6.2f} min  step {step}  audio {trained_hours:.2f} h  "
+                f"ce {ce:.3f}  ctc {ctc:.3f}  guide {guide:.3f}",
+                flush=True,
+            )
             sums.zero_()
         if rank == 0 and (done >= 1 or time.time() - saved > 60 * args.save_every):
             save(model, args.model, minutes, trained_hours)
@@ -101,8 +105,13 @@ def make_batches(args: argparse.Namespace, canary: CanaryQwen, seed: int) -> Dat
     mel = copy.deepcopy(canary.perception.preprocessor).to("cpu")
     clips = Clips(args.data, mel, canary.prompt, args.batch_seconds, seed)
     start_one = (lambda _: torch.set_num_threads(1)) if args.workers else None
-    return DataLoader(clips, batch_size=None, num_workers=args.workers, worker_init_fn=start_one,
-                      generator=torch.Generator().manual_seed(seed))
+    return DataLoader(
+        clips,
+        batch_size=None,
+        num_workers=args.workers,
+        worker_init_fn=start_one,
+        generator=torch.Generator().manual_seed(seed),
+    )
 
 
 def make_optimizers(model: Trainee, lr: float) -> list[torch.optim.Optimizer]:
@@ -137,8 +146,11 @@ def save(model: Trainee, folder: Path, minutes: float, audio_hours: float) -> No
 def quick_look(model: Trainee, data: Path, clips: int = 24) -> str:
     """Word error rates over a few held-out clips of each test set, to follow the training by."""
     model.eval()
-    rates = [f"{name} {measure(model.canary, islice(read_clips(data, name), clips)).words:.3f}"
-             for name in ("test_known", "test_new", "test_real") if any(data.glob(name + "*.jsonl"))]
+    rates = [
+        f"{name} {measure(model.canary, islice(read_clips(data, name), clips)).words:.3f}"
+        for name in ("test_known", "test_new", "test_real")
+        if any(data.glob(name + "*.jsonl"))
+    ]
     model.train()
     return "    word error rate: " + ", ".join(rates)
 
@@ -147,8 +159,9 @@ def prepare(model: Path, start: Path | None) -> None:
     """Lay the starting checkpoint into an empty model folder."""
     if not (model / "model.safetensors").exists():
         if start is None:
-            raise SystemExit(f"{model} holds no checkpoint: name one with --from, or make one with "
-                             "python -m tools.demo_model.create")
+            raise SystemExit(
+                f"{model} holds no checkpoint: name one with --from, or make one with python -m tools.demo_model.create"
+            )
         shutil.copytree(start, model, dirs_exist_ok=True)
 
 

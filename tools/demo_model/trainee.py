@@ -27,7 +27,7 @@ class Trainee(nn.Module):
         ids = canary.prompt_ids()
         place, device = ids.index(canary.prompt.placeholder_id), canary.device
         self.before = torch.tensor(ids[:place], device=device)
-        self.after = torch.tensor(ids[place + 1:], device=device)
+        self.after = torch.tensor(ids[place + 1 :], device=device)
         self.end = torch.tensor([canary.prompt.end_id], device=device)
         self.ctc_bias = nn.Parameter(torch.zeros(self.embedding.weight.shape[0], device=device))  # only for training
 
@@ -53,8 +53,18 @@ class Trainee(nn.Module):
         scores = functional.linear(normed, self.embedding.weight, self.ctc_bias).float()
         guide = functional.cross_entropy(scores.transpose(1, 2), batch.guess, ignore_index=-100)
         sizes = torch.tensor([len(text) for text in batch.targets], device=audio.device)
-        ctc = functional.ctc_loss(scores.log_softmax(-1).transpose(0, 1), torch.cat(batch.targets), lengths, sizes,
-                         blank=0, reduction="none", zero_infinity=True).sum() / (sizes + 1).sum()
+        ctc = (
+            functional.ctc_loss(
+                scores.log_softmax(-1).transpose(0, 1),
+                torch.cat(batch.targets),
+                lengths,
+                sizes,
+                blank=0,
+                reduction="none",
+                zero_infinity=True,
+            ).sum()
+            / (sizes + 1).sum()
+        )
         return torch.stack([self.answer_loss(audio, lengths.tolist(), batch.targets), ctc, guide])
 
     def answer_loss(self, audio: Tensor, lengths: list[int], targets: list[Tensor]) -> Tensor:
@@ -77,8 +87,11 @@ def export(canary: CanaryQwen, folder: Path) -> None:
     """Write FOLDER/model.safetensors: the published names, bfloat16."""
     named = {encoder.checkpoint_key(key): value for key, value in canary.perception.state_dict().items()}
     named |= {llm.checkpoint_key(key): value for key, value in canary.qwen.tree.state_dict().items()}
-    stored = {key: value.to("cpu", torch.bfloat16 if value.is_floating_point() else None).clone().contiguous()
-              for key, value in named.items() if key is not None}
+    stored = {
+        key: value.to("cpu", torch.bfloat16 if value.is_floating_point() else None).clone().contiguous()
+        for key, value in named.items()
+        if key is not None
+    }
     unfinished = folder / "model.safetensors.part"
     save_file(stored, unfinished)
     unfinished.chmod(0o644)  # safetensors writes for the owner alone
