@@ -1,11 +1,11 @@
 """All keys on one page, made from the bindings themselves so that it cannot tell anything else."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import ItemGrid, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
@@ -23,7 +23,8 @@ KEY_NAMES = {
     "left_square_bracket": "[",
     "right_square_bracket": "]",
 }
-KEYS_CELLS = 14
+KEYS_CELLS = 11
+LIST_CELLS = 36
 
 
 def key_name(key: str) -> str:
@@ -33,19 +34,23 @@ def key_name(key: str) -> str:
 
 
 class HelpScreen(ModalScreen[None]):
+    """A list for each group of bindings, side by side where there is room."""
+
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark", "dismiss", "Back")]
 
-    def __init__(self, bindings: Iterable[Binding]) -> None:
+    def __init__(self, *groups: Sequence[BindingType]) -> None:
         super().__init__()
-        self._listed = list(bindings)
+        self._groups = groups
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog"):
             yield Static("Keys", classes="dialog--title")
-            yield Static(Content("\n").join(self._row(binding) for binding in self._listed))
-            yield Static("\nWith the mouse: click selects, Shift+click extends, the wheel scrolls.")
+            with ItemGrid(min_column_width=LIST_CELLS):
+                for group in self._groups:
+                    yield Static(Content("\n").join(_row(binding) for binding in group if isinstance(binding, Binding)))
+            yield Static("Mouse: click selects, Shift+click extends, the wheel scrolls.", classes="dialog--hint")
 
-    @staticmethod
-    def _row(binding: Binding) -> Content:
-        keys = " ".join(key_name(key) for key in binding.key.split(","))
-        return Content.assemble((f"{keys:{KEYS_CELLS}}", "bold $primary"), binding.description)
+
+def _row(binding: Binding) -> Content:
+    keys = " ".join(key_name(key) for key in binding.key.split(","))
+    return Content.assemble((f"{keys:{KEYS_CELLS}}", "bold $primary"), binding.description)

@@ -118,8 +118,7 @@ class ListeningScreen(Screen[None]):
     # Reading
 
     def action_help(self) -> None:
-        bindings = [*type(self).BINDINGS, *TranscriptView.BINDINGS]
-        self.app.push_screen(HelpScreen(binding for binding in bindings if isinstance(binding, Binding)))
+        self.app.push_screen(HelpScreen(type(self).BINDINGS, TranscriptView.BINDINGS))
 
     def action_search(self) -> None:
         self.query_one(SearchBar).open()
@@ -127,8 +126,9 @@ class ListeningScreen(Screen[None]):
     def on_search_bar_typed(self, typed: SearchBar.Typed) -> None:
         self._pattern = pattern_for(typed.text)
         matches = self.transcript.find(self._pattern)
-        if matches and self.transcript.current not in matches:
-            self.transcript.select(next_match(matches, self.transcript.current or 0, -1))
+        if matches:
+            current = self.transcript.current or 0
+            self.transcript.select(current if current in matches else next_match(matches, current, -1))
         self.query_one(SearchBar).show_position(matches, self.transcript.current)
 
     def on_search_bar_accepted(self) -> None:

@@ -55,8 +55,8 @@ class TranscriptView(ScrollView, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "select(-1)", "Select the utterance above", show=False),
         Binding("down,j", "select(1)", "Select the utterance below", show=False),
-        Binding("shift+up,K", "select(-1, True)", "Extend the selection upwards", show=False),
-        Binding("shift+down,J", "select(1, True)", "Extend the selection downwards", show=False),
+        Binding("shift+up,K", "select(-1, True)", "Extend selection upwards", show=False),
+        Binding("shift+down,J", "select(1, True)", "Extend selection downwards", show=False),
         Binding("pageup", "page_up", "A page up", show=False),
         Binding("pagedown", "page_down", "A page down", show=False),
         Binding("home,g", "top", "To the beginning", show=False),
@@ -264,7 +264,7 @@ class TranscriptView(ScrollView, can_focus=True):
         return self._strip(words[start:end], tail.time, False, False)
 
     def _strip(self, words: Text, time: str, selected: bool, bookmarked: bool) -> Strip:
-        base = self.rich_style + self._part("selected") if selected else self.rich_style
+        base = self.get_component_rich_style("transcript--selected") if selected else self.rich_style
         gutter = [
             Segment("▌" if selected else " ", base + self._part("bookmark")),
             Segment(f"{time:8} ", base + self._part("time")),

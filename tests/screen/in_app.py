@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
 
 from textual.pilot import Pilot
@@ -11,6 +12,7 @@ from live_canary.screen.contract import Outcome, SessionInfo
 from tests.screen.fake_session import FakeSession
 
 INFO = SessionInfo(model="demo model on cpu", sources=("USB Microphone",), outputs=(Path("notes.md"),))
+STARTED = datetime(2026, 3, 4, 9, 30)
 Scenario = Callable[[Pilot[Outcome]], Awaitable[None]]
 
 
@@ -28,7 +30,7 @@ def in_app(
     scenario: Scenario, session: FakeSession, *, info: SessionInfo = INFO, size: tuple[int, int] = (80, 24)
 ) -> LiveCanaryApp:
     """The application after `scenario`, which begins when all events of the script are on the screen."""
-    app = LiveCanaryApp(session, info, clock=FrozenClock())
+    app = LiveCanaryApp(session, info, clock=FrozenClock(), started=STARTED)
 
     async def run() -> None:
         async with app.run_test(size=size) as pilot:
@@ -37,6 +39,27 @@ def in_app(
 
     asyncio.run(run())
     return app
+
+
+async def until_shown(pilot: Pilot[Outcome], text: str) -> None:
+    """Lets the application work until `text` stands on the screen, wherever its words are broken into rows."""
+    for _ in range(100):
+        if text in " ".join(" ".join(rows(pilot)).replace("│", "").split()):
+            return
+        await pilot.pause()
+    raise AssertionError(f"{text!r} did not appear:\n" + "\n".join(rows(pilot)))
+
+
+async def look_for(pilot: Pilot[Outcome], words: str) -> None:
+    """Types a search and goes back to the transcript."""
+    await pilot.press("slash", *words)
+    await accept_search(pilot)
+
+
+async def accept_search(pilot: Pilot[Outcome]) -> None:
+    """Goes back to the transcript, whose keys the footer then shows again."""
+    await pilot.press("enter")
+    await until_shown(pilot, "Bookmark")
 
 
 def rows(pilot: Pilot[Outcome]) -> list[str]:

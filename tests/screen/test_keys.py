@@ -12,7 +12,7 @@ from live_canary.screen.contract import Outcome, SessionInfo
 from live_canary.screen.listening_screen import ListeningScreen
 from live_canary.screen.transcript_view import TranscriptView
 from tests.screen.fake_session import FakeSession, said
-from tests.screen.in_app import Scenario, in_app, rows
+from tests.screen.in_app import Scenario, accept_search, in_app, look_for, rows, until_shown
 
 OPENED = (SourceOpened("USB Microphone"), ModelProgress("ready", ready=True))
 TEXTS = ("The budget first.", "Then the release.", "Another budget line.", "Any questions?")
@@ -153,7 +153,8 @@ def test_search_selects_the_latest_match_and_n_goes_through_the_others():
         await pilot.press("slash", *"BUDGET")
         assert "2 of 2" in rows(pilot)[20]
         assert transcript(pilot).selected == range(2, 3)
-        await pilot.press("enter", "n")
+        await accept_search(pilot)
+        await pilot.press("n")
         assert transcript(pilot).selected == range(0, 1)
         assert "1 of 2" in rows(pilot)[20]
         await pilot.press("N")
@@ -162,9 +163,18 @@ def test_search_selects_the_latest_match_and_n_goes_through_the_others():
     with_transcript(scenario)
 
 
+def test_search_selects_the_newest_utterance_if_it_matches():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("slash", *"quest")
+        assert transcript(pilot).selected == range(3, 4)
+
+    with_transcript(scenario)
+
+
 def test_search_says_when_nothing_is_found():
     async def scenario(pilot: Pilot[Outcome]) -> None:
-        await pilot.press("slash", *"zebra", "enter", "n")
+        await look_for(pilot, "zebra")
+        await pilot.press("n")
         assert "nothing found" in rows(pilot)[20]
         assert transcript(pilot).selected is None
 
@@ -185,7 +195,8 @@ def test_matches_are_marked_until_escape():
 
         await pilot.press("slash", *"budget")
         assert marked() == ["budget", "budget"]
-        await pilot.press("enter", "escape")
+        await accept_search(pilot)
+        await pilot.press("escape")
         assert marked() == []
         assert "budget" not in rows(pilot)[20]
 
@@ -202,7 +213,7 @@ def test_letters_typed_into_the_search_are_not_keys():
 
 def test_an_utterance_that_comes_during_a_search_is_found_too():
     async def scenario(pilot: Pilot[Outcome]) -> None:
-        await pilot.press("slash", *"budget", "enter")
+        await look_for(pilot, "budget")
         session.tell(said("The budget again.", 50.0))
         await pilot.pause()
         await pilot.press("n")
@@ -243,11 +254,12 @@ def test_a_text_too_long_for_some_terminals_is_copied_with_a_warning():
 
 async def type_path(pilot: Pilot[Outcome], path: Path) -> None:
     await pilot.press("e")
+    await until_shown(pilot, "Enter saves")
     await correct_path(pilot, path)
 
 
 async def correct_path(pilot: Pilot[Outcome], path: Path) -> None:
-    pilot.app.screen.query_one(Input).value = str(path)
+    pilot.app.screen.query_one("#export-path", Input).value = str(path)
     await pilot.press("enter")
 
 
@@ -272,7 +284,7 @@ def test_saves_the_selection_if_there_is_one(tmp_path):
 def test_a_name_that_cannot_be_saved_to_is_told_and_can_be_corrected(tmp_path):
     async def scenario(pilot: Pilot[Outcome]) -> None:
         await type_path(pilot, tmp_path / "a.doc")
-        assert "must end in one of" in " ".join(rows(pilot))
+        await until_shown(pilot, "must end in one of")
         await correct_path(pilot, tmp_path / "a.md")
 
     with_transcript(scenario)
@@ -285,7 +297,7 @@ def test_a_file_is_replaced_only_when_enter_is_pressed_again(tmp_path):
 
     async def scenario(pilot: Pilot[Outcome]) -> None:
         await type_path(pilot, path)
-        assert "Enter again replaces it" in " ".join(rows(pilot))
+        await until_shown(pilot, "Enter again replaces it")
         assert path.read_text() == "earlier"
         await pilot.press("enter")
 
@@ -337,9 +349,8 @@ def test_a_digit_mutes_one_of_several_sources():
 def test_help_lists_every_key_and_goes_away(key):
     async def scenario(pilot: Pilot[Outcome]) -> None:
         await pilot.press("question_mark")
-        page = " ".join(rows(pilot))
         for text in ("Search", "Next match", "Copy everything", "Shift+↑", "Previous bookmark"):
-            assert text in page
+            await until_shown(pilot, text)
         await pilot.press(key)
         assert isinstance(pilot.app.screen, ListeningScreen)
 

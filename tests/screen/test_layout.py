@@ -2,13 +2,23 @@
 
 import pytest
 from rich.cells import cell_len
+from rich.segment import Segment
 from textual.pilot import Pilot
 
-from live_canary.events import BacklogChanged, LevelChanged, ModelProgress, PartialChanged, SourceOpened
+from live_canary.events import (
+    BacklogChanged,
+    GapMarked,
+    LevelChanged,
+    ModelProgress,
+    PartialChanged,
+    SourceLost,
+    SourceOpened,
+)
 from live_canary.screen.contract import Outcome, SessionInfo
 from live_canary.screen.transcript_view import TranscriptView
+from live_canary.transcript.utterance import TranscriptGap
 from tests.screen.fake_session import FakeSession, said
-from tests.screen.in_app import in_app, rows
+from tests.screen.in_app import in_app, look_for, rows
 
 OPENED = (SourceOpened("USB Microphone"), ModelProgress("ready", ready=True))
 LONG = "The budget for the summer is approved, with one change, and the rest stays as it was in March."
@@ -87,6 +97,44 @@ def test_without_colour_everything_is_still_told_in_words(monkeypatch):
             assert sign in page
 
     in_app(scenario, FakeSession(*OPENED, BacklogChanged(7.0), said("One.")))
+
+
+def contrast(segment: Segment) -> float:
+    """Of the letters to what is behind them, as WCAG 2 defines it: from 1 to 21."""
+    assert segment.style and segment.style.color and segment.style.bgcolor
+    luminances = []
+    for colour in (segment.style.color, segment.style.bgcolor):
+        linear = [
+            part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4
+            for part in (value / 255 for value in colour.get_truecolor())
+        ]
+        luminances.append(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2])
+    return (max(luminances) + 0.05) / (min(luminances) + 0.05)
+
+
+@pytest.mark.parametrize("theme", ["canary-dark", "canary-light"])
+def test_every_word_is_readable_in_the_dark_and_in_the_light(theme):
+    info = SessionInfo(model="demo model", sources=("USB Microphone", "System audio"))
+    script = (
+        *OPENED,
+        SourceOpened("System audio"),
+        SourceLost("System audio", "unplugged"),
+        said("The budget first."),
+        GapMarked(TranscriptGap(1.0, 2.0, "unplugged", "System audio")),
+        said("Another budget line.", 4.0),
+        PartialChanged("USB Microphone", 9.0, "And then", "the rest"),
+        BacklogChanged(7.0),
+    )
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        pilot.app.theme = theme
+        await look_for(pilot, "budget")
+        await pilot.press("b")
+        segments = [segment for strip in pilot.app.screen._compositor.render_strips() for segment in strip]
+        unreadable = [s.text for s in segments if any(map(str.isalnum, s.text)) and contrast(s) < 4.5]
+        assert unreadable == []
+
+    in_app(scenario, FakeSession(*script), info=info)
 
 
 def test_three_sources_share_the_status_line():

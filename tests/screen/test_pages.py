@@ -1,0 +1,121 @@
+"""Whole screens as text, beside this file in pages/, to be read in a review like any other change.
+
+UPDATE_PAGES=1 pytest tests/screen/test_pages.py     writes them anew
+"""
+
+import os
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from live_canary.events import (
+    BacklogChanged,
+    GapMarked,
+    LevelChanged,
+    ModelProgress,
+    OutputWritten,
+    PartialChanged,
+    SourceLost,
+    SourceOpened,
+    SpeechStarted,
+)
+from live_canary.screen.contract import Outcome, SessionInfo
+from live_canary.transcript.utterance import TranscriptGap
+from tests.screen.fake_session import FakeSession, said
+from tests.screen.in_app import INFO, in_app, look_for, rows, until_shown
+
+PAGES = Path(__file__).parent / "pages"
+MICROPHONE, SYSTEM = "USB Microphone", "System audio"
+MEETING = (
+    said("All right, I think everybody is here, so let's get started.", 2.1),
+    said("First point for today: the release. We moved it to Thursday because the last two fixes came in late.", 6.2),
+    GapMarked(TranscriptGap(30.4, 33.1, "microphone unplugged", MICROPHONE)),
+    said("Sorry, I pulled the cable. Is the release still on?", 34.6),
+)
+READY = ModelProgress("ready", ready=True)
+SAVED = OutputWritten(INFO.outputs[0], unsaved=0)
+
+
+def assert_page(pilot: Pilot[Outcome], name: str) -> None:
+    page = "\n".join(rows(pilot)) + "\n"
+    path = PAGES / f"{name}.txt"
+    if os.environ.get("UPDATE_PAGES"):
+        path.write_text(page)
+    assert page == path.read_text()
+
+
+def test_the_model_loads_while_the_microphone_is_heard():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        assert_page(pilot, "loading")
+
+    info = SessionInfo("demo model on cpu", (MICROPHONE,), INFO.outputs, demo=True)
+    script = (SourceOpened(MICROPHONE), ModelProgress("Loading the demo model"), LevelChanged(MICROPHONE, -40, -30))
+    in_app(scenario, FakeSession(*script), info=info)
+
+
+def test_somebody_speaks():
+    speaking = (
+        SpeechStarted(MICROPHONE, 41.0),
+        PartialChanged(MICROPHONE, 41.0, "So the open question is who writes the summary", "for the"),
+        LevelChanged(MICROPHONE, -15, -6),
+    )
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        assert_page(pilot, "speaking")
+
+    in_app(scenario, FakeSession(SourceOpened(MICROPHONE), READY, *MEETING, SAVED, *speaking))
+
+
+def test_a_word_is_looked_for():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await look_for(pilot, "release")
+        await pilot.press("N", "b")
+        assert_page(pilot, "search")
+
+    in_app(scenario, FakeSession(SourceOpened(MICROPHONE), READY, *MEETING, SAVED))
+
+
+def test_a_call_with_two_sources_of_which_one_is_lost_and_the_model_is_behind():
+    script = (
+        SourceOpened(MICROPHONE),
+        SourceOpened(SYSTEM),
+        READY,
+        *MEETING,
+        said("Yes, it is.", 38.0, source=SYSTEM),
+        LevelChanged(SYSTEM, -25, -12),
+        SourceLost(MICROPHONE, "unplugged"),
+        BacklogChanged(7.3),
+        OutputWritten(INFO.outputs[0], unsaved=2),
+    )
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        assert_page(pilot, "trouble")
+
+    info = SessionInfo("Canary-Qwen 2.5B on cpu", (MICROPHONE, SYSTEM), INFO.outputs)
+    in_app(scenario, FakeSession(*script), info=info, size=(100, 20))
+
+
+def test_a_narrow_terminal_that_is_paused():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("p")
+        assert_page(pilot, "narrow")
+
+    in_app(scenario, FakeSession(SourceOpened(MICROPHONE), READY, *MEETING, SAVED), size=(40, 20))
+
+
+def test_help_fits_on_a_small_terminal():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("question_mark")
+        await until_shown(pilot, "Mouse:")
+        assert_page(pilot, "help")
+
+    in_app(scenario, FakeSession(SourceOpened(MICROPHONE), READY, *MEETING))
+
+
+def test_the_transcript_is_saved_under_a_name():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("up", "shift+up", "e")
+        await until_shown(pilot, "Enter saves")
+        assert_page(pilot, "save")
+
+    in_app(scenario, FakeSession(SourceOpened(MICROPHONE), READY, *MEETING))
