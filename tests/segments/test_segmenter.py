@@ -256,6 +256,17 @@ def test_a_pause_that_was_not_the_end_is_where_the_cut_comes(segmenter):
     assert second.speech_start_seconds == 30.5
 
 
+def test_three_minutes_without_a_pause_are_cut_between_words_and_hold_each_word_once(segmenter):
+    words = [sound(speech(200 + 37 * n % 500), speech(60, 0.4)) for n in range(350)]  # 0.4 is still speech
+    ends = np.cumsum([len(word) for word in words])
+    segments = segments_in(sound(*words), segmenter)
+    for start, end in zip([0, *ends[:-1]], ends - 60 * MS, strict=True):
+        assert sum(segment.start_sample <= start and end <= segment.end_sample for segment in segments) == 1
+    assert ends[-1] > 150 * SECOND
+    assert [segment.ended_by for segment in segments] == ["length"] * (len(segments) - 1) + ["end"]
+    assert all(20 <= segment.seconds <= 30 for segment in segments[:-1])
+
+
 def test_ten_minutes_of_silence_are_not_kept(segmenter):
     for _ in range(60):
         segmenter.feed(silence(10_000))

@@ -1,13 +1,17 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from live_canary.audio.source import SAMPLE_RATE
 from live_canary.errors import InputError
 from live_canary.segments.vad import DETECTORS, SileroDetector, WebrtcDetector, load_detector
+
+ASSETS = Path(__file__).parents[2] / "assets"
 
 
 def buzz(seconds: float) -> np.ndarray:
@@ -15,6 +19,12 @@ def buzz(seconds: float) -> np.ndarray:
     t = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     voice = sum(np.sin(2 * np.pi * 120 * n * t) / n for n in range(1, 25))
     return (0.1 * voice * (1 + np.sin(2 * np.pi * 4 * t))).astype(np.float32)
+
+
+def recording(name: str) -> np.ndarray:
+    samples, rate = soundfile.read(ASSETS / name, dtype="float32")
+    assert rate == SAMPLE_RATE
+    return samples
 
 
 def probabilities(detector, samples):
@@ -44,6 +54,13 @@ def test_two_detectors_do_not_disturb_each_other(name):
     frames = [buzz(0.5)[i : i + one.frame_samples] for i in range(0, SAMPLE_RATE // 2 - 511, one.frame_samples)]
     mixed = [(one.speech_probability(frame), other.speech_probability(frame[::-1].copy())) for frame in frames]
     assert [first for first, _ in mixed] == alone[: len(mixed)]
+
+
+def test_silero_hears_a_very_quiet_voice_as_it_hears_a_loud_one():
+    voice = recording("dictation.wav")[: 6 * SAMPLE_RATE]
+    loud, quiet = np.array([probabilities(SileroDetector(), voice * gain) for gain in (1.0, 0.02)])
+    assert ((loud > 0.5) == (quiet > 0.5)).mean() > 0.97
+    assert (loud > 0.5).mean() > 0.5
 
 
 def test_webrtc_answers_yes_or_no():

@@ -1,0 +1,37 @@
+"""The bundled recordings through the real detectors, as a session hears them."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from live_canary.segments.segment import Segment
+from live_canary.segments.segmenter import Segmenter, SegmenterSettings
+from live_canary.segments.vad import load_detector
+from tests.segments.scripted_sound import segments_in
+
+ASSETS = Path(__file__).parents[2] / "assets"
+
+
+def segments_of_recording(name: str, detector: str = "silero", mode: str = "dictation") -> list[Segment]:
+    samples, _ = soundfile.read(ASSETS / name, dtype="float32")
+    return segments_in(samples, Segmenter(load_detector(detector), SegmenterSettings.preset(mode)))
+
+
+def test_each_sentence_of_the_dictation_is_an_utterance():
+    sentences = (ASSETS / "dictation.txt").read_text("utf-8").split("\n")
+    assert len(segments_of_recording("dictation.wav")) == len([sentence for sentence in sentences if sentence])
+
+
+@pytest.mark.parametrize("name", ["long.wav", "meeting.wav", "noisy.wav"])
+@pytest.mark.parametrize("detector", ["silero", "webrtc"])
+def test_utterances_are_found_in_order_and_none_is_too_long(name, detector):
+    segments = segments_of_recording(name, detector)
+    assert segments
+    assert all(segment.seconds <= 38 for segment in segments)
+    assert all(one.end_sample <= other.start_sample for one, other in pairwise(segments))
+
+
+def test_silence_and_noise_are_no_utterance():
+    assert segments_of_recording("silence-and-noise.wav") == []
