@@ -115,6 +115,13 @@ def live(
     plain: Annotated[
         bool, typer.Option("--plain", help="Lines on stdout instead of the screen.", rich_help_panel=TEXT)
     ] = False,
+    jsonl: Annotated[
+        str | None,
+        typer.Option("--jsonl", metavar="-", help="JSON lines on stdout, for other programs.", rich_help_panel=TEXT),
+    ] = None,
+    partials: Annotated[
+        bool, typer.Option("--partials", help="With --jsonl -, also what is being said.", rich_help_panel=TEXT)
+    ] = False,
     model: ModelOption = "auto",
     compute_device: ComputeDeviceOption = "auto",
     compute: ComputeOption = "auto",
@@ -134,6 +141,10 @@ def live(
         return
     from live_canary.commands import live as command
 
+    if jsonl not in (None, "-"):
+        raise InputError(f"--jsonl writes to stdout: give -, or --output {jsonl}.jsonl for a file.")
+    if partials and jsonl is None:
+        raise InputError("--partials belongs to --jsonl -; without it finished utterances are printed.")
     settings = Settings(
         recordings=tuple(replay or ()),
         speed=parse_speed(speed),
@@ -151,6 +162,8 @@ def live(
         outputs=tuple(output or ()),
         overwrite=overwrite,
         plain=plain,
+        json_lines=jsonl is not None,
+        partials=partials,
     )
     raise typer.Exit(command.run(settings))
 

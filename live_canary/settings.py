@@ -53,3 +53,7 @@ class Settings:
     overwrite: bool = False
     plain: bool = False
     """Lines on stdout instead of the screen."""
+    json_lines: bool = False
+    """Those lines in JSON."""
+    partials: bool = False
+    """And lines for what is being said, in JSON."""

@@ -69,6 +69,14 @@ def test_transcribe_writes_a_file_for_each_recording(beginning, tmp_path):
     assert (folder / "silence-and-noise.srt").read_text() == ""
 
 
+def test_a_pipe_can_have_json_lines(beginning):
+    done = live_canary("--replay", beginning, "--jsonl", "-", "--partials", "--model", "demo", "--speed", "max")
+    assert done.returncode == 0, done.stderr
+    entries = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [entry["index"] for entry in entries if entry["type"] == "utterance"] == [0, 1]
+    assert {entry["type"] for entry in entries} <= {"partial", "utterance"}
+
+
 def test_help_and_the_import_of_the_command_line_load_no_torch():
     check = "import sys, live_canary.cli; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], timeout=60).returncode == 0
@@ -139,6 +147,8 @@ def test_a_model_that_is_not_here_is_refused_with_the_command_that_fetches_it():
     ("flags", "reason"),
     [
         (["--speed", "fast"], "--speed fast"),
+        (["--partials"], "--partials belongs to --jsonl"),
+        (["--jsonl", "talk"], "--output talk.jsonl"),
         (["--mode", "opera"], "There is no mode 'opera'"),
         (["--vad", "ears"], "There is no voice detector 'ears'"),
         (["--max-utterance-s", "60"], "longest utterance of 60 s"),

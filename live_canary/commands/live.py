@@ -18,6 +18,7 @@ from live_canary.segments.segmenter import Segmenter
 from live_canary.segments.vad import load_detector
 from live_canary.session.session import Session
 from live_canary.settings import Settings
+from live_canary.transcript.formats import one_line
 from live_canary.transcript.writer import TranscriptFile, check_output
 
 ABORTED = 130  # as shells report a program that Ctrl-C ended
@@ -31,7 +32,7 @@ def run(settings: Settings) -> int:
     check_outputs(settings.outputs, overwrite=settings.overwrite)
     sources = open_sources(settings)
     choice = choose_model(settings.model)
-    plain = settings.plain or not (sys.stdout.isatty() and sys.stdin.isatty())
+    plain = settings.plain or settings.json_lines or not (sys.stdout.isatty() and sys.stdin.isatty())
     _log_bugs(to_stderr=plain)
     several = len(sources) > 1
     files = [TranscriptFile(path, overwrite=settings.overwrite, with_source=several) for path in settings.outputs]
@@ -40,14 +41,18 @@ def run(settings: Settings) -> int:
         lambda: Segmenter(load_detector(settings.vad), settings.segmenter),
         load_with(choice, settings),
         files,
-        partial_interval_ms=None if plain else settings.partial_interval_ms,
+        partial_interval_ms=settings.partial_interval_ms if settings.partials or not plain else None,
         echo_of=settings.system_name if several else None,
     )
     info = SessionInfo(choice.name, tuple(source.name for source in sources), settings.outputs, choice.demo)
-    outcome = _show(session, info, choice, plain=plain)
+    outcome = _print_lines(session, info, choice, settings) if plain else _open_screen(session, info)
     if outcome.ended:
         session.wait()
-    return _conclude(outcome, settings.outputs)
+    for path in settings.outputs:
+        print(f"Transcript: {one_line(str(path))}", file=sys.stderr)  # noqa: T201
+    if outcome.failure and not plain:
+        raise outcome.failure  # the screen that showed it is gone
+    return 1 if outcome.failure else 0 if outcome.ended else ABORTED
 
 
 def check_outputs(paths: tuple[Path, ...], *, overwrite: bool) -> None:
@@ -79,24 +84,22 @@ def open_sources(settings: Settings) -> list[Source]:
     return sources
 
 
-def _show(session: Session, info: SessionInfo, choice: ModelChoice, *, plain: bool) -> Outcome:
-    if plain:
-        from live_canary.screen.plain import PlainScreen
+def _print_lines(session: Session, info: SessionInfo, choice: ModelChoice, settings: Settings) -> Outcome:
+    from live_canary.screen import plain_lines
+    from live_canary.screen.plain import PlainScreen
 
-        if choice.notice:
-            print(choice.notice, file=sys.stderr, flush=True)  # noqa: T201
-        return PlainScreen(session, info, sys.stdout, sys.stderr).run()
+    if choice.notice:
+        print(choice.notice, file=sys.stderr, flush=True)  # noqa: T201
+    line_of = plain_lines.text_line
+    if settings.json_lines:
+        line_of = plain_lines.json_line_with_partials if settings.partials else plain_lines.json_line
+    return PlainScreen(session, info, sys.stdout, sys.stderr, line_of=line_of).run()
+
+
+def _open_screen(session: Session, info: SessionInfo) -> Outcome:
     from live_canary.screen.app import LiveCanaryApp
 
     return LiveCanaryApp(session, info).run() or Outcome(None)
-
-
-def _conclude(outcome: Outcome, outputs: tuple[Path, ...]) -> int:
-    for path in outputs:
-        print(f"Transcript: {path}", file=sys.stderr)  # noqa: T201
-    if outcome.ended is None:
-        return ABORTED
-    return 1 if outcome.failure else 0
 
 
 def _log_bugs(*, to_stderr: bool) -> None:
