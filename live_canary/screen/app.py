@@ -1,5 +1,7 @@
 """The terminal application around a session: starts it, shows its events, and ends it when the user wants to leave."""
 
+import asyncio
+import signal
 import time
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -26,7 +28,8 @@ class LiveCanaryApp(App[Outcome]):
     CSS_PATH = "app.tcss"
     TITLE = "live-canary"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+c", "finish_or_abort", "Quit; again to stop at once", show=False, priority=True),
+        Binding("ctrl+p", "command_palette", "Find a command", show=False),
+        Binding("ctrl+c", "finish_or_abort", "Quit, again: at once", show=False, priority=True),
     ]
 
     def __init__(
@@ -58,6 +61,7 @@ class LiveCanaryApp(App[Outcome]):
         return listening_screen
 
     def on_mount(self) -> None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.action_finish)
         self.call_after_refresh(self._start)
 
     def _start(self) -> None:
@@ -99,6 +103,8 @@ class LiveCanaryApp(App[Outcome]):
 
     def action_pause(self) -> None:
         """Hears nothing until it is asked for again."""
+        if self.state.finishing or self.state.ended:
+            return
         muted = not self.state.paused
         for name in self.state.sources:
             self._session.mute(name, muted=muted)

@@ -1,12 +1,12 @@
 """The one bridge from the threads of a session to the screen."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from textual.message import Message
 from textual.message_pump import MessagePump
 
-from live_canary.events import BacklogChanged, Event, LevelChanged, PartialChanged
+from live_canary.events import BacklogChanged, Event, LevelChanged, PartialChanged, UtteranceFinal
 
 
 class EventsWaiting(Message):
@@ -44,22 +44,28 @@ class SessionFeed:
             return
 
 
-def newest(events: Iterable[Event]) -> list[Event]:
-    """Only the last of each run of levels, partials or backlogs of a source; everything else stays."""
+def newest(events: Sequence[Event]) -> list[Event]:
+    """Of each source's levels, of its partials up to a final, and of backlogs only the last; everything else stays."""
     kept: list[Event] = []
-    for event in events:
-        if kept and _is_obsolete(kept[-1], event):
-            kept.pop()
-        kept.append(event)
-    return kept
+    superseded: set[tuple[str, str]] = set()
+    for event in reversed(events):
+        if isinstance(event, UtteranceFinal):
+            superseded.discard(("partial", event.utterance.source))
+        subject = _replaceable_subject(event)
+        if subject not in superseded:
+            kept.append(event)
+        if subject:
+            superseded.add(subject)
+    return kept[::-1]
 
 
-def _is_obsolete(earlier: Event, later: Event) -> bool:
-    match earlier, later:
-        case LevelChanged(source=one), LevelChanged(source=other):
-            return one == other
-        case PartialChanged(source=one), PartialChanged(source=other):
-            return one == other
-        case BacklogChanged(), BacklogChanged():
-            return True
-    return False
+def _replaceable_subject(event: Event) -> tuple[str, str] | None:
+    """What a later event of the same kind would say anew; None for an event that happens once."""
+    match event:
+        case LevelChanged(source):
+            return "level", source
+        case PartialChanged(source):
+            return "partial", source
+        case BacklogChanged():
+            return "backlog", ""
+    return None

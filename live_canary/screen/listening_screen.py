@@ -118,7 +118,7 @@ class ListeningScreen(Screen[None]):
     # Reading
 
     def action_help(self) -> None:
-        self.app.push_screen(HelpScreen(type(self).BINDINGS, TranscriptView.BINDINGS))
+        self.app.push_screen(HelpScreen(type(self).BINDINGS, [*TranscriptView.BINDINGS, *type(self.app).BINDINGS]))
 
     def action_search(self) -> None:
         self.query_one(SearchBar).open()

@@ -1,3 +1,4 @@
+import signal
 import threading
 
 import pytest
@@ -120,6 +121,17 @@ def test_leaving_waits_for_the_last_words(key):
         await pilot.pause()
 
     assert in_app(scenario, session).return_value == Outcome(ENDED)
+
+
+def test_a_polite_kill_finishes_too():
+    session = FakeSession(*OPENED)
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        await pilot.pause()
+
+    assert in_app(scenario, session).return_value == Outcome(ENDED)
+    assert session.asked == ["start", "stop"]
 
 
 def test_a_second_ctrl_c_stops_at_once():
