@@ -27,8 +27,10 @@ def test_no_sentence_is_both_trained_on_and_tested_and_repeats_are_dropped(tmp_p
     numbers = [f"{a} {b} came home." for a in ("One", "Two", "Ten") for b in map(letters, range(200))]
     (tmp_path / "list.txt").write_text("\n".join([*numbers, numbers[0].upper().capitalize(), numbers[0]]))
     main(str(tmp_path / "list.txt"), str(tmp_path / "out"))
-    sets = {name: (tmp_path / "out" / f"{name}.txt").read_text().splitlines()
-            for name in ("train", "test_known", "test_new")}
+    sets = {
+        name: (tmp_path / "out" / f"{name}.txt").read_text().splitlines()
+        for name in ("train", "test_known", "test_new")
+    }
     assert len(sets["test_known"]) == TEST_KNOWN
     assert len(sets["test_new"]) == TEST_NEW
     together = [text for texts in sets.values() for text in texts]

@@ -57,9 +57,21 @@ def model(tmp_path, monkeypatch):
 
 
 def arguments(model, data, **changed):
-    defaults = {"model": model, "data": data, "device": "cpu", "processes": 1, "workers": 0, "minutes": 60.0,
-                "lr": 1e-3, "ctc": 0.4, "guide": 0.2, "batch_seconds": 6.0, "save_every": 99.0, "seed": 0,
-                "freeze_subsampling": False}
+    defaults = {
+        "model": model,
+        "data": data,
+        "device": "cpu",
+        "processes": 1,
+        "workers": 0,
+        "minutes": 60.0,
+        "lr": 1e-3,
+        "ctc": 0.4,
+        "guide": 0.2,
+        "batch_seconds": 6.0,
+        "save_every": 99.0,
+        "seed": 0,
+        "freeze_subsampling": False,
+    }
     return argparse.Namespace(**(defaults | changed))
 
 

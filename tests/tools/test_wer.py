@@ -13,12 +13,13 @@ def heard(kind, wanted, got, seconds=2.0):
 
 
 def test_errors_are_counted_over_all_words_of_a_kind_after_normalising():
-    rows = table([
-        heard("read", "MISTER SMITH CAN'T COME", "Mr. Smith can't come."),
-        heard("read", "SO HE SAID", "So she said."),
-    ]).splitlines()
-    assert rows[2].split("|")[1:8] == [
-        " read ", " 2 ", " 0.1 ", " 8 ", " 12.5% ", " 1 of 2 ", " - "]
+    rows = table(
+        [
+            heard("read", "MISTER SMITH CAN'T COME", "Mr. Smith can't come."),
+            heard("read", "SO HE SAID", "So she said."),
+        ]
+    ).splitlines()
+    assert rows[2].split("|")[1:8] == [" read ", " 2 ", " 0.1 ", " 8 ", " 12.5% ", " 1 of 2 ", " - "]
 
 
 def test_words_out_of_noise_are_counted_and_have_no_rate():
@@ -32,8 +33,10 @@ def test_a_folder_is_read_by_its_manifest_or_by_names(tmp_path):
     (tmp_path / "a.txt").write_text("One line.\nAnother.\n")
     [found] = read_folder(tmp_path)
     assert (found.path.name, found.text) == ("a.wav", "One line. Another.")
-    entries = [{"file": "b.wav", "kind": "noise", "transcript": None, "speaker": None},
-               {"file": "a.wav", "kind": "meeting", "transcript": None, "speaker": "x"}]
+    entries = [
+        {"file": "b.wav", "kind": "noise", "transcript": None, "speaker": None},
+        {"file": "a.wav", "kind": "meeting", "transcript": None, "speaker": "x"},
+    ]
     (tmp_path / "manifest.jsonl").write_text("\n".join(map(json.dumps, entries)))
     [found] = read_folder(tmp_path)
     assert (found.path.name, found.kind, found.text) == ("b.wav", "noise", "")
