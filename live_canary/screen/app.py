@@ -61,7 +61,9 @@ class LiveCanaryApp(App[Outcome]):
         return listening_screen
 
     def on_mount(self) -> None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.action_finish)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self.action_finish)
+        loop.add_signal_handler(signal.SIGINT, self.action_finish_or_abort)
         self.call_after_refresh(self._start)
 
     def _start(self) -> None:

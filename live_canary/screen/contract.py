@@ -41,6 +41,8 @@ class SessionInfo:
     """Files that the transcript is written to."""
     demo: bool = False
     """The bundled demonstration model is used, whose text is not to be relied on."""
+    clipboard: bool = False
+    """Each utterance is put on the clipboard as soon as it is there."""
 
     @property
     def with_source(self) -> bool:

@@ -51,6 +51,7 @@ class ListeningScreen(Screen[None]):
         Binding("3", "app.mute(2)", "Mute the third source", show=False),
         Binding("c", "copy", "Copy"),
         Binding("C", "copy_all", "Copy everything", show=False),
+        Binding("a", "copy_each", "Copy each new utterance", show=False),
         Binding("e", "export", "Save as"),
         Binding("b", "bookmark", "Bookmark"),
         Binding("left_square_bracket", "to_bookmark(-1)", "Previous bookmark", show=False),
@@ -102,6 +103,8 @@ class ListeningScreen(Screen[None]):
         match event:
             case UtteranceFinal(utterance):
                 self.transcript.append(utterance)
+                if self._state.copying:
+                    clipboard.copy(self.app, one_line(utterance.text))
             case GapMarked(gap):
                 self.transcript.append(gap)
             case PartialChanged():
@@ -175,6 +178,11 @@ class ListeningScreen(Screen[None]):
 
     def action_copy_all(self) -> None:
         self._copy(range(len(self.transcript.lines)))
+
+    def action_copy_each(self) -> None:
+        """Begins or ends to keep the newest utterance on the clipboard, for dictation into another window."""
+        self._state.copying = not self._state.copying
+        self.state_changed()
 
     def action_export(self) -> None:
         numbers = self.transcript.selected or range(len(self.transcript.lines))

@@ -89,6 +89,8 @@ class SessionState:
         self.backlog_seconds = 0.0
         self.unsaved: dict[Path, int] = {}
         """Lines of each output that are not on the disk; an output without an entry was not written to yet."""
+        self.copying = info.clipboard
+        """Each new utterance goes to the clipboard."""
         self.finishing = False
         self.ended: SessionEnded | None = None
         self.failure = ""

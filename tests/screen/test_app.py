@@ -123,11 +123,12 @@ def test_leaving_waits_for_the_last_words(key):
     assert in_app(scenario, session).return_value == Outcome(ENDED)
 
 
-def test_a_polite_kill_finishes_too():
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_polite_kill_finishes_too(number):
     session = FakeSession(*OPENED)
 
     async def scenario(pilot: Pilot[Outcome]) -> None:
-        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(number)
         await pilot.pause()
 
     assert in_app(scenario, session).return_value == Outcome(ENDED)

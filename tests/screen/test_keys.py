@@ -243,6 +243,22 @@ def test_copies_the_newest_utterance_or_the_selection_or_everything(keys, copied
     with_transcript(scenario)
 
 
+def test_a_keeps_each_new_utterance_on_the_clipboard_until_it_is_pressed_again():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("a")
+        assert "copying each" in rows(pilot)[22]
+        session.tell(said("Dictated.", 50.0))
+        await pilot.pause()
+        assert pilot.app.clipboard == "Dictated."
+        await pilot.press("a")
+        session.tell(said("Not copied.", 60.0))
+        await pilot.pause()
+        assert pilot.app.clipboard == "Dictated."
+
+    session = FakeSession(*OPENED)
+    in_app(scenario, session)
+
+
 def test_a_text_too_long_for_some_terminals_is_copied_with_a_warning():
     async def scenario(pilot: Pilot[Outcome]) -> None:
         await pilot.press("C")
