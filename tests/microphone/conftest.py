@@ -33,7 +33,7 @@ class VirtualSound:
 
     def play(self, recording: Path, into: str) -> subprocess.Popen[bytes]:
         """Starts to play into "mic_feed", "speakers" or "headset"; the process ends when all was played."""
-        command = ["paplay", f"--device={into}", "--latency-msec=50", str(recording)]
+        command = ["paplay", f"--device={into}", "--latency-msec=1000", str(recording)]
         self._players.append(subprocess.Popen(command, env={**os.environ, **self.environment}))
         return self._players[-1]
 
