@@ -21,6 +21,7 @@ from live_canary.events import (
     ModelProgress,
     SessionEnded,
     SourceLost,
+    SourceOpened,
     SourceRecovered,
     SourceWarned,
     StageFailed,
@@ -69,6 +70,8 @@ class PlainScreen:
         if line is not None:
             self._print(line)
         match event:
+            case SourceOpened(source):
+                self._note(f"Listening to {one_line(source)}; Ctrl-C finishes.")
             case GapMarked(gap):
                 self._note(f"[{clock(gap.start_seconds)}] {one_line(gap.source)}: {gap_notice(gap)}")
             case ModelProgress(text):

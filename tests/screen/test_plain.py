@@ -18,6 +18,7 @@ from live_canary.events import (
     ModelProgress,
     PartialChanged,
     SourceLost,
+    SourceOpened,
     SourceRecovered,
     StageFailed,
 )
@@ -52,6 +53,7 @@ def test_sources_are_named_when_there_are_several():
 def test_what_is_not_transcript_goes_to_stderr():
     gap = TranscriptGap(start_seconds=3.0, end_seconds=5.0, reason="unplugged", source="USB Microphone")
     out, err, _ = shown(
+        SourceOpened("USB Microphone"),
         ModelProgress("Loading the demo model"),
         SourceLost("USB Microphone", "unplugged"),
         GapMarked(gap),
@@ -60,6 +62,7 @@ def test_what_is_not_transcript_goes_to_stderr():
     )
     assert out == ""
     assert err.splitlines() == [
+        "Listening to USB Microphone; Ctrl-C finishes.",
         "Loading the demo model",
         "USB Microphone was lost: unplugged",
         "[00:00:03] USB Microphone: [2.0 s not heard: unplugged]",
