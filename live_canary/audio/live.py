@@ -54,6 +54,8 @@ class LiveSource:
         self._timeline = Timeline()
         self._silence = SilenceWatch()
         self._lost = False
+        """Nothing has been heard since a device was lost, or left for another default."""
+        self._moving = False
         self._idle_seconds = 0.0
         self._pause_wanted = self._paused = False
 
@@ -91,7 +93,7 @@ class LiveSource:
         if self._timeline.off_rate:
             yield from self._lose("its sample rate has changed")
         elif self._listening.has_moved():
-            yield from self._lose("another one is the default now")
+            yield from self._move()
 
     def _wait(self) -> Iterator[SourceItem]:
         """A quarter of a second has passed without a chunk."""
@@ -107,17 +109,30 @@ class LiveSource:
         self._idle_seconds = 0.0
         self._listening.close()
         yield from self._timeline.break_off()
-        if not self._lost:
-            self._lost = True
+        if not self._lost or self._moving:
+            self._lost, self._moving = True, False
             yield DeviceLost(self._listening.chosen.name, reason or self._listening.why_lost())
         self._listening.reopen()
 
+    def _move(self) -> Iterator[SourceItem]:
+        """Another device is the default now."""
+        self._listening.close()
+        yield from self._timeline.break_off()
+        if self._listening.reopen():
+            self._lost = self._moving = True
+        else:
+            yield from self._lose()
+
     def _recover(self, time: float) -> Iterator[SourceItem]:
-        """The first sample after a loss was heard at this time of the clock."""
-        self._lost = False
+        """The first sample after a loss or a move was heard at this time of the clock."""
+        moved = self._moving
+        self._lost = self._moving = False
         chosen = self._listening.chosen
-        yield DeviceRecovered(chosen.name, self._timeline.missing_at(time))
-        yield from self._timeline.begin(chosen.rate, time, self._gap_reason)
+        if moved:
+            yield DeviceOpened(chosen.name, chosen.rate, chosen.channels)
+        else:
+            yield DeviceRecovered(chosen.name, self._timeline.missing_at(time))
+        yield from self._timeline.begin(chosen.rate, time, "change of device" if moved else self._gap_reason)
 
     def _finish(self) -> Iterator[SourceItem]:
         yield from self._timeline.break_off()

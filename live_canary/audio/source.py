@@ -36,7 +36,7 @@ class AudioGap:
 
 @dataclass(frozen=True, slots=True)
 class DeviceOpened:
-    """Sound is being heard from now on."""
+    """Sound is being heard from now on; later once more when the source follows the default to another device."""
 
     device: str
     """How the system calls it: "USB Microphone"; a default input is named by what it stands for."""

@@ -9,7 +9,7 @@ import pytest
 
 from live_canary.audio.live import INBOX_CHUNKS
 from live_canary.audio.microphone import MicrophoneSource
-from live_canary.audio.portaudio import PortAudio
+from live_canary.audio.portaudio import PortAudio, PortAudioInput
 from live_canary.audio.source import (
     AudioBlock,
     AudioGap,
@@ -170,6 +170,15 @@ def test_the_default_input_takes_over_if_the_user_wants_it(sound, clock):
         DeviceLost("USB", "it was unplugged"),
         DeviceRecovered("Built-in", pytest.approx(0.25, abs=0.15)),
     ]
+    assert_each_sample_is_at_its_time(items, 0.001)
+
+
+def test_a_source_that_follows_the_default_moves_with_it(sound, clock, monkeypatch):
+    monkeypatch.setattr(PortAudioInput, "defaults_changed", lambda self: sound.default_index == 1)
+    clock.at(2.0, lambda: setattr(sound, "default_index", 1))
+    items = heard(microphone(clock, follow_default=True), clock, 4.0)
+    assert news_in(items) == [DeviceOpened("Built-in", 48_000, 2), DeviceOpened("USB", 44_100, 1)]
+    assert all(gap.end_sample - gap.start_sample < 1_600 for gap in gaps_in(items))
     assert_each_sample_is_at_its_time(items, 0.001)
 
 
