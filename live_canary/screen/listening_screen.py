@@ -83,8 +83,6 @@ class ListeningScreen(Screen[None]):
     def transcript(self) -> TranscriptView:
         return self.query_one(TranscriptView)
 
-    # What the session tells
-
     def show(self, events: list[Event]) -> None:
         """Draws what `events` changed; the state already knows them."""
         for event in events:
@@ -117,8 +115,6 @@ class ListeningScreen(Screen[None]):
                 self._tell(message, "warning")
             case StageFailed(_, message, fatal=False):
                 self._tell(message, "error")
-
-    # Reading
 
     def action_help(self) -> None:
         self.app.push_screen(HelpScreen(type(self).BINDINGS, [*TranscriptView.BINDINGS, *type(self.app).BINDINGS]))
@@ -167,8 +163,6 @@ class ListeningScreen(Screen[None]):
         self.transcript.find(None)
         self.query_one(SearchBar).close()
         self.transcript.focus()
-
-    # Taking the text along
 
     def action_copy(self) -> None:
         """Copies the selection, or the newest utterance."""

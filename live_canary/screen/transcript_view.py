@@ -79,8 +79,6 @@ class TranscriptView(ScrollView, can_focus=True):
         self._partials: dict[str, PartialChanged] = {}
         self._tail: list[_TailLine] = []
 
-    # What is shown
-
     @property
     def is_blank(self) -> bool:
         return not self.lines and not self._tail
@@ -135,8 +133,6 @@ class TranscriptView(ScrollView, can_focus=True):
         if self.selected:
             return self._cursor
         return len(self.lines) - 1 if self.lines else None
-
-    # Moving about
 
     def action_select(self, step: int, extend: bool = False) -> None:
         if not self.lines:
@@ -197,8 +193,6 @@ class TranscriptView(ScrollView, can_focus=True):
 
     def _scroll_to_end(self) -> None:
         self.scroll_to(y=self.max_scroll_y, animate=False)
-
-    # Drawing
 
     @property
     def _cells(self) -> int:

@@ -52,9 +52,6 @@ def level(rms_dbfs: float, peak_dbfs: float | None = None) -> LevelChanged:
     return LevelChanged(MICROPHONE, rms_dbfs, rms_dbfs if peak_dbfs is None else peak_dbfs)
 
 
-# What a source is doing
-
-
 def test_a_source_listens_speaks_and_listens_again():
     assert doing() == "listening"
     assert doing(SpeechStarted(MICROPHONE, 1.0)) == "speaking"
@@ -98,11 +95,8 @@ def test_clipping_is_told_for_three_seconds():
     assert doing_of(source)[0] == "listening"
 
 
-# The meter: 60 dB over 60 cells, one a decibel
-
-
 @pytest.mark.parametrize(("dbfs", "cells"), [(-90, 0), (-60, 0), (-30, 30), (-12, 48), (0, 60), (3, 60)])
-def test_the_bar_is_as_long_as_the_level_is_high(dbfs, cells):
+def test_the_bar_is_as_long_as_the_level_is_high(dbfs, cells):  # 60 dB over 60 cells: one a decibel
     drawn = text(meter(state_after(*OPENED, level(dbfs)).sources[MICROPHONE], 60))
     assert drawn.count("━") == cells
     assert len(drawn) == 60
@@ -122,9 +116,6 @@ def test_the_peak_stays_marked_for_a_moment_and_then_falls():
     clock.seconds = 1.5
     state.apply(level(-40, -35))
     assert text(meter(source, 60)).index("┃") == 25
-
-
-# The row of the session
 
 
 def test_backlog_is_told_once_it_can_be_felt():
@@ -173,9 +164,6 @@ def test_a_long_or_wide_name_is_shortened_to_its_column():
     name = "日本語のとても長いマイクの名前"
     row = text(source_row(state_after(SourceOpened(name)).sources[name], name, 10, 60))
     assert row.startswith(" ● 日本語の… ")
-
-
-# The header
 
 
 def test_the_header_tells_the_phases_of_a_session():
