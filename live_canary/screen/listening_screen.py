@@ -64,24 +64,25 @@ class ListeningScreen(Screen[None]):
         super().__init__()
         self._state = state
         self._pattern: re.Pattern[str] | None = None
+        self._header = HeaderLine(state, id="header")
+        self._empty = EmptyState(id="empty")
+        self.transcript = TranscriptView(with_source=state.info.with_source, id="transcript")
+        self._search = SearchBar(id="search")
+        self._status = StatusLine(state, id="status")
 
     def compose(self) -> ComposeResult:
-        yield HeaderLine(self._state, id="header")
+        yield self._header
         with Container(id="reading"):
-            yield EmptyState(id="empty")
-            yield TranscriptView(with_source=self._state.info.with_source, id="transcript")
-        yield SearchBar(id="search")
-        yield StatusLine(self._state, id="status")
+            yield self._empty
+            yield self.transcript
+        yield self._search
+        yield self._status
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
         self.transcript.focus()
-        self.watch(self.transcript, "below", self.query_one(StatusLine).show_below)
+        self.watch(self.transcript, "below", self._status.show_below)
         self.state_changed()
-
-    @property
-    def transcript(self) -> TranscriptView:
-        return self.query_one(TranscriptView)
 
     def show(self, events: list[Event]) -> None:
         """Draws what `events` changed; the state already knows them."""
@@ -90,12 +91,11 @@ class ListeningScreen(Screen[None]):
         self.state_changed()
 
     def state_changed(self) -> None:
-        empty = self.query_one(EmptyState)
-        empty.display = self.transcript.is_blank
-        if empty.display:
-            empty.update_from(self._state)
-        self.query_one(StatusLine).update()
-        self.query_one(HeaderLine).update()
+        self._empty.display = self.transcript.is_blank
+        if self._empty.display:
+            self._empty.update_from(self._state)
+        self._status.update()
+        self._header.update()
 
     def _show(self, event: Event) -> None:
         match event:
@@ -120,7 +120,7 @@ class ListeningScreen(Screen[None]):
         self.app.push_screen(HelpScreen(type(self).BINDINGS, [*TranscriptView.BINDINGS, *type(self.app).BINDINGS]))
 
     def action_search(self) -> None:
-        self.query_one(SearchBar).open()
+        self._search.open()
 
     def on_search_bar_typed(self, typed: SearchBar.Typed) -> None:
         self._pattern = pattern_for(typed.text)
@@ -128,7 +128,7 @@ class ListeningScreen(Screen[None]):
         if matches:
             current = self.transcript.current or 0
             self.transcript.select(current if current in matches else next_match(matches, current, -1))
-        self.query_one(SearchBar).show_position(matches, self.transcript.current)
+        self._search.show_position(matches, self.transcript.current)
 
     def on_search_bar_accepted(self) -> None:
         self.transcript.focus()
@@ -140,11 +140,11 @@ class ListeningScreen(Screen[None]):
         matches = self.transcript.find(self._pattern)
         if matches:
             self.transcript.select(next_match(matches, self.transcript.current or 0, step))
-            self.query_one(SearchBar).show_position(matches, self.transcript.current)
+            self._search.show_position(matches, self.transcript.current)
 
     def action_back(self) -> None:
         """Ends the search if there is one, else the selection."""
-        if self.query_one(SearchBar).display:
+        if self._search.display:
             self._end_search()
         else:
             self.transcript.clear_selection()
@@ -161,7 +161,7 @@ class ListeningScreen(Screen[None]):
     def _end_search(self) -> None:
         self._pattern = None
         self.transcript.find(None)
-        self.query_one(SearchBar).close()
+        self._search.close()
         self.transcript.focus()
 
     def action_copy(self) -> None:
