@@ -34,7 +34,7 @@ class SegmenterSettings:
     min_silence_ms: int = 600
     """The hangover: an utterance is over after this long without speech.
 
-    The tail, and 100 ms in which its text is decoded: 664 ms after the last sound. 700 keeps 15 of 87 in pieces, not 16.
+    The tail, and 100 ms in which its text is decoded; 700 would leave 15 of 87 utterances in pieces instead of 16.
     """
     pre_roll_ms: int = 1000
     """Sound kept before the first speech, as far as no earlier utterance has it.
