@@ -114,11 +114,11 @@ class Segmenter:
     def feed(self, samples: NDArray[np.float32]) -> list[SegmenterOutput]:
         """What the next samples bring about. samples: (n,) in [-1, 1], mono, 16 kHz, any n.
 
-        NaN counts as silence: one would deafen a recurrent detector for good.
+        NaN counts as silence and infinity as full scale: one of either would deafen a recurrent detector for good.
         """
         outputs: list[SegmenterOutput] = []
         for start in range(0, len(samples), SAMPLE_RATE):
-            self._sound.append(np.nan_to_num(samples[start : start + SAMPLE_RATE]))
+            self._sound.append(np.nan_to_num(samples[start : start + SAMPLE_RATE], posinf=1.0, neginf=-1.0))
             while self._sound.end_sample - self._judged >= self._detector.frame_samples:
                 outputs += self._judge(self._judged + self._detector.frame_samples)
             self._forget_old_sound()

@@ -3,6 +3,7 @@
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 
@@ -42,6 +43,13 @@ def test_a_recording_in_small_blocks_gives_the_segments_of_the_whole():
     in_blocks = [description(output) for output in outputs + segmenter.flush()]
     whole = Segmenter(load_detector("silero"))
     assert in_blocks == [description(output) for output in whole.feed(samples) + whole.flush()]
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
+def test_one_broken_sample_does_not_deafen_the_detector(broken):
+    samples, _ = soundfile.read(ASSETS / "noisy.wav", dtype="float32")
+    samples[100] = broken
+    assert len(segments_in(samples, Segmenter(load_detector("silero")))) == len(segments_of_recording("noisy.wav"))
 
 
 def test_silence_and_noise_are_no_utterance():
