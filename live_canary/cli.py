@@ -1,5 +1,6 @@
 """The command line: flags -> settings -> a command. Importing it imports no torch."""
 
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import typer
 
 from live_canary import __version__
 from live_canary.errors import InputError, LiveCanaryError
-from live_canary.segments.settings import PRESETS, SegmenterSettings
+from live_canary.segments.settings import SegmenterSettings
 from live_canary.settings import Settings
 
 EPILOG = """
@@ -131,12 +132,17 @@ def live(
     min_silence_ms: SilenceOption = None,
     pre_roll_ms: PreRollOption = None,
     max_utterance_s: LongestOption = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Never reach for the network.", rich_help_panel=MODEL)
+    ] = False,
     version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
 ) -> None:
     """Real-time transcription on your own machine with NVIDIA Canary-Qwen 2.5B."""
     if version:
         typer.echo(f"live-canary {__version__}")
         raise typer.Exit()
+    if offline:
+        os.environ["HF_HUB_OFFLINE"] = "1"  # read by huggingface_hub and transformers when they are imported
     if context.invoked_subcommand:
         return
     from live_canary.commands import live as command
@@ -270,6 +276,23 @@ def devices() -> None:
     raise typer.Exit(command.run())
 
 
+@app.command()
+def download(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A hub id.")] = "nvidia/canary-qwen-2.5b",
+    carried: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="DIR", help="Take a copy that was carried here by hand.", exists=True),
+    ] = None,
+) -> None:
+    """Fetch the model, 5.1 GB, once; an interrupted download goes on where it stopped.
+
+    HF_ENDPOINT, HF_HOME, HF_TOKEN and the proxy variables are respected.
+    """
+    from live_canary.commands import download as command
+
+    raise typer.Exit(command.run(model, carried))
+
+
 def parse_speed(text: str) -> float | None:
     """ "4" -> 4.0, "max" -> None. Raises InputError."""
     if text == "max":
@@ -291,15 +314,13 @@ def segmenter_settings(
     max_utterance_s: float | None,
 ) -> SegmenterSettings:
     """A preset with what the user changed. Raises InputError for values that would lose speech."""
-    if mode not in PRESETS:
-        raise InputError(f"There is no mode {mode!r}; choose {' or '.join(PRESETS)}.")
     changes: dict[str, Any] = {
         "on_threshold": vad_threshold,
         "min_silence_ms": min_silence_ms,
         "pre_roll_ms": pre_roll_ms,
         "max_utterance_s": max_utterance_s,
     }
-    return replace(PRESETS[mode], **{name: value for name, value in changes.items() if value is not None})
+    return replace(SegmenterSettings.preset(mode), **{name: value for name, value in changes.items() if value is not None})
 
 
 def spread_replay(arguments: list[str]) -> list[str]:

@@ -19,6 +19,7 @@ from live_canary.events import (
 )
 from live_canary.session.agenda import Agenda, Kind, Work
 from live_canary.session.conversation import Conversation, Finished
+from live_canary.session.journal import Journal
 from live_canary.transcript.hypothesis import Hypothesis, Transcriber
 from live_canary.transcript.stabilizer import Stabilizer
 from live_canary.transcript.utterance import TranscriptGap, Utterance
@@ -65,9 +66,10 @@ class Scribe:
         sinks: Sequence[TranscriptSink],
         tell: Callable[[Event], None],
         clock: Callable[[], float],
+        journal: Journal,
     ):
         self.agenda, self.conversation, self.sinks = agenda, conversation, sinks
-        self.tell, self.clock = tell, clock
+        self.tell, self.clock, self.journal = tell, clock, journal
         self.utterances = 0
         self._spoken: dict[str, _Spoken] = {}
         self._told_backlog = 0.0
@@ -99,11 +101,14 @@ class Scribe:
         spoken = self._utterance_of(work)
         self._spoken.pop(work.source)
         try:
-            hypothesis = self._hypothesis(work, spoken, transcriber)
+            recalled = self.journal.recalled(work.source, work.segment)
+            hypothesis = recalled or self._hypothesis(work, spoken, transcriber)
         except Exception as error:  # noqa: BLE001 - whatever the model raises must not end the session
+            self.journal.text(work.source, work.segment, None)
             self.conversation.finished(work.source, None)
             self._mark_failed(work, error)
             return
+        self.journal.text(work.source, work.segment, hypothesis)
         if not hypothesis.text:
             self.conversation.finished(work.source, None)
             self.tell(PartialChanged(work.source, work.segment.speech_start_seconds, "", ""))
@@ -122,6 +127,7 @@ class Scribe:
         for final in finals:
             utterance = replace(final.utterance, index=self.utterances)
             self.utterances += 1
+            self.journal.entry(utterance)
             for sink in self.sinks:
                 self._keep(sink, partial(sink.write_utterance, utterance))
             self.tell(UtteranceFinal(utterance, self.clock() - final.noted_at))
@@ -130,6 +136,8 @@ class Scribe:
         """Make a partial, or the text of a heard tail, which becomes the final if nobody goes on speaking."""
         begun = self.clock()
         spoken = self._utterance_of(work)
+        if spoken.end_sample == work.segment.end_sample:
+            return  # the same sound again would only seem to confirm its words
         try:
             hypothesis = self._hypothesis(work, spoken, transcriber)
         except Exception:  # its final will fail the same way, and that is told
@@ -163,6 +171,7 @@ class Scribe:
         self.tell(StageFailed("transcribe", message, fatal=False))
 
     def _write_gap(self, gap: TranscriptGap) -> None:
+        self.journal.entry(gap)
         for sink in self.sinks:
             self._keep(sink, partial(sink.write_gap, gap))
         self.tell(GapMarked(gap))
@@ -172,6 +181,7 @@ class Scribe:
             write()
         except OutputError as error:
             self.tell(StageFailed("file", str(error), fatal=False))
+        self.journal.saved(sink.path, sink.unsaved)
         self.tell(OutputWritten(sink.path, sink.unsaved))
 
     def _tell_backlog(self) -> None:
