@@ -74,6 +74,8 @@ class PlainScreen:
                 self._note(f"Listening to {one_line(source)}; Ctrl-C finishes.")
             case GapMarked(gap):
                 self._note(f"[{clock(gap.start_seconds)}] {one_line(gap.source)}: {gap_notice(gap)}")
+            case ModelProgress(ready=True):
+                self._note("The model is ready.")
             case ModelProgress(text):
                 self._note(one_line(text))
             case BacklogChanged(seconds):

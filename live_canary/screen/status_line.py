@@ -5,6 +5,7 @@ The functions give parts, (text, style) pairs that together fill a row of a give
 
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
+from textual.geometry import Size
 from textual.widget import Widget
 
 from live_canary.screen.state import SILENCE_DBFS, SessionState, SourceState
@@ -42,6 +43,10 @@ class StatusLine(Widget):
 
     def on_resize(self) -> None:
         self.update()
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """A row is a row: at another width it is composed anew, never broken."""
+        return len(self._rows())
 
     def render(self) -> Content:
         return Content("\n").join(Content.assemble(*parts) for parts in self._rows())
