@@ -320,7 +320,9 @@ def segmenter_settings(
         "pre_roll_ms": pre_roll_ms,
         "max_utterance_s": max_utterance_s,
     }
-    return replace(SegmenterSettings.preset(mode), **{name: value for name, value in changes.items() if value is not None})
+    return replace(
+        SegmenterSettings.preset(mode), **{name: value for name, value in changes.items() if value is not None}
+    )
 
 
 def spread_replay(arguments: list[str]) -> list[str]:

@@ -40,10 +40,15 @@ class CanaryQwen:
     """
 
     def __init__(
-        self, config: CanaryConfig, perception: Perception, qwen: QwenWrapper, decoder: LeanDecoder, prompt: Prompt
+        self,
+        config: CanaryConfig,
+        perception: Perception,
+        qwen: QwenWrapper,
+        prompt: Prompt,
+        decoder: LeanDecoder | None = None,
     ):
-        self.config, self.perception, self.qwen, self.decoder = config, perception, qwen, decoder
-        self.prompt = prompt
+        self.config, self.perception, self.qwen, self.prompt = config, perception, qwen, prompt
+        self._decoder = decoder
 
     @classmethod
     def load(cls, path_or_id: str | Path, device: str = "auto", dtype: DType = "auto") -> "CanaryQwen":
@@ -79,7 +84,18 @@ class CanaryQwen:
             decoder = LeanDecoder(qwen, Int8Linear, torch.float32, after_each=release_pages)
         else:
             decoder = LeanDecoder(qwen)
-        return cls(config, perception, qwen, decoder, prompt)
+        return cls(config, perception, qwen, prompt, decoder)
+
+    @property
+    def decoder(self) -> LeanDecoder:
+        """What decodes: made of the tree's weights as they are at its first use."""
+        if self._decoder is None:
+            self._decoder = LeanDecoder(self.qwen)
+        return self._decoder
+
+    def weights_changed(self) -> None:
+        """Forget the decoder; whoever trains the tree calls this before transcribing with it."""
+        self._decoder = None
 
     @property
     def sample_rate(self) -> int:

@@ -146,6 +146,7 @@ def save(model: Trainee, folder: Path, minutes: float, audio_hours: float) -> No
 def quick_look(model: Trainee, data: Path, clips: int = 24) -> str:
     """Word error rates over a few held-out clips of each test set, to follow the training by."""
     model.eval()
+    model.canary.weights_changed()
     rates = [
         f"{name} {measure(model.canary, islice(read_clips(data, name), clips)).words:.3f}"
         for name in ("test_known", "test_new", "test_real")
