@@ -3,12 +3,14 @@
     LiveCanaryError                  one line on stderr, exit code 1
     ├── InputError                   what the user gave cannot be used: exit code 2
     │   ├── CheckpointError          a model folder or file that is not a Canary-Qwen checkpoint
+    │   │   └── ModelMissing         a model that is not on this machine: exit code 3
     │   ├── RecordingError           a recording that is missing, unreadable, empty or not audio
     │   ├── OutputError              a transcript file that cannot be written
     │   ├── DeviceError              no PortAudio, no such input, an input that cannot be opened
     │   └── AudioError               samples the model cannot take
     │       ├── AudioTooShort
     │       └── AudioTooLong
+    ├── DownloadError                a model could not be fetched whole and right
     └── SessionError                 a running session could not go on
 
 A message names the thing, the cause and the next step, in one sentence or two.
@@ -25,6 +27,10 @@ class InputError(LiveCanaryError):
 
 class CheckpointError(InputError):
     pass
+
+
+class ModelMissing(CheckpointError):
+    exit_code = 3
 
 
 class RecordingError(InputError):
@@ -48,6 +54,10 @@ class AudioTooShort(AudioError):
 
 
 class AudioTooLong(AudioError):
+    pass
+
+
+class DownloadError(LiveCanaryError):
     pass
 
 

@@ -85,10 +85,10 @@ def test_help_and_the_import_of_the_command_line_load_no_torch():
     assert "--replay" in done.stdout
 
 
-def refusal(*arguments: object) -> str:
+def refusal(*arguments: object, exit_code: int = 2) -> str:
     """The one line with which the program refuses, before it loads anything."""
     done = live_canary(*arguments)
-    assert done.returncode == 2
+    assert done.returncode == exit_code
     assert done.stdout == ""
     assert "Loading" not in done.stderr
     assert done.stderr.count("\n") == 1
@@ -140,7 +140,8 @@ def test_the_same_output_twice_is_refused(tmp_path):
 
 
 def test_a_model_that_is_not_here_is_refused_with_the_command_that_fetches_it():
-    assert "hf download" in refusal("--replay", MEETING, "--model", "somebody/some-model")
+    said = refusal("--replay", MEETING, "--model", "somebody/some-model", exit_code=3)
+    assert "live-canary download somebody/some-model" in said
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from live_canary.audio.microphone import MicrophoneSource
 from live_canary.audio.recording import RecordingSource, check_recording
 from live_canary.audio.source import Source
 from live_canary.audio.system import SystemSource
-from live_canary.commands.model_choice import ModelChoice, choose_model, load_with
+from live_canary.commands.model_choice import ModelChoice, choose_model, load_with, terminal_question
 from live_canary.errors import OutputError
 from live_canary.screen.contract import Outcome, SessionInfo
 from live_canary.segments.segmenter import Segmenter
@@ -31,7 +31,7 @@ def run(settings: Settings) -> int:
     """
     check_outputs(settings.outputs, overwrite=settings.overwrite)
     sources = open_sources(settings)
-    choice = choose_model(settings.model)
+    choice = choose_model(settings.model, demo_will_do=bool(settings.recordings), ask=terminal_question())
     plain = settings.plain or settings.json_lines or not (sys.stdout.isatty() and sys.stdin.isatty())
     _log_bugs(to_stderr=plain)
     several = len(sources) > 1

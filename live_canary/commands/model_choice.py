@@ -1,18 +1,30 @@
-"""Which model a session runs with: the one asked for, else the real one if it is here, else the demonstration."""
+"""Which model a session runs with: the one asked for, else the real one if it is here, else the demonstration.
 
+On a terminal a user without the real one is asked whether to fetch it. Without a terminal the demonstration hears
+recordings, and says so; it does not hear live sound: whoever reads that pipe did not come for a demonstration.
+"""
+
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from huggingface_hub import constants
+
 from live_canary.bundled import demo_model_folder
+from live_canary.errors import ModelMissing
 from live_canary.model import hub
 from live_canary.settings import COMPUTE, DEVICES, Settings, check_choice
 from live_canary.transcript.hypothesis import Transcriber
 
-GET_THE_REAL_ONE = (
-    f"hf download {hub.CANARY_QWEN} config.json model.safetensors (5.1 GB), then "
-    f"hf download {hub.QWEN} config.json tokenizer.json tokenizer_config.json"
+GET_THE_REAL_ONE = "live-canary download (5.1 GB)"
+QUESTION = (
+    "NVIDIA Canary-Qwen 2.5B is not on this machine yet. Download 5.1 GB now? [Y/n/demo] "
+    "(demo: the small demonstration model, which makes many mistakes) "
 )
+
+Ask = Callable[[str], str]
+"""Shows a question and gives what the user typed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +37,46 @@ class ModelChoice:
     """One line for the user, when this is not what they came for."""
 
 
-def choose_model(wanted: str) -> ModelChoice:
-    """The model called "auto", "demo", a folder or a hub id. Raises CheckpointError when it is not on this machine."""
+def choose_model(wanted: str, *, demo_will_do: bool = True, ask: Ask | None = None) -> ModelChoice:
+    """The model called "auto", "demo", a folder or a hub id.
+
+    For "auto" without the real model on this machine the user is asked if `ask` is given; else the demonstration it is,
+    if that will do. Raises CheckpointError, ModelMissing (exit code 3) for a model that is not on this machine.
+    """
     if wanted == "demo":
         return ModelChoice(demo_model_folder(), "demo model", demo=True)
     if wanted != "auto":
         return ModelChoice(hub.find_checkpoint(wanted), wanted, demo=False)
-    if hub.is_complete(hub.CANARY_QWEN):
+    if hub.is_complete(hub.CANARY_QWEN) or (ask and _fetched(ask)):
         return ModelChoice(hub.find_checkpoint(hub.CANARY_QWEN), hub.CANARY_QWEN, demo=False)
+    if ask is None and not demo_will_do:
+        raise ModelMissing(f"The model is not on this machine: run {GET_THE_REAL_ONE}, or try with --model demo.")
     notice = f"Using the small demonstration model, which makes many mistakes. Get the real one: {GET_THE_REAL_ONE}"
     return ModelChoice(demo_model_folder(), "demo model", demo=True, notice=notice)
+
+
+def terminal_question() -> Ask | None:
+    """How to ask the user, if there is one: at a terminal, with the network allowed."""
+    return input if sys.stdin.isatty() and sys.stdout.isatty() and not constants.HF_HUB_OFFLINE else None
+
+
+def _fetched(ask: Ask) -> bool:
+    """Whether the user had the real model downloaded; False for the demonstration. Raises ModelMissing for neither."""
+    while True:
+        try:
+            answer = ask(QUESTION).strip().lower()
+        except (EOFError, KeyboardInterrupt):
+            answer = "n"
+        if answer in ("", "y", "yes"):
+            from live_canary.commands import download
+
+            if download.run(hub.CANARY_QWEN, None) == 0:
+                return True
+            answer = "n"
+        if answer in ("d", "demo"):
+            return False
+        if answer in ("n", "no"):
+            raise ModelMissing(f"There is no model to go on with: run {GET_THE_REAL_ONE}, or try with --model demo.")
 
 
 def load_with(choice: ModelChoice, settings: Settings) -> Callable[[Callable[[str], None]], Transcriber]:

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from live_canary.audio.recording import RecordingSource, check_recording
 from live_canary.commands.live import check_outputs
-from live_canary.commands.model_choice import choose_model, load_with
+from live_canary.commands.model_choice import choose_model, load_with, terminal_question
 from live_canary.errors import OutputError
 from live_canary.events import Event, ModelProgress, SourceWarned, StageFailed, UtteranceFinal
 from live_canary.segments.segmenter import Segmenter
@@ -34,7 +34,7 @@ def run(settings: Settings, output_folder: Path | None, extension: str) -> int:
     output_folder: None for the folder of each recording. Raises InputError for whatever can be seen to be wrong first.
     """
     jobs = plan(settings.recordings, output_folder, extension, overwrite=settings.overwrite)
-    choice = choose_model(settings.model)
+    choice = choose_model(settings.model, ask=terminal_question())
     console = Console(stderr=True)
     if choice.notice:
         console.print(choice.notice, highlight=False)

@@ -172,7 +172,7 @@ def test_an_llm_of_another_width_is_refused(checkpoint):
 
 
 def test_a_model_that_is_nowhere_is_refused_with_the_command_that_fetches_it():
-    with pytest.raises(CheckpointError, match=r"hf download nvidia/canary-qwen-2\.5b"):
+    with pytest.raises(CheckpointError, match=r"live-canary download no/such-model"):
         CanaryQwen.load("no/such-model")
 
 

@@ -1,0 +1,139 @@
+"""`live-canary download`: the model onto this machine, once."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from live_canary.errors import DownloadError, InputError
+from live_canary.model import hub
+from live_canary.model.fetch import Offer, check_room, fetch, gigabytes, look_up, make_current
+
+LICENCES = (
+    "Canary-Qwen 2.5B is by NVIDIA, licensed CC-BY-4.0 (https://creativecommons.org/licenses/by/4.0): name NVIDIA when "
+    "you pass it on. The tokenizer and configuration of Qwen3-1.7B are by Alibaba Cloud, licensed Apache-2.0."
+)
+STOPPED = "Stopped. What has arrived is kept: `live-canary download` goes on from there."
+INTERRUPTED = 130
+
+
+def run(repo_id: str, carried: Path | None) -> int:
+    """The exit code. Raises DownloadError, or InputError for a folder without a model.
+
+    carried: a folder with a copy that was carried here by hand.
+    """
+    console = Console(stderr=True, highlight=False)
+    if repo_id == hub.CANARY_QWEN:
+        console.print(LICENCES)
+    try:
+        folder = take_over(repo_id, carried) if carried else download(repo_id, console)
+    except KeyboardInterrupt:
+        console.print(STOPPED)
+        return INTERRUPTED
+    used = "live-canary" if repo_id == hub.CANARY_QWEN else f"live-canary --model {repo_id}"
+    console.print(f"Ready in {folder}: `{used}` uses it, also without a network.", soft_wrap=True)
+    return 0
+
+
+def download(repo_id: str, console: Console) -> Path:
+    """The folder of the checkpoint in the hub's cache; its LLM's tokenizer and config are fetched too."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        checkpoint = [_look_up(repo_id, name) for name in hub.CHECKPOINT_FILES]
+        [config] = _fetch_all(checkpoint[:1], progress)
+        llm = _pretrained_llm(config)
+        backbone = [_look_up(llm, name) for name in hub.LLM_FILES]
+        check_room([*backbone, *checkpoint])
+        _fetch_all([*backbone, *checkpoint[1:]], progress)
+    for offer in (backbone[0], checkpoint[0]):
+        make_current(offer)
+    return checkpoint[0].path.parent
+
+
+def _look_up(repo_id: str, name: str) -> Offer:
+    return look_up(repo_id, name, hub.KNOWN_BYTES.get((repo_id, name)))
+
+
+def _fetch_all(offers: Sequence[Offer], progress: Progress) -> list[Path]:
+    paths = []
+    for offer in offers:
+        begun = offer.size - offer.bytes_to_come
+        task = progress.add_task(offer.name, total=offer.size, completed=begun)
+        paths.append(fetch(offer, partial(_show, progress, task, offer)))
+        progress.update(task, description=offer.name, completed=offer.size)
+    return paths
+
+
+def _show(progress: Progress, task: TaskID, offer: Offer, done: int) -> None:
+    description = f"checking {offer.name}" if done == offer.size else offer.name
+    progress.update(task, description=description, completed=done)
+
+
+def _pretrained_llm(config: Path) -> str:
+    """Which LLM a checkpoint's config.json names: its tokenizer is not in the checkpoint."""
+    try:
+        named = json.loads(config.read_text("utf-8")).get("pretrained_llm", hub.QWEN)
+    except (ValueError, AttributeError):
+        raise DownloadError(f"{config} is not Canary-Qwen's config.json; check the name of the model.") from None
+    return str(named)
+
+
+def take_over(repo_id: str, carried: Path) -> Path:
+    """The program's own copy of a folder with config.json, model.safetensors and the LLM's files in `llm_backbone/`.
+
+    A file is linked where the disk is the same, else copied. Raises InputError when something is missing or of the
+    wrong size, DownloadError when it cannot be copied.
+    """
+    names = [*hub.CHECKPOINT_FILES, *(f"llm_backbone/{name}" for name in hub.LLM_FILES)]
+    optional = {"llm_backbone/generation_config.json", "llm_backbone/tokenizer_config.json"}
+    missing = [name for name in names if name not in optional and not (carried / name).is_file()]
+    if missing:
+        raise InputError(
+            f"{carried} lacks {' and '.join(missing)}; it must hold config.json and model.safetensors of {repo_id}, "
+            f"and config.json and tokenizer.json of {hub.QWEN} in its folder llm_backbone."
+        )
+    known, found = hub.KNOWN_BYTES.get((repo_id, "model.safetensors")), (carried / "model.safetensors").stat().st_size
+    if known not in (None, found):
+        raise InputError(
+            f"{carried / 'model.safetensors'} has {found:,} bytes, and {known:,} are right: copy it again, whole."
+        )
+    folder = hub.carried_folder(repo_id)
+    try:
+        for name in (name for name in names if (carried / name).is_file()):
+            _place(carried / name, folder / name)
+    except OSError as error:
+        raise DownloadError(
+            f"The model cannot be put into {folder}: {error.strerror or error}; {gigabytes(found)} are needed there."
+        ) from None
+    return folder
+
+
+def _place(source: Path, target: Path, link: Callable[[Path, Path], None] = os.link) -> None:
+    """Whole or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_name(f"{target.name}.incomplete")
+    unfinished.unlink(missing_ok=True)
+    try:
+        link(source.resolve(), unfinished)
+    except OSError:  # another disk, or one without links
+        shutil.copyfile(source, unfinished)
+    unfinished.replace(target)

@@ -1,0 +1,98 @@
+"""A hub on the loopback interface: the few requests of a download, and what may go wrong with them."""
+
+import hashlib
+import re
+import threading
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+COMMIT = "1234567890" * 4
+
+
+@dataclass
+class SmallHub:
+    """Serves `files`, told as large ones are: by a redirect to another host that sends the bytes."""
+
+    files: dict[str, bytes]
+    """"owner/name/file" -> content."""
+    cut_after: list[int] = field(default_factory=list)
+    """The next answers end after so many bytes, without having sent what they promised."""
+    statuses: list[int] = field(default_factory=list)
+    """The next requests for metadata are answered with these."""
+    knows_ranges: bool = True
+    damaged: bool = False
+    """Sends other bytes than it has announced."""
+    announced_size: int | None = None
+    ranges: list[str | None] = field(default_factory=list)
+    """What was asked for, of each content that was sent."""
+    tokens: list[tuple[str, str | None]] = field(default_factory=list)
+    """Method and Authorization of each request, and "CDN" for those that reached the other host."""
+
+    def __post_init__(self) -> None:
+        hub = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_HEAD(self) -> None:
+                hub.tokens.append(("HEAD", self.headers["Authorization"]))
+                hub.announce(self)
+
+            def do_GET(self) -> None:
+                is_cdn = self.path.startswith("/cdn/")
+                hub.tokens.append(("CDN" if is_cdn else "GET", self.headers["Authorization"]))
+                if is_cdn:
+                    hub.send(self)
+                else:
+                    hub.announce(self)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
+        self.thread.start()
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}"
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+    def announce(self, request: BaseHTTPRequestHandler) -> None:
+        status = self.statuses.pop(0) if self.statuses else 302
+        asked = re.fullmatch(r"/(.+)/resolve/main/(.+)", request.path)
+        name = "/".join(asked.groups()) if asked else ""
+        if status == 302 and name not in self.files:
+            status = 404
+        request.send_response(status)
+        request.send_header("Content-Length", "0")
+        if status == 404:
+            request.send_header("X-Error-Code", "EntryNotFound")
+        if status == 302:
+            content = self.files[name]
+            request.send_header("Location", f"http://localhost:{self.server.server_port}/cdn/{name}")
+            request.send_header("X-Repo-Commit", COMMIT)
+            request.send_header("X-Linked-Etag", f'"{hashlib.sha256(content).hexdigest()}"')
+            request.send_header("X-Linked-Size", str(self.announced_size or len(content)))
+        request.end_headers()
+
+    def send(self, request: BaseHTTPRequestHandler) -> None:
+        content = self.files[request.path.removeprefix("/cdn/")]
+        if self.damaged:
+            content = content[:-1] + b"?"
+        wanted = request.headers["Range"]
+        self.ranges.append(wanted)
+        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and self.knows_ranges else 0
+        request.send_response(206 if start else 200)
+        request.send_header("Content-Length", str(len(content) - start))
+        request.end_headers()
+        end = start + self.cut_after.pop(0) if self.cut_after else len(content)
+        with suppress(ConnectionError):
+            request.wfile.write(content[start:end])
+        request.close_connection = True

@@ -1,0 +1,149 @@
+"""Files come whole and right over bad networks, or not at all."""
+
+import shutil
+from collections import namedtuple
+
+import pytest
+
+from live_canary.errors import DownloadError
+from live_canary.model.fetch import Offer, check_room, fetch, look_up, make_current
+from live_canary.model.hub import cached_file
+
+REPO, NAME = "somebody/canary", "model.safetensors"
+DiskUsage = namedtuple("DiskUsage", "total used free")
+
+
+class Waits(list[float]):
+    """Stands in for sleeping."""
+
+    def __call__(self, seconds: float) -> None:
+        self.append(seconds)
+
+
+def offered(hub) -> Offer:
+    return look_up(REPO, NAME, endpoint=hub.endpoint)
+
+
+def content(hub) -> bytes:
+    return hub.files[f"{REPO}/{NAME}"]
+
+
+def test_a_file_comes_through_a_redirect_to_where_programs_look_for_it(hub):
+    offer, told = offered(hub), []
+    path = fetch(offer, told.append)
+    make_current(offer)
+    assert path.read_bytes() == content(hub)
+    assert cached_file(REPO, NAME) == path
+    assert told[-1] == offer.size == 300_000
+    assert not list(offer.blob.parent.glob("*.incomplete"))
+
+
+def test_what_is_here_is_not_fetched_again(hub):
+    fetch(offered(hub), lambda _: None)
+    fetch(offered(hub), lambda _: None)
+    assert hub.ranges == [None]
+
+
+def test_a_cut_connection_is_taken_up_where_it_broke(hub):
+    hub.cut_after = [100_000, 50_000]
+    told, waits = [], Waits()
+    path = fetch(offered(hub), told.append, waits)
+    assert path.read_bytes() == content(hub)
+    assert hub.ranges == [None, "bytes=100000-", "bytes=150000-"]
+    assert told == sorted(told)
+    assert len(waits) == 2
+
+
+def test_the_next_run_goes_on_where_an_interrupted_one_stopped(hub):
+    def stop(done: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fetch(offered(hub), stop)
+    arrived = offered(hub).partial.stat().st_size
+    assert 0 < arrived < 300_000
+    assert offered(hub).bytes_to_come == 300_000 - arrived
+    assert fetch(offered(hub), lambda _: None).read_bytes() == content(hub)
+    assert hub.ranges == [None, f"bytes={arrived}-"]
+
+
+def test_a_server_without_ranges_is_asked_from_the_start(hub):
+    hub.knows_ranges = False
+    hub.cut_after = [100_000]
+    assert fetch(offered(hub), lambda _: None, Waits()).read_bytes() == content(hub)
+
+
+def test_a_connection_that_brings_nothing_is_given_up_and_what_arrived_is_kept(hub):
+    hub.cut_after = [100_000, 0, 0, 0, 0, 0]
+    waits = Waits()
+    with pytest.raises(DownloadError, match=r"stopped at 0\.1 MB of 0\.3 MB .* run the command again: it goes on"):
+        fetch(offered(hub), lambda _: None, waits)
+    assert waits == [1, 2, 4, 8, 16]
+    assert offered(hub).partial.stat().st_size == 100_000
+
+
+def test_a_busy_hub_is_asked_again(hub):
+    offer = offered(hub)
+    hub.statuses = [503, 429]
+    assert fetch(offer, lambda _: None, Waits()).read_bytes() == content(hub)
+
+
+def test_a_damaged_file_is_deleted_and_named(hub):
+    hub.damaged = True
+    offer = offered(hub)
+    with pytest.raises(DownloadError, match=r"model\.safetensors of somebody/canary arrived damaged.*has been deleted"):
+        fetch(offer, lambda _: None)
+    assert not offer.partial.exists()
+    assert not offer.blob.exists()
+    assert not offer.path.exists()
+
+
+def test_a_file_of_another_size_than_is_known_to_be_right_is_not_fetched(hub):
+    with pytest.raises(DownloadError, match=r"has 300,000 bytes at 127.* and 5,119,120,544 are known to be right"):
+        look_up(REPO, NAME, 5_119_120_544, endpoint=hub.endpoint)
+
+
+def test_a_name_that_the_repository_lacks_is_told(hub):
+    with pytest.raises(DownloadError, match=r"somebody/canary at 127.* has no weights\.bin"):
+        look_up(REPO, "weights.bin", endpoint=hub.endpoint)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_model_that_needs_a_token_is_told(hub, status):
+    hub.statuses = [status]
+    with pytest.raises(DownloadError, match=rf"does not give somebody/canary \({status}\).*HF_TOKEN"):
+        offered(hub)
+
+
+def test_a_token_goes_to_the_hub_and_not_to_the_host_that_it_redirects_to(hub, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    fetch(offered(hub), lambda _: None)
+    assert hub.tokens == [("HEAD", "Bearer hf_secret"), ("GET", "Bearer hf_secret"), ("CDN", None)]
+
+
+def test_a_hub_that_is_not_there_is_told_with_the_ways_out(cache):
+    with pytest.raises(DownloadError, match=r"127\.0\.0\.1:9 cannot be reached .*HF_ENDPOINT.*--from DIR"):
+        look_up(REPO, NAME, endpoint="http://127.0.0.1:9")
+
+
+def test_offline_nothing_is_asked(hub, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(DownloadError, match="Offline: nothing is fetched"):
+        offered(hub)
+    assert hub.tokens == []
+
+
+def test_a_full_disk_is_told_before_anything_comes(hub, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: DiskUsage(10**9, 10**9, 50_100_000))
+    with pytest.raises(DownloadError, match=r"0\.3 MB are to come and .*hub has room for 0\.1 MB; .*HF_HOME"):
+        check_room([offered(hub)])
+    assert hub.ranges == []
+
+
+def test_a_disk_that_fills_up_meanwhile_keeps_what_arrived(hub, monkeypatch):
+    def full(done: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(DownloadError, match=r"cannot be written .*No space left on device"):
+        fetch(offered(hub), full)
+    assert offered(hub).partial.exists()
