@@ -79,7 +79,8 @@ def listen(seconds: float, hear: Callable[[object], object]) -> Measured:
     measured.cpu_percent = 100 * (time.process_time() - cpu) / measured.seconds
     measured.grown_mib = resident_mib() - memory
     measured.blocks = len(delays)
-    measured.delays_ms = [1000 * (delay - min(delays)) for delay in delays]
+    least = min(delays)
+    measured.delays_ms = [1000 * (delay - least) for delay in delays]
     measured.drift_ms = drift(measured.delays_ms)
     return measured
 
