@@ -1,90 +1,44 @@
-"""assets/screenshot.svg, exported by the application itself from a scripted moment of a session.
+"""assets/screenshot.svg, exported by the application itself while it replays the bundled meeting with the bundled model.
 
 python tools/screenshot.py [--theme canary-light] [--output FILE] [--size 92x20]
+
+Takes as long as the meeting. Everything in the picture is what happened: the text, the times, the latencies.
 """
 
 import argparse
 import asyncio
 import re
-from collections.abc import Callable, Iterator
-from datetime import datetime
+import tempfile
 from pathlib import Path
 
-from live_canary.events import (
-    Event,
-    GapMarked,
-    LevelChanged,
-    ModelProgress,
-    OutputWritten,
-    PartialChanged,
-    SourceOpened,
-    SpeechStarted,
-    UtteranceFinal,
-)
+from live_canary.audio.recording import RecordingSource
+from live_canary.bundled import assets_folder, demo_model_folder
+from live_canary.events import Event, PartialChanged
 from live_canary.screen.app import LiveCanaryApp
 from live_canary.screen.contract import SessionInfo
-from live_canary.transcript.utterance import TranscriptGap, Utterance
+from live_canary.segments.segmenter import Segmenter
+from live_canary.segments.vad import load_detector
+from live_canary.session.session import Session
+from live_canary.transcript.transcriber import CanaryTranscriber
+from live_canary.transcript.writer import TranscriptFile
 
-MICROPHONE = "USB Microphone"
-MODEL = "Canary-Qwen 2.5B on cuda"
-OUTPUT = Path("meeting.md")
-SAID = [
-    (2.1, 5.4, "All right, I think everybody is here, so let's get started."),
-    (6.2, 14.8, "First point for today: the release. We moved it to Thursday because the two last fixes came in late, "
-                "and nobody wants to ship on a Friday."),
-    (16.0, 18.3, "Does that work for everyone?"),
-    (19.1, 20.2, "Works for me."),
-    (21.5, 29.9, "Good. Then the microphone question. Marta tried the cheap one from the drawer, and it is fine as "
-                 "long as you keep it away from the fan."),
-    (34.6, 39.0, "Sorry, I pulled the cable. Can you hear me again?"),
-    (40.2, 41.1, "Yes, loud and clear."),
-    (43.0, 51.7, "The budget for the summer is approved, with one change: travel goes down by ten percent and the "
-                 "rest stays as it was in March."),
-]  # fmt: skip
-UNPLUGGED = TranscriptGap(30.4, 33.1, "microphone unplugged", MICROPHONE)
-SETTLED = "So the open question is who writes the summary for"
-TENTATIVE = "the steering"
+RECORDING = assets_folder() / "meeting.wav"
+UTTERANCES = 9  # finished ones in the picture
+SETTLED_WORDS = 3  # of the one being spoken
 CELL_WIDTH = 12.2  # of a character in the SVG, as Rich draws it
+PATIENCE_SECONDS = 120
 
 
-def moment() -> Iterator[Event]:
-    """What was told until the picture is taken: 57 seconds into a meeting, in the middle of a sentence."""
-    yield SourceOpened(MICROPHONE)
-    yield ModelProgress("ready", ready=True)
-    for index, (start, end, text) in enumerate(SAID):
-        if UNPLUGGED.end_seconds < start and UNPLUGGED.end_seconds > SAID[index - 1][0]:
-            yield GapMarked(UNPLUGGED)
-        yield UtteranceFinal(Utterance(index, start, end, text, MICROPHONE), 0.041 + index % 5 * 0.011)
-    yield OutputWritten(OUTPUT, unsaved=0)
-    yield SpeechStarted(MICROPHONE, 53.2)
-    yield PartialChanged(MICROPHONE, 53.2, SETTLED, TENTATIVE)
-    yield LevelChanged(MICROPHONE, rms_dbfs=-15.5, peak_dbfs=-6.0)
+class WatchedSession(Session):
+    """Knows how many words of the utterance being spoken are settled, and whether some are not."""
 
+    settled_words = 0
+    tentative = False
 
-class ScriptedSession:
-    def start(self, on_event: Callable[[Event], None]) -> None:
-        for event in moment():
-            on_event(event)
-
-    def mute(self, source_name: str, *, muted: bool) -> None:
-        pass
-
-    def stop(self) -> None:
-        pass
-
-    def abort(self) -> None:
-        pass
-
-
-class MeetingClock:
-    """Zero when the application begins, 57 seconds later from then on."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def __call__(self) -> float:
-        now, self.seconds = self.seconds, 57.0
-        return now
+    def _tell(self, event: Event) -> None:
+        if isinstance(event, PartialChanged):
+            self.settled_words, self.tentative = len(event.settled.split()), bool(event.tentative)
+        super()._tell(event)
 
 
 def placed(svg: str) -> str:
@@ -106,13 +60,31 @@ def _placed(text: re.Match[str]) -> str:
 
 
 async def picture(theme: str, size: tuple[int, int]) -> str:
-    """The SVG of the screen at that moment."""
-    info = SessionInfo(MODEL, (MICROPHONE,), (OUTPUT,))
-    app = LiveCanaryApp(ScriptedSession(), info, clock=MeetingClock(), started=datetime(2026, 3, 4, 9, 30))
-    async with app.run_test(size=size) as pilot:
-        app.theme = theme
-        await pilot.pause()
-        return placed(app.export_screenshot(title=f"live-canary --output {OUTPUT}   (a scripted session)"))
+    """The SVG of the screen in the middle of the meeting, while somebody speaks."""
+    transcriber = CanaryTranscriber.load(demo_model_folder())
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "meeting.md"
+        session = WatchedSession(
+            [RecordingSource([RECORDING])],
+            lambda: Segmenter(load_detector("silero")),
+            lambda tell: transcriber,
+            [TranscriptFile(output)],
+            partial_interval_ms=300,
+        )
+        app = LiveCanaryApp(session, SessionInfo("demo model", (RECORDING.name,), (output,), demo=True))
+        async with app.run_test(size=size) as pilot:
+            app.theme = theme
+            for _ in range(PATIENCE_SECONDS * 20):
+                await asyncio.sleep(0.05)
+                enough = app.state.utterances >= UTTERANCES and session.settled_words >= SETTLED_WORDS
+                if enough and session.tentative:
+                    break
+            await pilot.pause()
+            title = f"live-canary --replay {RECORDING.name} --output {output.name}"
+            svg = placed(app.export_screenshot(title=title))
+            session.abort()
+            session.wait(PATIENCE_SECONDS)
+    return svg
 
 
 def main() -> None:

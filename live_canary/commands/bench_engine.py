@@ -80,7 +80,7 @@ def run(
         peak_gpu_mb=_peak_gpu_mb(loaded),
         **{name: statistics.median(seconds) for name, seconds in timings.items()},
     )
-    machine = f"{_processor()}, {loaded.compute} on {loaded.device}"
+    machine = f"{machine_name()}, {loaded.compute} on {loaded.device}"
     if as_json:
         print(json.dumps({"machine": machine, "runs": runs, **asdict(figures)}))  # noqa: T201
     else:
@@ -155,7 +155,7 @@ def _peak_gpu_mb(model: "CanaryQwen") -> float:
     return torch.cuda.max_memory_allocated() / 1e6
 
 
-def _processor() -> str:
+def machine_name() -> str:
     import torch
 
     if torch.cuda.is_available():
