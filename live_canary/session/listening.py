@@ -33,6 +33,7 @@ from live_canary.segments.segment import Segment
 from live_canary.segments.segmenter import Segmenter, SegmenterOutput
 from live_canary.session.agenda import Agenda, Kind, Work
 from live_canary.session.conversation import Conversation
+from live_canary.session.journal import Journal
 from live_canary.transcript.utterance import TranscriptGap
 
 LEVEL_INTERVAL_SECONDS = 0.1  # a meter needs no more, also when a recording is played faster
@@ -50,11 +51,12 @@ class Listener:
         tell: Callable[[Event], None],
         clock: Callable[[], float],
         partial_interval_samples: int | None,
+        journal: Journal,
     ):
         """partial_interval_samples: how much is spoken between two partials; None for no partials."""
         self.source, self.segmenter = source, segmenter
         self.agenda, self.conversation = agenda, conversation
-        self.tell, self.clock = tell, clock
+        self.tell, self.clock, self.journal = tell, clock, journal
         self.heard_samples = 0
         self._partial_interval = partial_interval_samples
         self._next_partial = 0
@@ -89,6 +91,7 @@ class Listener:
 
     def _skip(self, gap: AudioGap) -> None:
         self._handle(self.segmenter.gap(gap.end_sample - gap.start_sample))
+        self.journal.gap(self.source.name, gap)
         start, end = gap.start_sample / SAMPLE_RATE, gap.end_sample / SAMPLE_RATE
         self.agenda.put_gap(TranscriptGap(start, end, gap.reason, self.source.name))
 
@@ -109,6 +112,7 @@ class Listener:
                     self.agenda.offer(self._work(Kind.TAIL, segment))
                 case Segment():
                     self.tell(SpeechEnded(self.source.name, output.speech_end_seconds))
+                    self.journal.segment(self.source.name, output)
                     self.agenda.put_final(self._work(Kind.FINAL, output), wait=not self.source.live)
 
     def _offer_partial(self, heard: int) -> None:

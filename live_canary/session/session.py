@@ -12,8 +12,10 @@ from live_canary.events import Event, ModelProgress, SessionEnded, StageFailed
 from live_canary.segments.segmenter import Segmenter
 from live_canary.session.agenda import Agenda
 from live_canary.session.conversation import Conversation
+from live_canary.session.journal import Journal
 from live_canary.session.listening import Listener
 from live_canary.session.transcribing import Scribe, TranscriptSink
+from live_canary.session.watchdog import PATIENCE_SECONDS, WatchedTranscriber
 from live_canary.transcript.hypothesis import Transcriber
 
 CLOSE_SOURCE_SECONDS = 3.0  # a sound system that hangs must not keep the program from ending
@@ -39,17 +41,23 @@ class Session:
         partial_interval_ms: int | None = None,
         echo_of: str | None = None,
         clock: Callable[[], float] = time.monotonic,
+        journal: Journal | None = None,
+        patience_seconds: float = PATIENCE_SECONDS,
     ):
         """partial_interval_ms: how often the words of an unfinished utterance are told; None for finals only;
-        echo_of: the name of the source that plays what the others may hear again."""
+        echo_of: the name of the source that plays what the others may hear again; journal: what the session could be
+        recovered from; patience_seconds: how long the model may take before the user is told that it hangs."""
         self._sources = list(sources)
+        self._clock, self._patience_seconds = clock, patience_seconds
+        journal = journal or Journal()
+        journal.when_it_fails(partial(self._warn, "journal"))
         self._load_transcriber = load_transcriber
         self._agenda = Agenda(clock)
         conversation = Conversation([source.name for source in sources], echo_of)
-        self._scribe = Scribe(self._agenda, conversation, sinks, self._tell, clock)
+        self._scribe = Scribe(self._agenda, conversation, sinks, self._tell, clock, journal)
         interval = None if partial_interval_ms is None else partial_interval_ms * SAMPLE_RATE // 1000
         self._listeners = [
-            Listener(source, make_segmenter(), self._agenda, conversation, self._tell, clock, interval)
+            Listener(source, make_segmenter(), self._agenda, conversation, self._tell, clock, interval, journal)
             for source in sources
         ]
         self._listening = len(self._listeners)
@@ -136,7 +144,15 @@ class Session:
         if self._agenda.wait_for_any():
             self._model_settled.wait()
             if self._transcriber is not None:
-                self._scribe.run(self._transcriber)
+                watched = WatchedTranscriber(
+                    self._transcriber, partial(self._warn, "transcribe"), self._clock, self._patience_seconds
+                )
+                self._run("watch model", partial(self._watch, watched))
+                self._scribe.run(watched)
+
+    def _watch(self, watched: WatchedTranscriber) -> None:
+        while not self._ended.wait(self._patience_seconds / 10):
+            watched.check()
 
     def _finish(self) -> None:
         """Say that it is over, as the last word. If the model failed, the sources still have to be stopped."""
@@ -147,6 +163,9 @@ class Session:
         heard = max((listener.heard_samples for listener in self._listeners), default=0)
         self._tell(SessionEnded(self._scribe.utterances, heard / SAMPLE_RATE))
         self._ended.set()
+
+    def _warn(self, stage: str, message: str) -> None:
+        self._tell(StageFailed(stage, message, fatal=False))
 
     def _tell(self, event: Event) -> None:
         with self._telling:

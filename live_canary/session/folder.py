@@ -1,0 +1,153 @@
+"""Where a session keeps what it may be recovered from: a folder of its own, for its user alone.
+
+~/.local/state/live-canary/sessions/2026-03-01-140259-4711/    0700
+    session.jsonl      the journal, locked while the session lives
+    0/ 1/ ...          the sound of each source
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+import platformdirs
+
+from live_canary.audio import spool
+from live_canary.audio.recording import RecordingSource
+from live_canary.audio.source import Source
+from live_canary.audio.spool import SpoolingSource
+from live_canary.errors import InputError, SessionError
+from live_canary.session.journal import JournalFile
+from live_canary.session.record import OutputRecord, SessionRecord, read_journal
+from live_canary.settings import Settings
+
+JOURNAL = "session.jsonl"
+
+
+def sessions_folder() -> Path:
+    """Of this user; it need not exist."""
+    return platformdirs.user_state_path("live-canary") / "sessions"
+
+
+class SessionFolder:
+    """One session's folder, held by this process."""
+
+    def __init__(self, path: Path):
+        """Takes hold of the folder at `path`. Raises OSError, and SessionError while another process holds it."""
+        self.path = path
+        self.journal = JournalFile(path / JOURNAL)
+        self._sounds: dict[str, str] = {}
+        """The folder of each source's sound."""
+
+    @classmethod
+    def create(cls, parent: Path | None = None) -> "SessionFolder":
+        """A new one. Raises OSError."""
+        parent = parent or sessions_folder()
+        parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = parent / f"{datetime.now():%Y-%m-%d-%H%M%S}-{os.getpid()}"
+        path.mkdir(mode=0o700)
+        return cls(path)
+
+    def begin(
+        self,
+        settings: Settings,
+        started: datetime,
+        sources: Sequence[Source],
+        outputs: Sequence[OutputRecord] = (),
+        *,
+        echo_of: str | None = None,
+        with_source: bool = False,
+    ) -> list[Source]:
+        """Note how the session is started; the sources it has to hear, whose sound is kept here.
+
+        outputs: the files as they were before the session opened them.
+        """
+        self.journal.begin(settings, started, echo_of=echo_of, with_source=with_source)
+        for output in outputs:
+            self.journal.output(
+                output.path, first_index=output.first_index, continued=output.continued, size=output.size
+            )
+        return [self._kept(source) for source in sources]
+
+    def _kept(self, source: Source) -> Source:
+        """Recordings hold their sound already."""
+        if isinstance(source, RecordingSource):
+            self.journal.source(source.name, recordings=source.paths)
+            return source
+        sound = self._sounds[source.name] = str(len(self._sounds))
+        self.journal.source(source.name, sound=sound)
+        return SpoolingSource(source, self.path / sound)
+
+    def keep_sound(self) -> list[Path]:
+        """Leave one recording of each live source instead of all the rest. Raises OSError, leaving everything."""
+        kept = []
+        for name, sound in self._sounds.items():
+            recording = self.path / f"{sound}-{re.sub(r'[^A-Za-z0-9]+', '-', name).strip('-')}.flac"
+            spool.join(self.path / sound, recording)
+            kept.append(recording)
+        for sound in self._sounds.values():
+            shutil.rmtree(self.path / sound, ignore_errors=True)
+        (self.path / JOURNAL).unlink()
+        self.journal.close()
+        return kept
+
+    def remove(self) -> None:
+        """Everything of it, from the disk; the journal last, so that what is left can be found again."""
+        for sound in self.path.iterdir():
+            if sound.name != JOURNAL:
+                shutil.rmtree(sound, ignore_errors=True)
+        with suppress(OSError):
+            (self.path / JOURNAL).unlink()
+            self.path.rmdir()
+        self.journal.close()
+
+
+def unfinished_sessions(parent: Path | None = None) -> list[Path]:
+    """Folders of sessions that were cut off, oldest first; not of those that are running."""
+    parent = parent or sessions_folder()
+    try:
+        folders = sorted(path for path in parent.iterdir() if (path / JOURNAL).is_file())
+    except OSError:
+        return []
+    return [folder for folder in folders if (folder / JOURNAL).stat().st_size and not _is_held(folder)]
+
+
+def find_session(name: str, parent: Path | None = None) -> Path:
+    """The folder of the unfinished session called so. Raises InputError, listing those there are."""
+    known = unfinished_sessions(parent)
+    for folder in known:
+        if folder.name == name:
+            return folder
+    listed = ", ".join(folder.name for folder in known) or "none"
+    raise InputError(f"There is no unfinished session '{name}'; there are: {listed}.")
+
+
+def hold_session(path: Path) -> SessionFolder:
+    """A session that was cut off, held by this process from now on. Raises SessionError."""
+    try:
+        return SessionFolder(path)
+    except OSError as error:
+        raise SessionError(f"Session {path.name} cannot be opened: {error.strerror}.") from None
+
+
+def open_session(path: Path) -> tuple[SessionFolder, SessionRecord]:
+    """The same, and what its journal says; what stands there after the first unreadable line is cut off."""
+    folder = hold_session(path)
+    try:
+        record = read_journal(path / JOURNAL)
+        os.truncate(path / JOURNAL, record.believed_bytes)
+    except SessionError:
+        folder.journal.close()
+        raise
+    return folder, record
+
+
+def _is_held(folder: Path) -> bool:
+    try:
+        JournalFile(folder / JOURNAL).close()
+    except (OSError, SessionError):
+        return True
+    return False

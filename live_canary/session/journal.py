@@ -1,0 +1,161 @@
+"""What a session notes before it acts, a line of JSON each, so that another process can finish what it could not.
+
+    session    how it was started           source, output    what it hears and writes
+    segment    an utterance is over         gap               a stretch that was not heard
+    text       what the model made of it    utterance, marked a line of the transcript, before it goes to the files
+    saved      how much of that a file holds
+
+A line is handed to the system before whatever it announces is done; those that sound alone cannot bring back are
+synced. `record.py` reads them.
+"""
+
+import fcntl
+import json
+import os
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+
+from live_canary.audio.source import AudioGap
+from live_canary.errors import SessionError
+from live_canary.segments.segment import Segment
+from live_canary.settings import Settings
+from live_canary.transcript.hypothesis import Hypothesis
+from live_canary.transcript.utterance import TranscriptGap, Utterance
+
+VERSION = 1
+Entry = Utterance | TranscriptGap
+
+
+class Journal:
+    """Keeps nothing: the journal of a session that cannot be recovered."""
+
+    def segment(self, source: str, segment: Segment) -> None:
+        """An utterance is over and waits for the model."""
+
+    def gap(self, source: str, gap: AudioGap) -> None:
+        """The source was not heard for a while."""
+
+    def recalled(self, source: str, segment: Segment) -> Hypothesis | None:
+        """The text of an utterance, if an earlier process made it. Raises SessionError if the model failed on it."""
+        return None
+
+    def text(self, source: str, segment: Segment, hypothesis: Hypothesis | None) -> None:
+        """The model has heard the utterance; None when it failed."""
+
+    def entry(self, entry: Entry) -> None:
+        """A line of the transcript, about to be written to every file."""
+
+    def saved(self, path: Path, unsaved: int) -> None:
+        """The file at `path` holds every entry so far but the last `unsaved`."""
+
+    def when_it_fails(self, tell: Callable[[str], None]) -> None:
+        """Have `tell` called, once, with a sentence for the user, when nothing can be noted any more."""
+
+
+class JournalFile(Journal):
+    """A journal on the disk, locked while its session lives. From any thread. A full disk ends only the journal."""
+
+    def __init__(self, path: Path):
+        """Continues the file if there is one. Raises OSError, and SessionError when its session is still running."""
+        self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._descriptor)
+            raise SessionError(f"Session {path.parent.name} is still running; it needs no recovery.") from None
+        self._lock = threading.Lock()
+        self._failed = False  # a line may be cut off, and what follows one is not believed; the lock is still held
+        self._tell: Callable[[str], None] = lambda message: None
+        self._outputs: list[Path] = []
+        self._entries = 0
+        self._undecoded = 0
+        self._unsaved: dict[Path, int] = {}
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every utterance has been through the model and every file holds every line."""
+        return self._undecoded <= 0 and not any(self._unsaved.values())
+
+    def begin(self, settings: Settings, started: datetime, *, echo_of: str | None, with_source: bool) -> None:
+        kept = asdict(settings)
+        wanted = {name: kept[name] for name in ("model", "compute_device", "compute", "vad", "segmenter")}
+        self._note(
+            "session", sync=True, version=VERSION, started=started.isoformat(), echo_of=echo_of,
+            with_source=with_source, settings=wanted,
+        )  # fmt: skip
+
+    def source(self, name: str, *, sound: str | None = None, recordings: Sequence[Path] = ()) -> None:
+        """sound: the folder of its spool inside the session's; or else the recordings it plays."""
+        where = {"sound": sound} if sound is not None else {"recordings": [str(path.resolve()) for path in recordings]}
+        self._note("source", sync=True, name=name, **where)
+
+    def output(self, path: Path, *, first_index: int, continued: bool, size: int) -> None:
+        """A transcript file: the index of its first utterance, and the bytes of the earlier session it continues."""
+        self._outputs.append(path)
+        path = path.resolve()
+        self._note("output", sync=True, path=str(path), first_index=first_index, continued=continued, size=size)
+
+    def segment(self, source: str, segment: Segment) -> None:
+        self._count_undecoded(+1)
+        self._note("segment", sync=True, source=source, start=segment.start_sample, end=segment.end_sample,
+                   speech_start=segment.speech_start_sample, speech_end=segment.speech_end_sample,
+                   ended_by=segment.ended_by)  # fmt: skip
+
+    def gap(self, source: str, gap: AudioGap) -> None:
+        self._note("gap", sync=True, source=source, start=gap.start_sample, end=gap.end_sample, reason=gap.reason)
+
+    def text(self, source: str, segment: Segment, hypothesis: Hypothesis | None) -> None:
+        self._count_undecoded(-1)
+        text, flag = (hypothesis.text, hypothesis.flag) if hypothesis else (None, None)
+        self._note("text", source=source, start=segment.start_sample, end=segment.end_sample, text=text, flag=flag)
+
+    def entry(self, entry: Entry) -> None:
+        self._entries += 1
+        self._note("utterance" if isinstance(entry, Utterance) else "marked", **asdict(entry))
+
+    def saved(self, path: Path, unsaved: int) -> None:
+        if path not in self._outputs:
+            return
+        self._unsaved[path] = unsaved
+        try:
+            size = path.stat().st_size
+        except OSError:
+            return
+        self._note("saved", output=self._outputs.index(path), entries=self._entries - unsaved, size=size)
+
+    def when_it_fails(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+
+    def close(self) -> None:
+        with self._lock:
+            if self._descriptor >= 0:
+                os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _count_undecoded(self, change: int) -> None:
+        with self._lock:
+            self._undecoded += change
+
+    def _note(self, kind: str, *, sync: bool = False, **values: object) -> None:
+        line = json.dumps({"type": kind, **values}) + "\n"
+        with self._lock:
+            if self._failed or self._descriptor < 0:
+                return
+            try:
+                data = line.encode()
+                while data:
+                    data = data[os.write(self._descriptor, data) :]
+                if sync:
+                    os.fsync(self._descriptor)
+            except OSError as error:
+                self._failed = True
+                reason = error.strerror
+            else:
+                return
+        self._tell(
+            f"The session's journal cannot be written ({reason}); transcribing goes on, "
+            "but what is said from here on could not be recovered after a crash."
+        )

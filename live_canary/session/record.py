@@ -1,0 +1,196 @@
+"""A journal read back: what is known of a session that may have been cut off at any moment.
+
+The first line that cannot be read ends what is believed; everything before it counts. Nothing here trusts a number, a
+name or a path further than its form: a spool lies inside the session's folder, whatever a line says.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from live_canary.audio.source import SAMPLE_RATE, AudioGap
+from live_canary.errors import InputError, SessionError
+from live_canary.segments.settings import SegmenterSettings
+from live_canary.session.journal import VERSION, Entry
+from live_canary.settings import Settings
+from live_canary.transcript.hypothesis import Flag, Hypothesis
+from live_canary.transcript.utterance import TranscriptGap, Utterance
+
+LONGEST_LINE = 1 << 20  # bytes
+LATEST_SAMPLE = 1 << 48  # five hundred years
+
+SegmentKey = tuple[str, int, int]
+"""Source, start and end in samples."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecord:
+    name: str
+    sound: str | None
+    """The folder of its spool inside the session's; None for recordings."""
+    recordings: tuple[Path, ...] = ()
+
+
+@dataclass(slots=True)
+class OutputRecord:
+    """A transcript file, and how much of the session it is known to hold."""
+
+    path: Path
+    first_index: int
+    continued: bool
+    """Whether an earlier session stands before this one."""
+    entries: int
+    size: int
+    """Bytes, when it held `entries` lines of this session."""
+
+
+@dataclass(slots=True)
+class SessionRecord:
+    settings: Settings
+    started: datetime
+    echo_of: str | None
+    with_source: bool
+    sources: list[SourceRecord] = field(default_factory=list)
+    outputs: list[OutputRecord] = field(default_factory=list)
+    segments: set[SegmentKey] = field(default_factory=set)
+    texts: dict[SegmentKey, Hypothesis | None] = field(default_factory=dict)
+    """None for one that the model failed on."""
+    gaps: dict[str, list[AudioGap]] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+    """The transcript, as far as it was released to the files."""
+    believed_bytes: int = 0
+    """Length of the journal up to the first line that cannot be read."""
+
+    @property
+    def undecoded_seconds(self) -> float:
+        """Sound of finished utterances that the model has not heard."""
+        return sum(end - start for _, start, end in self.segments - self.texts.keys()) / SAMPLE_RATE
+
+
+def read_journal(path: Path) -> SessionRecord:
+    """Raises SessionError when not even its first line can be read."""
+    record: SessionRecord | None = None
+    try:
+        for line, end in _lines(path):
+            try:
+                record = _begin(line) if record is None else _add(record, line)
+            except (KeyError, IndexError, ValueError, TypeError, OverflowError, InputError):
+                break
+            record.believed_bytes = end
+    except OSError as error:
+        raise SessionError(f"The journal '{path}' cannot be read: {error.strerror}.") from None
+    if record is None:
+        raise SessionError(f"The journal '{path}' does not say how its session was started; it cannot be recovered.")
+    return record
+
+
+def _lines(path: Path) -> Iterator[tuple[dict[str, Any], int]]:
+    """Each complete line with where it ends in the file, up to the first that is no JSON object."""
+    end = 0
+    with path.open("rb") as file:
+        while (line := file.readline(LONGEST_LINE)).endswith(b"\n"):
+            end += len(line)
+            try:
+                value = json.loads(line)
+            except (ValueError, RecursionError):
+                return
+            if not isinstance(value, dict):
+                return
+            yield value, end
+
+
+def _begin(line: dict[str, Any]) -> SessionRecord:
+    match line:
+        case {
+            "type": "session", "version": int(version), "started": str(started), "with_source": bool(with_source),
+            "echo_of": None | str() as echo_of,
+            "settings": {
+                "model": str(model), "compute_device": str(device), "compute": str(compute), "vad": str(vad),
+                "segmenter": dict(segmenter),
+            },
+        } if version == VERSION:  # fmt: skip
+            settings = Settings(
+                model=model, compute_device=device, compute=compute, vad=vad, segmenter=SegmenterSettings(**segmenter)
+            )
+            return SessionRecord(settings, datetime.fromisoformat(started), echo_of, with_source)
+    raise ValueError("no session")
+
+
+def _add(record: SessionRecord, line: dict[str, Any]) -> SessionRecord:
+    match line:
+        case {"type": "source", "name": str(name), "sound": str(sound)}:
+            record.sources.append(SourceRecord(name, _inside(sound)))
+        case {"type": "source", "name": str(name), "recordings": list(paths)}:
+            record.sources.append(SourceRecord(name, None, tuple(_absolute(path) for path in paths)))
+        case {"type": "output", "path": path, "first_index": first, "continued": bool(continued), "size": size}:
+            record.outputs.append(OutputRecord(_absolute(path), _count(first), continued, 0, _count(size)))
+        case {"type": "saved", "output": output, "entries": entries, "size": size}:
+            saved = record.outputs[_count(output)]
+            saved.entries, saved.size = _count(entries), _count(size)
+        case {"type": "segment", "source": str(source), "start": start, "end": end}:
+            record.segments.add((source, *_span(start, end)))
+        case {"type": "text", "source": str(source), "start": start, "end": end, "text": text, "flag": flag}:
+            record.texts[(source, *_span(start, end))] = (
+                None if text is None else Hypothesis(_text(text), (), _flag(flag))
+            )
+        case {"type": "gap", "source": str(source), "start": start, "end": end, "reason": str(reason)}:
+            record.gaps.setdefault(source, []).append(AudioGap(*_span(start, end), reason))
+        case {"type": "utterance" | "marked"}:
+            record.entries.append(_entry(line))
+        case _:
+            raise ValueError("no line of a journal")
+    return record
+
+
+def _entry(line: dict[str, Any]) -> Entry:
+    start, end, source = _seconds(line["start_seconds"]), _seconds(line["end_seconds"]), _text(line["source"])
+    if line["type"] == "marked":
+        return TranscriptGap(start, end, _text(line["reason"]), source)
+    return Utterance(_count(line["index"]), start, end, _text(line["text"]), source, _flag(line["flag"]))
+
+
+def _inside(folder: str) -> str:
+    if not re.fullmatch(r"[0-9]{1,3}", folder):
+        raise ValueError("no folder of a session")
+    return folder
+
+
+def _absolute(path: object) -> Path:
+    if not isinstance(path, str) or not path.startswith("/") or "\0" in path:
+        raise ValueError("no absolute path")
+    return Path(path)
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= LATEST_SAMPLE:
+        raise ValueError("no count")
+    return value
+
+
+def _span(start: object, end: object) -> tuple[int, int]:
+    if _count(start) > _count(end):
+        raise ValueError("ends before it starts")
+    return _count(start), _count(end)
+
+
+def _seconds(value: object) -> float:
+    if not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+        raise ValueError("no time")
+    return float(value)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("no text")
+    return value
+
+
+def _flag(value: object) -> Flag | None:
+    if value is None or value == "loop":
+        return "loop" if value else None
+    raise ValueError("no flag")

@@ -1,0 +1,108 @@
+"""A session that was cut off is held once more, on the same sound: what is known is not asked again.
+
+Sound and segmenter are the same, so the same utterances come out in the same order; the journal says the text of those
+that the model has already heard, and the files get exactly the lines they lack.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from live_canary.audio.recording import RecordingSource, check_recording
+from live_canary.audio.source import AudioGap, Source
+from live_canary.audio.spool import SpooledSource
+from live_canary.errors import SessionError
+from live_canary.events import Event, StageFailed
+from live_canary.segments.segment import Segment
+from live_canary.segments.segmenter import Segmenter
+from live_canary.session.folder import SessionFolder
+from live_canary.session.journal import Entry, Journal, JournalFile
+from live_canary.session.record import SessionRecord, SourceRecord
+from live_canary.session.session import LoadTranscriber, Session
+from live_canary.transcript.hypothesis import Hypothesis
+from live_canary.transcript.utterance import Utterance
+
+
+def hold_again(
+    folder: SessionFolder,
+    record: SessionRecord,
+    make_segmenter: Callable[[], Segmenter],
+    load_transcriber: LoadTranscriber,
+    on_event: Callable[[Event], None] = lambda event: None,
+) -> list[Entry]:
+    """The whole transcript of the session, what it had of it first. The files are not touched.
+
+    Raises RecordingError, or SessionError when it could not be heard to the end; each text that was made is in the
+    journal then, and the next attempt goes on from there.
+    """
+    failures: list[str] = []
+
+    def follow(event: Event) -> None:
+        if isinstance(event, StageFailed) and event.fatal:
+            failures.append(event.message)
+        on_event(event)
+
+    journal = RecallingJournal(record, folder.journal)
+    sources = [_source_of(known, folder, record) for known in record.sources]
+    session = Session(sources, make_segmenter, load_transcriber, echo_of=record.echo_of, journal=journal)
+    session.start(follow)
+    session.wait()
+    if failures:
+        raise SessionError(failures[0])
+    return journal.transcript
+
+
+def _source_of(known: SourceRecord, folder: SessionFolder, record: SessionRecord) -> Source:
+    if known.sound is not None:
+        return SpooledSource(known.name, folder.path / known.sound, record.gaps.get(known.name, ()))
+    for path in known.recordings:
+        check_recording(path)
+    source = RecordingSource(known.recordings, speed=None)
+    source.name = known.name
+    return source
+
+
+class RecallingJournal(Journal):
+    """Knows what the journal of a session says, adds each new text to it, and collects the whole transcript."""
+
+    def __init__(self, record: SessionRecord, journal: JournalFile):
+        self._record, self._journal = record, journal
+        self._entries: list[Entry] = []
+
+    @property
+    def transcript(self) -> list[Entry]:
+        """What was released before the session was cut off, then what has been missing."""
+        return completed(self._record.entries, self._entries)
+
+    def recalled(self, source: str, segment: Segment) -> Hypothesis | None:
+        key = (source, segment.start_sample, segment.end_sample)
+        if key in self._record.texts and self._record.texts[key] is None:
+            raise SessionError("as little as before the session was cut off")
+        return self._record.texts.get(key)
+
+    def text(self, source: str, segment: Segment, hypothesis: Hypothesis | None) -> None:
+        if (source, segment.start_sample, segment.end_sample) not in self._record.texts:
+            self._journal.text(source, segment, hypothesis)
+
+    def gap(self, source: str, gap: AudioGap) -> None:
+        """Known, or a stretch that the spool lacks."""
+
+    def entry(self, entry: Entry) -> None:
+        self._entries.append(entry)
+
+
+def completed(known: Sequence[Entry], heard_again: Sequence[Entry]) -> list[Entry]:
+    """`known`, then what has no counterpart in it, counted on.
+
+    An entry of the same source at the same time is the same one and stays as it is, even if its text should be another
+    now: a model or detector that has changed since must not repeat half a meeting.
+    """
+    missing = [entry for entry in heard_again if not any(_same(entry, one) for one in known)]
+    entries = [*known, *missing]
+    indices = iter(range(len(entries)))
+    return [replace(entry, index=next(indices)) if isinstance(entry, Utterance) else entry for entry in entries]
+
+
+def _same(one: Entry, other: Entry) -> bool:
+    return one.source == other.source and (
+        one.start_seconds < other.end_seconds and other.start_seconds < one.end_seconds
+    )

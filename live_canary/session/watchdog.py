@@ -1,0 +1,42 @@
+"""Notices a model that gives no answer any more. It cannot be interrupted, but the user can be told what goes on."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from live_canary.transcript.hypothesis import Hypothesis, Transcriber
+
+PATIENCE_SECONDS = 60.0  # a slow processor may take half of that for the longest utterance
+
+
+class WatchedTranscriber:
+    """The same transcriber. `check()`, from another thread, reports each time that it takes implausibly long, once."""
+
+    def __init__(
+        self,
+        transcriber: Transcriber,
+        tell: Callable[[str], None],
+        clock: Callable[[], float],
+        patience_seconds: float = PATIENCE_SECONDS,
+    ):
+        self._transcriber = transcriber
+        self._tell, self._clock, self._patience = tell, clock, patience_seconds
+        self._busy_since: float | None = None
+
+    def transcribe(self, samples: NDArray[np.float32], draft: Hypothesis | None = None) -> Hypothesis:
+        self._busy_since = self._clock()
+        try:
+            return self._transcriber.transcribe(samples, draft)
+        finally:
+            self._busy_since = None
+
+    def check(self) -> None:
+        since = self._busy_since
+        if since is None or self._clock() - since < self._patience:
+            return
+        self._busy_since = None
+        self._tell(
+            f"The model has given no answer for {self._patience:.0f} s; what is said meanwhile is heard and waits. "
+            "Stop at once (Ctrl-C twice) to leave it to `live-canary recover`."
+        )

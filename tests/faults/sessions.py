@@ -1,0 +1,68 @@
+"""Whole sessions with a folder, on sound and a model that behave as told; and their recovery."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+import soundfile
+
+from live_canary.audio.recording import RecordingSource
+from live_canary.audio.source import SAMPLE_RATE, Source
+from live_canary.session.completing import complete_file, output_before
+from live_canary.session.folder import SessionFolder, open_session, unfinished_sessions
+from live_canary.session.recovery import hold_again
+from live_canary.session.session import Session
+from live_canary.settings import Settings
+from live_canary.transcript.writer import TranscriptFile
+from tests.session.fakes import ENDPOINT, LetterModel, make_segmenter, sound_of
+
+PATIENCE_SECONDS = 60
+STARTED = datetime(2026, 3, 1, 14, 2, 59)
+SCRIPT = "..abc" + ENDPOINT + "de" + ENDPOINT + "abc" + ENDPOINT + "hhh" + ENDPOINT + "xy" + ENDPOINT + "fghij"
+"""Two utterances with the same words, one without any ("hhh") and one the model fails on ("x")."""
+
+
+def model() -> LetterModel:
+    return LetterModel(fails_on="x", wordless="hhh")
+
+
+def recording(path: Path, script: str = SCRIPT) -> Path:
+    soundfile.write(path, sound_of(script), SAMPLE_RATE, subtype="PCM_16")
+    return path
+
+
+def prepare(
+    folder: SessionFolder, sources: Sequence[Source], outputs: Sequence[Path] = (), load=lambda tell: model()
+) -> Session:
+    """A session as the command line makes one."""
+    before = [output_before(path, overwrite=False) for path in outputs]
+    files = [TranscriptFile(path, started=STARTED) for path in outputs]
+    heard = folder.begin(Settings(model="demo"), STARTED, sources, before)
+    return Session(heard, make_segmenter, load, files, journal=folder.journal)
+
+
+def hold(folder: SessionFolder, sources: Sequence[Source], outputs: Sequence[Path] = ()) -> None:
+    """A session from start to end; its folder goes as the command line would have it go."""
+    session = prepare(folder, sources, outputs)
+    session.start(lambda event: None)
+    assert session.wait(PATIENCE_SECONDS)
+    if folder.journal.is_settled:
+        folder.remove()
+
+
+def replay(path: Path, *outputs: Path, sessions: Path) -> None:
+    hold(SessionFolder.create(sessions), [RecordingSource([path], speed=None)], outputs)
+
+
+def recover(sessions: Path, load=lambda tell: model()) -> int:
+    """Finish all that was cut off; how many lines the files got."""
+    added = 0
+    for path in unfinished_sessions(sessions):
+        folder, record = open_session(path)
+        with closing(folder.journal):
+            transcript = hold_again(folder, record, make_segmenter, load)
+            for output in record.outputs:
+                added += complete_file(output, transcript, record.started, with_source=record.with_source)
+            folder.remove()
+    return added
