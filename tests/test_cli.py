@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from live_canary.cli import parse_speed, spread_replay
+from live_canary.cli import spread_replay
 from live_canary.errors import InputError
+from live_canary.options import parse_speed
 from tests.conftest import ROOT
 
 LIVE_CANARY = [sys.executable, "-m", "live_canary"]
@@ -83,6 +84,34 @@ def test_help_and_the_import_of_the_command_line_load_no_torch():
     done = live_canary("--help")
     assert done.returncode == 0
     assert "--replay" in done.stdout
+
+
+FIRST_PAINT = """
+import asyncio, sys, threading
+import live_canary.commands.live
+from live_canary.screen.app import LiveCanaryApp
+from live_canary.screen.contract import SessionInfo
+from live_canary.session.session import Session
+from tests.session.fakes import ScriptedSource, make_segmenter
+
+never = threading.Event()
+source = ScriptedSource("..abc", endless=True)
+app = LiveCanaryApp(Session([source], make_segmenter, lambda tell: never.wait()), SessionInfo("demo", ("talk",)))
+
+async def paint():
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert "talk" in app.export_screenshot()
+        app.exit()
+
+asyncio.run(paint())
+sys.exit("torch" in sys.modules or "transformers" in sys.modules)
+"""
+
+
+def test_the_first_paint_of_the_screen_needs_no_torch():
+    done = subprocess.run([sys.executable, "-c", FIRST_PAINT], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
 
 
 def refusal(*arguments: object, exit_code: int = 2) -> str:

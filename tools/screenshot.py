@@ -1,4 +1,4 @@
-"""assets/screenshot.svg, exported by the application itself while it replays the bundled meeting with the bundled model.
+"""assets/screenshot.svg, exported by the application while it replays the bundled meeting with the bundled model.
 
 python tools/screenshot.py [--theme canary-light] [--output FILE] [--size 92x20]
 
