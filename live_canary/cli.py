@@ -2,15 +2,32 @@
 
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from live_canary import __version__
+from live_canary.cli_bench import bench
+from live_canary.cli_setup import setup
 from live_canary.errors import InputError, LiveCanaryError
-from live_canary.segments.settings import SegmenterSettings
+from live_canary.options import (
+    MODEL,
+    SOUND,
+    TEXT,
+    ComputeDeviceOption,
+    ComputeOption,
+    LongestOption,
+    ModelOption,
+    ModeOption,
+    OverwriteOption,
+    PreRollOption,
+    SilenceOption,
+    ThresholdOption,
+    VadOption,
+    parse_speed,
+    segmenter_settings,
+)
 from live_canary.settings import Settings
 
 EPILOG = """
@@ -33,38 +50,8 @@ app = typer.Typer(
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-SOUND, MODEL, TEXT, CUTTING = "Sound", "Model", "Transcript", "Utterances"
-
-ModelOption = Annotated[
-    str, typer.Option("--model", metavar="NAME", help="auto, demo, a folder or a hub id.", rich_help_panel=MODEL)
-]
-ComputeDeviceOption = Annotated[
-    str, typer.Option("--compute-device", help="auto, cuda, mps or cpu.", rich_help_panel=MODEL)
-]
-ComputeOption = Annotated[str, typer.Option("--compute", help="auto, bf16, fp16, fp32 or int8.", rich_help_panel=MODEL)]
-VadOption = Annotated[str, typer.Option("--vad", help="silero or webrtc.", rich_help_panel=CUTTING)]
-ModeOption = Annotated[
-    str,
-    typer.Option("--mode", help="dictation (ends an utterance quickly) or meeting.", rich_help_panel=CUTTING),
-]
-ThresholdOption = Annotated[
-    float | None,
-    typer.Option("--vad-threshold", help="Probability from which on sound is speech.", rich_help_panel=CUTTING),
-]
-SilenceOption = Annotated[
-    int | None,
-    typer.Option("--min-silence-ms", help="Silence that ends an utterance.", rich_help_panel=CUTTING),
-]
-PreRollOption = Annotated[
-    int | None,
-    typer.Option("--pre-roll-ms", help="Sound kept before the first word.", rich_help_panel=CUTTING),
-]
-LongestOption = Annotated[
-    float | None,
-    typer.Option("--max-utterance-s", help="Speech without a pause is cut after this.", rich_help_panel=CUTTING),
-]
-OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.", rich_help_panel=TEXT)]
+app.add_typer(bench, name="bench")
+app.add_typer(setup)
 
 
 @app.callback(invoke_without_command=True)
@@ -208,121 +195,12 @@ def transcribe(
     raise typer.Exit(command.run(settings, output_dir, format_))
 
 
-bench = typer.Typer(help="Measure this machine.", no_args_is_help=True)
-app.add_typer(bench, name="bench")
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
-
-
-@bench.command("engine")
-def bench_engine(
-    model: ModelOption = "auto",
-    random_weights: Annotated[
-        bool,
-        typer.Option("--random-weights", help="A model of the published size with random weights; 5.1 GB of disk."),
-    ] = False,
-    device: Annotated[str, typer.Option("--device", help="auto, cuda, mps or cpu.")] = "auto",
-    compute: ComputeOption = "auto",
-    audio: Annotated[Path | None, typer.Option("--audio", help="A recording of at most 40 s.")] = None,
-    max_new_tokens: Annotated[int, typer.Option("--max-new-tokens", min=1, max=600)] = 24,
-    runs: Annotated[int, typer.Option("--runs", min=1, max=1000)] = 5,
-    json: JsonOption = False,
-) -> None:
-    """Time each step of transcribing one utterance: load, features, encoder, prefill, tokens, draft, memory."""
-    from live_canary.commands import bench_engine as command
-
-    raise typer.Exit(
-        command.run(
-            model,
-            random_weights=random_weights,
-            device=device,
-            compute=compute,
-            audio=audio,
-            max_new_tokens=max_new_tokens,
-            runs=runs,
-            as_json=json,
-        )
-    )
-
-
-@bench.command("live")
-def bench_live(
-    files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="Recordings, replayed in real time.")],
-    reference: Annotated[Path | None, typer.Option("--reference", help="What is said in them, as text.")] = None,
-    plot: Annotated[Path | None, typer.Option("--plot", help="Write a latency histogram there, as SVG.")] = None,
-    json: JsonOption = False,
-    model: ModelOption = "auto",
-    compute_device: ComputeDeviceOption = "auto",
-    compute: ComputeOption = "auto",
-    mode: ModeOption = "dictation",
-) -> None:
-    """Replay recordings as live sound and measure how soon words and finals stand there."""
-    from live_canary.commands import bench_live as command
-
-    settings = Settings(
-        recordings=tuple(files),
-        model=model,
-        compute_device=compute_device,
-        compute=compute,
-        segmenter=segmenter_settings(mode, None, None, None, None),
-    )
-    raise typer.Exit(command.run(settings, reference, plot, as_json=json))
-
-
 @app.command()
 def devices() -> None:
     """List what can be heard: microphones, and what the computer plays."""
     from live_canary.commands import devices as command
 
     raise typer.Exit(command.run())
-
-
-@app.command()
-def download(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A hub id.")] = "nvidia/canary-qwen-2.5b",
-    carried: Annotated[
-        Path | None,
-        typer.Option("--from", metavar="DIR", help="Take a copy that was carried here by hand.", exists=True),
-    ] = None,
-) -> None:
-    """Fetch the model, 5.1 GB, once; an interrupted download goes on where it stopped.
-
-    HF_ENDPOINT, HF_HOME, HF_TOKEN and the proxy variables are respected.
-    """
-    from live_canary.commands import download as command
-
-    raise typer.Exit(command.run(model, carried))
-
-
-def parse_speed(text: str) -> float | None:
-    """ "4" -> 4.0, "max" -> None. Raises InputError."""
-    if text == "max":
-        return None
-    try:
-        speed = float(text)
-    except ValueError:
-        speed = 0.0
-    if not 0.05 <= speed <= 1000:
-        raise InputError(f"--speed {text} cannot be used: give a number from 0.05 to 1000, or max.")
-    return speed
-
-
-def segmenter_settings(
-    mode: str,
-    vad_threshold: float | None,
-    min_silence_ms: int | None,
-    pre_roll_ms: int | None,
-    max_utterance_s: float | None,
-) -> SegmenterSettings:
-    """A preset with what the user changed. Raises InputError for values that would lose speech."""
-    changes: dict[str, Any] = {
-        "on_threshold": vad_threshold,
-        "min_silence_ms": min_silence_ms,
-        "pre_roll_ms": pre_roll_ms,
-        "max_utterance_s": max_utterance_s,
-    }
-    return replace(
-        SegmenterSettings.preset(mode), **{name: value for name, value in changes.items() if value is not None}
-    )
 
 
 def spread_replay(arguments: list[str]) -> list[str]:

@@ -1,0 +1,73 @@
+"""`live-canary bench`: the flags of what measures this machine."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from live_canary.options import (
+    ComputeDeviceOption,
+    ComputeOption,
+    JsonOption,
+    ModelOption,
+    ModeOption,
+    segmenter_settings,
+)
+from live_canary.settings import Settings
+
+bench = typer.Typer(help="Measure this machine.", no_args_is_help=True)
+
+
+@bench.command("engine")
+def bench_engine(
+    model: ModelOption = "auto",
+    random_weights: Annotated[
+        bool,
+        typer.Option("--random-weights", help="A model of the published size with random weights; 5.1 GB of disk."),
+    ] = False,
+    device: Annotated[str, typer.Option("--device", help="auto, cuda, mps or cpu.")] = "auto",
+    compute: ComputeOption = "auto",
+    audio: Annotated[Path | None, typer.Option("--audio", help="A recording of at most 40 s.")] = None,
+    max_new_tokens: Annotated[int, typer.Option("--max-new-tokens", min=1, max=600)] = 24,
+    runs: Annotated[int, typer.Option("--runs", min=1, max=1000)] = 5,
+    json: JsonOption = False,
+) -> None:
+    """Time each step of transcribing one utterance: load, features, encoder, prefill, tokens, draft, memory."""
+    from live_canary.commands import bench_engine as command
+
+    raise typer.Exit(
+        command.run(
+            model,
+            random_weights=random_weights,
+            device=device,
+            compute=compute,
+            audio=audio,
+            max_new_tokens=max_new_tokens,
+            runs=runs,
+            as_json=json,
+        )
+    )
+
+
+@bench.command("live")
+def bench_live(
+    files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="Recordings, replayed in real time.")],
+    reference: Annotated[Path | None, typer.Option("--reference", help="What is said in them, as text.")] = None,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Write a latency histogram there, as SVG.")] = None,
+    json: JsonOption = False,
+    model: ModelOption = "auto",
+    compute_device: ComputeDeviceOption = "auto",
+    compute: ComputeOption = "auto",
+    mode: ModeOption = "dictation",
+) -> None:
+    """Replay recordings as live sound and measure how soon words and finals stand there."""
+    from live_canary.commands import bench_live as command
+
+    settings = Settings(
+        recordings=tuple(files),
+        model=model,
+        compute_device=compute_device,
+        compute=compute,
+        segmenter=segmenter_settings(mode, None, None, None, None),
+    )
+    raise typer.Exit(command.run(settings, reference, plot, as_json=json))

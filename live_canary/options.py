@@ -1,0 +1,74 @@
+"""The flags that several commands share, and what their values mean."""
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+import typer
+
+from live_canary.errors import InputError
+from live_canary.segments.settings import SegmenterSettings
+
+SOUND, MODEL, TEXT, CUTTING = "Sound", "Model", "Transcript", "Utterances"
+
+ModelOption = Annotated[
+    str, typer.Option("--model", metavar="NAME", help="auto, demo, a folder or a hub id.", rich_help_panel=MODEL)
+]
+ComputeDeviceOption = Annotated[
+    str, typer.Option("--compute-device", help="auto, cuda, mps or cpu.", rich_help_panel=MODEL)
+]
+ComputeOption = Annotated[str, typer.Option("--compute", help="auto, bf16, fp16, fp32 or int8.", rich_help_panel=MODEL)]
+VadOption = Annotated[str, typer.Option("--vad", help="silero or webrtc.", rich_help_panel=CUTTING)]
+ModeOption = Annotated[
+    str,
+    typer.Option("--mode", help="dictation (ends an utterance quickly) or meeting.", rich_help_panel=CUTTING),
+]
+ThresholdOption = Annotated[
+    float | None,
+    typer.Option("--vad-threshold", help="Probability from which on sound is speech.", rich_help_panel=CUTTING),
+]
+SilenceOption = Annotated[
+    int | None,
+    typer.Option("--min-silence-ms", help="Silence that ends an utterance.", rich_help_panel=CUTTING),
+]
+PreRollOption = Annotated[
+    int | None,
+    typer.Option("--pre-roll-ms", help="Sound kept before the first word.", rich_help_panel=CUTTING),
+]
+LongestOption = Annotated[
+    float | None,
+    typer.Option("--max-utterance-s", help="Speech without a pause is cut after this.", rich_help_panel=CUTTING),
+]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.", rich_help_panel=TEXT)]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+
+
+def parse_speed(text: str) -> float | None:
+    """ "4" -> 4.0, "max" -> None. Raises InputError."""
+    if text == "max":
+        return None
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0.05 <= speed <= 1000:
+        raise InputError(f"--speed {text} cannot be used: give a number from 0.05 to 1000, or max.")
+    return speed
+
+
+def segmenter_settings(
+    mode: str,
+    vad_threshold: float | None,
+    min_silence_ms: int | None,
+    pre_roll_ms: int | None,
+    max_utterance_s: float | None,
+) -> SegmenterSettings:
+    """A preset with what the user changed. Raises InputError for values that would lose speech."""
+    changes: dict[str, Any] = {
+        "on_threshold": vad_threshold,
+        "min_silence_ms": min_silence_ms,
+        "pre_roll_ms": pre_roll_ms,
+        "max_utterance_s": max_utterance_s,
+    }
+    return replace(
+        SegmenterSettings.preset(mode), **{name: value for name, value in changes.items() if value is not None}
+    )
