@@ -13,7 +13,7 @@ from pathlib import Path
 
 from live_canary.audio.recording import RecordingSource
 from live_canary.bundled import assets_folder, demo_model_folder
-from live_canary.events import Event, PartialChanged
+from live_canary.events import Event, PartialChanged, UtteranceFinal
 from live_canary.screen.app import LiveCanaryApp
 from live_canary.screen.contract import SessionInfo
 from live_canary.segments.segmenter import Segmenter
@@ -38,6 +38,8 @@ class WatchedSession(Session):
     def _tell(self, event: Event) -> None:
         if isinstance(event, PartialChanged):
             self.settled_words, self.tentative = len(event.settled.split()), bool(event.tentative)
+        elif isinstance(event, UtteranceFinal):
+            self.settled_words, self.tentative = 0, False
         super()._tell(event)
 
 
