@@ -115,9 +115,9 @@ def test_what_the_computer_plays_is_followed_to_the_headset(sound, listen, noise
     sound.do("default", "headset")
     listener.until(lambda self: self.news[-1] == DeviceOpened("Monitor of Headset", 44_100, 2))
     listener.until_heard(0.2)
-    (gap,) = (item for item in listener.items if isinstance(item, AudioGap))
-    assert gap.reason == "change of device"
-    assert gap.end_sample - gap.start_sample < SECOND
+    gaps = [item for item in listener.items if isinstance(item, AudioGap)]
+    assert {gap.reason for gap in gaps} <= {"change of device"}
+    assert sum(gap.end_sample - gap.start_sample for gap in gaps) < SECOND
     sound.play(noise(7, 1.0), into="headset").wait()
     listener.until_heard(0.5).stop()
     assert position_in(listener.samples, read_recording(noise(7, 1.0)))[1] > 0.98
