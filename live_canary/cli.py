@@ -10,6 +10,7 @@ import typer
 from live_canary import __version__
 from live_canary.cli_bench import bench
 from live_canary.cli_setup import setup
+from live_canary.commands import config_file
 from live_canary.errors import InputError, LiveCanaryError
 from live_canary.options import (
     MODEL,
@@ -52,6 +53,18 @@ app = typer.Typer(
 )
 app.add_typer(bench, name="bench")
 app.add_typer(setup)
+
+
+def use_settings(context: typer.Context, profile: str | None) -> str | None:
+    """Let config.toml and the environment stand in for flags that are not given. Raises InputError."""
+    settings = config_file.in_force(config_file.keys_of(live), profile)
+    engine = ("model", "compute")
+    context.obj = settings
+    context.default_map = settings.values() | {
+        "transcribe": settings.values(),
+        "bench": {"engine": settings.values(*engine), "live": settings.values(*engine, "compute_device", "mode")},
+    }
+    return profile
 
 
 @app.callback(invoke_without_command=True)
@@ -122,6 +135,12 @@ def live(
     offline: Annotated[
         bool, typer.Option("--offline", help="Never reach for the network.", rich_help_panel=MODEL)
     ] = False,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            "--profile", metavar="NAME", help="Use that profile of config.toml.", callback=use_settings, is_eager=True
+        ),
+    ] = None,
     version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
 ) -> None:
     """Real-time transcription on your own machine with NVIDIA Canary-Qwen 2.5B."""

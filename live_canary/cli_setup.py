@@ -1,4 +1,4 @@
-"""The flags of what gets this machine ready: `live-canary download`."""
+"""The flags of what gets this machine ready: `live-canary download`, `config`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -23,3 +23,38 @@ def download(
     from live_canary.commands import download as command
 
     raise typer.Exit(command.run(model, carried))
+
+
+config = typer.Typer(help="Show the settings in force, or write a file to change them in.")
+setup.add_typer(config, name="config")
+
+
+@config.callback(invoke_without_command=True)
+def config_show(context: typer.Context) -> None:
+    """Show the settings in force and where each came from: a flag, LIVE_CANARY_*, config.toml, or the default."""
+    from live_canary.commands import config as command
+
+    if context.invoked_subcommand is None:
+        root = context.find_root()
+        given = {
+            name: value
+            for name, value in root.params.items()
+            if (source := root.get_parameter_source(name)) is not None and source.name == "COMMANDLINE"
+        }
+        raise typer.Exit(command.show(context.obj, given))
+
+
+@config.command("init")
+def config_init(context: typer.Context) -> None:
+    """Write config.toml with every setting, explained and commented out."""
+    from live_canary.commands import config as command
+
+    raise typer.Exit(command.init(context.obj.keys))
+
+
+@config.command("path")
+def config_path() -> None:
+    """Show where config.toml is."""
+    from live_canary.commands.config_file import path
+
+    typer.echo(path())

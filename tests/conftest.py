@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may reach for the network
+os.environ["LIVE_CANARY_CONFIG"] = os.devnull  # nor depend on its user's settings
 
 ROOT = Path(__file__).parent.parent
 TINY = Path(__file__).parent / "reference" / "tiny"

@@ -1,0 +1,238 @@
+"""Settings that stick: config.toml, below the environment, below the flags.
+
+Every flag of the program is a key; its name, type and description are taken from the command line's own declaration, so
+there is one description of each. Profiles are tables of the same keys, `[profile.meeting]`.
+"""
+
+import difflib
+import inspect
+import os
+import re
+import tomllib
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import platformdirs
+from typer.models import OptionInfo
+
+from live_canary.errors import InputError
+
+ENVIRONMENT = "LIVE_CANARY_"
+NOT_IN_THE_FILE = {"replay", "version", "profile"}  # what is meant for one run
+KINDS: dict[type, str] = {
+    str: "text in quotes",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    list: "a list of texts in quotes",
+}
+TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A setting, as its flag declares it."""
+
+    name: str
+    kind: type
+    """A key of `KINDS`."""
+    default: object
+    help: str
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    value: Any
+    origin: str
+    """For people: "config.toml, line 3", "LIVE_CANARY_MODEL"."""
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """All settings there are, and those that the file or the environment set."""
+
+    keys: Mapping[str, Key]
+    found: Mapping[str, Value]
+
+    def values(self, *names: str) -> dict[str, Any]:
+        """What is set, of all settings or of those named."""
+        return {name: one.value for name, one in self.found.items() if not names or name in names}
+
+
+def keys_of(command: Callable[..., None]) -> dict[str, Key]:
+    """The settings among a command's parameters, in their order."""
+    keys = {}
+    parameters = inspect.signature(command).parameters
+    for name, hint in get_type_hints(command, include_extras=True).items():
+        option = next((extra for extra in getattr(hint, "__metadata__", ()) if isinstance(extra, OptionInfo)), None)
+        if option and name not in NOT_IN_THE_FILE:
+            kind = _kind(get_args(hint)[0])
+            keys[name] = Key(name, kind, parameters[name].default, option.help or "", str(option.rich_help_panel or ""))
+    return keys
+
+
+def _kind(hint: Any) -> type:
+    """`list[Path] | None` -> list, `int | None` -> int, `Path` -> str."""
+    plain = next((part for part in get_args(hint) if part is not type(None)), hint) if get_args(hint) else hint
+    text = str(plain)
+    return list if text.startswith("list[") else plain if plain in KINDS else str
+
+
+def path() -> Path:
+    """Where the file is; it need not exist. LIVE_CANARY_CONFIG names another."""
+    named = os.environ.get("LIVE_CANARY_CONFIG")
+    return Path(named) if named else platformdirs.user_config_path("live-canary") / "config.toml"
+
+
+def in_force(keys: Mapping[str, Key], profile: str | None = None) -> InForce:
+    """What the file, above it one of its profiles, and above both the environment set. Raises InputError."""
+    profile = profile or os.environ.get("LIVE_CANARY_PROFILE") or None
+    return InForce(keys, from_file(path(), keys, profile) | from_environment(os.environ, keys))
+
+
+def from_environment(environment: Mapping[str, str], keys: Mapping[str, Key]) -> dict[str, Value]:
+    """What LIVE_CANARY_MODEL and the like set; empty ones are as good as none. Raises InputError."""
+    found = {}
+    for name, key in keys.items():
+        variable = ENVIRONMENT + name.upper()
+        if text := environment.get(variable):
+            found[name] = Value(_parsed(text, key, variable), variable)
+    return found
+
+
+def from_file(file: Path, keys: Mapping[str, Key], profile: str | None = None) -> dict[str, Value]:
+    """What a file sets, and above it one of its profiles. Raises InputError that names file, line and key."""
+    try:
+        text = file.read_text("utf-8")
+        entries = tomllib.loads(text)
+    except FileNotFoundError:
+        text, entries = "", {}
+    except OSError as error:
+        raise InputError(f"{file} cannot be read: {error.strerror}; check its permissions.") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"{file} is not a settings file: {error}; `live-canary config init` writes one.") from None
+    profiles = _table(entries.pop("profile", {}), f"{file}: profile")
+    found = _checked(entries, keys, file, text, "")
+    for name, table in profiles.items():
+        within = _checked(_table(table, f"{file}: profile.{name}"), keys, file, text, f"profile.{name}")
+        if name == profile:
+            found |= within
+    if profile is not None and profile not in profiles:
+        listed = ", ".join(profiles) or "none"
+        raise InputError(f"{file} has no [profile.{profile}]{_meant(profile, profiles)}; there is: {listed}.")
+    return found
+
+
+def _table(value: object, place: str) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise InputError(f'{place} must be a table of settings: [profile.meeting], and below it mode = "meeting".')
+    return value
+
+
+def _checked(
+    entries: dict[str, object], keys: Mapping[str, Key], file: Path, text: str, table: str
+) -> dict[str, Value]:
+    found = {}
+    for name, value in entries.items():
+        line = _line_of(name, text, table)
+        if name not in keys:
+            raise InputError(f"{file}, line {line}: there is no setting '{name}'{_meant(name, keys)}.")
+        found[name] = Value(_typed(value, keys[name], f"{file}, line {line}: {name}"), f"{file.name}, line {line}")
+    return found
+
+
+def _typed(value: object, key: Key, place: str) -> object:
+    """The value as the flag would have it. Raises InputError when it is of another kind."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if key.kind is str and number:
+        return str(value)  # speed = 4
+    if key.kind is float and number:
+        return float(value)  # type: ignore[arg-type]
+    if key.kind is list and isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return [str(Path(item).expanduser()) for item in value]
+    if type(value) is key.kind and key.kind is not list:
+        return value
+    raise InputError(f"{place} must be {KINDS[key.kind]}, not {value!r}.")
+
+
+def _parsed(text: str, key: Key, place: str) -> object:
+    """A variable's text as the flag would have it. Raises InputError."""
+    if key.kind is list:
+        return text.split(os.pathsep)
+    if key.kind is bool and text.lower() in TRUE + FALSE:
+        return text.lower() in TRUE
+    try:
+        if key.kind is not bool:
+            return key.kind(text)
+    except ValueError:
+        pass
+    raise InputError(f"{place} must be {KINDS[key.kind]}, not '{text}'.")
+
+
+def _line_of(name: str, text: str, table: str) -> int:
+    """The line that sets a key; the first when it is written in a way that is not understood here."""
+    current = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if heading := re.match(r"\s*\[+\s*([^\]]*?)\s*\]", line):
+            current = heading[1].replace('"', "")
+            if current == name:
+                return number
+        elif current == table and re.match(rf"""\s*["']?{re.escape(name)}["']?\s*[.=]""", line):
+            return number
+    return 1
+
+
+def _meant(name: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(name.replace("-", "_"), known, n=1)
+    return f" (did you mean '{near[0]}'?)" if near else ""
+
+
+def unknown_variables(environment: Mapping[str, str], keys: Mapping[str, Key]) -> list[str]:
+    """Variables that look like settings and are none."""
+    known = {ENVIRONMENT + name.upper() for name in keys} | {"LIVE_CANARY_CONFIG", "LIVE_CANARY_PROFILE"}
+    return sorted(name for name in environment if name.startswith(ENVIRONMENT) and name not in known)
+
+
+def commented(keys: Mapping[str, Key]) -> str:
+    """A file that sets nothing and says what could be set."""
+    parts = [HEAD]
+    for group in dict.fromkeys(key.group for key in keys.values()):
+        parts.append(f"\n# --- {group or 'Other'}\n")
+        parts += (f"\n# {key.help}\n#{key.name} = {_example(key)}\n" for key in keys.values() if key.group == group)
+    return "".join(parts) + TAIL
+
+
+def _example(key: Key) -> str:
+    """The default in TOML, or what a value may look like where there is none."""
+    value = EXAMPLES.get(key.name, "") if key.default is None else key.default
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return "[" + ", ".join(f'"{item}"' for item in value) + "]"
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+EXAMPLES: dict[str, object] = {
+    "device": "USB",
+    "output": ["notes.md"],
+    "jsonl": "-",
+    "vad_threshold": 0.5,
+    "min_silence_ms": 600,
+    "pre_roll_ms": 1000,
+    "max_utterance_s": 30.0,
+}
+HEAD = """\
+# Settings of live-canary. Remove the # before a line to set it.
+# A flag on the command line goes before LIVE_CANARY_MODEL and the like in the environment, and both before this file.
+"""
+TAIL = """
+# --- Profiles: chosen with --profile, above all of the former
+
+#[profile.meeting]
+#mode = "meeting"
+#mic = true
+#system = true
+"""

@@ -1,0 +1,155 @@
+"""Settings stick: a file below the environment below the flags, and a wrong file says where it is wrong."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from live_canary.cli import app, live
+from live_canary.commands import config_file
+from live_canary.errors import InputError
+from live_canary.settings import Settings
+
+KEYS = config_file.keys_of(live)
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch) -> Path:
+    """Where config.toml is looked for; nothing is there yet."""
+    for name in config_file.unknown_variables({f"LIVE_CANARY_{key.upper()}": "" for key in KEYS}, {}):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LIVE_CANARY_CONFIG", str(tmp_path / "config.toml"))
+    return tmp_path / "config.toml"
+
+
+@pytest.fixture
+def started(monkeypatch) -> list[Settings]:
+    """What sessions were started with, instead of starting them."""
+    begun: list[Settings] = []
+    monkeypatch.setattr("live_canary.commands.live.run", lambda settings: begun.append(settings) or 0)
+    monkeypatch.setattr("live_canary.commands.transcribe.run", lambda settings, *_: begun.append(settings) or 0)
+    return begun
+
+
+def run(*arguments: str) -> str:
+    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_the_file_counts_less_than_the_environment_and_that_less_than_a_flag(file, started, monkeypatch):
+    file.write_text('model = "from-file"\nvad = "webrtc"\nmic_name = "Ana"\n')
+    monkeypatch.setenv("LIVE_CANARY_MODEL", "from-environment")
+    monkeypatch.setenv("LIVE_CANARY_VAD", "silero")
+    run("--model", "from-flag")
+    [settings] = started
+    assert (settings.model, settings.vad, settings.microphone_name) == ("from-flag", "silero", "Ana")
+
+
+def test_transcribe_follows_the_same_settings(file, started):
+    file.write_text('model = "demo"\nmin_silence_ms = 900\n')
+    run("transcribe", "talk.wav")
+    assert (started[0].model, started[0].segmenter.min_silence_ms) == ("demo", 900)
+
+
+def test_the_name_of_a_model_to_download_is_not_the_one_to_transcribe_with(file, monkeypatch):
+    file.write_text('model = "demo"\n')
+    asked: list[str] = []
+    monkeypatch.setattr("live_canary.commands.download.run", lambda model, carried: asked.append(model) or 0)
+    run("download")
+    assert asked == ["nvidia/canary-qwen-2.5b"]
+
+
+def test_a_profile_counts_more_than_the_rest_of_the_file(file, started):
+    file.write_text('mode = "dictation"\nvad = "webrtc"\n[profile.meeting]\nmode = "meeting"\nsystem = true\n')
+    run("--profile", "meeting")
+    run()
+    meeting, other = started
+    assert (meeting.system, meeting.vad, meeting.segmenter.min_silence_ms) == (True, "webrtc", 1000)
+    assert (other.system, other.segmenter.min_silence_ms) == (False, 600)
+
+
+def test_numbers_lists_and_switches_may_come_from_the_environment(file, started, monkeypatch):
+    monkeypatch.setenv("LIVE_CANARY_MIN_SILENCE_MS", "750")
+    monkeypatch.setenv("LIVE_CANARY_OUTPUT", "a.txt:b.md")
+    monkeypatch.setenv("LIVE_CANARY_SYSTEM", "yes")
+    run()
+    [settings] = started
+    assert settings.segmenter.min_silence_ms == 750
+    assert settings.outputs == (Path("a.txt"), Path("b.md"))
+    assert settings.system
+
+
+def test_a_speed_may_be_written_as_a_number(file, started):
+    file.write_text("speed = 4\n")
+    run()
+    assert started[0].speed == 4.0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("\nmodle = 1", r"config\.toml, line 2: there is no setting 'modle' \(did you mean 'mode'\?\)\."),
+        ("compute-device = 'cpu'", r"line 1: .* 'compute-device' \(did you mean 'compute_device'\?\)"),
+        ("xyzzy = 1", r"line 1: there is no setting 'xyzzy'\."),
+        ("\n\nmin_silence_ms = 'long'", r"line 3: min_silence_ms must be a whole number, not 'long'\."),
+        ("mic = 1", r"line 1: mic must be true or false, not 1\."),
+        ("min_silence_ms = true", r"line 1: min_silence_ms must be a whole number, not True\."),
+        ("output = 'a.txt'", r"line 1: output must be a list of texts in quotes"),
+        ("mode = 'meeting'\n[profile.calls]\nmode = 'meeting'\nmic = 'x'", r"line 4: mic must be true or false"),
+        ("[profile]\ncalls = 1", r"profile\.calls must be a table"),
+        ("mode = \n", r"is not a settings file: Invalid value .*line 1"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_the_line_and_the_key(file, text, said):
+    file.write_text(text)
+    with pytest.raises(InputError, match=said):
+        config_file.in_force(KEYS)
+
+
+def test_a_profile_that_is_not_there_is_refused_with_those_that_are(file):
+    file.write_text("[profile.meeting]\nmic = true\n")
+    with pytest.raises(InputError, match=r"no \[profile\.meting\] \(did you mean 'meeting'\?\); there is: meeting"):
+        config_file.in_force(KEYS, "meting")
+
+
+def test_a_wrong_variable_is_refused_by_name(file, monkeypatch):
+    monkeypatch.setenv("LIVE_CANARY_VAD_THRESHOLD", "high")
+    with pytest.raises(InputError, match="LIVE_CANARY_VAD_THRESHOLD must be a number, not 'high'"):
+        config_file.in_force(KEYS)
+
+
+def test_config_shows_each_value_and_where_it_came_from(file, monkeypatch):
+    file.write_text('\nmodel = "demo"\n')
+    monkeypatch.setenv("LIVE_CANARY_VAD", "webrtc")
+    monkeypatch.setenv("LIVE_CANARY_MODLE", "demo")
+    shown = [" ".join(line.split()) for line in run("--mode", "meeting", "config").splitlines()]
+    assert "model demo config.toml, line 2" in shown
+    assert "vad webrtc LIVE_CANARY_VAD" in shown
+    assert "mode meeting --mode" in shown
+    assert "compute auto default" in shown
+    assert "LIVE_CANARY_MODLE is set, but there is no such setting." in shown
+
+
+def test_config_init_writes_a_file_that_changes_nothing_and_is_right_when_uncommented(file, started):
+    assert run("config", "init").strip() == str(file)
+    assert not tomllib.loads(file.read_text())
+    file.write_text(re.sub(r"(?m)^#(?=[a-z_\[])", "", file.read_text()))
+    assert set(config_file.in_force(KEYS, "meeting").found) == set(KEYS)
+
+
+def test_config_init_never_replaces_a_file(file):
+    file.write_text("# mine\n")
+    with pytest.raises(InputError, match="exists already"):
+        run("config", "init")
+    assert file.read_text() == "# mine\n"
+
+
+def test_config_path_says_where_the_file_is_looked_for(file):
+    assert run("config", "path").strip() == str(file)
+
+
+def test_every_setting_has_a_description(file):
+    assert all(key.help for key in KEYS.values())
