@@ -123,6 +123,13 @@ def live(
     partials: Annotated[
         bool, typer.Option("--partials", help="With --jsonl -, also what is being said.", rich_help_panel=TEXT)
     ] = False,
+    no_spool: Annotated[
+        bool,
+        typer.Option("--no-spool", help="Put no sound on the disk; a crash then loses it.", rich_help_panel=SOUND),
+    ] = False,
+    keep_audio: Annotated[
+        bool, typer.Option("--keep-audio", help="Leave the sound as FLAC files at the end.", rich_help_panel=SOUND)
+    ] = False,
     model: ModelOption = "auto",
     compute_device: ComputeDeviceOption = "auto",
     compute: ComputeOption = "auto",
@@ -157,6 +164,8 @@ def live(
         raise InputError(f"--jsonl writes to stdout: give -, or --output {jsonl}.jsonl for a file.")
     if partials and jsonl is None:
         raise InputError("--partials belongs to --jsonl -; without it finished utterances are printed.")
+    if no_spool and keep_audio:
+        raise InputError("--keep-audio needs the sound that --no-spool does not keep; give one of them.")
     settings = Settings(
         recordings=tuple(replay or ()),
         speed=parse_speed(speed),
@@ -176,6 +185,8 @@ def live(
         plain=plain,
         json_lines=jsonl is not None,
         partials=partials,
+        spool=not no_spool,
+        keep_audio=keep_audio,
     )
     raise typer.Exit(command.run(settings))
 
@@ -212,6 +223,21 @@ def transcribe(
         overwrite=overwrite,
     )
     raise typer.Exit(command.run(settings, output_dir, format_))
+
+
+@app.command()
+def recover(
+    session: Annotated[str | None, typer.Argument(metavar="[SESSION]", help="Only this one.")] = None,
+    only_list: Annotated[bool, typer.Option("--list", help="Only say which there are.")] = False,
+    discard: Annotated[bool, typer.Option("--discard", help="Delete instead of finishing.")] = False,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="NAME", help="Another model than the session's.")
+    ] = None,
+) -> None:
+    """Finish the transcripts of sessions that were cut off by a crash, a power cut or a full disk."""
+    from live_canary.commands import recover as command
+
+    raise typer.Exit(command.run(session, model, only_list=only_list, discard=discard))
 
 
 @app.command()

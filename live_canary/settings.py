@@ -57,3 +57,7 @@ class Settings:
     """Those lines in JSON."""
     partials: bool = False
     """And lines for what is being said, in JSON."""
+    spool: bool = True
+    """Keep the session on the disk until it has ended, to be recovered after a crash."""
+    keep_audio: bool = False
+    """And its sound afterwards."""

@@ -2,6 +2,8 @@
 
 import logging
 import sys
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import platformdirs
@@ -11,11 +13,13 @@ from live_canary.audio.microphone import MicrophoneSource
 from live_canary.audio.recording import RecordingSource, check_recording
 from live_canary.audio.source import Source
 from live_canary.audio.system import SystemSource
+from live_canary.commands import keeping
 from live_canary.commands.model_choice import ModelChoice, choose_model, load_with, terminal_question
 from live_canary.errors import OutputError
 from live_canary.screen.contract import Outcome, SessionInfo
 from live_canary.segments.segmenter import Segmenter
 from live_canary.segments.vad import load_detector
+from live_canary.session.completing import output_before
 from live_canary.session.session import Session
 from live_canary.settings import Settings
 from live_canary.transcript.formats import one_line
@@ -35,24 +39,46 @@ def run(settings: Settings) -> int:
     plain = settings.plain or settings.json_lines or not (sys.stdout.isatty() and sys.stdin.isatty())
     _log_bugs(to_stderr=plain)
     several = len(sources) > 1
-    files = [TranscriptFile(path, overwrite=settings.overwrite, with_source=several) for path in settings.outputs]
+    echo_of = settings.system_name if several else None
+    started = datetime.now()
+    before = [output_before(path, overwrite=settings.overwrite) for path in settings.outputs]
+    files = [
+        TranscriptFile(path, overwrite=settings.overwrite, with_source=several, started=started)
+        for path in settings.outputs
+    ]
+    keeping.remind()
+    folder = keeping.make_folder() if settings.spool else None
+    if folder:
+        lasting = replace(settings, model=lasting_name(choice, settings.model))
+        sources = folder.begin(lasting, started, sources, before, echo_of=echo_of, with_source=several)
     session = Session(
         sources,
         lambda: Segmenter(load_detector(settings.vad), settings.segmenter),
         load_with(choice, settings),
         files,
         partial_interval_ms=settings.partial_interval_ms if settings.partials or not plain else None,
-        echo_of=settings.system_name if several else None,
+        echo_of=echo_of,
+        journal=folder.journal if folder else None,
     )
+    keeping.finish_when_the_terminal_closes()
     info = SessionInfo(choice.name, tuple(source.name for source in sources), settings.outputs, choice.demo)
     outcome = _print_lines(session, info, choice, settings) if plain else _open_screen(session, info)
     if outcome.ended:
         session.wait()
+    if folder:
+        keeping.leave_folder(folder, ended=outcome.ended is not None, keep_sound=settings.keep_audio)
     for path in settings.outputs:
         print(f"Transcript: {one_line(str(path))}", file=sys.stderr)  # noqa: T201
     if outcome.failure and not plain:
         raise outcome.failure  # the screen that showed it is gone
     return 1 if outcome.failure else 0 if outcome.ended else ABORTED
+
+
+def lasting_name(choice: ModelChoice, wanted: str) -> str:
+    """What leads to the chosen model from any folder and at any time."""
+    if choice.demo:
+        return "demo"
+    return str(Path(wanted).resolve()) if Path(wanted).is_dir() else wanted
 
 
 def check_outputs(paths: tuple[Path, ...], *, overwrite: bool) -> None:

@@ -3,6 +3,7 @@
 import fcntl
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +18,10 @@ from live_canary.transcript.writer import check_output, format_of
 
 def output_before(path: Path, *, overwrite: bool) -> OutputRecord:
     """What a session that is about to open `path` has to know to complete it later."""
-    earlier = "" if overwrite or not path.exists() else path.read_text(encoding="utf-8", errors="replace")
+    earlier = ""
+    if not overwrite:
+        with suppress(OSError):  # no file yet, or one that opening it will refuse
+            earlier = path.read_text(encoding="utf-8", errors="replace")
     size = path.stat().st_size if earlier else 0
     return OutputRecord(path, format_of(path).next_index(earlier), bool(earlier), 0, size)
 

@@ -253,6 +253,7 @@ def test_partials_grow_while_somebody_speaks_and_give_the_final_its_draft():
     source, model, recorder = ScriptedSource("abcdefgh", endless=True), LetterModel(), Recorder()
     session = Session([source], make_segmenter, lambda tell: model, partial_interval_ms=100)
     session.start(recorder)
+    assert source.played.wait(PATIENCE_SECONDS)
     recorder.wait_for(PartialChanged)
     session.stop()
     assert session.wait(PATIENCE_SECONDS)

@@ -1,0 +1,67 @@
+"""So that nothing said is lost: a folder for each session, and an end in order for each signal."""
+
+import os
+import signal
+import sys
+from types import FrameType
+
+from live_canary.session.folder import SessionFolder, unfinished_sessions
+
+
+def make_folder() -> SessionFolder | None:
+    """For a session that is about to start; None, and a line for the user, when the disk refuses."""
+    try:
+        return SessionFolder.create()
+    except OSError as error:
+        _note(
+            f"This session cannot be kept on the disk ({error.strerror}: {error.filename}); transcribing goes on, "
+            "but after a crash only the transcript files would be left."
+        )
+        return None
+
+
+def leave_folder(folder: SessionFolder, *, ended: bool, keep_sound: bool) -> None:
+    """Remove what nobody needs any more: all of it, unless the user keeps the sound or something is not transcribed."""
+    if not ended or not folder.journal.is_settled:
+        _note(f"What is not transcribed yet is kept: live-canary recover {folder.path.name}")
+        return
+    try:
+        recordings = folder.keep_sound() if keep_sound else []
+    except OSError as error:
+        _note(f"The sound could not be joined ({error.strerror}); it is kept in {folder.path}")
+        return
+    for recording in recordings:
+        _note(f"Sound: {recording}")
+    if not recordings:
+        folder.remove()
+
+
+def remind() -> None:
+    """Say in one line that earlier sessions can be recovered, if so."""
+    count = len(unfinished_sessions())
+    if count:
+        sessions = "An earlier session was" if count == 1 else f"{count} earlier sessions were"
+        _note(f"{sessions} cut off: live-canary recover finishes the transcript.")
+
+
+def finish_when_the_terminal_closes() -> None:
+    """From now on a hangup ends a session as SIGTERM does, and what it still has to say goes nowhere.
+
+    A second hangup (kernel and shell may both send one) is no wish to abort.
+    """
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # nohup
+        return
+    terminals = [descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)]
+
+    def hang_up(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for descriptor in terminals:
+            os.dup2(nowhere, descriptor)
+        signal.raise_signal(signal.SIGTERM)
+
+    signal.signal(signal.SIGHUP, hang_up)
+
+
+def _note(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201

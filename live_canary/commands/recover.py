@@ -1,0 +1,95 @@
+"""`live-canary recover`: finish the transcripts of sessions that were cut off."""
+
+import sys
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+from live_canary.audio.spool import spooled_seconds
+from live_canary.commands.model_choice import choose_model, load_with
+from live_canary.errors import LiveCanaryError
+from live_canary.events import Event, ModelProgress, SourceWarned, StageFailed
+from live_canary.segments.segmenter import Segmenter
+from live_canary.segments.vad import load_detector
+from live_canary.session.completing import complete_file
+from live_canary.session.folder import JOURNAL, find_session, hold_session, open_session, unfinished_sessions
+from live_canary.session.journal import Entry
+from live_canary.session.record import SessionRecord, read_journal
+from live_canary.session.recovery import hold_again
+from live_canary.transcript.formats import clock, gap_notice, one_line
+from live_canary.transcript.utterance import Utterance
+
+
+def run(name: str | None, model: str | None, *, only_list: bool = False, discard: bool = False) -> int:
+    """Finish the session called `name`, or all that were cut off; 1 when one of them could not be.
+
+    model: another one than the session's. only_list: say what there is; discard: delete instead of finishing.
+    Raises InputError for a name that is unknown.
+    """
+    folders = [find_session(name)] if name else unfinished_sessions()
+    if not folders:
+        _note("There is nothing to recover: no session was cut off.")
+    failures = 0
+    for path in folders:
+        try:
+            _note(describe(path))
+            if not only_list:
+                _discard(path) if discard else _recover(path, model)
+        except LiveCanaryError as error:
+            failures += 1
+            _note(f"{path.name}: {one_line(str(error))}")
+    return 1 if failures else 0
+
+
+def describe(path: Path) -> str:
+    """ "2026-03-01-140259-4711: Microphone, 00:12:30 of sound, 211 lines so far -> notes.txt"."""
+    record = read_journal(path / JOURNAL)
+    names = ", ".join(one_line(source.name) for source in record.sources) or "no source"
+    heard = max((spooled_seconds(path / source.sound) for source in record.sources if source.sound), default=0.0)
+    length = f", {clock(heard)} of sound" if heard else ""
+    outputs = ", ".join(one_line(str(output.path)) for output in record.outputs) or "no file"
+    return f"{path.name}: {names}{length}, {len(record.entries)} lines so far -> {outputs}"
+
+
+def _recover(path: Path, model: str | None) -> None:
+    folder, record = open_session(path)
+    with closing(folder.journal):
+        settings = replace(record.settings, model=model or record.settings.model)
+        transcript = hold_again(
+            folder,
+            record,
+            lambda: Segmenter(load_detector(settings.vad), settings.segmenter),
+            load_with(choose_model(settings.model), settings),
+            _tell,
+        )
+        _deliver(transcript, record)
+        folder.remove()
+
+
+def _deliver(transcript: list[Entry], record: SessionRecord) -> None:
+    """To the files the user named, or else to stdout."""
+    for output in record.outputs:
+        added = complete_file(output, transcript, record.started, with_source=record.with_source)
+        _note(f"{one_line(str(output.path))}: {added} {'line' if added == 1 else 'lines'} added.")
+    if not record.outputs:
+        for entry in transcript:
+            text = one_line(entry.text) if isinstance(entry, Utterance) else gap_notice(entry)
+            label = f"{one_line(entry.source)}: " if record.with_source else ""
+            print(f"[{clock(entry.start_seconds)}] {label}{text}", flush=True)  # noqa: T201
+
+
+def _discard(path: Path) -> None:
+    hold_session(path).remove()
+    _note(f"{path.name}: deleted.")
+
+
+def _tell(event: Event) -> None:
+    match event:
+        case ModelProgress(text, ready=False):
+            _note(one_line(text))
+        case StageFailed(_, message, fatal=False) | SourceWarned(_, message):
+            _note(one_line(message))
+
+
+def _note(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201

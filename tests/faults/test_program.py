@@ -1,0 +1,90 @@
+"""The program as a user runs it, cut off, and what `live-canary recover` makes of that."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from live_canary.session.folder import unfinished_sessions
+from tests.conftest import ROOT
+
+PROGRAM = [sys.executable, "-m", "live_canary"]
+PATIENCE_SECONDS = 120
+
+
+@pytest.fixture
+def state(tmp_path, monkeypatch) -> Path:
+    """Where the program keeps its sessions."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state" / "live-canary" / "sessions"
+
+
+@pytest.fixture
+def talk(tmp_path) -> Path:
+    """The first three utterances of the bundled meeting."""
+    samples, rate = soundfile.read(ROOT / "assets" / "meeting.wav", dtype="float32")
+    soundfile.write(tmp_path / "talk.wav", samples[: 9 * rate], rate)
+    return tmp_path / "talk.wav"
+
+
+def live_canary(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [*PROGRAM, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=PATIENCE_SECONDS)
+
+
+def replaying(talk: Path, transcript: Path, *flags: str) -> list[str]:
+    return [*PROGRAM, "--replay", str(talk), "--model", "demo", "--output", str(transcript), *flags]
+
+
+@pytest.mark.slow
+def test_a_killed_replay_is_finished_by_recover_to_the_same_lines(state, talk, tmp_path):
+    undisturbed, cut_off = tmp_path / "undisturbed.jsonl", tmp_path / "cut-off.jsonl"
+    assert subprocess.run(replaying(talk, undisturbed, "--speed", "max"), capture_output=True).returncode == 0
+    with subprocess.Popen(replaying(talk, cut_off), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout and process.stdout.readline()  # the first utterance has been told
+        process.kill()
+    assert len(cut_off.read_bytes().splitlines()) < len(undisturbed.read_bytes().splitlines())
+    [session] = unfinished_sessions(state)
+
+    listed = live_canary("recover", "--list")
+    assert f"{session.name}: talk.wav" in listed.stderr
+    recovered = live_canary("recover", session.name)
+    assert recovered.returncode == 0, recovered.stderr
+    assert cut_off.read_bytes() == undisturbed.read_bytes()
+    assert "nothing to recover" in live_canary("recover").stderr
+    assert cut_off.read_bytes() == undisturbed.read_bytes()
+    assert not list(state.iterdir())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_finishes_what_was_heard_and_leaves_nothing_to_recover(state, talk, tmp_path, number):
+    transcript = tmp_path / "talk.jsonl"
+    with subprocess.Popen(
+        replaying(talk, transcript), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout and process.stdout.readline()
+        process.send_signal(number)
+        printed, noted = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0, noted
+    assert len(transcript.read_text().splitlines()) == 1 + len(printed.splitlines())
+    assert not list(state.iterdir())
+
+
+def test_closing_the_terminal_finishes_what_was_heard(state, talk, tmp_path):
+    transcript = tmp_path / "talk.txt"
+    child, terminal = pty.fork()
+    if not child:
+        os.execv(sys.executable, replaying(talk, transcript, "--plain"))
+    shown = b""
+    while b"[00:00:00] " not in shown:
+        shown += os.read(terminal, 1000)
+    os.close(terminal)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert transcript.read_text().strip()
+    assert not list(state.iterdir())
