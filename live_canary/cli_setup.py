@@ -1,9 +1,11 @@
-"""The flags of what gets this machine ready: `live-canary download`, `config`."""
+"""The flags of what gets this machine ready: `live-canary download`, `doctor`, `config`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from live_canary.options import JsonOption
 
 setup = typer.Typer()
 
@@ -23,6 +25,19 @@ def download(
     from live_canary.commands import download as command
 
     raise typer.Exit(command.run(model, carried))
+
+
+@setup.command()
+def doctor(context: typer.Context, json: JsonOption = False) -> None:
+    """Check this machine, from Python to a timed transcription; exit code 1 if dictation cannot work.
+
+    The report holds no secrets and can be attached to a bug report. It follows the settings:
+    `live-canary --model demo doctor`.
+    """
+    from live_canary.commands import doctor as command
+
+    given = context.find_root().params
+    raise typer.Exit(command.run(given["model"], given["compute_device"], given["compute"], as_json=json))
 
 
 config = typer.Typer(help="Show the settings in force, or write a file to change them in.")

@@ -1,0 +1,199 @@
+"""What `live-canary doctor` looks at: each check says what it found, and what to do where something is wrong.
+
+Texts hold no secrets: of the environment only names of variables, never their values.
+"""
+
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+from huggingface_hub import constants
+
+from live_canary import __version__
+from live_canary.audio.devices import list_inputs
+from live_canary.audio.pulse import is_running
+from live_canary.audio.recording import read_recording
+from live_canary.bundled import assets_folder
+from live_canary.commands.config_file import path as config_path
+from live_canary.commands.model_choice import choose_model
+from live_canary.errors import LiveCanaryError
+from live_canary.model import hub
+from live_canary.model.fetch import gigabytes
+from live_canary.settings import COMPUTE, DEVICES, check_choice
+
+CPU_FEATURES = ("avx2", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
+FAST_INT8 = {"avx_vnni", "avx512_vnni", "amx_int8"}
+CLIPBOARD_TOOLS = ("wl-copy", "xclip", "xsel", "pbcopy", "clip.exe")
+DOWNLOAD = "live-canary download"
+SAMPLE_SECONDS = 11.0
+MODEL_BYTES = hub.KNOWN_BYTES[hub.CANARY_QWEN, "model.safetensors"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    topic: str
+    state: Literal["ok", "warn", "fail"]
+    """fail: dictation cannot work."""
+    text: str
+    next_step: str = ""
+
+
+def programs() -> Iterator[Finding]:
+    python = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
+    yield Finding("program", "ok", f"live-canary {__version__}, {python}")
+    try:
+        import torch
+    except (ImportError, OSError) as error:
+        again = "install it again: pip install --force-reinstall torch"
+        yield Finding("torch", "fail", f"torch cannot be loaded: {error}", again)
+        return
+    libraries = ", ".join(f"{name} {metadata.version(name)}" for name in ("transformers", "peft", "huggingface_hub"))
+    yield Finding("torch", "ok", f"torch {torch.__version__}, {libraries}")
+
+
+def processors() -> Iterator[Finding]:
+    import torch
+
+    if torch.cuda.is_available():
+        free, total = torch.cuda.mem_get_info()
+        major, minor = torch.cuda.get_device_capability()
+        text = (
+            f"{torch.cuda.get_device_name()}, compute capability {major}.{minor}, CUDA {torch.version.cuda}, driver "
+            f"{_nvidia_driver() or 'unknown'}, {gigabytes(free)} of {gigabytes(total)} free"
+        )
+        room = free > MODEL_BYTES * 1.2
+        yield Finding("gpu", "ok" if room else "warn", text, "" if room else "close other programs that use the GPU")
+    elif driver := _nvidia_driver():
+        text = f"an NVIDIA driver {driver} is here, but torch {torch.__version__} cannot use it"
+        yield Finding("gpu", "warn", text, "install a torch with CUDA: https://pytorch.org/get-started/locally/")
+    elif torch.backends.mps.is_available():
+        yield Finding("gpu", "ok", "Apple's GPU (mps)")
+    else:
+        yield Finding("gpu", "ok", "none; the processor does it in 8 bits")
+    yield processor(_cpu_flags(), torch.get_num_threads())
+
+
+def processor(flags: set[str], threads: int) -> Finding:
+    """flags: as /proc/cpuinfo names them; none where that is not known."""
+    found = [name for name in CPU_FEATURES if name in flags]
+    text = f"{threads} threads, {', '.join(found) or 'features unknown'}"
+    if flags and not FAST_INT8 & flags:
+        return Finding("processor", "warn", f"{text}: no fast 8-bit instructions", "expect several times the delay")
+    return Finding("processor", "ok", text)
+
+
+def sound() -> Iterator[Finding]:
+    system = "PulseAudio or PipeWire" if is_running() else "PortAudio"
+    try:
+        inputs = list_inputs()
+    except LiveCanaryError as error:
+        yield Finding("sound", "fail", str(error), "recordings can still be heard: live-canary --replay FILE")
+        return
+    microphones = [one for one in inputs if one.hears == "microphone"]
+    outputs = [one for one in inputs if one.hears == "system"]
+    default = next((one.name for one in microphones if one.is_default), "none is the default")
+    if microphones:
+        yield Finding("microphone", "ok", f"{len(microphones)} through {system}; {default}")
+    else:
+        yield Finding(
+            "microphone", "fail", f"none through {system}", "plug one in, and allow it in the system's settings"
+        )
+    if outputs:
+        yield Finding("system sound", "ok", f"{len(outputs)} outputs can be heard with --system")
+    else:
+        text = f"{system} lets nobody hear what the computer plays"
+        yield Finding("system sound", "warn", text, "only --system needs it; live-canary devices says how")
+
+
+def model() -> Iterator[Finding]:
+    if not hub.is_complete(hub.CANARY_QWEN):
+        yield Finding("model", "warn", "Canary-Qwen is not here; only the small demonstration model", DOWNLOAD)
+        return
+    weights = hub.find_checkpoint(hub.CANARY_QWEN) / "model.safetensors"
+    size = weights.stat().st_size
+    if size != MODEL_BYTES:
+        yield Finding("model", "fail", f"{weights} has {size:,} bytes instead of {MODEL_BYTES:,}", DOWNLOAD)
+    else:
+        yield Finding("model", "ok", f"{hub.CANARY_QWEN}, {gigabytes(size)}, in {weights.parent}")
+
+
+def folders() -> Iterator[Finding]:
+    needed = 0 if hub.is_complete(hub.CANARY_QWEN) else MODEL_BYTES
+    yield folder("model cache", Path(constants.HF_HUB_CACHE), needed, "set HF_HOME to a folder on a larger disk")
+    yield folder("state", platformdirs.user_state_path("live-canary"), 10**9, "free some disk: sound is kept there")
+    yield folder("settings", config_path().parent, 0, "")
+
+
+def folder(topic: str, path: Path, needed_bytes: int, when_full: str) -> Finding:
+    """Whether it can be written to, or made, and has room."""
+    existing = next(parent for parent in (path, *path.parents) if parent.exists())
+    free = shutil.disk_usage(existing).free
+    if not os.access(existing, os.W_OK):
+        return Finding(topic, "warn", f"{path} cannot be written to", f"check the permissions of {existing}")
+    if free < needed_bytes:
+        return Finding(
+            topic, "warn", f"{path} has {gigabytes(free)} free of {gigabytes(needed_bytes)} needed", when_full
+        )
+    return Finding(topic, "ok", f"{path}, {gigabytes(free)} free")
+
+
+def clipboard() -> Iterator[Finding]:
+    tools = [name for name in CLIPBOARD_TOOLS if shutil.which(name)]
+    desktop = tools and find_spec("pyperclip")
+    also = f", and {tools[0]} through pyperclip" if desktop else ""
+    yield Finding("clipboard", "ok", f"through the terminal (OSC 52){also}")
+
+
+def transcription(wanted: str, device: str, compute: str) -> Iterator[Finding]:
+    """Load the model and hear a bundled recording, once to warm up and once to time it."""
+    try:
+        choice = choose_model(wanted)
+        check_choice("compute device", device, DEVICES)
+        check_choice("form of computing", compute, COMPUTE)
+        begun = time.perf_counter()
+        from live_canary.model.canary import CanaryQwen
+
+        loaded = CanaryQwen.load(choice.folder, device, COMPUTE[compute])
+        load_s = time.perf_counter() - begun
+        samples = read_recording(assets_folder() / "dictation.wav")[: round(SAMPLE_SECONDS * loaded.sample_rate)]
+        loaded.transcribe(samples)
+        begun = time.perf_counter()
+        text = loaded.transcribe(samples)
+        took_s = time.perf_counter() - begun
+    except (LiveCanaryError, RuntimeError, OSError, ImportError) as error:
+        yield Finding(
+            "transcription", "fail", f"{type(error).__name__}: {error}", "try --compute-device cpu, or --model demo"
+        )
+        return
+    yield timed(len(text.split()), took_s, f"{choice.name}, {loaded.compute} on {loaded.device}", load_s)
+
+
+def timed(words: int, took_s: float, how: str, load_s: float) -> Finding:
+    """What a transcription of `SAMPLE_SECONDS` of speech says about this machine."""
+    text = f"{SAMPLE_SECONDS:.0f} s of speech in {took_s:.2f} s, {words} words; {how}; loaded in {load_s:.1f} s"
+    if not words:
+        return Finding("transcription", "fail", f"{text}: nothing was understood", DOWNLOAD)
+    if took_s > SAMPLE_SECONDS * 0.8:
+        return Finding("transcription", "warn", f"{text}: text will fall behind", "a GPU, or a faster processor")
+    return Finding("transcription", "ok", text)
+
+
+def _cpu_flags() -> set[str]:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text("utf-8").splitlines() if cpuinfo.exists() else []
+    return next((set(line.split(":")[1].split()) for line in lines if line.startswith("flags")), set())
+
+
+def _nvidia_driver() -> str | None:
+    """The kernel module's version, where there is one."""
+    version = Path("/sys/module/nvidia/version")
+    return version.read_text("utf-8").strip() if sys.platform == "linux" and version.exists() else None

@@ -1,0 +1,63 @@
+"""`live-canary doctor`: what works on this machine, what does not, and what to do about it."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, replace
+from itertools import chain
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from live_canary.commands import checks
+from live_canary.commands.checks import Finding
+
+MARKS = {"ok": ("ok  ", "green"), "warn": ("warn", "yellow"), "fail": ("fail", "bold red")}
+
+
+def run(model: str, device: str, compute: str, *, as_json: bool) -> int:
+    """Print what the checks find as they find it; the exit code: 1 if dictation cannot work."""
+    findings = shortened(examine(model, device, compute))
+    if as_json:
+        found = list(findings)
+        print(json.dumps({"works": works(found), "findings": [asdict(one) for one in found]}, indent=2))  # noqa: T201
+    else:
+        found = []
+        console = Console(highlight=False)
+        for one in findings:
+            console.print(line(one), soft_wrap=True)
+            found.append(one)
+        console.print(
+            "\nDictation works here." if works(found) else "\nDictation cannot work yet: see what fails above."
+        )
+    return 0 if works(found) else 1
+
+
+def examine(model: str, device: str, compute: str) -> Iterator[Finding]:
+    """Every finding, the slow ones last."""
+    begin = []
+    for one in checks.programs():
+        begin.append(one)
+        yield one
+    yield from chain(checks.sound(), checks.model(), checks.folders(), checks.clipboard())
+    if works(begin):
+        yield from checks.processors()
+        yield from checks.transcription(model, device, compute)
+
+
+def works(findings: Iterable[Finding]) -> bool:
+    return all(one.state != "fail" for one in findings)
+
+
+def shortened(findings: Iterable[Finding], home: Path | None = None) -> Iterator[Finding]:
+    """The home folder as ~: a report can be shown to others."""
+    folder = f"{home or Path.home()}{os.sep}"
+    for one in findings:
+        yield replace(one, text=one.text.replace(folder, "~/"), next_step=one.next_step.replace(folder, "~/"))
+
+
+def line(finding: Finding) -> Text:
+    mark, style = MARKS[finding.state]
+    text = Text.assemble((mark, style), f"  {finding.topic:<15}{finding.text}")
+    return text.append(f"\n{'':21}-> {finding.next_step}") if finding.next_step else text

@@ -1,0 +1,126 @@
+"""The doctor tells what works, what does not and what to do, and gives nothing away."""
+
+import json
+import os
+import shutil
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from live_canary.cli import app
+from live_canary.commands import checks, doctor
+from live_canary.commands.checks import Finding
+from live_canary.errors import DeviceError
+from live_canary.model import hub as found
+from tests.conftest import TINY
+
+DiskUsage = namedtuple("DiskUsage", "total used free")
+GOOD = Finding("torch", "ok", "torch 2")
+BAD = Finding("microphone", "fail", "none", "plug one in")
+
+
+def report(monkeypatch, findings: list[Finding], *flags: str) -> tuple[int, str]:
+    monkeypatch.setattr(doctor, "examine", lambda *_: iter(findings))
+    done = CliRunner().invoke(app, ["doctor", *flags], catch_exceptions=False)
+    return done.exit_code, done.output
+
+
+def test_each_finding_is_a_line_with_its_next_step(monkeypatch):
+    code, shown = report(monkeypatch, [GOOD, BAD])
+    assert code == 1
+    assert "ok    torch          torch 2\n" in shown
+    assert "fail  microphone     none\n" + " " * 21 + "-> plug one in\n" in shown
+    assert "Dictation cannot work yet" in shown
+
+
+def test_a_warning_does_not_keep_dictation_from_working(monkeypatch):
+    code, shown = report(
+        monkeypatch, [GOOD, Finding("model", "warn", "only the demonstration", "live-canary download")]
+    )
+    assert code == 0
+    assert "Dictation works here." in shown
+
+
+def test_programs_get_one_json_object(monkeypatch):
+    code, shown = report(monkeypatch, [GOOD, BAD], "--json")
+    assert code == 1
+    assert json.loads(shown)["works"] is False
+    assert json.loads(shown)["findings"][1] == {
+        "topic": "microphone", "state": "fail", "text": "none", "next_step": "plug one in",
+    }  # fmt: skip
+
+
+def test_the_home_folder_is_not_told():
+    one = Finding("state", "warn", "/home/ana/.local is full, /home/anabel is not", "look into /home/ana/.local")
+    [shown] = doctor.shortened([one], Path("/home/ana"))
+    assert (shown.text, shown.next_step) == ("~/.local is full, /home/anabel is not", "look into ~/.local")
+
+
+def test_secrets_of_the_environment_are_not_told(monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    monkeypatch.setenv("HTTPS_PROXY", "http://ana:secret@proxy")
+    everything = [*checks.programs(), *checks.processors(), *checks.model(), *checks.folders(), *checks.clipboard()]
+    assert everything
+    assert "secret" not in str(everything)
+
+
+def test_a_machine_without_a_sound_system_cannot_hear(monkeypatch):
+    def nothing() -> None:
+        raise DeviceError("PortAudio is missing.")
+
+    monkeypatch.setattr(checks, "list_inputs", nothing)
+    assert [one.state for one in checks.sound()] == ["fail"]
+
+
+def test_a_processor_without_fast_8_bit_instructions_is_slow():
+    assert checks.processor({"avx2", "sse"}, 4).state == "warn"
+    assert checks.processor({"avx2", "avx512_vnni"}, 4).state == "ok"
+    assert checks.processor(set(), 4).state == "ok"
+
+
+def test_a_missing_model_is_a_warning_with_the_command(cache, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    [finding] = checks.model()
+    assert (finding.state, finding.next_step) == ("warn", "live-canary download")
+
+
+def test_a_model_of_the_wrong_size_fails(cache, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    carried = found.carried_folder(found.CANARY_QWEN)
+    carried.mkdir(parents=True)
+    (carried / "model.safetensors").write_bytes(b"too little")
+    [finding] = checks.model()
+    assert finding.state == "fail"
+    assert "has 10 bytes instead of 5,119,120,544" in finding.text
+
+
+def test_a_full_disk_and_a_folder_of_somebody_else_are_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: DiskUsage(10**10, 9 * 10**9, 10**9))
+    assert checks.folder("cache", tmp_path / "a" / "b", 0, "").state == "ok"
+    full = checks.folder("cache", tmp_path, 5 * 10**9, "set HF_HOME")
+    assert (full.state, full.next_step) == ("warn", "set HF_HOME")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert "check the permissions of" in checks.folder("cache", tmp_path / "a", 0, "").next_step
+
+
+@pytest.mark.parametrize(("words", "took_s", "state"), [(30, 1.0, "ok"), (30, 10.0, "warn"), (0, 1.0, "fail")])
+def test_a_transcription_tells_whether_the_machine_keeps_up(words, took_s, state):
+    assert checks.timed(words, took_s, "demo", 1.0).state == state
+
+
+def test_a_transcription_is_really_made(monkeypatch):
+    monkeypatch.setattr(checks, "SAMPLE_SECONDS", 1.0)
+    [finding] = checks.transcription(str(TINY), "cpu", "auto")
+    assert "1 s of speech in" in finding.text
+    assert "float32 on cpu" in finding.text
+
+
+@pytest.mark.parametrize(
+    ("model", "device", "compute"),
+    [("no/such-model", "cpu", "auto"), (str(TINY), "abacus", "auto"), (str(TINY), "cpu", "fp3")],
+)
+def test_a_model_that_cannot_be_loaded_fails(cache, model, device, compute):
+    [finding] = checks.transcription(model, device, compute)
+    assert finding.state == "fail"
