@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from live_canary import __version__
 from live_canary.cli_bench import bench
 from live_canary.cli_setup import setup
 from live_canary.commands import config_file
@@ -148,11 +147,13 @@ def live(
             "--profile", metavar="NAME", help="Use that profile of config.toml.", callback=use_settings, is_eager=True
         ),
     ] = None,
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Show the version, torch and the device.")] = False,
 ) -> None:
     """Real-time transcription on your own machine with NVIDIA Canary-Qwen 2.5B."""
     if version:
-        typer.echo(f"live-canary {__version__}")
+        from live_canary.commands.version import line
+
+        typer.echo(line())
         raise typer.Exit()
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"  # read by huggingface_hub and transformers when they are imported

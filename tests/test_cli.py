@@ -114,6 +114,13 @@ def test_the_first_paint_of_the_screen_needs_no_torch():
     assert done.returncode == 0, done.stderr
 
 
+def test_the_version_names_torch_and_what_it_computes_on():
+    done = live_canary("--version")
+    assert done.returncode == 0
+    assert done.stdout.startswith("live-canary 0.")
+    assert ", torch 2." in done.stdout
+
+
 def refusal(*arguments: object, exit_code: int = 2) -> str:
     """The one line with which the program refuses, before it loads anything."""
     done = live_canary(*arguments)
