@@ -60,6 +60,11 @@ class Conversation:
         with self._lock:
             self._voices[source].heard_seconds = seconds
 
+    def away(self, source: str) -> None:
+        """Nothing is heard of the source for a while, so that nobody waits for it until it is heard again."""
+        with self._lock:
+            self._voices[source].heard_seconds = float("inf")
+
     def begun(self, source: str, start_seconds: float) -> None:
         with self._lock:
             self._voices[source].unfinished.append(start_seconds)

@@ -128,6 +128,7 @@ class Listener:
         name = self.source.name
         match news:
             case DeviceLost(device, reason):
+                self._go_away()
                 self.tell(SourceLost(name, f"{device}: {reason}"))
             case DeviceRecovered(_, gap_seconds):
                 self.tell(SourceRecovered(name, gap_seconds))
@@ -136,8 +137,14 @@ class Listener:
             case DeviceHeard():
                 self.tell(SourceWarned(name, "There is sound again."))
             case SourcePaused():
+                self._go_away()
                 self.tell(SourceMuted(name, muted=True))
             case SourceResumed():
                 self.tell(SourceMuted(name, muted=False))
             case SourceWarning(message):
                 self.tell(SourceWarned(name, message))
+
+    def _go_away(self) -> None:
+        """What is being said ends here, and what others say does not wait; the gap comes when it is over."""
+        self._handle(self.segmenter.gap(0))
+        self.conversation.away(self.source.name)

@@ -8,7 +8,7 @@ from functools import partial
 
 from live_canary.audio.source import SAMPLE_RATE, PausableSource, Source
 from live_canary.errors import LiveCanaryError
-from live_canary.events import Event, ModelProgress, SessionEnded, StageFailed
+from live_canary.events import Event, ModelProgress, SessionEnded, SourceWarned, StageFailed
 from live_canary.segments.segmenter import Segmenter
 from live_canary.session.agenda import Agenda
 from live_canary.session.conversation import Conversation
@@ -92,8 +92,12 @@ class Session:
     def mute(self, source_name: str, *, muted: bool) -> None:
         """Hear nothing of a live source for a while; the time is marked as a gap. A recording cannot be muted."""
         for source in self._sources:
-            if source.name == source_name and isinstance(source, PausableSource):
+            if source.name != source_name:
+                continue
+            if isinstance(source, PausableSource):
                 source.pause() if muted else source.resume()
+            else:
+                self._tell(SourceWarned(source.name, "a recording cannot be muted"))
 
     def wait(self, timeout_seconds: float | None = None) -> bool:
         """Wait for SessionEnded and for the threads to end; False when it did not come in time."""

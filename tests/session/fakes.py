@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from live_canary.audio.source import AudioBlock, AudioGap
+from live_canary.audio.source import AudioBlock, AudioGap, DeviceLost, SourceItem
 from live_canary.segments.segmenter import Segmenter
 from live_canary.segments.settings import SegmenterSettings
 from live_canary.transcript.hypothesis import Hypothesis
@@ -52,7 +52,11 @@ class ScriptedSource:
     """Plays its script; with `endless`, then waits in silence until it is stopped, as a microphone does."""
 
     def __init__(
-        self, *script: str | AudioGap | Exception, name: str = "talk", live: bool = False, endless: bool = False
+        self,
+        *script: str | AudioGap | DeviceLost | Exception,
+        name: str = "talk",
+        live: bool = False,
+        endless: bool = False,
     ):
         self.name, self.live = name, live
         self._script, self._endless = script, endless
@@ -60,13 +64,16 @@ class ScriptedSource:
         self.played = threading.Event()
         """Set when the whole script has been heard."""
 
-    def blocks(self) -> Iterator[AudioBlock | AudioGap]:
+    def blocks(self) -> Iterator[SourceItem]:
         position = 0
         for item in self._script:
             if isinstance(item, Exception):
                 raise item
             if isinstance(item, AudioGap):
                 position = item.end_sample
+                yield item
+                continue
+            if isinstance(item, DeviceLost):
                 yield item
                 continue
             for letter in item:

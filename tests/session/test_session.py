@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from live_canary.audio.source import AudioGap
+from live_canary.audio.source import AudioGap, DeviceLost
 from live_canary.errors import CheckpointError, DeviceError, OutputError
 from live_canary.events import (
     GapMarked,
@@ -13,6 +13,7 @@ from live_canary.events import (
     PartialChanged,
     SessionEnded,
     SourceOpened,
+    SourceWarned,
     SpeechEnded,
     SpeechStarted,
     StageFailed,
@@ -41,9 +42,10 @@ class Recorder:
     def of(self, kind: type) -> list:
         return [event for event in self.events if isinstance(event, kind)]
 
-    def wait_for(self, kind: type) -> None:
+    def wait_for(self, kind: type, count: int = 1) -> None:
         with self._changed:
-            assert self._changed.wait_for(lambda: self.of(kind), PATIENCE_SECONDS), f"no {kind.__name__}"
+            enough = self._changed.wait_for(lambda: len(self.of(kind)) >= count, PATIENCE_SECONDS)
+            assert enough, f"no {kind.__name__}"
 
 
 def run(*sources, model=None, sinks=(), load=None, partial_interval_ms=None) -> Recorder:
@@ -267,3 +269,32 @@ def test_a_source_without_speech_gives_an_empty_transcript(speech):
     recorder = run(ScriptedSource(speech))
     assert texts(recorder) == []
     assert recorder.events[-1] == SessionEnded(0, len(speech) / 10)
+
+
+def test_a_lost_source_ends_what_was_being_said_and_holds_nobody_back():
+    """Every final of the other side waited until the microphone was plugged in again."""
+    sources = (
+        ScriptedSource("...mmm", DeviceLost("USB", "it was unplugged"), name="Me", live=True, endless=True),
+        ScriptedSource(ENDPOINT + "ttt" + ENDPOINT, name="Them", live=True, endless=True),
+    )
+    recorder = Recorder()
+    session = Session(sources, make_segmenter, lambda tell: LetterModel(), [])
+    session.start(recorder)
+    recorder.wait_for(UtteranceFinal, count=2)  # while both go on
+    assert [(event.utterance.source, event.utterance.text) for event in recorder.of(UtteranceFinal)] == [
+        ("Me", "mmm"),
+        ("Them", "ttt"),
+    ]
+    session.stop()
+    assert session.wait(PATIENCE_SECONDS)
+
+
+def test_a_recording_says_that_it_cannot_be_muted():
+    source, recorder = ScriptedSource("..", endless=True), Recorder()
+    session = Session([source], make_segmenter, lambda tell: LetterModel())
+    session.start(recorder)
+    recorder.wait_for(SourceOpened)
+    session.mute("talk", muted=True)
+    session.stop()
+    assert session.wait(PATIENCE_SECONDS)
+    assert recorder.of(SourceWarned) == [SourceWarned("talk", "a recording cannot be muted")]
