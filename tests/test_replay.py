@@ -3,8 +3,9 @@
 import jiwer
 import pytest
 
-from live_canary.audio.recording import RecordingSource
+from live_canary.audio.recording import RecordingSource, read_recording
 from live_canary.events import UtteranceFinal
+from live_canary.segments.segment import Segment
 from live_canary.segments.segmenter import Segmenter
 from live_canary.segments.vad import load_detector
 from live_canary.session.session import Session
@@ -43,6 +44,15 @@ def test_the_same_recording_gives_identical_files_at_every_speed(demo, tmp_path)
     contents = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert len(contents["max.jsonl"].splitlines()) >= 4
     assert contents["1.jsonl"] == contents["4.jsonl"] == contents["max.jsonl"]
+
+
+@pytest.mark.slow
+def test_live_text_is_the_text_of_the_same_utterances_heard_as_a_whole(demo):
+    recording = ASSETS / "noisy.wav"
+    segmenter, transcriber = Segmenter(load_detector("silero")), CanaryTranscriber(demo)
+    heard = [*segmenter.feed(read_recording(recording)), *segmenter.flush()]
+    whole = [transcriber.transcribe(one.samples).text for one in heard if isinstance(one, Segment)]
+    assert replay(demo, recording, speed=2.0, partial_interval_ms=300) == whole
 
 
 def test_the_demo_model_understands_the_dictation(demo):

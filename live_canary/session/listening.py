@@ -72,7 +72,7 @@ class Listener:
                     self._opened = True
                     self.tell(SourceOpened(self.source.name))
                 if isinstance(item, AudioBlock):
-                    self._hear(item)
+                    self.hear(item)
                 elif isinstance(item, AudioGap):
                     self._skip(item)
                 else:
@@ -81,7 +81,8 @@ class Listener:
             self._handle(self.segmenter.flush())
             self.conversation.ended(self.source.name)
 
-    def _hear(self, block: AudioBlock) -> None:
+    def hear(self, block: AudioBlock) -> None:
+        """Take in the next block of the source."""
         self.heard_samples = block.end_sample
         self._measure(block)
         self._handle(self.segmenter.feed(block.samples))
