@@ -1,7 +1,7 @@
 """How soon words stand there, on a simulated clock: a model whose every pass takes 20 ms, sound at its own pace.
 
-Nothing here waits: the agenda lets the next block arrive when the model has nothing to do, and a pass of the model moves
-the clock, so that the blocks of that time arrive before the next work is handed out.
+Nothing here waits: the agenda lets the next block arrive when the model has nothing to do, and a pass of the model
+moves the clock, so that the blocks of that time arrive before the next work is handed out.
 """
 
 import random
