@@ -1,0 +1,79 @@
+"""The documents tell the truth about the command line: every command in them is taken, every flag is in them."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from live_canary.cli import app, live, spread_replay
+from live_canary.commands.config_file import keys_of
+from tests.conftest import ROOT
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+RUNS = ("live", "transcribe", "devices", "download", "doctor", "recover", "bench_engine", "bench_live")
+OTHERS_FLAGS = {"--index-url", "--local-dir"}  # of pip and hf
+
+
+def commands(page: Path) -> list[str]:
+    """What a reader may type of live-canary: lines of shell blocks, and words in backticks."""
+    text = page.read_text()
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    quoted = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    return [one for one in lines + quoted if re.match(r"([A-Z_]+=\S+ )*live-canary( |$)", one)]
+
+
+def arguments(command: str) -> list[str]:
+    """What the program gets of a line, without variables before it and pipes behind."""
+    words = shlex.split(command, comments=True)
+    words = words[words.index("live-canary") + 1 :]
+    ends = [words.index(sign) for sign in ("|", ">", ">>") if sign in words]
+    return spread_replay(words[: min(ends, default=None)])
+
+
+ALL = [(page.name, command) for page in PAGES for command in commands(page)]
+
+
+@pytest.mark.parametrize(("page", "command"), ALL, ids=[f"{page}: {command}" for page, command in ALL])
+def test_every_command_in_the_documents_is_taken(page, command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("DIR", "canary"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "config.toml").write_text("[profile.meeting]\nmic = true\n[profile.call]\nmic = true\n")
+    monkeypatch.setenv("LIVE_CANARY_CONFIG", str(tmp_path / ("new.toml" if "init" in command else "config.toml")))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")  # --offline sets it for the rest of the process
+    for name in RUNS:
+        monkeypatch.setattr(f"live_canary.commands.{name}.run", lambda *_, **__: 0)
+    monkeypatch.setattr("live_canary.commands.version.line", lambda: "")
+    given = arguments(command)
+    if "--install-completion" in given:  # would change the shell of whoever runs the tests
+        given = ["--help"]
+    done = CliRunner().invoke(app, given)
+    assert done.exit_code == 0, f"{done.output}{done.exception or ''}"
+
+
+def flags_of(command: object) -> set[str]:
+    own = {flag for parameter in command.params for flag in parameter.opts}
+    return own.union(*(flags_of(one) for one in getattr(command, "commands", {}).values()))
+
+
+def test_every_flag_in_the_documents_exists():
+    known = flags_of(typer.main.get_command(app)) | OTHERS_FLAGS
+    for page in PAGES:
+        for flag in re.findall(r"(?<![\w-])--[a-z][a-z-]+", page.read_text()):
+            assert flag in known, f"{page.name}: {flag}"
+
+
+def test_every_setting_is_in_the_page_of_settings():
+    page = (ROOT / "docs" / "settings.md").read_text()
+    missing = [name for name in keys_of(live) if f"`--{name.replace('_', '-')}`" not in page]
+    assert not missing
+
+
+def test_every_link_between_the_documents_leads_somewhere():
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
