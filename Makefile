@@ -1,6 +1,6 @@
 # make demo   install into .venv and replay a bundled recording
 # make test   run the tests          make lint   style, types and the directions of imports
-# make dist   build the wheel
+# make dist   build what is published, and check it
 
 PYTHON ?= python3.11
 VENV := .venv
@@ -21,7 +21,10 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 
 dist: $(VENV)/.installed-dev
-	$(BIN)/python -m build --wheel --outdir dist
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist
+	test -x $(VENV)/twine/bin/twine || { $(PYTHON) -m venv $(VENV)/twine && $(VENV)/twine/bin/pip install --quiet twine; }
+	$(VENV)/twine/bin/twine check --strict dist/*
 
 clean:
 	rm -rf $(VENV) dist
