@@ -217,7 +217,7 @@ def join(folder: Path, recording: Path) -> None:
 
 def to_pcm(samples: NDArray[np.float32]) -> NDArray[np.int16]:
     """(n,) float32 in [-1, 1] -> (n,) of 16 bits; what 16 bits can hold stays exactly as it is."""
-    scaled = np.rint(np.nan_to_num(samples) * FULL_SCALE)
+    scaled = np.rint(np.nan_to_num(samples, posinf=1.0, neginf=-1.0) * FULL_SCALE)
     return np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
 
 

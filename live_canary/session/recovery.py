@@ -42,13 +42,22 @@ def hold_again(
         on_event(event)
 
     journal = RecallingJournal(record, folder.journal)
-    sources = [_source_of(known, folder, record) for known in record.sources]
+    sources = [_source_of(known, folder, record) for known in _sources(folder, record)]
+    if not sources:
+        return journal.transcript
     session = Session(sources, make_segmenter, load_transcriber, echo_of=record.echo_of, journal=journal)
     session.start(follow)
     session.wait()
     if failures:
         raise SessionError(failures[0])
     return journal.transcript
+
+
+def _sources(folder: SessionFolder, record: SessionRecord) -> list[SourceRecord]:
+    """Those of the journal, and sound whose line in it was lost."""
+    named = {source.sound for source in record.sources}
+    sounds = sorted(path.name for path in folder.path.iterdir() if path.is_dir() and path.name not in named)
+    return record.sources + [SourceRecord(f"sound {sound}", sound) for sound in sounds]
 
 
 def _source_of(known: SourceRecord, folder: SessionFolder, record: SessionRecord) -> Source:

@@ -101,8 +101,7 @@ class Scribe:
         spoken = self._utterance_of(work)
         self._spoken.pop(work.source)
         try:
-            recalled = self.journal.recalled(work.source, work.segment)
-            hypothesis = recalled or self._hypothesis(work, spoken, transcriber)
+            hypothesis = self._hypothesis(work, spoken, transcriber)
         except Exception as error:  # noqa: BLE001 - whatever the model raises must not end the session
             self.journal.text(work.source, work.segment, None)
             self.conversation.finished(work.source, None)
@@ -151,7 +150,8 @@ class Scribe:
     def _hypothesis(self, work: Work, spoken: _Spoken, transcriber: Transcriber) -> Hypothesis:
         """The text of the work's sound: already known when the same sound was heard before."""
         if spoken.hypothesis is None or spoken.end_sample != work.segment.end_sample:
-            spoken.hypothesis = transcriber.transcribe(work.segment.samples, spoken.hypothesis)
+            recalled = self.journal.recalled(work.source, work.segment)
+            spoken.hypothesis = recalled or transcriber.transcribe(work.segment.samples, spoken.hypothesis)
             spoken.end_sample = work.segment.end_sample
         return spoken.hypothesis
 

@@ -1,5 +1,6 @@
 """Whole sessions with a folder, on sound and a model that behave as told; and their recovery."""
 
+import threading
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime
@@ -15,7 +16,7 @@ from live_canary.session.recovery import hold_again
 from live_canary.session.session import Session
 from live_canary.settings import Settings
 from live_canary.transcript.writer import TranscriptFile
-from tests.session.fakes import ENDPOINT, LetterModel, make_segmenter, sound_of
+from tests.session.fakes import ENDPOINT, LetterModel, ScriptedSource, make_segmenter, sound_of
 
 PATIENCE_SECONDS = 60
 STARTED = datetime(2026, 3, 1, 14, 2, 59)
@@ -49,6 +50,18 @@ def hold(folder: SessionFolder, sources: Sequence[Source], outputs: Sequence[Pat
     assert session.wait(PATIENCE_SECONDS)
     if folder.journal.is_settled:
         folder.remove()
+
+
+def abort(folder: SessionFolder, script: str, outputs: Sequence[Path] = ()) -> None:
+    """A session that is stopped at once, as by two Ctrl-C, when all was heard and nothing transcribed."""
+    source, never = ScriptedSource(script, endless=True), threading.Event()
+    session = prepare(folder, [source], outputs, load=lambda tell: never.wait(PATIENCE_SECONDS))
+    session.start(lambda event: None)
+    assert source.played.wait(PATIENCE_SECONDS)
+    session.abort()
+    assert session.wait(PATIENCE_SECONDS)
+    never.set()
+    folder.journal.close()
 
 
 def replay(path: Path, *outputs: Path, sessions: Path) -> None:

@@ -1,0 +1,234 @@
+"""Sessions that did not come to their end, and what is made of them."""
+
+import os
+import stat
+import threading
+
+import pytest
+
+from live_canary.audio.recording import RecordingSource
+from live_canary.commands import recover as command
+from live_canary.errors import CheckpointError, InputError, RecordingError, SessionError
+from live_canary.events import SourceOpened, StageFailed, UtteranceFinal
+from live_canary.session.folder import JOURNAL, SessionFolder, find_session, open_session, unfinished_sessions
+from live_canary.session.record import read_journal
+from live_canary.session.recovery import completed, hold_again
+from live_canary.session.session import Session
+from live_canary.settings import Settings
+from live_canary.transcript.utterance import TranscriptGap, Utterance
+from tests.faults.sessions import PATIENCE_SECONDS, SCRIPT, STARTED, abort, hold, model, prepare, recording, recover
+from tests.session.fakes import ENDPOINT, LetterModel, ScriptedSource, make_segmenter
+
+
+def undisturbed(tmp_path, script: str) -> bytes:
+    output = tmp_path / "undisturbed.jsonl"
+    hold(SessionFolder.create(tmp_path / "undisturbed"), [ScriptedSource(script)], [output])
+    return output.read_bytes()
+
+
+def test_a_session_that_ends_in_order_leaves_nothing(tmp_path):
+    hold(SessionFolder.create(tmp_path / "sessions"), [ScriptedSource(SCRIPT)], [tmp_path / "talk.txt"])
+    assert list((tmp_path / "sessions").iterdir()) == []
+
+
+def test_a_session_is_for_its_user_alone_and_not_listed_while_it_runs(tmp_path):
+    folder = SessionFolder.create(tmp_path)
+    folder.begin(Settings(), STARTED, [])
+    assert unfinished_sessions(tmp_path) == []
+    assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
+    assert stat.S_IMODE((folder.path / JOURNAL).stat().st_mode) == 0o600
+    with pytest.raises(SessionError, match="is still running"):
+        open_session(folder.path)
+    folder.journal.close()
+    assert unfinished_sessions(tmp_path) == [folder.path]
+
+
+def test_what_was_heard_before_two_ctrl_c_is_transcribed_by_recovery(tmp_path):
+    output = tmp_path / "talk.jsonl"
+    abort(SessionFolder.create(tmp_path / "sessions"), SCRIPT, [output])
+    assert output.read_bytes() == b""
+    recover(tmp_path / "sessions")
+    assert output.read_bytes() == undisturbed(tmp_path, SCRIPT)
+
+
+def test_a_text_that_is_known_is_not_asked_for_again(tmp_path):
+    folder = SessionFolder.create(tmp_path)
+    session = prepare(folder, [ScriptedSource("abc" + ENDPOINT + "xy" + ENDPOINT + "de")])
+    session.start(lambda event: None)
+    assert session.wait(PATIENCE_SECONDS)
+    folder.journal.close()
+    asked = LetterModel()
+    recover(tmp_path, load=lambda tell: asked)
+    assert asked.heard == []
+
+
+def test_a_model_that_cannot_be_loaded_leaves_the_session_to_a_later_recovery(tmp_path):
+    def load(tell):
+        raise CheckpointError("the weights are cut off")
+
+    output = tmp_path / "talk.jsonl"
+    abort(SessionFolder.create(tmp_path / "sessions"), "abc" + ENDPOINT + "de", [output])
+    with pytest.raises(SessionError, match="the weights are cut off"):
+        recover(tmp_path / "sessions", load)
+    assert len(unfinished_sessions(tmp_path / "sessions")) == 1
+    assert recover(tmp_path / "sessions") == 2
+
+
+def test_a_recording_that_is_gone_leaves_the_session_to_a_later_recovery(tmp_path):
+    talk = recording(tmp_path / "talk.wav")
+    folder = SessionFolder.create(tmp_path / "sessions")
+    prepare(folder, [RecordingSource([talk], speed=None)])
+    folder.journal.close()
+    talk.unlink()
+    with pytest.raises(RecordingError, match="No such file"):
+        recover(tmp_path / "sessions")
+    assert unfinished_sessions(tmp_path / "sessions") == [folder.path]
+
+
+@pytest.mark.parametrize("kept_lines", [3, 4, 5, 8])
+@pytest.mark.parametrize("junk", [b"", b'{"type": "segm', b"\xff\xfe\n", b'{"type": "text"}\n{"type": "session"}\n'])
+def test_a_damaged_journal_is_believed_up_to_the_damage(tmp_path, kept_lines, junk):
+    talk, output = recording(tmp_path / "talk.wav"), tmp_path / "talk.jsonl"
+    folder = SessionFolder.create(tmp_path / "sessions")
+    session = prepare(folder, [RecordingSource([talk], speed=None)], [output])
+    session.start(lambda event: None)
+    assert session.wait(PATIENCE_SECONDS)
+    folder.journal.close()
+    whole = output.read_bytes()
+    journal = folder.path / JOURNAL
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:kept_lines]) + junk)
+    recover(tmp_path / "sessions")
+    assert output.read_bytes() == whole
+    assert unfinished_sessions(tmp_path / "sessions") == []
+
+
+def test_sound_is_heard_again_even_when_the_journal_lost_its_source(tmp_path):
+    abort(folder := SessionFolder.create(tmp_path), "abc" + ENDPOINT + "de")
+    journal = folder.path / JOURNAL
+    journal.write_bytes(journal.read_bytes().splitlines(keepends=True)[0])
+    folder, record = open_session(folder.path)
+    transcript = hold_again(folder, record, make_segmenter, lambda tell: model())
+    folder.journal.close()
+    assert [(entry.source, entry.text) for entry in transcript] == [("sound 0", "abc"), ("sound 0", "de")]
+
+
+def test_a_journal_without_sources_has_nothing_to_recover(tmp_path):
+    folder = SessionFolder.create(tmp_path)
+    folder.begin(Settings(), STARTED, [])
+    folder.journal.close()
+    assert recover(tmp_path) == 0
+    assert unfinished_sessions(tmp_path) == []
+
+
+def test_a_model_that_hangs_is_reported_while_capturing_goes_on(tmp_path):
+    answers, told = threading.Event(), threading.Event()
+    texts: list[str] = []
+
+    class Hanging(LetterModel):
+        def transcribe(self, samples, draft=None):
+            answers.wait(PATIENCE_SECONDS)
+            return super().transcribe(samples, draft)
+
+    def follow(event) -> None:
+        if isinstance(event, StageFailed):
+            assert "no answer" in event.message
+            assert not event.fatal
+            told.set()
+        if isinstance(event, UtteranceFinal):
+            texts.append(event.utterance.text)
+
+    source = ScriptedSource("abc" + ENDPOINT + "de" + ENDPOINT, live=True, endless=True)
+    session = Session([source], make_segmenter, lambda tell: Hanging(), patience_seconds=0.05)
+    session.start(follow)
+    assert told.wait(PATIENCE_SECONDS)
+    assert source.played.wait(PATIENCE_SECONDS)  # though the model has not answered once
+    answers.set()
+    session.stop()
+    assert session.wait(PATIENCE_SECONDS)
+    assert texts == ["abc", "de"]
+
+
+def test_a_journal_without_room_is_told_once_and_the_session_goes_on(tmp_path, monkeypatch):
+    folder, output = SessionFolder.create(tmp_path / "sessions"), tmp_path / "talk.jsonl"
+    session = prepare(folder, [ScriptedSource(SCRIPT)], [output])
+    monkeypatch.setattr(folder.journal, "_descriptor", os.open("/dev/full", os.O_WRONLY))
+    failures = []
+    session.start(lambda event: failures.append(event) if isinstance(event, StageFailed) else None)
+    assert session.wait(PATIENCE_SECONDS)
+    folder.journal.close()
+    assert [failure.stage for failure in failures].count("journal") == 1
+    assert "No space left on device" in failures[0].message
+    assert output.read_bytes() == undisturbed(tmp_path, SCRIPT)
+
+
+def test_entries_of_the_same_time_are_the_same_whatever_their_text():
+    known = [Utterance(0, 1.0, 2.0, "As it was.", "Me"), TranscriptGap(2.0, 3.0, "unplugged", "Me")]
+    again = [Utterance(0, 1.1, 2.0, "Another text.", "Me"), Utterance(1, 1.5, 2.5, "Mine too.", "Them")]
+    assert completed(known, again) == [*known, Utterance(1, 1.5, 2.5, "Mine too.", "Them")]
+
+
+def test_an_unknown_session_is_refused_with_those_there_are(tmp_path):
+    abort(folder := SessionFolder.create(tmp_path), "abc")
+    with pytest.raises(InputError, match=f"no unfinished session '../../etc'; there are: {folder.path.name}"):
+        find_session("../../etc", tmp_path)
+
+
+@pytest.fixture
+def state(tmp_path, monkeypatch):
+    """Where the program keeps its sessions; its model hears letters."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr(command, "load_with", lambda choice, settings: lambda tell: model())
+    monkeypatch.setattr(command, "Segmenter", lambda detector, settings: make_segmenter())
+    return tmp_path / "state" / "live-canary" / "sessions"
+
+
+def test_without_an_output_file_the_text_is_printed(state, capsys):
+    abort(SessionFolder.create(), "abc" + ENDPOINT + "de")
+    assert command.run(None, None, only_list=True) == 0
+    assert "talk, 00:00:01 of sound, 0 lines so far -> no file" in capsys.readouterr().err
+    assert command.run(None, None) == 0
+    assert capsys.readouterr().out == "[00:00:00] abc\n[00:00:01] de\n"
+    assert list(state.iterdir()) == []
+    assert command.run(None, None) == 0
+    assert "nothing to recover" in capsys.readouterr().err
+
+
+def test_a_session_can_be_deleted_instead(state, capsys):
+    abort(SessionFolder.create(), "abc")
+    assert command.run(None, None, discard=True) == 0
+    assert capsys.readouterr().out == ""
+    assert list(state.iterdir()) == []
+
+
+def test_one_session_that_cannot_be_recovered_does_not_stop_the_others(state, capsys):
+    broken = SessionFolder.create()
+    os.write(os.open(broken.path / JOURNAL, os.O_WRONLY), b"nonsense\n")
+    broken.journal.close()
+    broken.path.rename(broken.path.with_name("2026-01-01"))
+    abort(SessionFolder.create(), "abc")
+    assert command.run(None, None) == 1
+    told = capsys.readouterr()
+    assert "does not say how its session was started" in told.err
+    assert told.out == "[00:00:00] abc\n"
+
+
+def test_sound_that_is_kept_takes_the_place_of_the_session(tmp_path):
+    folder = SessionFolder.create(tmp_path)
+    session = prepare(folder, [ScriptedSource("abc" + ENDPOINT, name="Me: ../x")])
+    opened = threading.Event()
+    session.start(lambda event: opened.set() if isinstance(event, SourceOpened) else None)
+    assert session.wait(PATIENCE_SECONDS)
+    assert opened.is_set()
+    [kept] = folder.keep_sound()
+    assert kept.name == "0-Me-x.flac"
+    assert list(folder.path.iterdir()) == [kept]
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert unfinished_sessions(tmp_path) == []
+
+
+def test_a_journal_says_what_is_left_to_do(tmp_path):
+    abort(folder := SessionFolder.create(tmp_path), "abc" + ENDPOINT + "de")
+    record = read_journal(folder.path / JOURNAL)
+    assert len(record.segments) == 2
+    assert record.undecoded_seconds == pytest.approx(0.8 + 0.5)

@@ -1,0 +1,181 @@
+"""Sound on the disk: whatever is cut off or damaged, the rest is heard again as it was."""
+
+import os
+import stat
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import soundfile
+
+from live_canary.audio.source import SAMPLE_RATE, AudioBlock, AudioGap, PausableSource, SourceWarning
+from live_canary.audio.spool import (
+    CHUNK_SAMPLES,
+    NOT_KEPT,
+    Spool,
+    SpooledSource,
+    SpoolingSource,
+    from_pcm,
+    join,
+    spooled_seconds,
+    to_pcm,
+)
+from tests.faults.conftest import fill
+from tests.session.fakes import ScriptedSource, sound_of
+
+GAP = AudioGap(3200, 8000, "unplugged")
+
+
+def noise(seconds: float) -> np.ndarray:
+    return np.random.default_rng(8).normal(0, 0.1, round(seconds * SAMPLE_RATE)).astype(np.float32)
+
+
+def spool_of(folder, samples: np.ndarray) -> None:
+    """As a microphone would fill it, a tenth of a second at a time."""
+    spool = Spool(folder)
+    for start in range(0, len(samples), 1600):
+        spool.write(to_pcm(samples[start : start + 1600]), start)
+    spool.close()
+
+
+def heard(folder, *gaps: AudioGap) -> list:
+    """Blocks joined to arrays, and the gaps between them."""
+    items: list = []
+    position = 0
+    for item in SpooledSource("Me", folder, gaps).blocks():
+        assert item.start_sample == position
+        position = item.end_sample
+        if isinstance(item, AudioBlock) and items and isinstance(items[-1], np.ndarray):
+            items[-1] = np.concatenate([items[-1], item.samples])
+        else:
+            items.append(item.samples if isinstance(item, AudioBlock) else item)
+    return items
+
+
+def test_what_is_handed_on_is_exactly_what_is_on_the_disk_with_its_gaps(tmp_path):
+    source = SpoolingSource(ScriptedSource("ab", GAP, "cd", name="Me"), tmp_path / "0")
+    passed = list(source.blocks())
+    assert [item for item in passed if isinstance(item, AudioGap)] == [GAP]
+    first, gap, second = heard(tmp_path / "0", GAP)
+    blocks = [item.samples for item in passed if isinstance(item, AudioBlock)]
+    np.testing.assert_array_equal(first, np.concatenate(blocks[:2]))
+    assert gap == GAP
+    np.testing.assert_array_equal(second, np.concatenate(blocks[2:]))
+
+
+def test_sixteen_bits_come_through_unchanged():
+    pcm = np.arange(-32768, 32768).astype(np.int16)
+    np.testing.assert_array_equal(to_pcm(from_pcm(pcm)), pcm)
+    assert to_pcm(np.array([1.0, -1.0, np.nan, np.inf], np.float32)).tolist() == [32767, -32768, 0, 32767]
+
+
+def test_every_block_is_with_the_system_before_it_is_handed_on(tmp_path):
+    for block in SpoolingSource(ScriptedSource("abc", name="Me"), tmp_path / "0").blocks():
+        assert spooled_seconds(tmp_path / "0") == block.end_sample / SAMPLE_RATE
+
+
+def test_at_most_a_second_waits_for_the_disk(tmp_path, monkeypatch):
+    written, synced = [0], [0]
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(written[-1]))
+    spool = Spool(tmp_path / "0")
+    for start in range(0, 5 * SAMPLE_RATE, 320):
+        written.append(start + 320)
+        spool.write(np.zeros(320, np.int16), start)
+    spool.close()
+    assert max(later - earlier for earlier, later in pairwise(synced)) <= SAMPLE_RATE
+
+
+def test_a_full_minute_is_compressed_without_loss(tmp_path):
+    samples = np.tile(noise(1.0), 62)
+    spool_of(tmp_path / "0", samples)
+    assert sorted(path.name for path in (tmp_path / "0").iterdir()) == [
+        "00000000000000.flac",
+        f"{CHUNK_SAMPLES:014}.wav",
+    ]
+    np.testing.assert_array_equal(heard(tmp_path / "0")[0], from_pcm(to_pcm(samples)))
+
+
+def test_sound_is_for_its_user_alone(tmp_path):
+    spool_of(tmp_path / "0", np.zeros(CHUNK_SAMPLES + 1600, np.float32))
+    assert stat.S_IMODE((tmp_path / "0").stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "0").iterdir()} == {0o600}
+
+
+@pytest.mark.parametrize("cut", [0, 1, 44, 45, 1001])
+def test_a_chunk_that_was_cut_off_gives_all_before_the_cut(tmp_path, cut):
+    samples = noise(0.5)
+    spool_of(tmp_path / "0", samples)
+    chunk = tmp_path / "0" / "00000000000000.wav"
+    os.truncate(chunk, chunk.stat().st_size - cut)
+    np.testing.assert_array_equal(heard(tmp_path / "0")[0], from_pcm(to_pcm(samples))[: (16000 - cut) // 2])
+
+
+def test_any_player_reads_a_chunk_that_is_still_being_written(tmp_path):
+    spool = Spool(tmp_path)
+    spool.write(to_pcm(noise(0.3)), 0)
+    samples, rate = soundfile.read(tmp_path / "00000000000000.wav")
+    assert (len(samples), rate) == (4800, SAMPLE_RATE)
+    spool.close()
+
+
+def test_a_damaged_chunk_becomes_a_gap_and_the_next_one_is_heard(tmp_path):
+    samples = np.tile(noise(1.0), 61)
+    spool_of(tmp_path / "0", samples)
+    chunk = tmp_path / "0" / "00000000000000.flac"
+    chunk.write_bytes(b"nonsense")
+    assert heard(tmp_path / "0")[0] == AudioGap(0, CHUNK_SAMPLES, NOT_KEPT)
+    np.testing.assert_array_equal(heard(tmp_path / "0")[1], from_pcm(to_pcm(samples[CHUNK_SAMPLES:])))
+
+
+def test_a_crash_between_compressing_and_deleting_repeats_nothing(tmp_path):
+    samples = np.tile(noise(1.0), 61)
+    spool_of(tmp_path / "0", samples)
+    soundfile.write(tmp_path / "0" / "00000000000000.wav", to_pcm(samples[:CHUNK_SAMPLES]), SAMPLE_RATE)
+    (tmp_path / "0" / "00000000960000.part").write_bytes(b"half a file")
+    np.testing.assert_array_equal(heard(tmp_path / "0")[0], from_pcm(to_pcm(samples)))
+
+
+def test_a_full_disk_ends_the_spool_and_not_the_source(small_disk):
+    script = "a" * 300  # 940 KiB
+    items = list(SpoolingSource(ScriptedSource(script, name="Me", live=True), small_disk / "0").blocks())
+    [warning] = [item for item in items if isinstance(item, SourceWarning)]
+    assert "No space left on device" in warning.message
+    blocks = [item for item in items if isinstance(item, AudioBlock)]
+    np.testing.assert_array_equal(
+        np.concatenate([block.samples for block in blocks]), from_pcm(to_pcm(sound_of(script)))
+    )
+    assert 5 < spooled_seconds(small_disk / "0") < 9  # what fitted can be recovered
+
+
+def test_a_disk_that_is_full_from_the_start_is_told_once(small_disk):
+    fill(small_disk)
+    items = list(SpoolingSource(ScriptedSource("abc", name="Me"), small_disk / "0").blocks())
+    assert len([item for item in items if isinstance(item, SourceWarning)]) == 1
+    assert len([item for item in items if isinstance(item, AudioBlock)]) == 3
+
+
+def test_the_sound_that_is_kept_is_one_recording_that_is_silent_where_nothing_was_heard(tmp_path):
+    list(SpoolingSource(ScriptedSource("ab", GAP, "cd", name="Me"), tmp_path / "0").blocks())
+    join(tmp_path / "0", tmp_path / "Me.flac")
+    samples, rate = soundfile.read(tmp_path / "Me.flac", dtype="float32")
+    assert rate == SAMPLE_RATE
+    np.testing.assert_array_equal(samples, from_pcm(to_pcm(sound_of("ab...cd"))))
+
+
+def test_a_microphone_can_still_be_paused():
+    class Pausable(ScriptedSource):
+        paused = None
+
+        def pause(self) -> None:
+            self.paused = True
+
+        def resume(self) -> None:
+            self.paused = False
+
+    microphone = Pausable()
+    source = SpoolingSource(microphone, None)
+    assert isinstance(source, PausableSource)
+    source.pause()
+    assert microphone.paused is True
+    source.resume()
+    assert microphone.paused is False
