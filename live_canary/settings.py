@@ -7,6 +7,7 @@ from typing import Literal
 
 from live_canary.errors import InputError
 from live_canary.segments.settings import SegmenterSettings
+from live_canary.segments.vad import DETECTORS
 
 DType = Literal["auto", "float32", "bfloat16", "float16", "int8"]
 COMPUTE: dict[str, DType] = {"auto": "auto", "fp32": "float32", "bf16": "bfloat16", "fp16": "float16", "int8": "int8"}
@@ -61,3 +62,9 @@ class Settings:
     """Keep the session on the disk until it has ended, to be recovered after a crash."""
     keep_audio: bool = False
     """And its sound afterwards."""
+
+    def check(self) -> None:
+        """Raises InputError for a name of something that does not exist."""
+        check_choice("voice detector", self.vad, DETECTORS)
+        check_choice("compute device", self.compute_device, DEVICES)
+        check_choice("form of computing", self.compute, COMPUTE)

@@ -8,6 +8,14 @@ import pytest
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may reach for the network
 os.environ["LIVE_CANARY_CONFIG"] = os.devnull  # nor depend on its user's settings
 
+
+@pytest.fixture(scope="session", autouse=True)
+def homeless(tmp_path_factory):
+    """Sessions, caches and logs of the tests stay out of their user's folders."""
+    for name in ("XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
+        os.environ[name] = str(tmp_path_factory.mktemp(name.lower()))
+
+
 ROOT = Path(__file__).parent.parent
 TINY = Path(__file__).parent / "reference" / "tiny"
 DEMO = ROOT / "assets" / "demo-model"

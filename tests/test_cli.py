@@ -1,6 +1,7 @@
 """The program as a user runs it: its own process, its files, its exit codes."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -188,11 +189,14 @@ def test_a_model_that_is_not_here_is_refused_with_the_command_that_fetches_it():
         (["--jsonl", "talk"], "--output talk.jsonl"),
         (["--mode", "opera"], "There is no mode 'opera'"),
         (["--vad", "ears"], "There is no voice detector 'ears'"),
+        (["--compute", "int3"], "There is no form of computing 'int3'"),
+        (["--compute-device", "tpu"], "There is no compute device 'tpu'"),
         (["--max-utterance-s", "60"], "longest utterance of 60 s"),
     ],
 )
-def test_a_setting_that_cannot_be_used_is_refused(flags, reason):
+def test_a_setting_that_cannot_be_used_is_refused_and_leaves_nothing_to_recover(flags, reason):
     assert reason in refusal("--replay", MEETING, *flags)
+    assert not list(Path(os.environ["XDG_STATE_HOME"]).rglob("session.jsonl"))
 
 
 @pytest.mark.parametrize(("text", "speed"), [("1", 1.0), ("4", 4.0), ("0.5", 0.5), ("max", None)])

@@ -113,6 +113,7 @@ class TimedTranscriber:
 
 def run(settings: Settings, reference: Path | None, plot: Path | None, *, as_json: bool) -> int:
     """The exit code. Raises InputError for a recording, reference or model that cannot be used."""
+    settings.check()
     seconds = sum(check_recording(path) for path in settings.recordings)
     expected = _read(reference) if reference else None
     word_error_rate = _word_error_rate() if reference else None

@@ -33,6 +33,7 @@ def run(settings: Settings) -> int:
 
     Raises InputError for whatever can be seen to be wrong before anything starts.
     """
+    settings.check()
     check_outputs(settings.outputs, overwrite=settings.overwrite)
     sources = open_sources(settings)
     choice = choose_model(settings.model, demo_will_do=bool(settings.recordings), ask=terminal_question())

@@ -14,7 +14,7 @@ from huggingface_hub import constants
 from live_canary.bundled import demo_model_folder
 from live_canary.errors import ModelMissing
 from live_canary.model import hub
-from live_canary.settings import COMPUTE, DEVICES, Settings, check_choice
+from live_canary.settings import COMPUTE, Settings
 from live_canary.transcript.hypothesis import Transcriber
 
 GET_THE_REAL_ONE = "live-canary download (5.1 GB)"
@@ -80,12 +80,7 @@ def _fetched(ask: Ask) -> bool:
 
 
 def load_with(choice: ModelChoice, settings: Settings) -> Callable[[Callable[[str], None]], Transcriber]:
-    """What a session calls in its own thread to get the model; nothing imports torch before.
-
-    Raises InputError, at once, for a device or a form of computing that does not exist.
-    """
-    check_choice("compute device", settings.compute_device, DEVICES)
-    check_choice("form of computing", settings.compute, COMPUTE)
+    """What a session calls in its own thread to get the model; nothing imports torch before."""
 
     def load(tell: Callable[[str], None]) -> Transcriber:
         tell(f"Loading {choice.name} …")

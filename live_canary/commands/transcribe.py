@@ -33,6 +33,7 @@ def run(settings: Settings, output_folder: Path | None, extension: str) -> int:
 
     output_folder: None for the folder of each recording. Raises InputError for whatever can be seen to be wrong first.
     """
+    settings.check()
     jobs = plan(settings.recordings, output_folder, extension, overwrite=settings.overwrite)
     choice = choose_model(settings.model, ask=terminal_question())
     console = Console(stderr=True)
