@@ -66,8 +66,11 @@ def recordings_name(paths: Sequence[Path]) -> str:
 def check_recording(path: Path) -> float:
     """Seconds of sound that the recording claims to hold, after opening it. Raises RecordingError."""
     with _open(path) as file:
-        if not file.frames or not len(file.read(1)):
-            raise RecordingError(f"Recording '{path}' holds no sound: it is 0 seconds long.")
+        try:
+            if not file.frames or not len(file.read(1)):
+                raise RecordingError(f"Recording '{path}' holds no sound: it is 0 seconds long.")
+        except soundfile.LibsndfileError as error:
+            raise RecordingError(f"Recording '{path}' is damaged from its start on ({error.error_string}).") from None
         return float(file.frames / file.samplerate)
 
 
