@@ -26,7 +26,7 @@ LICENCES = (
     "Canary-Qwen 2.5B is by NVIDIA, licensed CC-BY-4.0 (https://creativecommons.org/licenses/by/4.0): name NVIDIA when "
     "you pass it on. The tokenizer and configuration of Qwen3-1.7B are by Alibaba Cloud, licensed Apache-2.0."
 )
-STOPPED = "Stopped. What has arrived is kept: `live-canary download` goes on from there."
+STOPPED = "Stopped. What has arrived is kept: run the command again, and it goes on from there."
 INTERRUPTED = 130
 
 
