@@ -100,7 +100,7 @@ class JournalFile(Journal):
 
     def segment(self, source: str, segment: Segment) -> None:
         self._count_undecoded(+1)
-        self._note("segment", sync=True, source=source, start=segment.start_sample, end=segment.end_sample,
+        self._note("segment", source=source, start=segment.start_sample, end=segment.end_sample,
                    speech_start=segment.speech_start_sample, speech_end=segment.speech_end_sample,
                    ended_by=segment.ended_by)  # fmt: skip
 

@@ -74,6 +74,23 @@ def test_a_model_that_cannot_be_loaded_leaves_the_session_to_a_later_recovery(tm
     assert recover(tmp_path / "sessions") == 2
 
 
+def test_what_was_said_to_a_model_that_could_not_be_loaded_is_kept(tmp_path):
+    source = ScriptedSource("abc" + ENDPOINT + "de", live=True, endless=True)
+
+    def load(tell):
+        assert source.played.wait(PATIENCE_SECONDS)
+        raise CheckpointError("the weights are cut off")
+
+    folder, output = SessionFolder.create(tmp_path / "sessions"), tmp_path / "talk.jsonl"
+    session = prepare(folder, [source], [output], load)
+    session.start(lambda event: None)
+    assert session.wait(PATIENCE_SECONDS)
+    assert not folder.journal.is_settled
+    folder.journal.close()
+    recover(tmp_path / "sessions")
+    assert output.read_bytes() == undisturbed(tmp_path, "abc" + ENDPOINT + "de")
+
+
 def test_a_recording_that_is_gone_leaves_the_session_to_a_later_recovery(tmp_path):
     talk = recording(tmp_path / "talk.wav")
     folder = SessionFolder.create(tmp_path / "sessions")
