@@ -8,20 +8,24 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import platformdirs
 from huggingface_hub import constants
+from numpy.typing import NDArray
 
 from live_canary import __version__
-from live_canary.audio.devices import list_inputs
+from live_canary.audio.devices import list_inputs, sound_system
+from live_canary.audio.level import FLOOR_DBFS, dbfs
 from live_canary.audio.pulse import is_running
 from live_canary.audio.recording import read_recording
+from live_canary.audio.soundsystem import Input, SoundSystem
 from live_canary.bundled import assets_folder
 from live_canary.commands.config_file import path as config_path
 from live_canary.commands.model_choice import choose_model
@@ -100,9 +104,10 @@ def sound() -> Iterator[Finding]:
         return
     microphones = [one for one in inputs if one.hears == "microphone"]
     outputs = [one for one in inputs if one.hears == "system"]
-    default = next((one.name for one in microphones if one.is_default), "none is the default")
     if microphones:
-        yield Finding("microphone", "ok", f"{len(microphones)} through {system}; {default}")
+        default = next((one for one in microphones if one.is_default), microphones[0])
+        yield Finding("microphone", "ok", f"{len(microphones)} through {system}; {default.name}")
+        yield level(default, sound_system())
     else:
         yield Finding(
             "microphone", "fail", f"none through {system}", "plug one in, and allow it in the system's settings"
@@ -112,6 +117,27 @@ def sound() -> Iterator[Finding]:
     else:
         text = f"{system} lets nobody hear what the computer plays"
         yield Finding("system sound", "warn", text, "only --system needs it; live-canary devices says how")
+
+
+def level(microphone: Input, system: SoundSystem, wait: Callable[[float], None] = time.sleep) -> Finding:
+    """How loud a second of it is. wait: sleeps for seconds."""
+    peaks: list[float] = []
+
+    def deliver(frames: NDArray[np.float32], overflowed: bool = False) -> None:
+        peaks.append(float(np.abs(frames).max(initial=0.0)))
+
+    try:
+        opened = system.open(microphone, deliver)
+    except LiveCanaryError as error:
+        return Finding("level", "fail", str(error), "close what else uses it, or choose another: live-canary devices")
+    wait(1.0)
+    opened.close()
+    if not peaks:
+        return Finding("level", "fail", f"{microphone.name} delivers nothing", "unplug it and plug it in again")
+    loudest = dbfs(max(peaks))
+    if loudest <= FLOOR_DBFS:
+        return Finding("level", "warn", f"{microphone.name} gives digital silence", "unmute it, or allow its use")
+    return Finding("level", "ok", f"{loudest:.0f} dB below full scale at the loudest of a second".replace("-", ""))
 
 
 def model() -> Iterator[Finding]:

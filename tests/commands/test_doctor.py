@@ -6,9 +6,11 @@ import shutil
 from collections import namedtuple
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from live_canary.audio.soundsystem import Input
 from live_canary.cli import app
 from live_canary.commands import checks, doctor
 from live_canary.commands.checks import Finding
@@ -16,6 +18,7 @@ from live_canary.errors import DeviceError
 from live_canary.model import hub as found
 from tests.conftest import TINY
 
+MICROPHONE = Input(0, "Yeti", channels=1, rate=48_000, is_default=True, hears="microphone", identity="yeti")
 DiskUsage = namedtuple("DiskUsage", "total used free")
 GOOD = Finding("torch", "ok", "torch 2")
 BAD = Finding("microphone", "fail", "none", "plug one in")
@@ -72,6 +75,41 @@ def test_a_machine_without_a_sound_system_cannot_hear(monkeypatch):
 
     monkeypatch.setattr(checks, "list_inputs", nothing)
     assert [one.state for one in checks.sound()] == ["fail"]
+
+
+class OneSound:
+    """A sound system whose input delivers one block at once, or none, or cannot be opened (None)."""
+
+    def __init__(self, *blocks: np.ndarray | None):
+        self.blocks = blocks
+        self.closed = False
+
+    def open(self, chosen, deliver):
+        for block in self.blocks:
+            if block is None:
+                raise DeviceError("Yeti is busy.")
+            deliver(block)
+        return self
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.mark.parametrize(
+    ("blocks", "state", "said"),
+    [
+        ([np.full((480, 1), 0.1, np.float32)], "ok", "20 dB below full scale"),
+        ([np.zeros((480, 1), np.float32)], "warn", "digital silence"),
+        ([], "fail", "delivers nothing"),
+        ([None], "fail", "Yeti is busy"),
+    ],
+)
+def test_a_second_of_the_microphone_is_heard(blocks, state, said):
+    system = OneSound(*blocks)
+    finding = checks.level(MICROPHONE, system, wait=lambda _: None)
+    assert finding.state == state
+    assert said in finding.text
+    assert system.closed == ("busy" not in said)
 
 
 def test_a_processor_without_fast_8_bit_instructions_is_slow():
