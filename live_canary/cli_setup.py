@@ -67,6 +67,16 @@ def config_init(context: typer.Context) -> None:
     raise typer.Exit(command.init(context.obj.keys))
 
 
+@config.command("schema")
+def config_schema(context: typer.Context) -> None:
+    """Show a JSON Schema of config.toml, for editors that complete and check it."""
+    from json import dumps
+
+    from live_canary.commands.config_file import schema
+
+    typer.echo(dumps(schema(context.obj.keys), indent=2))
+
+
 @config.command("path")
 def config_path() -> None:
     """Show where config.toml is."""

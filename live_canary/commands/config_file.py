@@ -28,6 +28,13 @@ KINDS: dict[type, str] = {
     bool: "true or false",
     list: "a list of texts in quotes",
 }
+JSON_TYPES: dict[type, dict[str, Any]] = {
+    str: {"type": ["string", "number"]},
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    bool: {"type": "boolean"},
+    list: {"type": "array", "items": {"type": "string"}},
+}
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -203,6 +210,24 @@ def commented(keys: Mapping[str, Key]) -> str:
         parts.append(f"\n# --- {group or 'Other'}\n")
         parts += (f"\n# {key.help}\n#{key.name} = {_example(key)}\n" for key in keys.values() if key.group == group)
     return "".join(parts) + TAIL
+
+
+def schema(keys: Mapping[str, Key]) -> dict[str, object]:
+    """A JSON Schema of the file, for editors that complete and check TOML."""
+    settings = {
+        name: JSON_TYPES[key.kind]
+        | {"description": key.help}
+        | ({} if key.default is None else {"default": key.default})
+        for name, key in keys.items()
+    }
+    profile = {"type": "object", "properties": settings, "additionalProperties": False}
+    profiles = {"type": "object", "additionalProperties": profile, "description": "Chosen with --profile."}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "config.toml of live-canary",
+        **profile,
+        "properties": settings | {"profile": profiles},
+    }
 
 
 def _example(key: Key) -> str:

@@ -1,5 +1,6 @@
 """Settings stick: a file below the environment below the flags, and a wrong file says where it is wrong."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -145,6 +146,16 @@ def test_config_init_never_replaces_a_file(file):
     with pytest.raises(InputError, match="exists already"):
         run("config", "init")
     assert file.read_text() == "# mine\n"
+
+
+def test_config_schema_knows_every_setting_with_its_type_and_nothing_else(file):
+    schema = json.loads(run("config", "schema"))
+    assert set(schema["properties"]) == {*KEYS, "profile"}
+    assert not schema["additionalProperties"]
+    assert schema["properties"]["min_silence_ms"]["type"] == "integer"
+    assert schema["properties"]["mode"]["default"] == "dictation"
+    within = schema["properties"]["profile"]["additionalProperties"]["properties"]
+    assert set(within) == set(KEYS)
 
 
 def test_config_path_says_where_the_file_is_looked_for(file):

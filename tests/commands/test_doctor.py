@@ -118,6 +118,27 @@ def test_a_processor_without_fast_8_bit_instructions_is_slow():
     assert checks.processor(set(), 4).state == "ok"
 
 
+def test_a_graphics_card_is_described_and_a_full_one_is_a_warning(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "RTX 5090")
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda: (12, 0))
+    monkeypatch.setattr("torch.version.cuda", "13.0")
+    monkeypatch.setattr(checks, "_nvidia_driver", lambda: "580.1")
+    for free, state in ((30 * 10**9, "ok"), (2 * 10**9, "warn")):
+        monkeypatch.setattr("torch.cuda.mem_get_info", lambda free=free: (free, 32 * 10**9))
+        card = next(checks.processors())
+        assert card.state == state
+        said = f"RTX 5090, compute capability 12.0, CUDA 13.0, driver 580.1, {free / 1e9:.1f} GB of 32.0 GB free"
+        assert card.text == said
+
+
+def test_a_torch_that_cannot_use_the_card_is_told(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr(checks, "_nvidia_driver", lambda: "580.1")
+    card = next(checks.processors())
+    assert (card.state, "torch with CUDA" in card.next_step) == ("warn", True)
+
+
 def test_a_missing_model_is_a_warning_with_the_command(cache, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     [finding] = checks.model()
