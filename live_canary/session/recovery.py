@@ -21,6 +21,8 @@ from live_canary.session.session import LoadTranscriber, Session
 from live_canary.transcript.hypothesis import Hypothesis
 from live_canary.transcript.utterance import Utterance
 
+END_SECONDS = 5.0  # of patience with a model that is at work when the user interrupts
+
 
 def hold_again(
     folder: SessionFolder,
@@ -47,7 +49,12 @@ def hold_again(
         return journal.transcript
     session = Session(sources, make_segmenter, load_transcriber, echo_of=record.echo_of, journal=journal)
     session.start(follow)
-    session.wait()
+    try:
+        session.wait()
+    except KeyboardInterrupt:
+        session.abort()
+        session.wait(END_SECONDS)
+        raise
     if failures:
         raise SessionError(failures[0])
     return journal.transcript

@@ -1,6 +1,7 @@
 """Sessions that did not come to their end, and what is made of them."""
 
 import os
+import signal
 import stat
 import threading
 
@@ -60,6 +61,25 @@ def test_a_text_that_is_known_is_not_asked_for_again(tmp_path):
     asked = LetterModel()
     recover(tmp_path, load=lambda tell: asked)
     assert asked.heard == []
+
+
+def test_recovery_that_is_interrupted_goes_on_where_it_was(tmp_path):
+    output = tmp_path / "talk.jsonl"
+    abort(SessionFolder.create(tmp_path / "sessions"), SCRIPT, [output])
+    [session] = unfinished_sessions(tmp_path / "sessions")
+    folder, record = open_session(session)
+
+    def interrupt(event) -> None:
+        if isinstance(event, UtteranceFinal) and event.utterance.index == 1:
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        hold_again(folder, record, make_segmenter, lambda tell: model(), interrupt)
+    folder.journal.close()
+    asked = model()
+    recover(tmp_path / "sessions", load=lambda tell: asked)
+    assert "de" not in asked.heard  # the second utterance
+    assert output.read_bytes() == undisturbed(tmp_path, SCRIPT)
 
 
 def test_a_model_that_cannot_be_loaded_leaves_the_session_to_a_later_recovery(tmp_path):
