@@ -7,6 +7,9 @@
     thread "transcribe"                        model -> files, then events
     thread "load model"    makes the model while the others already listen
 
+Before it acts on anything, the session notes it in its `journal`; live sound is in its `folder` before it is heard.
+`recovery` holds a session that was cut off once more on the same sound, `completing` adds the lines its files lack.
+
 Ending is one movement through all of it: sources stop, segmenters are flushed, the agenda is closed, what is left on it
 is transcribed, files are closed, `SessionEnded` is told.
 """

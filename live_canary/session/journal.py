@@ -114,7 +114,8 @@ class JournalFile(Journal):
 
     def entry(self, entry: Entry) -> None:
         self._entries += 1
-        self._note("utterance" if isinstance(entry, Utterance) else "marked", **asdict(entry))
+        kind = "utterance" if isinstance(entry, Utterance) else "marked"
+        self._note(kind, sync=bool(self._outputs), **asdict(entry))  # a file must not be ahead after a power cut
 
     def saved(self, path: Path, unsaved: int) -> None:
         if path not in self._outputs:
