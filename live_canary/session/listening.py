@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from live_canary.audio.level import LevelMeter
+from live_canary.audio.level import Level, LevelMeter
 from live_canary.audio.source import (
     SAMPLE_RATE,
     AudioBlock,
@@ -36,6 +36,7 @@ from live_canary.session.conversation import Conversation
 from live_canary.session.journal import Journal
 from live_canary.transcript.utterance import TranscriptGap
 
+LEVEL_STEP_DB = 1.5  # a cell of the meter
 LEVEL_INTERVAL_SECONDS = 0.1  # a meter needs no more, also when a recording is played faster
 
 
@@ -62,6 +63,7 @@ class Listener:
         self._next_partial = 0
         self._meter = LevelMeter()
         self._level_due = 0.0
+        self._level_told: Level | None = None
         self._opened = False
 
     def run(self) -> None:
@@ -98,9 +100,18 @@ class Listener:
 
     def _measure(self, block: AudioBlock) -> None:
         level = self._meter.feed(block.samples)
-        if level is not None and self.clock() >= self._level_due:
-            self._level_due = self.clock() + LEVEL_INTERVAL_SECONDS / 2
-            self.tell(LevelChanged(self.source.name, level.rms_dbfs, level.peak_dbfs))
+        if level is None or self.clock() < self._level_due or not self._is_news(level):
+            return
+        self._level_told, self._level_due = level, self.clock() + LEVEL_INTERVAL_SECONDS / 2
+        self.tell(LevelChanged(self.source.name, level.rms_dbfs, level.peak_dbfs))
+
+    def _is_news(self, level: Level) -> bool:
+        """Whether a meter would look different; drawing one costs more than all the rest of listening."""
+        told = self._level_told
+        if told is None:
+            return True
+        change = max(abs(level.rms_dbfs - told.rms_dbfs), abs(level.peak_dbfs - told.peak_dbfs))
+        return change >= LEVEL_STEP_DB
 
     def _handle(self, outputs: list[SegmenterOutput]) -> None:
         for output in outputs:

@@ -1,5 +1,7 @@
 """A session hears everything, loses nothing, and ends in order, whatever happens."""
 
+import itertools
+import math
 import threading
 
 import pytest
@@ -8,6 +10,7 @@ from live_canary.audio.source import AudioGap, DeviceLost
 from live_canary.errors import CheckpointError, DeviceError, OutputError
 from live_canary.events import (
     GapMarked,
+    LevelChanged,
     ModelProgress,
     OutputWritten,
     PartialChanged,
@@ -298,3 +301,14 @@ def test_a_recording_says_that_it_cannot_be_muted():
     session.stop()
     assert session.wait(PATIENCE_SECONDS)
     assert recorder.of(SourceWarned) == [SourceWarned("talk", "a recording cannot be muted")]
+
+
+def test_a_level_is_told_when_it_changes_and_not_while_it_stays():
+    recorder, seconds = Recorder(), itertools.count()
+    source = ScriptedSource("." * 20 + "mm" + "." * 20)
+    session = Session([source], make_segmenter, lambda tell: LetterModel(), clock=lambda: float(next(seconds)))
+    session.start(recorder)
+    assert session.wait(PATIENCE_SECONDS)
+    silence, speech, again = (event.peak_dbfs for event in recorder.of(LevelChanged))
+    assert silence == again == -120
+    assert speech == pytest.approx(20 * math.log10(0.34), abs=0.1)
