@@ -96,10 +96,10 @@ def time_steps(model: "CanaryQwen", samples: object, new_tokens: int, runs: int)
     mel = model.perception.preprocessor(sound)
     [prompt], _ = model.inputs_embeds([sound])
     decoder = model.decoder
-    answer = decoder.generate(prompt, new_tokens, NEVER)
+    answer = decoder.generate(prompt, new_tokens, NEVER).ids
 
     def whole(draft: list[int]) -> list[int]:
-        return decoder.generate(model.inputs_embeds([sound])[0][0], new_tokens, NEVER, draft)
+        return decoder.generate(model.inputs_embeds([sound])[0][0], new_tokens, NEVER, draft).ids
 
     def measure(step: Callable[[], object]) -> list[float]:
         return [_seconds(step, model) for _ in range(runs + 1)][1:]

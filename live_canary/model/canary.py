@@ -14,7 +14,7 @@ from live_canary.errors import AudioTooLong, AudioTooShort, CheckpointError, Inp
 from live_canary.model import encoder, llm
 from live_canary.model.checkpoint import destinations, load_weights, no_meta_tensors_left, release_pages
 from live_canary.model.config import CanaryConfig, read_config
-from live_canary.model.decoder import LeanDecoder
+from live_canary.model.decoder import Answer, LeanDecoder
 from live_canary.model.encoder import Perception
 from live_canary.model.hub import find_backbone_file, find_checkpoint
 from live_canary.model.llm import QwenWrapper, read_qwen_config
@@ -112,17 +112,17 @@ class CanaryQwen:
 
     def transcribe(self, audio: Audio, sample_rate: int = 16_000) -> str:
         """The words that are spoken; "" for no samples, fewer than 20 ms of them, or digital silence."""
-        return self.text(self.transcript_ids(audio, sample_rate))
+        return self.text(self.answer(audio, sample_rate).ids)
 
-    def transcript_ids(self, audio: Audio, sample_rate: int = 16_000, draft_ids: Sequence[int] = ()) -> list[int]:
-        """Token ids of `transcribe`'s words; see `generate_ids` for the draft."""
+    def answer(self, audio: Audio, sample_rate: int = 16_000, draft_ids: Sequence[int] = ()) -> Answer:
+        """Tokens of `transcribe`'s words with their probabilities; see `generate_ids` for the draft."""
         samples = self._samples(audio, sample_rate)
         if not samples.any():
-            return []
+            return Answer([], [])
         try:
             return self._generate(samples, draft=draft_ids)
         except AudioTooShort:
-            return []
+            return Answer([], [])
 
     def text(self, ids: list[int]) -> str:
         """The words of token ids."""
@@ -150,7 +150,7 @@ class CanaryQwen:
         `draft_ids` is a guess, such as the ids of the same utterance a moment ago: what is right of it need not be
         decoded again. The answer does not depend on it.
         """
-        return self._generate(self._samples(audio, sample_rate), max_new_tokens, draft_ids)
+        return self._generate(self._samples(audio, sample_rate), max_new_tokens, draft_ids).ids
 
     def generate_ids_batch(self, audios: list[Audio], max_new_tokens: int) -> list[list[int]]:
         """The same for several utterances at 16 kHz in one batch, padded on the left as NeMo does."""
@@ -186,7 +186,7 @@ class CanaryQwen:
             [prompt] * len(samples), [embedded] * len(samples), self.perception(samples), self.prompt.placeholder_id
         )
 
-    def _generate(self, samples: Tensor, max_new_tokens: int | None = None, draft: Sequence[int] = ()) -> list[int]:
+    def _generate(self, samples: Tensor, max_new_tokens: int | None = None, draft: Sequence[int] = ()) -> Answer:
         if max_new_tokens is None:
             max_new_tokens = self.most_new_tokens(len(samples))
         [embeddings], _ = self.inputs_embeds([samples])

@@ -49,6 +49,16 @@ class _Layer:
     down: Callable[[Tensor], Tensor]
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What greedy decoding chose."""
+
+    ids: list[int]
+    """Without the end token."""
+    probabilities: list[float]
+    """In (0, 1], that the model gave each of them."""
+
+
 class LeanDecoder:
     """Greedy decoding of one prompt, with or without a draft of the answer."""
 
@@ -89,8 +99,8 @@ class LeanDecoder:
         return self._embeddings[torch.tensor(ids, dtype=torch.long, device=self.device)].to(self.dtype)
 
     @torch.inference_mode()
-    def generate(self, prompt: Tensor, max_new_tokens: int, end_id: int, draft: Sequence[int] = ()) -> list[int]:
-        """Greedy continuation of prompt embeddings (n, hidden), without the end token.
+    def generate(self, prompt: Tensor, max_new_tokens: int, end_id: int, draft: Sequence[int] = ()) -> Answer:
+        """Greedy continuation of prompt embeddings (n, hidden).
 
         `draft` is a guess of the answer. It rides along in the pass over the prompt; the tokens that greedy decoding
         would choose again are kept and decoding goes on after them, so the result does not depend on it.
@@ -99,20 +109,24 @@ class LeanDecoder:
         n = len(prompt)
         self._reserve(n + max_new_tokens + 1)
         inputs = torch.cat([prompt.to(self.dtype), self.embed(draft)]) if draft else prompt.to(self.dtype)
-        chosen = self._choose(self._forward(inputs, 0)[n - 1 :])
+        chosen, likely = self._choose(self._forward(inputs, 0)[n - 1 :])
         accepted = _common_prefix(draft, chosen)
-        ids, token = draft[:accepted], chosen[accepted]
+        ids, probabilities, token = draft[:accepted], likely[: accepted + 1], chosen[accepted]
         while token != end_id and len(ids) < max_new_tokens:
             ids.append(token)
             if len(ids) < max_new_tokens:
-                [token] = self._choose(self._forward(self.embed([token]), n + len(ids) - 1))
-        return ids[: ids.index(end_id)] if end_id in ids else ids
+                [token], likely = self._choose(self._forward(self.embed([token]), n + len(ids) - 1))
+                probabilities += likely
+        length = ids.index(end_id) if end_id in ids else len(ids)
+        return Answer(ids[:length], probabilities[:length])
 
-    def _choose(self, hidden: Tensor) -> list[int]:
-        """The best next token after each of (n, hidden)."""
+    def _choose(self, hidden: Tensor) -> tuple[list[int], list[float]]:
+        """The best next token after each of (n, hidden), and its probability."""
         normed = F.rms_norm(hidden, hidden.shape[-1:], self._final_norm, self.eps)
-        ids: list[int] = self._head(normed).argmax(-1).tolist()
-        return ids
+        logits = self._head(normed)
+        best, ids = logits.max(-1, keepdim=True)
+        probabilities = (logits - best).exp().sum(-1, dtype=torch.float32).reciprocal()
+        return ids[:, 0].tolist(), probabilities.tolist()
 
     def _forward(self, x: Tensor, start: int) -> Tensor:
         """(n, hidden) inputs at positions from `start` on -> (n, hidden); their keys and values go into the cache."""

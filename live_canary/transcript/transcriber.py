@@ -22,7 +22,7 @@ class CanaryTranscriber:
         return cls(CanaryQwen.load(folder, device, dtype))
 
     def transcribe(self, samples: NDArray[np.float32], draft: Hypothesis | None = None) -> Hypothesis:
-        ids = self.model.transcript_ids(samples, draft_ids=draft.ids if draft else ())
+        ids = self.model.answer(samples, draft_ids=draft.ids if draft else ()).ids
         text, looped = cut_loops(self.model.text(ids))
         ran_away = len(ids) >= self.model.most_new_tokens(len(samples))
         return Hypothesis(text, tuple(ids), "loop" if looped or ran_away else None)

@@ -66,6 +66,17 @@ def test_a_draft_does_not_lengthen_the_answer(demo, sentence, answer, max_new_to
     assert demo.generate_ids(sentence, max_new_tokens, draft_ids=answer) == answer[:max_new_tokens]
 
 
+def test_every_token_has_the_probability_that_the_canonical_tree_gives_it(demo, sentence, answer):
+    [prompt], _ = demo.inputs_embeds([torch.from_numpy(sentence)])
+    told = torch.cat([prompt, demo.qwen.embed(answer)])
+    logits = demo.qwen.causal_lm(inputs_embeds=told[None]).logits[0, len(prompt) - 1 : -1]
+    expected = logits.softmax(-1)[torch.arange(len(answer)), answer].tolist()
+    for draft in ([], answer[:7], [*answer, 3]):
+        found = demo.answer(sentence, draft_ids=draft)
+        assert found.ids == answer
+        assert found.probabilities == pytest.approx(expected, abs=1e-4)
+
+
 def test_a_right_draft_saves_every_further_pass(demo, sentence, answer, monkeypatch):
     passes = []
     forward = demo.decoder._forward
