@@ -17,6 +17,12 @@ def download(
         Path | None,
         typer.Option("--from", metavar="DIR", help="Take a copy that was carried here by hand.", exists=True),
     ] = None,
+    revision: Annotated[
+        str | None,
+        typer.Option(
+            "--revision", metavar="REV", help="Another than the pinned one; its checksums are what the hub says."
+        ),
+    ] = None,
 ) -> None:
     """Fetch the model, 5.1 GB, once; an interrupted download goes on where it stopped.
 
@@ -24,7 +30,7 @@ def download(
     """
     from live_canary.commands import download as command
 
-    raise typer.Exit(command.run(model, carried))
+    raise typer.Exit(command.run(model, carried, revision))
 
 
 @setup.command()

@@ -31,7 +31,7 @@ from live_canary.commands.config_file import path as config_path
 from live_canary.commands.model_choice import choose_model
 from live_canary.errors import LiveCanaryError
 from live_canary.model import hub
-from live_canary.model.fetch import gigabytes
+from live_canary.model.fetch import checksum, gigabytes
 from live_canary.settings import COMPUTE, DEVICES, check_choice
 
 CPU_FEATURES = ("avx2", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
@@ -39,7 +39,6 @@ FAST_INT8 = {"avx_vnni", "avx512_vnni", "amx_int8"}
 CLIPBOARD_TOOLS = ("wl-copy", "xclip", "xsel", "pbcopy", "clip.exe")
 DOWNLOAD = "live-canary download"
 SAMPLE_SECONDS = 11.0
-MODEL_BYTES = hub.KNOWN_BYTES[hub.CANARY_QWEN, "model.safetensors"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ def processors() -> Iterator[Finding]:
             f"{torch.cuda.get_device_name()}, compute capability {major}.{minor}, CUDA {torch.version.cuda}, driver "
             f"{_nvidia_driver() or 'unknown'}, {gigabytes(free)} of {gigabytes(total)} free"
         )
-        room = free > MODEL_BYTES * 1.2
+        room = free > hub.MODEL_BYTES * 1.2
         yield Finding("gpu", "ok" if room else "warn", text, "" if room else "close other programs that use the GPU")
     elif driver := _nvidia_driver():
         text = f"an NVIDIA driver {driver} is here, but torch {torch.__version__} cannot use it"
@@ -140,20 +139,46 @@ def level(microphone: Input, system: SoundSystem, wait: Callable[[float], None] 
     return Finding("level", "ok", f"{loudest:.0f} dB below full scale at the loudest of a second".replace("-", ""))
 
 
-def model() -> Iterator[Finding]:
-    if not hub.is_complete(hub.CANARY_QWEN):
-        yield Finding("model", "warn", "Canary-Qwen is not here; only the small demonstration model", DOWNLOAD)
+def model(wanted: str = "auto") -> Iterator[Finding]:
+    """The files of the model that a session would use, with their checksums."""
+    if wanted not in ("auto", "demo") and Path(wanted).expanduser().is_dir():
+        yield Finding("model", "ok", f"{wanted}, a folder of your own: its checksums are not known")
         return
-    weights = hub.find_checkpoint(hub.CANARY_QWEN) / "model.safetensors"
-    size = weights.stat().st_size
-    if size != MODEL_BYTES:
-        yield Finding("model", "fail", f"{weights} has {size:,} bytes instead of {MODEL_BYTES:,}", DOWNLOAD)
-    else:
-        yield Finding("model", "ok", f"{hub.CANARY_QWEN}, {gigabytes(size)}, in {weights.parent}")
+    repo_id = hub.CANARY_QWEN if wanted in ("auto", "demo") else wanted
+    again = DOWNLOAD if repo_id == hub.CANARY_QWEN else f"{DOWNLOAD} {repo_id}"
+    if not hub.is_complete(repo_id):
+        yield Finding("model", "warn", f"{repo_id} is not here; the small demonstration model is", again)
+        return
+    folder = hub.find_checkpoint(repo_id)
+    if folder == hub.carried_folder(repo_id):
+        again += " --from DIR"
+    wrong = [path for owner, path in _model_files(repo_id, folder) if not _is_right(owner, path)]
+    for path in wrong:
+        yield Finding("model", "fail", f"{path} is damaged: it has not the right checksum", again)
+    if not wrong:
+        weights = folder / "model.safetensors"
+        held_to = "published" if hub.is_pinned(repo_id, weights) else "the hub announced when it was fetched"
+        size = gigabytes(weights.stat().st_size)
+        yield Finding("model", "ok", f"{repo_id}, {size}, checksums as {held_to}, in {folder}")
+
+
+def _model_files(repo_id: str, folder: Path) -> Iterator[tuple[str, Path]]:
+    """The files with the repository that each comes from."""
+    yield from ((repo_id, folder / name) for name in hub.CHECKPOINT_FILES)
+    backbone = folder / "llm_backbone"
+    for name in hub.LLM_FILES:
+        path = backbone / name if backbone.is_dir() else hub.cached_file(hub.QWEN, name)
+        if path and path.exists():
+            yield hub.QWEN, path
+
+
+def _is_right(repo_id: str, path: Path) -> bool:
+    right = hub.right_checksum(repo_id, path)
+    return path.exists() and (right is None or checksum(path, like=right) == right)
 
 
 def folders() -> Iterator[Finding]:
-    needed = 0 if hub.is_complete(hub.CANARY_QWEN) else MODEL_BYTES
+    needed = 0 if hub.is_complete(hub.CANARY_QWEN) else hub.MODEL_BYTES
     yield folder("model cache", Path(constants.HF_HUB_CACHE), needed, "set HF_HOME to a folder on a larger disk")
     yield folder("state", platformdirs.user_state_path("live-canary"), 10**9, "free some disk: sound is kept there")
     yield folder("settings", config_path().parent, 0, "")

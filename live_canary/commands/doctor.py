@@ -40,7 +40,7 @@ def examine(model: str, device: str, compute: str) -> Iterator[Finding]:
     for one in checks.programs():
         begin.append(one)
         yield one
-    yield from chain(checks.sound(), checks.model(), checks.folders(), checks.clipboard())
+    yield from chain(checks.sound(), checks.model(model), checks.folders(), checks.clipboard())
     if works(begin):
         yield from checks.processors()
         yield from checks.transcription(model, device, compute)

@@ -20,7 +20,7 @@ from rich.progress import (
 
 from live_canary.errors import DownloadError, InputError
 from live_canary.model import hub
-from live_canary.model.fetch import Offer, check_room, fetch, gigabytes, look_up, make_current
+from live_canary.model.fetch import Offer, check_room, checksum, fetch, gigabytes, look_up, make_current
 
 LICENCES = (
     "Canary-Qwen 2.5B is by NVIDIA, licensed CC-BY-4.0 (https://creativecommons.org/licenses/by/4.0): name NVIDIA when "
@@ -30,16 +30,19 @@ STOPPED = "Stopped. What has arrived is kept: run the command again, and it goes
 INTERRUPTED = 130
 
 
-def run(repo_id: str, carried: Path | None) -> int:
+def run(repo_id: str, carried: Path | None, revision: str | None = None) -> int:
     """The exit code. Raises DownloadError, or InputError for a folder without a model.
 
     carried: a folder with a copy that was carried here by hand.
+    revision: a branch, tag or commit instead of the pinned one, or of `main` where none is pinned.
     """
     console = Console(stderr=True, highlight=False)
+    if carried and revision:
+        raise InputError("--revision says what to fetch, and --from fetches nothing; give one of them.")
     if repo_id == hub.CANARY_QWEN:
         console.print(LICENCES)
     try:
-        folder = take_over(repo_id, carried) if carried else download(repo_id, console)
+        folder = take_over(repo_id, carried, console) if carried else download(repo_id, console, revision)
     except KeyboardInterrupt:
         console.print(STOPPED)
         return INTERRUPTED
@@ -48,8 +51,11 @@ def run(repo_id: str, carried: Path | None) -> int:
     return 0
 
 
-def download(repo_id: str, console: Console) -> Path:
-    """The folder of the checkpoint in the hub's cache; its LLM's tokenizer and config are fetched too."""
+def download(repo_id: str, console: Console, revision: str | None = None) -> Path:
+    """The folder of the checkpoint in the hub's cache; its LLM's tokenizer and config are fetched too.
+
+    Asks the network for nothing when all of the pinned revision is here and right.
+    """
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=None),
@@ -58,19 +64,41 @@ def download(repo_id: str, console: Console) -> Path:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console) as progress:
-        checkpoint = [_look_up(repo_id, name) for name in hub.CHECKPOINT_FILES]
+        if revision is None and (folder := _here_and_right(repo_id, progress)):
+            return folder
+        checkpoint = _look_up(repo_id, hub.CHECKPOINT_FILES, revision)
         [config] = _fetch_all(checkpoint[:1], progress)
-        llm = _pretrained_llm(config)
-        backbone = [_look_up(llm, name) for name in hub.LLM_FILES]
+        backbone = _look_up(_pretrained_llm(config), hub.LLM_FILES)
         check_room([*backbone, *checkpoint])
         _fetch_all([*backbone, *checkpoint[1:]], progress)
     for offer in (backbone[0], checkpoint[0]):
-        make_current(offer)
+        if offer.sha256 is None:  # a pinned revision is found by its name
+            make_current(offer)
     return checkpoint[0].path.parent
 
 
-def _look_up(repo_id: str, name: str) -> Offer:
-    return look_up(repo_id, name, hub.KNOWN_BYTES.get((repo_id, name)))
+def _look_up(repo_id: str, names: Sequence[str], revision: str | None = None) -> list[Offer]:
+    """All of one commit, whatever happens to the branch meanwhile; checked against what is known of the pinned one."""
+    pinned = None if revision else hub.PINNED.get(repo_id)
+    known = pinned.files if pinned else {}
+    first = look_up(repo_id, names[0], pinned.revision if pinned else revision or "main", known.get(names[0]))
+    return [first, *(look_up(repo_id, name, first.commit, known.get(name)) for name in names[1:])]
+
+
+def _here_and_right(repo_id: str, progress: Progress) -> Path | None:
+    """The folder of the checkpoint, when each file of the pinned revision is in the hub's cache with its checksum."""
+    if repo_id not in hub.PINNED:
+        return None
+    pinned = [(repo_id, hub.CHECKPOINT_FILES), (hub.QWEN, hub.LLM_FILES)]
+    paths = [(hub.cached_file(one, name), hub.PINNED[one].files[name]) for one, names in pinned for name in names]
+    if not all(path and path.stat().st_size == known.size for path, known in paths):
+        return None
+    for path, known in paths:
+        assert path is not None
+        progress.add_task(f"checking {path.name}", total=known.size, completed=known.size)
+        if checksum(path, like=known.sha256) != known.sha256:
+            return None
+    return hub.find_checkpoint(repo_id)
 
 
 def _fetch_all(offers: Sequence[Offer], progress: Progress) -> list[Path]:
@@ -97,11 +125,11 @@ def _pretrained_llm(config: Path) -> str:
     return str(named)
 
 
-def take_over(repo_id: str, carried: Path) -> Path:
+def take_over(repo_id: str, carried: Path, console: Console) -> Path:
     """The program's own copy of a folder with config.json, model.safetensors and the LLM's files in `llm_backbone/`.
 
-    A file is linked where the disk is the same, else copied. Raises InputError when something is missing or of the
-    wrong size, DownloadError when it cannot be copied.
+    A file is linked where the disk is the same, else copied. Raises InputError when something is missing, or is not
+    the published file whose checksum is known; DownloadError when it cannot be copied.
     """
     names = [*hub.CHECKPOINT_FILES, *(f"llm_backbone/{name}" for name in hub.LLM_FILES)]
     optional = {"llm_backbone/generation_config.json", "llm_backbone/tokenizer_config.json"}
@@ -111,20 +139,36 @@ def take_over(repo_id: str, carried: Path) -> Path:
             f"{carried} lacks {' and '.join(missing)}; it must hold config.json and model.safetensors of {repo_id}, "
             f"and config.json and tokenizer.json of {hub.QWEN} in its folder llm_backbone."
         )
-    known, found = hub.KNOWN_BYTES.get((repo_id, "model.safetensors")), (carried / "model.safetensors").stat().st_size
-    if known not in (None, found):
-        raise InputError(
-            f"{carried / 'model.safetensors'} has {found:,} bytes, and {known:,} are right: copy it again, whole."
-        )
+    if repo_id in hub.PINNED:
+        for name in (name for name in names if (carried / name).is_file()):
+            console.print(f"Checking {name} …")
+            owner = hub.QWEN if name.startswith("llm_backbone/") else repo_id
+            _check_carried(carried / name, hub.PINNED[owner].files[Path(name).name])
+    found = (carried / "model.safetensors").stat().st_size
     folder = hub.carried_folder(repo_id)
     try:
         for name in (name for name in names if (carried / name).is_file()):
             _place(carried / name, folder / name)
     except OSError as error:
         raise DownloadError(
-            f"The model cannot be put into {folder}: {error.strerror or error}; {gigabytes(found)} are needed there."
+            f"The model cannot be put into {folder}: {error.strerror or error}; {gigabytes(found)} are needed there. "
+            f"Free some disk or check its permissions, or use the copy as it is: live-canary --model {carried}"
         ) from None
     return folder
+
+
+def _check_carried(path: Path, known: hub.Known) -> None:
+    """Raises InputError when it is not the published file."""
+    size = path.stat().st_size
+    if size != known.size:
+        what = f"has {size:,} bytes, and {known.size:,} are right"
+    elif (found := checksum(path, like=known.sha256)) != known.sha256:
+        what = f"is damaged: its checksum is {found}, and {known.sha256} is right"
+    else:
+        return
+    raise InputError(
+        f"{path} {what}: copy it again, whole; if you want this very copy, live-canary --model {path.parent}"
+    )
 
 
 def _place(source: Path, target: Path, link: Callable[[Path, Path], None] = os.link) -> None:

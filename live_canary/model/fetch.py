@@ -2,7 +2,8 @@
 
 huggingface_hub does the talking (endpoint, token, proxy, redirects), but since 2.0 it throws away what an interrupted
 download had. Here the part that has arrived stays in the cache, named after its checksum, and the next attempt asks for
-the rest. A file gets its place only when its size and checksum are what the hub announces.
+the rest. A file gets its place only when its size and checksum are what the hub announces, and what is
+known of it here.
 """
 
 import hashlib
@@ -20,15 +21,18 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]
     HfHubHTTPError,
     HTTPError,  # httpx's or httpx2's, whichever this huggingface_hub speaks through
     OfflineModeIsEnabled,
+    RevisionNotFoundError,
 )
 from huggingface_hub.file_download import repo_folder_name
 from huggingface_hub.utils import WeakFileLock, build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
 
 from live_canary.errors import DownloadError
+from live_canary.model.hub import Known
 
 TRIES_WITHOUT_A_BYTE = 5
 SPARE_BYTES = 50_000_000  # left on the disk beside the model
 BY_HAND = "or carry a copy by hand: live-canary download --from DIR"
+TAKE_ANOTHER = "take what the hub has now: live-canary download --revision main"
 
 Told = Callable[[int], None]
 """Is told how many bytes of the file are done."""
@@ -46,6 +50,8 @@ class Offer:
     """SHA-256 of a large file, git's SHA-1 of a small one, in hexadecimal."""
     size: int
     """Bytes."""
+    sha256: str | None = None
+    """What is known to be right here, whatever the hub announces."""
 
     @property
     def repo_folder(self) -> Path:
@@ -73,23 +79,35 @@ class Offer:
         return 0 if self.here or self.blob.exists() else self.size - min(_size(self.partial), self.size)
 
 
-def look_up(repo_id: str, name: str, size: int | None = None, endpoint: str | None = None) -> Offer:
-    """What the hub has under this name. Raises DownloadError when it has none, another `size` (bytes), or no answer."""
-    url = hf_hub_url(repo_id, name, endpoint=endpoint)
+def look_up(
+    repo_id: str,
+    name: str,
+    revision: str = constants.DEFAULT_REVISION,
+    known: Known | None = None,
+    endpoint: str | None = None,
+) -> Offer:
+    """What the hub has under this name.
+
+    Raises DownloadError when it has none, another than is `known`, or no answer.
+    """
+    url = hf_hub_url(repo_id, name, revision=revision, endpoint=endpoint)
     try:
         announced = get_hf_file_metadata(url, endpoint=endpoint)
     except (HTTPError, OSError) as error:
         raise DownloadError(_why(error, repo_id, name, url)) from None
     if not (announced.commit_hash and announced.etag and announced.size is not None):
-        raise DownloadError(f"{_host(url)} answers, but not as a hub does; check HF_ENDPOINT and the proxy, {BY_HAND}")
-    if not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", announced.etag):
+        raise DownloadError(f"{_host(url)} answers, but not as a hub does; check HF_ENDPOINT and the proxy, {BY_HAND}.")
+    etag = announced.etag
+    if not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", etag):
         raise DownloadError(f"{_host(url)} announces no checksum for {name} of {repo_id}; try another HF_ENDPOINT.")
-    if size is not None and announced.size != size:
+    if known and (announced.size != known.size or (len(etag) == 64 and etag != known.sha256)):
         raise DownloadError(
-            f"{name} of {repo_id} has {announced.size:,} bytes at {_host(url)}, and {size:,} are known to be right: "
-            "it is another file; update live-canary, or try another HF_ENDPOINT."
+            f"{_host(url)} has {announced.size:,} bytes with the checksum {etag} as {name} of {repo_id}; "
+            f"{known.size:,} with {known.sha256} are known to be right. Try another HF_ENDPOINT, or {TAKE_ANOTHER}."
         )
-    return Offer(repo_id, name, url, announced.commit_hash, announced.etag, announced.size)
+    commit = announced.commit_hash
+    url = hf_hub_url(repo_id, name, revision=commit, endpoint=endpoint)
+    return Offer(repo_id, name, url, commit, etag, announced.size, known.sha256 if known else None)
 
 
 def check_room(offers: Iterable[Offer]) -> None:
@@ -106,23 +124,27 @@ def check_room(offers: Iterable[Offer]) -> None:
 
 
 def fetch(offer: Offer, told: Told, wait: Callable[[float], None] = time.sleep) -> Path:
-    """The file in the cache, fetched and checked unless it is there already.
+    """The file in the cache, checked, and fetched unless it is there and right.
 
     wait: sleeps for seconds between two attempts. Raises DownloadError; what has arrived is kept for the next time,
     unless it is wrong.
     """
-    if offer.here:
-        return offer.path
     lock = Path(constants.HF_HUB_CACHE) / ".locks" / offer.repo_folder.name / f"{offer.checksum}.lock"
     try:
         for folder in (lock.parent, offer.blob.parent, offer.path.parent):
             folder.mkdir(parents=True, exist_ok=True)
         with WeakFileLock(lock):
-            if _size(offer.blob) != offer.size:
-                _receive_all(offer, told, wait)
-                _verify(offer)
-                offer.partial.replace(offer.blob)
-            _point(offer.path, offer.blob)
+            for kept in {offer.path.resolve(), offer.blob}:
+                if kept.exists():
+                    told(offer.size)
+                    if _size(kept) != offer.size or _wrong(offer, kept):
+                        kept.unlink()
+            if not offer.here:
+                if not offer.blob.exists():
+                    _receive_all(offer, told, wait)
+                    _verify(offer)
+                    offer.partial.replace(offer.blob)
+                _point(offer.path, offer.blob)
     except OSError as error:
         raise DownloadError(
             f"{offer.name} cannot be written to {offer.blob.parent}: {error.strerror or error}; "
@@ -182,14 +204,22 @@ def _receive(offer: Offer, told: Told) -> None:
 
 
 def _verify(offer: Offer) -> None:
-    """Raises DownloadError, and deletes the file, when it is not what the hub announced."""
-    found = checksum(offer.partial, like=offer.checksum)
-    if found != offer.checksum:
+    """Raises DownloadError, and deletes the file, when it is not what was announced and is known."""
+    if wrong := _wrong(offer, offer.partial):
         offer.partial.unlink()
+        found, right = wrong
         raise DownloadError(
-            f"{offer.name} of {offer.repo_id} arrived damaged: its checksum is {found}, and "
-            f"{_host(offer.url)} announces {offer.checksum}. It has been deleted; run the command again."
+            f"{offer.name} of {offer.repo_id} arrived damaged from {_host(offer.url)}: its checksum is {found}, and "
+            f"{right} is right. It has been deleted; run the command again, or try another HF_ENDPOINT."
         )
+
+
+def _wrong(offer: Offer, path: Path) -> tuple[str, str] | None:
+    """A checksum that the file has and the one it should have; None when all are right."""
+    for right in {offer.checksum, offer.sha256 or offer.checksum}:
+        if (found := checksum(path, like=right)) != right:
+            return found, right
+    return None
 
 
 def checksum(path: Path, like: str) -> str:
@@ -223,7 +253,9 @@ def _may_pass(error: Exception) -> bool:
 def _why(error: Exception, repo_id: str, name: str, url: str) -> str:
     """One sentence with the next step."""
     if isinstance(error, OfflineModeIsEnabled):
-        return f"Offline: nothing is fetched. Leave out --offline and HF_HUB_OFFLINE, {BY_HAND}"
+        return f"Offline: nothing is fetched. Leave out --offline and HF_HUB_OFFLINE, {BY_HAND}."
+    if isinstance(error, RevisionNotFoundError):
+        return f"{_host(url)} no longer has the revision of {repo_id} that is asked for ({url}); {TAKE_ANOTHER}."
     if isinstance(error, EntryNotFoundError):
         return f"{repo_id} at {_host(url)} has no {name}: it is no Canary-Qwen checkpoint; check the name."
     if isinstance(error, HfHubHTTPError):
@@ -237,7 +269,7 @@ def _why(error: Exception, repo_id: str, name: str, url: str) -> str:
     cause = str(error).strip() or type(error).__name__
     return (
         f"{_host(url)} cannot be reached ({cause}); check the network and the proxy, set HF_ENDPOINT to a mirror, "
-        f"{BY_HAND}"
+        f"{BY_HAND}."
     )
 
 

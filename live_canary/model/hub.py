@@ -1,5 +1,9 @@
-"""Finding a checkpoint that is already on this machine; nothing here reaches for the network."""
+"""Finding a checkpoint that is already on this machine, and what is known of the published one; nothing here reaches
+for the network."""
 
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
@@ -13,17 +17,86 @@ QWEN = "Qwen/Qwen3-1.7B"
 
 CHECKPOINT_FILES = ("config.json", "model.safetensors")
 LLM_FILES = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json")
-KNOWN_BYTES = {(CANARY_QWEN, "model.safetensors"): 5_119_120_544}
-"""Sizes that are known to be right. The files' checksums and revision are those that the hub announces."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A published file as it is known to be right."""
+
+    size: int
+    """Bytes."""
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """The one revision of a repository that is fetched unless another is asked for."""
+
+    revision: str
+    files: Mapping[str, Known]
+
+
+# Where these values are from, all read in November 2026; the hub itself could not be asked:
+# - both revisions, and sizes and SHA-256 of Canary-Qwen's files: the hub's listing of them as kept by ayutaz/vokra
+#   (github.com), tools/parity/canary_qwen_2_5b_inspect.py at 52ac29a. The revision is also the one that
+#   handy-computer/transcribe.cpp converts (docs/models/canary-qwen-2.5b.md). The size is what the 1,718 tensors
+#   and safetensors' note of the tied lm_head come to.
+# - Qwen3-1.7B's: flujo-app/CommunityAI (github.com), manifests/candidates/qwen3-1.7b-bfloat16-eager.json at 2a47dd1;
+#   generation_config.json's Git name is in vokra's listing. Those of config.json, generation_config.json and
+#   tokenizer.json have been computed again from the files' text.
+PINNED: Mapping[str, Pinned] = {
+    CANARY_QWEN: Pinned(
+        "b1469e1bba1cfe140205529c79c434ca47180960",
+        {
+            "config.json": Known(2_382, "37d15b0445fade873944c9b0cda7221953ec2207169cb6488a3a57d90e629d52"),
+            "model.safetensors": Known(
+                5_119_120_624, "800cb0d099cf655a8887d8b741c3a4afa9891e2b2949870251c4d58c72b59175"
+            ),
+        },
+    ),
+    QWEN: Pinned(
+        "70d244cc86ccca08cf5af4e1e306ecf908b1ad5e",
+        {
+            "config.json": Known(726, "1ddb5b89ebc90dcb417a45c213d818577e65976454d29385c8f6140771d95197"),
+            "generation_config.json": Known(239, "2325da0f15bb848e018c5ae071b7943332e9f871d6b60e2ed22ca97d4cb993d2"),
+            "tokenizer.json": Known(11_422_654, "aeb13307a71acd8fe81861d94ad54ab689df773318809eed3cbe794b4492dae4"),
+            "tokenizer_config.json": Known(9_732, "d5d09f07b48c3086c508b30d1c9114bd1189145b74e982a265350c923acd8101"),
+        },
+    ),
+}
+MODEL_BYTES = PINNED[CANARY_QWEN].files["model.safetensors"].size
 
 
 def cached_file(repo_id: str, name: str) -> Path | None:
-    """A file of a hub repository, if the local cache holds it."""
-    try:
-        found = try_to_load_from_cache(repo_id, name)
-    except HFValidationError:
-        return None
-    return Path(found) if isinstance(found, str) else None
+    """A file of a hub repository, if the local cache holds it: of the pinned revision, else of the one fetched last."""
+    pinned = PINNED.get(repo_id)
+    for revision in (pinned.revision, None) if pinned else (None,):
+        try:
+            found = try_to_load_from_cache(repo_id, name, revision=revision)
+        except HFValidationError:
+            return None
+        if isinstance(found, str):
+            return Path(found)
+    return None
+
+
+def is_pinned(repo_id: str, path: Path) -> bool:
+    """Whether it is a file of the pinned revision, from the hub or carried here by hand."""
+    pinned = PINNED.get(repo_id)
+    return pinned is not None and (path.parent.name == pinned.revision or carried_folder(CANARY_QWEN) in path.parents)
+
+
+def right_checksum(repo_id: str, path: Path) -> str | None:
+    """What a file's checksum must be, in hexadecimal: SHA-256, or the SHA-1 under which git knows a small file.
+
+    Of the pinned revision it is the pinned one. Of any other it is what the hub announced when the file was fetched,
+    which the hub's cache keeps as the name of the file that it links to. None where neither is known.
+    """
+    if is_pinned(repo_id, path):
+        known = PINNED[repo_id].files.get(path.name)
+        return known.sha256 if known else None
+    announced = path.resolve().name
+    return announced if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", announced) else None
 
 
 def carried_folder(repo_id: str) -> Path:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-COMMIT = "1234567890" * 4
+COMMIT = "1234567890" * 4  # main
 
 
 @dataclass
@@ -20,12 +20,18 @@ class SmallHub:
     """The next answers end after so many bytes, without having sent what they promised."""
     statuses: list[int] = field(default_factory=list)
     """The next requests for metadata are answered with these."""
+    error: str = "EntryNotFound"
+    """The code of a 404."""
     knows_ranges: bool = True
     damaged: bool = False
     """Sends other bytes than it has announced."""
+    stalls: list[int] = field(default_factory=list)
+    """The next answers stop after so many bytes, and the connection stays open."""
     announced_size: int | None = None
     ranges: list[str | None] = field(default_factory=list)
     """What was asked for, of each content that was sent."""
+    asked: list[str] = field(default_factory=list)
+    """The path of each request for metadata."""
     tokens: list[tuple[str, str | None]] = field(default_factory=list)
     """Method and Authorization of each request, and "CDN" for those that reached the other host."""
 
@@ -50,6 +56,7 @@ class SmallHub:
             def log_message(self, *_: object) -> None:
                 pass
 
+        self.closing = threading.Event()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
@@ -60,24 +67,26 @@ class SmallHub:
         return f"http://127.0.0.1:{self.server.server_port}"
 
     def close(self) -> None:
+        self.closing.set()
         self.server.shutdown()
         self.thread.join()
         self.server.server_close()
 
     def announce(self, request: BaseHTTPRequestHandler) -> None:
+        self.asked.append(request.path)
         status = self.statuses.pop(0) if self.statuses else 302
-        asked = re.fullmatch(r"/(.+)/resolve/main/(.+)", request.path)
-        name = "/".join(asked.groups()) if asked else ""
+        asked = re.fullmatch(r"/(.+)/resolve/(main|[0-9a-f]{40})/(.+)", request.path)
+        name = f"{asked[1]}/{asked[3]}" if asked else ""
         if status == 302 and name not in self.files:
             status = 404
         request.send_response(status)
         request.send_header("Content-Length", "0")
         if status == 404:
-            request.send_header("X-Error-Code", "EntryNotFound")
+            request.send_header("X-Error-Code", self.error)
         if status == 302:
             content = self.files[name]
             request.send_header("Location", f"http://localhost:{self.server.server_port}/cdn/{name}")
-            request.send_header("X-Repo-Commit", COMMIT)
+            request.send_header("X-Repo-Commit", COMMIT if asked[2] == "main" else asked[2])
             request.send_header("X-Linked-Etag", f'"{hashlib.sha256(content).hexdigest()}"')
             request.send_header("X-Linked-Size", str(self.announced_size or len(content)))
         request.end_headers()
@@ -93,6 +102,10 @@ class SmallHub:
         request.send_header("Content-Length", str(len(content) - start))
         request.end_headers()
         end = start + self.cut_after.pop(0) if self.cut_after else len(content)
-        with suppress(ConnectionError):
-            request.wfile.write(content[start:end])
         request.close_connection = True
+        with suppress(ConnectionError):
+            if self.stalls:
+                request.wfile.write(content[start : start + self.stalls.pop(0)])
+                self.closing.wait()
+            else:
+                request.wfile.write(content[start:end])

@@ -58,7 +58,7 @@ def test_transcribe_follows_the_same_settings(file, started):
 def test_the_name_of_a_model_to_download_is_not_the_one_to_transcribe_with(file, monkeypatch):
     file.write_text('model = "demo"\n')
     asked: list[str] = []
-    monkeypatch.setattr("live_canary.commands.download.run", lambda model, carried: asked.append(model) or 0)
+    monkeypatch.setattr("live_canary.commands.download.run", lambda model, *_: asked.append(model) or 0)
     run("download")
     assert asked == ["nvidia/canary-qwen-2.5b"]
 

@@ -1,5 +1,6 @@
 """The doctor tells what works, what does not and what to do, and gives nothing away."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ from live_canary.commands import checks, doctor
 from live_canary.commands.checks import Finding
 from live_canary.errors import DeviceError
 from live_canary.model import hub as found
+from live_canary.model.fetch import fetch, look_up, make_current
 from tests.conftest import TINY
 
 MICROPHONE = Input(0, "Yeti", channels=1, rate=48_000, is_default=True, hears="microphone", identity="yeti")
@@ -145,14 +147,55 @@ def test_a_missing_model_is_a_warning_with_the_command(cache, monkeypatch, tmp_p
     assert (finding.state, finding.next_step) == ("warn", "live-canary download")
 
 
-def test_a_model_of_the_wrong_size_fails(cache, monkeypatch, tmp_path):
+@pytest.fixture
+def carried(cache, monkeypatch, tmp_path) -> Path:
+    """The tiny checkpoint, carried here by hand as if it were the published one."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    carried = found.carried_folder(found.CANARY_QWEN)
-    carried.mkdir(parents=True)
-    (carried / "model.safetensors").write_bytes(b"too little")
+    folder = found.carried_folder(found.CANARY_QWEN)
+    shutil.copytree(TINY, folder)
+    known = {
+        name: found.Known((folder / name).stat().st_size, hashlib.sha256((folder / name).read_bytes()).hexdigest())
+        for name in found.CHECKPOINT_FILES
+    }
+    monkeypatch.setattr(found, "PINNED", {found.CANARY_QWEN: found.Pinned("ab" * 20, known)})
+    return folder
+
+
+def test_a_model_whose_checksums_are_right_is_told_with_its_folder(carried):
+    [finding] = checks.model()
+    assert finding.state == "ok"
+    assert "checksums as published" in finding.text
+    assert str(carried) in finding.text
+
+
+def test_a_damaged_model_fails_and_the_file_is_named(carried):
+    weights = carried / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"?")
     [finding] = checks.model()
     assert finding.state == "fail"
-    assert "has 10 bytes instead of 5,119,120,544" in finding.text
+    assert f"{weights} is damaged" in finding.text
+    assert finding.next_step == "live-canary download --from DIR"
+
+
+def test_of_a_model_that_is_not_pinned_the_checksum_is_what_the_hub_announced(hub, cache):
+    hub.files = {f"somebody/canary/{name}": name.encode() for name in found.CHECKPOINT_FILES}
+    hub.files |= {f"{found.QWEN}/{name}": name.encode() for name in found.LLM_FILES}
+    for path in hub.files:
+        owner, name = path.rsplit("/", 1)
+        offer = look_up(owner, name, endpoint=hub.endpoint)
+        make_current(offer)
+        fetch(offer, lambda _: None)
+    [finding] = checks.model("somebody/canary")
+    assert "as the hub announced" in finding.text
+    weights = found.find_checkpoint("somebody/canary") / "model.safetensors"
+    weights.resolve().write_bytes(b"rotten")
+    [finding] = checks.model("somebody/canary")
+    assert (finding.state, finding.next_step) == ("fail", "live-canary download somebody/canary")
+
+
+def test_a_folder_of_the_users_own_is_no_published_model(tmp_path):
+    [finding] = checks.model(str(tmp_path))
+    assert "checksums are not known" in finding.text
 
 
 def test_a_full_disk_and_a_folder_of_somebody_else_are_told(tmp_path, monkeypatch):

@@ -1,17 +1,20 @@
 """`live-canary download` as a user runs it, and the question a program without its model asks."""
 
+import hashlib
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from live_canary.commands import download
 from live_canary.commands.model_choice import QUESTION, choose_model, terminal_question
 from live_canary.errors import InputError, ModelMissing
 from live_canary.model import hub as found
-from tests.commands.small_hub import SmallHub
+from tests.commands.small_hub import COMMIT, SmallHub
 from tests.conftest import DEMO, TINY
 
 CHECKPOINT = {f"somebody/canary/{name}": (TINY / name).read_bytes() for name in ("config.json", "model.safetensors")}
@@ -19,6 +22,9 @@ LLM = {
     f"Qwen/Qwen3-1.7B/{name}": (TINY / "llm_backbone" / name).read_bytes()
     for name in ("config.json", "tokenizer.json", "tokenizer_config.json")
 }
+
+REVISION = "ab" * 20
+URLS = "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE"
 
 
 @pytest.fixture
@@ -38,7 +44,12 @@ def live_canary(*arguments: str, home: Path, endpoint: str = "http://127.0.0.1:9
 
 
 def test_a_model_is_fetched_with_its_tokenizer_and_found_without_the_network(hub: SmallHub, home, monkeypatch):
-    hub.files = CHECKPOINT | LLM | {"Qwen/Qwen3-1.7B/generation_config.json": b"{}"}
+    config = json.loads(CHECKPOINT["somebody/canary/config.json"]) | {"pretrained_llm": "somebody/llm"}
+    hub.files = CHECKPOINT | {name.replace(found.QWEN, "somebody/llm"): content for name, content in LLM.items()}
+    hub.files |= {
+        "somebody/canary/config.json": json.dumps(config).encode(),
+        "somebody/llm/generation_config.json": b"",
+    }
     hub.cut_after = [1000]
     done = live_canary("download", "somebody/canary", home=home, endpoint=hub.endpoint)
     assert done.returncode == 0, done.stderr
@@ -46,16 +57,72 @@ def test_a_model_is_fetched_with_its_tokenizer_and_found_without_the_network(hub
     cached = home / "hf" / "hub" / "models--somebody--canary"
     assert (cached / "snapshots" / (cached / "refs" / "main").read_text() / "model.safetensors").stat().st_size > 10**6
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(home / "hf" / "hub"))
-    assert found.is_complete("somebody/canary")
+    assert found.find_checkpoint("somebody/canary") == cached / "snapshots" / COMMIT
 
 
-def test_the_published_model_is_refused_when_its_weights_have_another_size(hub: SmallHub, home):
+def test_the_published_model_is_refused_when_the_hub_has_another(hub: SmallHub, home):
     hub.files = {name.replace("somebody/canary", found.CANARY_QWEN): content for name, content in CHECKPOINT.items()}
     done = live_canary("download", home=home, endpoint=hub.endpoint)
     assert done.returncode == 1
     assert "CC-BY-4.0" in done.stderr
-    assert "5,119,120,544 are known to be right" in done.stderr
+    assert "2,382 with 37d15b" in done.stderr
     assert not hub.ranges
+
+
+@pytest.fixture
+def published(hub: SmallHub, home, monkeypatch) -> SmallHub:
+    """A hub whose pinned revisions are those of the tiny checkpoint."""
+    hub.files = {name.replace("somebody/canary", found.CANARY_QWEN): content for name, content in CHECKPOINT.items()}
+    hub.files |= LLM | {"Qwen/Qwen3-1.7B/generation_config.json": b"{}"}
+    pinned = {found.CANARY_QWEN: found.Pinned(REVISION, {}), found.QWEN: found.Pinned(REVISION, {})}
+    for path, content in hub.files.items():
+        owner, name = path.rsplit("/", 1)
+        known = found.Known(len(content), hashlib.sha256(content).hexdigest())
+        pinned[owner] = found.Pinned(REVISION, {**pinned[owner].files, name: known})
+    monkeypatch.setattr(found, "PINNED", pinned)
+    monkeypatch.setattr(URLS, hub.endpoint + "/{repo_id}/resolve/{revision}/{filename}")
+    return hub
+
+
+def test_the_pinned_revision_is_fetched_once_and_checked_without_the_network_ever_after(published, monkeypatch):
+    assert download.run(found.CANARY_QWEN, None) == 0
+    folder = choose_model("auto").folder
+    assert folder.name == REVISION
+    asked = len(published.tokens)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    assert download.run(found.CANARY_QWEN, None) == 0
+    assert len(published.tokens) == asked
+
+
+def test_a_weight_that_rotted_on_the_disk_is_fetched_anew(published):
+    download.run(found.CANARY_QWEN, None)
+    weights = choose_model("auto").folder / "model.safetensors"
+    right = weights.read_bytes()
+    weights.resolve().write_bytes(right[:-1] + b"?")
+    sent = len(published.ranges)
+    assert download.run(found.CANARY_QWEN, None) == 0
+    assert weights.read_bytes() == right
+    assert len(published.ranges) == sent + 1
+
+
+def test_another_revision_is_taken_as_the_hub_announces_it(published):
+    published.files[f"{found.CANARY_QWEN}/model.safetensors"] += b" "
+    assert download.run(found.CANARY_QWEN, None, "main") == 0
+    folder = choose_model("auto").folder
+    assert folder.name == COMMIT
+    weights = folder / "model.safetensors"
+    assert found.right_checksum(found.CANARY_QWEN, weights) == hashlib.sha256(weights.read_bytes()).hexdigest()
+
+
+def test_the_files_of_an_unknown_model_are_all_of_one_commit(hub: SmallHub, cache, monkeypatch):
+    monkeypatch.setattr(URLS, hub.endpoint + "/{repo_id}/resolve/{revision}/{filename}")
+    download._look_up("somebody/canary", ["config.json", "model.safetensors"])
+    assert [path.split("/")[4] for path in hub.asked] == ["main", COMMIT]
+
+
+def test_a_revision_makes_no_sense_for_a_carried_copy():
+    with pytest.raises(InputError, match="give one of them"):
+        download.run(found.CANARY_QWEN, TINY, "main")
 
 
 def test_offline_says_how_to_bring_the_model_by_hand(home):
@@ -91,14 +158,14 @@ def test_enter_fetches_the_model_and_goes_on_with_it(cache, home, monkeypatch):
     asked: list[str] = []
 
     def fetch_by_hand(repo_id: str, carried: Path | None) -> int:
-        download.take_over(repo_id, TINY)
+        download.take_over(repo_id, TINY, Console(quiet=True))
         return 0
 
     def enter(question: str) -> str:
         asked.append(question)
         return ""
 
-    monkeypatch.setattr(found, "KNOWN_BYTES", {})
+    monkeypatch.setattr(found, "PINNED", {})
     monkeypatch.setattr(download, "run", fetch_by_hand)
     choice = choose_model("auto", ask=enter)
     assert asked == [QUESTION]
@@ -111,7 +178,7 @@ def test_the_demonstration_model_and_pipes_are_never_asked(cache, home):
 
 
 def test_a_copy_carried_by_hand_becomes_the_programs_own(cache, home, monkeypatch):
-    monkeypatch.setattr(found, "KNOWN_BYTES", {})
+    monkeypatch.setattr(found, "PINNED", {})
     assert download.run(found.CANARY_QWEN, TINY) == 0
     folder = choose_model("auto").folder
     assert home in folder.parents
@@ -120,13 +187,25 @@ def test_a_copy_carried_by_hand_becomes_the_programs_own(cache, home, monkeypatc
 
 
 def test_a_carried_copy_that_was_cut_off_is_refused(cache, home):
-    with pytest.raises(InputError, match=r"model\.safetensors has [\d,]+ bytes, and 5,119,120,544 are right"):
-        download.take_over(found.CANARY_QWEN, DEMO)
+    with pytest.raises(InputError, match=r"config\.json has [\d,]+ bytes, and 2,382 are right: copy it again"):
+        download.take_over(found.CANARY_QWEN, DEMO, Console(quiet=True))
     assert not found.is_complete(found.CANARY_QWEN)
+
+
+def test_a_carried_copy_that_was_damaged_is_refused(published, tmp_path):
+    for name in found.CHECKPOINT_FILES:
+        (tmp_path / name).write_bytes((TINY / name).read_bytes())
+    (tmp_path / "llm_backbone").mkdir()
+    for path, content in LLM.items():
+        (tmp_path / "llm_backbone" / Path(path).name).write_bytes(content)
+    damaged = tmp_path / "llm_backbone" / "tokenizer.json"
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
+    with pytest.raises(InputError, match=r"tokenizer\.json is damaged: its checksum is"):
+        download.take_over(found.CANARY_QWEN, tmp_path, Console(quiet=True))
 
 
 def test_a_carried_copy_without_the_tokenizer_is_refused(cache, home, tmp_path):
     for name in ("config.json", "model.safetensors"):
         (tmp_path / name).write_bytes(b"")
     with pytest.raises(InputError, match=r"lacks llm_backbone/config\.json and llm_backbone/tokenizer\.json"):
-        download.take_over("somebody/canary", tmp_path)
+        download.take_over("somebody/canary", tmp_path, Console(quiet=True))

@@ -2,12 +2,14 @@
 
 import shutil
 from collections import namedtuple
+from dataclasses import replace
 
 import pytest
+from huggingface_hub import constants
 
 from live_canary.errors import DownloadError
 from live_canary.model.fetch import Offer, check_room, fetch, look_up, make_current
-from live_canary.model.hub import cached_file
+from live_canary.model.hub import Known, cached_file
 
 REPO, NAME = "somebody/canary", "model.safetensors"
 DiskUsage = namedtuple("DiskUsage", "total used free")
@@ -98,9 +100,44 @@ def test_a_damaged_file_is_deleted_and_named(hub):
     assert not offer.path.exists()
 
 
-def test_a_file_of_another_size_than_is_known_to_be_right_is_not_fetched(hub):
-    with pytest.raises(DownloadError, match=r"has 300,000 bytes at 127.* and 5,119,120,544 are known to be right"):
-        look_up(REPO, NAME, 5_119_120_544, endpoint=hub.endpoint)
+@pytest.mark.parametrize("known", [Known(5_119_120_624, "0" * 64), Known(300_000, "0" * 64)])
+def test_another_file_than_the_one_known_to_be_right_is_not_fetched(hub, known):
+    with pytest.raises(DownloadError, match=rf"300,000 bytes .*{known.size:,} with 0+ are known .*--revision main"):
+        look_up(REPO, NAME, "main", known, endpoint=hub.endpoint)
+    assert not hub.ranges
+
+
+def test_a_file_is_held_to_what_is_known_also_where_the_hub_announces_something_else(hub):
+    with pytest.raises(DownloadError, match=r"arrived damaged .* and 0+ is right"):
+        fetch(replace(offered(hub), sha256="0" * 64), lambda _: None)
+
+
+def test_a_file_that_was_damaged_on_the_disk_is_fetched_anew(hub):
+    path = fetch(offered(hub), lambda _: None)
+    path.resolve().write_bytes(bytes(300_000))
+    assert fetch(offered(hub), lambda _: None).read_bytes() == content(hub)
+    assert hub.ranges == [None, None]
+
+
+def test_a_connection_that_falls_silent_is_taken_up_again(hub, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.05)
+    hub.stalls = [100_000]
+    assert fetch(offered(hub), lambda _: None, Waits()).read_bytes() == content(hub)
+    assert hub.ranges == [None, "bytes=100000-"]
+
+
+def test_a_connection_that_stays_silent_is_given_up_with_a_sentence(hub, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.05)
+    hub.stalls = [100_000, 0, 0, 0, 0, 0]
+    with pytest.raises(DownloadError, match=r"stopped at 0\.1 MB of 0\.3 MB \(.*timed out.* it goes on from there"):
+        fetch(offered(hub), lambda _: None, Waits())
+
+
+def test_a_revision_that_is_gone_is_told_with_the_way_out(hub):
+    hub.statuses = [404]
+    hub.error = "RevisionNotFound"
+    with pytest.raises(DownloadError, match=r"no longer has the revision of somebody/canary .*--revision main"):
+        look_up(REPO, NAME, "0" * 40, endpoint=hub.endpoint)
 
 
 def test_a_name_that_the_repository_lacks_is_told(hub):
