@@ -55,6 +55,14 @@ class UtteranceFinal:
 
 
 @dataclass(frozen=True, slots=True)
+class UtteranceAmended:
+    """An utterance was given another text, by the user or because it was heard again; None: it was deleted."""
+
+    index: int
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class OutputWritten:
     """A transcript file was written to, or could not be."""
 
@@ -122,14 +130,14 @@ class StageFailed:
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded:
-    """The last event: everything heard has been transcribed and every file is closed."""
+    """Everything heard has been transcribed and every file is closed. After it only what is amended is told."""
 
     utterances: int
     heard_seconds: float
 
 
 Event = (
-    SourceOpened | LevelChanged | SpeechStarted | SpeechEnded | PartialChanged | UtteranceFinal | GapMarked
-    | OutputWritten | BacklogChanged | ModelProgress | SourceLost | SourceRecovered | SourceMuted | SourceWarned
-    | StageFailed | SessionEnded
+    SourceOpened | LevelChanged | SpeechStarted | SpeechEnded | PartialChanged | UtteranceFinal | UtteranceAmended
+    | GapMarked | OutputWritten | BacklogChanged | ModelProgress | SourceLost | SourceRecovered | SourceMuted
+    | SourceWarned | StageFailed | SessionEnded
 )  # fmt: skip

@@ -16,7 +16,7 @@ from live_canary.session.folder import JOURNAL, find_session, hold_session, open
 from live_canary.session.journal import Entry
 from live_canary.session.record import SessionRecord, read_journal
 from live_canary.session.recovery import hold_again
-from live_canary.transcript.formats import clock, gap_notice, one_line
+from live_canary.transcript.formats import clock, gap_notice, one_line, with_amendments
 from live_canary.transcript.utterance import Utterance
 
 
@@ -69,10 +69,12 @@ def _recover(path: Path, model: str | None) -> None:
 def _deliver(transcript: list[Entry], record: SessionRecord) -> None:
     """To the files the user named, or else to stdout."""
     for output in record.outputs:
-        added = complete_file(output, transcript, record.started, with_source=record.with_source)
+        added = complete_file(
+            output, transcript, record.started, with_source=record.with_source, amendments=record.amendments
+        )
         _note(f"{one_line(str(output.path))}: {added} {'line' if added == 1 else 'lines'} added.")
     if not record.outputs:
-        for entry in transcript:
+        for entry in with_amendments(transcript, record.amendments):
             text = one_line(entry.text) if isinstance(entry, Utterance) else gap_notice(entry)
             label = f"{one_line(entry.source)}: " if record.with_source else ""
             print(f"[{clock(entry.start_seconds)}] {label}{text}", flush=True)  # noqa: T201

@@ -7,7 +7,7 @@ JSON lines are those of a .jsonl transcript; with partials there is also, severa
 import json
 from collections.abc import Callable
 
-from live_canary.events import Event, GapMarked, PartialChanged, UtteranceFinal
+from live_canary.events import Event, GapMarked, PartialChanged, UtteranceAmended, UtteranceFinal
 from live_canary.screen.contract import SessionInfo
 from live_canary.transcript.formats import FORMATS, clock, one_line
 
@@ -25,8 +25,10 @@ def text_line(event: Event, info: SessionInfo) -> str | None:
 
 
 def json_line(event: Event, info: SessionInfo) -> str | None:
-    """What a .jsonl transcript would get: utterances and gaps."""
+    """What a .jsonl transcript would get: utterances, gaps and amendments."""
     match event:
+        case UtteranceAmended(index, text):
+            return FORMATS[".jsonl"].amendment(index, text).rstrip("\n")
         case UtteranceFinal(entry) | GapMarked(entry):
             return FORMATS[".jsonl"].entry(0, entry, with_source=info.with_source).rstrip("\n")
     return None

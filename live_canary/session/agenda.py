@@ -35,6 +35,17 @@ class Work:
     """When it was put on the agenda, in seconds of the session's clock."""
 
 
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """The user gives an utterance another text; None deletes it."""
+
+    index: int
+    text: str | None
+
+
+Item = Work | TranscriptGap | Amendment
+
+
 class Agenda:
     """Hands work from the listening threads to the transcribing one."""
 
@@ -45,7 +56,9 @@ class Agenda:
         self._tails: dict[str, Work] = {}
         self._partials: dict[str, Work] = {}
         self._partials_not_before = 0.0
+        self._amendments: deque[Amendment] = deque()
         self._closed = False
+        self._dismissed = False
 
     @property
     def backlog_seconds(self) -> float:
@@ -67,6 +80,12 @@ class Agenda:
         """Add a stretch that was not heard, to be noted between the finals before and after it."""
         with self._changed:
             self._finals.append(gap)
+            self._changed.notify_all()
+
+    def put_amendment(self, amendment: Amendment) -> None:
+        """Add what is done at once, for it needs no model; also after the end."""
+        with self._changed:
+            self._amendments.append(amendment)
             self._changed.notify_all()
 
     def offer(self, work: Work) -> None:
@@ -97,13 +116,25 @@ class Agenda:
             self._finals.clear()
         self.close()
 
+    def dismiss(self) -> None:
+        """Nobody will ask for anything any more."""
+        with self._changed:
+            self._dismissed = True
+            self._changed.notify_all()
+
+    def next_amendment(self) -> Amendment | None:
+        """What is wanted after the end, as soon as it is; None once nobody can want anything."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._dismissed or self._amendments)
+            return self._amendments.popleft() if self._amendments else None
+
     def wait_for_any(self) -> bool:
         """True once there is work; False if there never will be."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._finals or self._tails or self._partials)
             return bool(self._finals or self._tails or self._partials)
 
-    def next(self, patience: Callable[[], float | None] = lambda: None) -> Work | TranscriptGap | Nothing | None:
+    def next(self, patience: Callable[[], float | None] = lambda: None) -> Item | Nothing | None:
         """The most urgent work, as soon as there is some; Nothing.YET after `patience()` seconds; None at the end."""
         with self._changed:
             waited = False
@@ -120,7 +151,9 @@ class Agenda:
                 waits = [seconds for seconds in (limit, partial) if seconds is not None]
                 waited = not self._changed.wait(timeout=min(waits) if waits else None)
 
-    def _take(self) -> Work | TranscriptGap | None:
+    def _take(self) -> Item | None:
+        if self._amendments:
+            return self._amendments.popleft()
         if self._finals:
             return self._finals.popleft()
         if self._tails:

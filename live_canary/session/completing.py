@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -11,8 +11,8 @@ from pathlib import Path
 from live_canary.errors import OutputError
 from live_canary.session.journal import Entry
 from live_canary.session.record import OutputRecord
-from live_canary.transcript.formats import one_line
-from live_canary.transcript.utterance import Utterance
+from live_canary.transcript.amending import put_in_order
+from live_canary.transcript.formats import one_line, pieces
 from live_canary.transcript.writer import check_output, format_of
 
 
@@ -26,8 +26,15 @@ def output_before(path: Path, *, overwrite: bool) -> OutputRecord:
     return OutputRecord(path, format_of(path).next_index(earlier), bool(earlier), 0, size)
 
 
-def complete_file(output: OutputRecord, entries: Sequence[Entry], started: datetime, *, with_source: bool) -> int:
-    """Append to the file what it lacks of the session's entries; how many lines that were.
+def complete_file(
+    output: OutputRecord,
+    entries: Sequence[Entry],
+    started: datetime,
+    *,
+    with_source: bool,
+    amendments: Mapping[int, str | None] | None = None,
+) -> int:
+    """Append to the file what it lacks of the session's entries, and correct them; how many lines were appended.
 
     The journal says up to where the file was known to be written; what follows there is compared with the lines to
     come, and a line that was cut off is written anew. A file that is gone is made again, with all of them.
@@ -42,6 +49,8 @@ def complete_file(output: OutputRecord, entries: Sequence[Entry], started: datet
         there, end = _lines_there(contents, output, lines)
         if lines[there:] or end < len(contents):
             _append(output.path, end, _line_break(contents[:end]) + b"".join(lines[there:]))
+        if amendments:
+            _correct(output, entries, started, amendments, with_source=with_source)
     except OSError as error:
         raise OutputError(
             f"'{one_line(str(output.path))}' cannot be completed: {error.strerror}; run recover again when it can."
@@ -49,17 +58,54 @@ def complete_file(output: OutputRecord, entries: Sequence[Entry], started: datet
     return len(lines) - there
 
 
+def _correct(
+    output: OutputRecord,
+    entries: Sequence[Entry],
+    started: datetime,
+    amendments: Mapping[int, str | None],
+    *,
+    with_source: bool,
+) -> None:
+    known = format_of(output.path)
+    if not known.amendment(0, None):
+        written = texts_of(output, entries, started, with_source=with_source)
+        put_in_order(output.path, written, texts_of(output, entries, started, amendments, with_source=with_source))
+        return
+    contents = output.path.read_bytes()
+    lines = [known.amendment(output.first_index + index, text).encode() for index, text in amendments.items()]
+    missing = b"".join(line for line in lines if not _is_last_word(contents, line))
+    if missing:
+        _append(output.path, len(contents), _line_break(contents) + missing)
+
+
+def _is_last_word(contents: bytes, amendment: bytes) -> bool:
+    """Whether the file holds this amendment, and no later one of the same utterance."""
+    subject = amendment[: amendment.index(b'"text"')]
+    return contents.rfind(subject) == contents.rfind(amendment) >= 0
+
+
 def lines_of(output: OutputRecord, entries: Sequence[Entry], started: datetime, *, with_source: bool) -> list[bytes]:
     """Each entry as the session would have written it; the first with what begins the file, or separates sessions."""
+    return [text.encode() for text in texts_of(output, entries, started, with_source=with_source)]
+
+
+def texts_of(
+    output: OutputRecord,
+    entries: Sequence[Entry],
+    started: datetime,
+    amendments: Mapping[int, str | None] | None = None,
+    *,
+    with_source: bool,
+) -> list[str]:
+    """The same as text, with what was amended since."""
+    if not entries:
+        return []
     known = format_of(output.path)
     head = known.seam(started) if output.continued else known.header(started)
-    lines = []
-    for number, entry in enumerate(entries, start=1):
-        if isinstance(entry, Utterance):
-            entry = replace(entry, index=output.first_index + entry.index)
-        lines.append((head + known.entry(number, entry, with_source=with_source)).encode())
-        head = ""
-    return lines
+    first, *others = pieces(
+        known, entries, with_source=with_source, first_index=output.first_index, amendments=amendments
+    )
+    return [head + first, *others]
 
 
 def _lines_there(contents: bytes, output: OutputRecord, lines: Sequence[bytes]) -> tuple[int, int]:

@@ -3,6 +3,7 @@
     session    how it was started           source, output    what it hears and writes
     segment    an utterance is over         gap               a stretch that was not heard
     text       what the model made of it    utterance, marked a line of the transcript, before it goes to the files
+    amendment  another text for one of them, or none
     saved      how much of that a file holds
 
 A line is handed to the system before whatever it announces is done; those that sound alone cannot bring back are
@@ -48,8 +49,11 @@ class Journal:
     def entry(self, entry: Entry) -> None:
         """A line of the transcript, about to be written to every file."""
 
-    def saved(self, path: Path, unsaved: int) -> None:
-        """The file at `path` holds every entry so far but the last `unsaved`."""
+    def amendment(self, index: int, text: str | None) -> None:
+        """Utterance `index` of the transcript is about to say `text`, or to be deleted, in every file."""
+
+    def saved(self, path: Path, unsaved: int, uncorrected: int = 0) -> None:
+        """The file at `path` holds every entry so far but the last `unsaved`, and lacks `uncorrected` amendments."""
 
     def when_it_fails(self, tell: Callable[[str], None]) -> None:
         """Have `tell` called, once, with a sentence for the user, when nothing can be noted any more."""
@@ -117,10 +121,13 @@ class JournalFile(Journal):
         kind = "utterance" if isinstance(entry, Utterance) else "marked"
         self._note(kind, sync=bool(self._outputs), **asdict(entry))  # a file must not be ahead after a power cut
 
-    def saved(self, path: Path, unsaved: int) -> None:
+    def amendment(self, index: int, text: str | None) -> None:
+        self._note("amendment", sync=True, index=index, text=text)
+
+    def saved(self, path: Path, unsaved: int, uncorrected: int = 0) -> None:
         if path not in self._outputs:
             return
-        self._unsaved[path] = unsaved
+        self._unsaved[path] = unsaved + uncorrected
         try:
             size = path.stat().st_size
         except OSError:

@@ -63,6 +63,8 @@ class SessionRecord:
     gaps: dict[str, list[AudioGap]] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     """The transcript, as far as it was released to the files."""
+    amendments: dict[int, str | None] = field(default_factory=dict)
+    """The text that an utterance was given last, by its index; None for one that was deleted."""
     believed_bytes: int = 0
     """Length of the journal up to the first line that cannot be read."""
 
@@ -140,6 +142,8 @@ def _add(record: SessionRecord, line: dict[str, Any]) -> SessionRecord:
             )
         case {"type": "gap", "source": str(source), "start": start, "end": end, "reason": str(reason)}:
             record.gaps.setdefault(source, []).append(AudioGap(*_span(start, end), reason))
+        case {"type": "amendment", "index": index, "text": text}:
+            record.amendments[_count(index)] = None if text is None else _text(text)
         case {"type": "utterance" | "marked"}:
             record.entries.append(_entry(line))
         case _:

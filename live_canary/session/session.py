@@ -8,17 +8,27 @@ from functools import partial
 
 from live_canary.audio.source import SAMPLE_RATE, PausableSource, Source
 from live_canary.errors import LiveCanaryError
-from live_canary.events import Event, ModelProgress, SessionEnded, SourceWarned, StageFailed
+from live_canary.events import (
+    Event,
+    ModelProgress,
+    OutputWritten,
+    SessionEnded,
+    SourceWarned,
+    StageFailed,
+    UtteranceAmended,
+)
 from live_canary.segments.segmenter import Segmenter
-from live_canary.session.agenda import Agenda
+from live_canary.session.agenda import Agenda, Amendment
 from live_canary.session.conversation import Conversation
 from live_canary.session.journal import Journal
 from live_canary.session.listening import Listener
 from live_canary.session.transcribing import Scribe, TranscriptSink
 from live_canary.session.watchdog import PATIENCE_SECONDS, WatchedTranscriber
+from live_canary.transcript.formats import one_line
 from live_canary.transcript.hypothesis import Transcriber
 
 CLOSE_SOURCE_SECONDS = 3.0  # a sound system that hangs must not keep the program from ending
+AFTER_THE_END = (UtteranceAmended, OutputWritten, StageFailed)  # what an amendment may have to tell
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +39,8 @@ LoadTranscriber = Callable[[Callable[[str], None]], Transcriber]
 class Session:
     """Hears its sources, transcribes them, keeps the text in files and tells what happens.
 
-    Events come from several threads, one at a time. The last one is SessionEnded, whatever happened before.
+    Events come from several threads, one at a time. SessionEnded always comes, whatever happened before; after it only
+    the answers to `amend`.
     """
 
     def __init__(
@@ -99,10 +110,20 @@ class Session:
             else:
                 self._tell(SourceWarned(source.name, "a recording cannot be muted"))
 
+    def amend(self, index: int, text: str | None) -> None:
+        """Give an utterance (its `index`) another text; None deletes it, and its own text brings it back.
+
+        The one way to change a line, for a key as for a spoken "scratch that": it is in the journal first, then in the
+        files, then UtteranceAmended tells everybody. Returns at once. From any thread, also after SessionEnded until
+        `wait()` is called.
+        """
+        self._agenda.put_amendment(Amendment(index, None if text is None else one_line(text)))
+
     def wait(self, timeout_seconds: float | None = None) -> bool:
         """Wait for SessionEnded and for the threads to end; False when it did not come in time."""
         ended = self._ended.wait(timeout_seconds)
         if ended:
+            self._agenda.dismiss()
             for thread in self._threads:
                 thread.join(CLOSE_SOURCE_SECONDS)
         return ended
@@ -143,6 +164,7 @@ class Session:
         self._guarded("transcribe", self._write_finals)
         self._guarded("close files", self._scribe.close_files)
         self._finish()
+        self._guarded("amend", self._scribe.amend_until_dismissed)
 
     def _write_finals(self) -> None:
         if self._agenda.wait_for_any():
@@ -173,5 +195,5 @@ class Session:
 
     def _tell(self, event: Event) -> None:
         with self._telling:
-            if not self._ended.is_set():
+            if not self._ended.is_set() or isinstance(event, AFTER_THE_END):
                 self._on_event(event)

@@ -15,9 +15,10 @@ from live_canary.events import (
     OutputWritten,
     PartialChanged,
     StageFailed,
+    UtteranceAmended,
     UtteranceFinal,
 )
-from live_canary.session.agenda import Agenda, Kind, Work
+from live_canary.session.agenda import Agenda, Amendment, Kind, Work
 from live_canary.session.conversation import Conversation, Finished
 from live_canary.session.journal import Journal
 from live_canary.transcript.hypothesis import Hypothesis, Transcriber
@@ -41,6 +42,11 @@ class TranscriptSink(Protocol):
     def write_utterance(self, utterance: Utterance) -> None: ...
 
     def write_gap(self, gap: TranscriptGap) -> None: ...
+
+    @property
+    def uncorrected(self) -> int: ...
+
+    def amend(self, index: int, text: str | None) -> None: ...
 
     def close(self) -> None: ...
 
@@ -80,6 +86,8 @@ class Scribe:
             self._tell_backlog()
             if isinstance(item, TranscriptGap):
                 self._write_gap(item)
+            elif isinstance(item, Amendment):
+                self._amend(item)
             elif isinstance(item, Work) and item.kind is Kind.FINAL:
                 self._finish(item, transcriber)
             elif isinstance(item, Work):
@@ -87,6 +95,11 @@ class Scribe:
             self._release(self.conversation.released())
         self._release(self.conversation.released(all_of_it=True))
         self._tell_backlog()
+
+    def amend_until_dismissed(self) -> None:
+        """After the end: what the user still corrects."""
+        while (amendment := self.agenda.next_amendment()) is not None:
+            self._amend(amendment)
 
     def _patience(self) -> float | None:
         """Seconds to wait for work while finals wait for their turn."""
@@ -176,12 +189,21 @@ class Scribe:
             self._keep(sink, partial(sink.write_gap, gap))
         self.tell(GapMarked(gap))
 
+    def _amend(self, amendment: Amendment) -> None:
+        index, text = amendment.index, amendment.text
+        if not 0 <= index < self.utterances:
+            return
+        self.journal.amendment(index, text)
+        for sink in self.sinks:
+            self._keep(sink, partial(sink.amend, index, text))
+        self.tell(UtteranceAmended(index, text))
+
     def _keep(self, sink: TranscriptSink, write: Callable[[], None]) -> None:
         try:
             write()
         except OutputError as error:
             self.tell(StageFailed("file", str(error), fatal=False))
-        self.journal.saved(sink.path, sink.unsaved)
+        self.journal.saved(sink.path, sink.unsaved, sink.uncorrected)
         self.tell(OutputWritten(sink.path, sink.unsaved))
 
     def _tell_backlog(self) -> None:

@@ -10,7 +10,8 @@ Nothing here touches a file; `writer.py` does. Times are seconds from the start 
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 
@@ -69,6 +70,13 @@ class Format:
     def next_index(self, earlier: str) -> int:
         """The index that the first utterance gets after the earlier contents of the file."""
         return 0
+
+    def amendment(self, index: int, text: str | None) -> str:
+        """What follows in the file when utterance `index` is given another text, or None for none at all.
+
+        Empty for files to be read by people: they hold each utterance once, and are made anew when they are complete.
+        """
+        return ""
 
     def entry(self, number: int, entry: Entry, *, with_source: bool) -> str:
         if isinstance(entry, Utterance):
@@ -187,8 +195,11 @@ class JsonlFormat(Format):
             source=one_line(gap.source),
         )
 
+    def amendment(self, index: int, text: str | None) -> str:
+        return self._line(type="amendment", index=index, text=None if text is None else one_line(text))
+
     @staticmethod
-    def _line(**values: str | int | float) -> str:
+    def _line(**values: str | int | float | None) -> str:
         return json.dumps(values, ensure_ascii=False) + "\n"
 
 
@@ -198,10 +209,45 @@ FORMATS: dict[str, Format] = {
 """Every format by its extension, `.txt` first."""
 
 
-def whole_transcript(known: Format, entries: Iterable[Entry], started: datetime, *, with_source: bool) -> str:
+def whole_transcript(known: Format, entries: Sequence[Entry], started: datetime, *, with_source: bool) -> str:
     """A complete file in one piece, for an export."""
-    written = (known.entry(number, entry, with_source=with_source) for number, entry in enumerate(entries, start=1))
-    return known.header(started) + "".join(written)
+    return known.header(started) + "".join(pieces(known, entries, with_source=with_source))
+
+
+def pieces(
+    known: Format,
+    entries: Sequence[Entry],
+    *,
+    with_source: bool,
+    first_index: int = 0,
+    amendments: Mapping[int, str | None] | None = None,
+) -> list[str]:
+    """Each entry as a file holds it; "" for one that was deleted, which is not counted either.
+
+    amendments: other texts of utterances by their index, None where one was deleted; first_index: what the file adds to
+    an index.
+    """
+    number, written = 1, []
+    for entry in entries:
+        final = amended(entry, amendments or {})
+        if isinstance(final, Utterance):
+            final = replace(final, index=first_index + final.index)
+        written.append(known.entry(number, final, with_source=with_source) if final else "")
+        number += final is not None
+    return written
+
+
+def with_amendments(entries: Iterable[Entry], amendments: Mapping[int, str | None]) -> list[Entry]:
+    """The entries as they were left, without the deleted ones."""
+    return [final for entry in entries if (final := amended(entry, amendments))]
+
+
+def amended(entry: Entry, amendments: Mapping[int, str | None]) -> Entry | None:
+    """The entry with the text that it was given last; None if it was deleted."""
+    if not isinstance(entry, Utterance) or entry.index not in amendments:
+        return entry
+    text = amendments[entry.index]
+    return None if text is None else entry if text == entry.text else replace(entry, text=text, flag=None)
 
 
 def _prefix(source: str, with_source: bool) -> str:

@@ -2,18 +2,20 @@
 
 Every append is flushed and synced, complete or not there at all. A write that fails raises OutputError but loses
 nothing: the lines wait and go out with the next ones. A file that an editor replaced while it was written to is
-opened anew.
+opened anew. What is corrected stands in a .jsonl file at once, as a line of its own; other files are only appended to
+while they grow, and put in order when they are closed (`amending.py`).
 """
 
 import fcntl
 import os
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from live_canary.errors import OutputError
-from live_canary.transcript.formats import FORMATS, Entry, Format, one_line
+from live_canary.transcript.amending import put_in_order
+from live_canary.transcript.formats import FORMATS, Entry, Format, one_line, pieces
 from live_canary.transcript.utterance import TranscriptGap, Utterance
 
 
@@ -52,6 +54,13 @@ def format_of(path: Path) -> Format:
         ) from None
 
 
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    text: str
+    is_entry: bool
+    """Not an amendment."""
+
+
 class TranscriptFile:
     """A transcript file that grows by one utterance or gap at a time; no other program may write it meanwhile.
 
@@ -66,8 +75,13 @@ class TranscriptFile:
         self.path = path
         self._format = format_of(path)
         self._with_source = with_source
-        self._entries = 0
-        self._unsaved: list[str] = []
+        self._entries: list[Entry] = []
+        self._amendments: dict[int, str | None] = {}
+        self._written: dict[int, str | None] = {}
+        """Those that the file holds, if it is made anew for them."""
+        self._in_order = True
+        self._unsaved: list[_Piece] = []
+        self._head = ""
         self._descriptor = _open_locked(path)
         started = started or datetime.now()
         try:
@@ -79,7 +93,7 @@ class TranscriptFile:
     def _begin(self, overwrite: bool, started: datetime) -> None:
         earlier = "" if overwrite else self.path.read_text(encoding="utf-8", errors="replace")
         self._first_index = self._format.next_index(earlier)
-        self._seam = self._format.seam(started) if earlier else ""
+        self._seam = self._head = self._format.seam(started) if earlier else ""
         if not earlier:
             os.ftruncate(self._descriptor, 0)
             _append(self._descriptor, self._format.header(started).encode())
@@ -89,30 +103,61 @@ class TranscriptFile:
     @property
     def unsaved(self) -> int:
         """Utterances and gaps that are not on the disk because the last write failed."""
-        return len(self._unsaved)
+        return sum(piece.is_entry for piece in self._unsaved)
+
+    @property
+    def uncorrected(self) -> int:
+        """Amendments that could not be saved when it was time to."""
+        return sum(not piece.is_entry for piece in self._unsaved) + (self._closed and not self._in_order)
 
     def write_utterance(self, utterance: Utterance) -> None:
         """Raises OutputError if it could not be saved now; it then waits for the next write."""
-        self._write(replace(utterance, index=self._first_index + utterance.index))
+        self._write(utterance)
 
     def write_gap(self, gap: TranscriptGap) -> None:
         """Raises OutputError if it could not be saved now; it then waits for the next write."""
         self._write(gap)
 
+    def amend(self, index: int, text: str | None) -> None:
+        """Utterance `index` of this session says `text`, or was deleted; may be called after `close` too.
+
+        Raises OutputError if it could not be saved now; it then waits for the next write, or for `close`.
+        """
+        self._amendments[index] = text
+        line = self._format.amendment(self._first_index + index, text)
+        if line:
+            self._unsaved.append(_Piece(line, is_entry=False))
+        else:
+            self._in_order = False
+        if self._closed:
+            self._descriptor = _open_locked(self.path)
+            self.close()
+        elif line:
+            self._save()
+
     def close(self) -> None:
-        """Lets go of the file. Raises OutputError if lines are left that could not be saved."""
-        if self._descriptor < 0:
+        """Lets go of the file. Raises OutputError if lines or amendments are left that could not be saved."""
+        if self._closed:
             return
         try:
             if self._unsaved:
                 self._save()
+            if not self._in_order:
+                self._put_in_order()
         finally:
             os.close(self._descriptor)
             self._descriptor = -1
 
+    @property
+    def _closed(self) -> bool:
+        return self._descriptor < 0
+
     def _write(self, entry: Entry) -> None:
-        self._entries += 1
-        self._unsaved.append(self._seam + self._format.entry(self._entries, entry, with_source=self._with_source))
+        self._entries.append(entry)
+        if isinstance(entry, Utterance):
+            entry = replace(entry, index=self._first_index + entry.index)
+        line = self._format.entry(len(self._entries), entry, with_source=self._with_source)
+        self._unsaved.append(_Piece(self._seam + line, is_entry=True))
         self._seam = ""
         self._save()
 
@@ -120,13 +165,30 @@ class TranscriptFile:
         try:
             if not self._is_in_place():
                 self._reopen()
-            _append(self._descriptor, "".join(self._unsaved).encode())
+            _append(self._descriptor, "".join(piece.text for piece in self._unsaved).encode())
         except OSError as error:
-            waiting = "1 line is" if self.unsaved == 1 else f"{self.unsaved} lines are"
+            waiting = "1 line is" if len(self._unsaved) == 1 else f"{len(self._unsaved)} lines are"
             raise OutputError(
                 f"{_named(self.path)} cannot be written: {error.strerror}; {waiting} not saved yet."
             ) from error
         self._unsaved.clear()
+
+    def _put_in_order(self) -> None:
+        def told(amendments: dict[int, str | None]) -> list[str]:
+            lines = pieces(self._format, self._entries, with_source=self._with_source, amendments=amendments)
+            return [self._head + lines[0], *lines[1:]]
+
+        try:
+            missed = put_in_order(self.path, told(self._written), told(self._amendments))
+        except OSError as error:
+            raise OutputError(
+                f"{_named(self.path)} cannot be corrected: {error.strerror}; it still says what was heard first."
+            ) from error
+        self._in_order, self._written = True, dict(self._amendments)
+        if missed:
+            raise OutputError(
+                f"{_named(self.path)} was changed by another program; what was corrected there was left as it is."
+            )
 
     def _is_in_place(self) -> bool:
         """False when the path no longer leads to the open file: editors save by renaming a new file over it."""

@@ -76,6 +76,8 @@ def recover(sessions: Path, load=lambda tell: model()) -> int:
         with closing(folder.journal):
             transcript = hold_again(folder, record, make_segmenter, load)
             for output in record.outputs:
-                added += complete_file(output, transcript, record.started, with_source=record.with_source)
+                added += complete_file(
+                    output, transcript, record.started, with_source=record.with_source, amendments=record.amendments
+                )
             folder.remove()
     return added

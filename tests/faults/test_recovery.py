@@ -1,6 +1,7 @@
 """Sessions that did not come to their end, and what is made of them."""
 
 import os
+import queue
 import signal
 import stat
 import threading
@@ -10,7 +11,8 @@ import pytest
 from live_canary.audio.recording import RecordingSource
 from live_canary.commands import recover as command
 from live_canary.errors import CheckpointError, InputError, RecordingError, SessionError
-from live_canary.events import SourceOpened, StageFailed, UtteranceFinal
+from live_canary.events import SourceOpened, StageFailed, UtteranceAmended, UtteranceFinal
+from live_canary.session.completing import complete_file
 from live_canary.session.folder import JOURNAL, SessionFolder, find_session, open_session, unfinished_sessions
 from live_canary.session.record import read_journal
 from live_canary.session.recovery import completed, hold_again
@@ -50,6 +52,35 @@ def test_what_was_heard_before_two_ctrl_c_is_transcribed_by_recovery(tmp_path):
     assert output.read_bytes() == b""
     recover(tmp_path / "sessions")
     assert output.read_bytes() == undisturbed(tmp_path, SCRIPT)
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".md", ".srt", ".jsonl"])
+def test_what_was_corrected_before_a_crash_stays_corrected(tmp_path, suffix):
+    script = "abc" + ENDPOINT + "de" + ENDPOINT + "abc" + ENDPOINT
+    source, output = ScriptedSource(script, live=True, endless=True), tmp_path / f"talk{suffix}"
+    folder = SessionFolder.create(tmp_path / "sessions")
+    session = prepare(folder, [source], [output])
+    told: queue.SimpleQueue = queue.SimpleQueue()
+    session.start(lambda event: told.put(event) if isinstance(event, UtteranceFinal | UtteranceAmended) else None)
+    for _ in range(3):
+        told.get(timeout=PATIENCE_SECONDS)
+    session.amend(2, None)
+    session.amend(1, "DE")
+    for _ in range(2):
+        told.get(timeout=PATIENCE_SECONDS)
+    journal, before = (folder.path / JOURNAL).read_bytes(), output.read_bytes()
+    session.stop()
+    assert session.wait(PATIENCE_SECONDS)
+    corrected = output.read_bytes()
+    for crashed in (before, corrected):  # before and after the file was put in order
+        (folder.path / JOURNAL).write_bytes(journal)
+        folder.journal.close()
+        output.write_bytes(crashed)
+        record = read_journal(folder.path / JOURNAL)
+        for _ in range(2):
+            for known in record.outputs:
+                complete_file(known, record.entries, STARTED, with_source=False, amendments=record.amendments)
+            assert output.read_bytes() == corrected
 
 
 def test_a_text_that_is_known_is_not_asked_for_again(tmp_path):

@@ -110,10 +110,11 @@ class MemorySink:
     """A transcript file in memory."""
 
     path = Path("notes.txt")
-    unsaved = 0
+    unsaved = uncorrected = 0
 
     def __init__(self) -> None:
         self.entries: list[object] = []
+        self.amendments: list[tuple[int, str | None]] = []
         self.closed = False
 
     def write_utterance(self, utterance: object) -> None:
@@ -121,6 +122,9 @@ class MemorySink:
 
     def write_gap(self, gap: object) -> None:
         self.entries.append(gap)
+
+    def amend(self, index: int, text: str | None) -> None:
+        self.amendments.append((index, text))
 
     def close(self) -> None:
         self.closed = True

@@ -20,6 +20,7 @@ from live_canary.events import (
     SpeechEnded,
     SpeechStarted,
     StageFailed,
+    UtteranceAmended,
     UtteranceFinal,
 )
 from live_canary.session.session import Session
@@ -312,3 +313,30 @@ def test_a_level_is_told_when_it_changes_and_not_while_it_stays():
     silence, speech, again = (event.peak_dbfs for event in recorder.of(LevelChanged))
     assert silence == again == -120
     assert speech == pytest.approx(20 * math.log10(0.34), abs=0.1)
+
+
+def test_an_utterance_is_given_another_text_while_others_are_spoken():
+    recorder, sink = Recorder(), MemorySink()
+    source = ScriptedSource("abc" + ENDPOINT, live=True, endless=True)
+    session = Session([source], make_segmenter, lambda tell: LetterModel(), [sink])
+    session.start(recorder)
+    recorder.wait_for(UtteranceFinal)
+    session.amend(0, "ABC\x1b[2J\n")
+    session.amend(1, "not said yet")
+    session.amend(0, None)
+    recorder.wait_for(UtteranceAmended, 2)
+    session.stop()
+    assert session.wait(PATIENCE_SECONDS)
+    assert recorder.of(UtteranceAmended) == [UtteranceAmended(0, "ABC"), UtteranceAmended(0, None)]
+    assert sink.amendments == [(0, "ABC"), (0, None)]
+
+
+def test_a_transcript_can_be_corrected_after_its_end():
+    recorder, sink = Recorder(), MemorySink()
+    session = Session([ScriptedSource("abc")], make_segmenter, lambda tell: LetterModel(), [sink])
+    session.start(recorder)
+    recorder.wait_for(SessionEnded)
+    session.amend(0, "ABC")
+    recorder.wait_for(UtteranceAmended)
+    assert sink.amendments == [(0, "ABC")]
+    assert session.wait(PATIENCE_SECONDS)

@@ -1,0 +1,67 @@
+"""Puts what was corrected in the place of what was written, in a file that may have been edited by others meanwhile."""
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+
+def put_in_order(path: Path, written: Sequence[str], final: Sequence[str]) -> int:
+    """Replace, in the file, each of `written` by its counterpart in `final`; all at once, or not at all.
+
+    Pieces stand in the order in which they were written. One that another program has changed since stays as it is;
+    returns how many of those should have become another text. What is in order already is not touched.
+    Raises OSError and then leaves the file as it was.
+    """
+    place = path.resolve()
+    contents = place.read_bytes()
+    changed, missed = replaced(contents, [piece.encode() for piece in written], [piece.encode() for piece in final])
+    if changed != contents:
+        _replace_file(place, changed)
+    return missed
+
+
+def replaced(contents: bytes, written: Sequence[bytes], final: Sequence[bytes]) -> tuple[bytes, int]:
+    """`contents` with `final` instead of `written`; and how many of `final` found no place."""
+    before, after = b"".join(written), b"".join(final)
+    at = _line_start(contents, before)
+    if at >= 0:
+        return contents[:at] + after + contents[at + len(before) :], 0
+    if after and _line_start(contents, after) >= 0:
+        return contents, 0
+    return _replaced_one_by_one(contents, written, final)
+
+
+def _replaced_one_by_one(contents: bytes, written: Sequence[bytes], final: Sequence[bytes]) -> tuple[bytes, int]:
+    """A piece is believed to be ours where it follows the one before it, or is followed by the next."""
+    made, position, missed = b"", 0, 0
+    for piece, other, following in zip(written, final, [*written[1:], b""], strict=True):
+        at = position if contents.startswith(piece, position) else contents.find(piece + following, position)
+        if at < 0:
+            missed += piece != other
+            continue
+        made += contents[position:at] + other
+        position = at + len(piece)
+    return made + contents[position:], missed
+
+
+def _line_start(contents: bytes, pieces: bytes) -> int:
+    """Where `pieces` stand last in `contents`, from the beginning of a line on; -1 if nowhere."""
+    at = contents.rfind(pieces)
+    return at if at <= 0 or contents[at - 1 : at] == b"\n" else -1
+
+
+def _replace_file(path: Path, contents: bytes) -> None:
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, path.stat().st_mode & 0o7777)
+            file.write(contents)
+            file.flush()
+            os.fsync(descriptor)
+        unfinished.replace(path)
+    except OSError:
+        with suppress(OSError):
+            unfinished.unlink()
+        raise

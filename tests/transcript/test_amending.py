@@ -1,0 +1,138 @@
+"""What is corrected stands in every file, whatever others have written there."""
+
+import json
+import stat
+from contextlib import closing
+
+import pytest
+
+from live_canary.errors import OutputError
+from live_canary.transcript.writer import TranscriptFile
+from tests.transcript.test_writer import STARTED, saying, write
+
+TEXTS = ("Yes.", "The bugdet is approved.", "Yes.", "Scratch me.")
+
+
+@pytest.fixture
+def corrected(tmp_path):
+    """Writes TEXTS to a file of this name, corrects the second and deletes the last; gives what it says then."""
+
+    def correct(name: str, *, meanwhile=lambda path: None) -> str:
+        path = tmp_path / name
+        with closing(TranscriptFile(path, started=STARTED)) as file:
+            for index, text in enumerate(TEXTS):
+                file.write_utterance(saying(text, index))
+            file.amend(1, "The budget is approved.")
+            file.amend(3, None)
+            meanwhile(path)
+        return path.read_text()
+
+    return correct
+
+
+def test_a_text_file_grows_while_it_is_live_and_holds_the_corrected_text_in_the_end(corrected):
+    during = []
+    text = corrected("a.txt", meanwhile=lambda path: during.append(path.read_text()))
+    assert during == ["".join(f"{text}\n" for text in TEXTS)]
+    assert text == "Yes.\nThe budget is approved.\nYes.\n"
+
+
+def test_markdown_keeps_its_heading_and_its_times(corrected):
+    assert corrected("a.md").split("\n\n") == [
+        "# Transcript of 2026-03-04 09:30", "**00:00:00** Yes.", "**00:00:02** The budget is approved.",
+        "**00:00:04** Yes.", "",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["a.srt", "a.vtt"])
+def test_subtitles_are_what_an_export_would_give(corrected, tmp_path, name):
+    write(tmp_path / f"expected{name}", "Yes.", "The budget is approved.", "Yes.")
+    assert corrected(name) == (tmp_path / f"expected{name}").read_text()
+
+
+def test_deleting_in_the_middle_leaves_no_hole_in_the_numbers_of_cues(tmp_path):
+    with closing(TranscriptFile(tmp_path / "a.srt")) as file:
+        for index, text in enumerate(TEXTS):
+            file.write_utterance(saying(text, index))
+        file.amend(0, None)
+    assert [cue.split("\n")[0] for cue in (tmp_path / "a.srt").read_text().split("\n\n")] == ["1", "2", "3", ""]
+
+
+def test_jsonl_gets_a_record_at_once_and_is_never_rewritten(tmp_path):
+    path = tmp_path / "a.jsonl"
+    write(path, "Earlier.")
+    with closing(TranscriptFile(path)) as file:
+        file.write_utterance(saying("Bugdet."))
+        file.amend(0, "Budget.")
+        file.amend(0, None)
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line["text"] for line in lines[:2]] == ["Earlier.", "Bugdet."]
+    assert lines[2:] == [
+        {"type": "amendment", "index": 1, "text": "Budget."},
+        {"type": "amendment", "index": 1, "text": None},
+    ]
+
+
+def test_an_earlier_session_in_the_same_file_stays_as_it_is(corrected, tmp_path):
+    write(tmp_path / "a.txt", *TEXTS)
+    assert corrected("a.txt").split("\n--- 2026-03-04 09:30 ---\n\n") == [
+        "".join(f"{text}\n" for text in TEXTS),
+        "Yes.\nThe budget is approved.\nYes.\n",
+    ]
+
+
+def test_what_others_wrote_into_the_file_stays(corrected):
+    def edit(path):
+        path.write_text("My title\n" + path.read_text().replace("Yes.\nScr", "Yes.\nA remark\nScr"))
+
+    assert corrected("a.txt", meanwhile=edit) == "My title\nYes.\nThe budget is approved.\nYes.\nA remark\n"
+
+
+def test_a_line_that_others_have_corrected_already_is_left_to_them_and_that_is_told(corrected, tmp_path):
+    def edit(path):
+        path.write_text(path.read_text().replace("The bugdet is approved.", "No."))
+
+    with pytest.raises(OutputError, match="was changed by another program"):
+        corrected("a.txt", meanwhile=edit)
+    assert (tmp_path / "a.txt").read_text() == "Yes.\nNo.\nYes.\n"
+
+
+def test_a_file_that_cannot_be_made_anew_stays_whole_and_is_told(tmp_path, monkeypatch):
+    def refuse(*arguments):
+        raise PermissionError(13, "Permission denied")
+
+    path = tmp_path / "a.txt"
+    file = TranscriptFile(path)
+    file.write_utterance(saying("Bugdet."))
+    file.amend(0, "Budget.")
+    monkeypatch.setattr("live_canary.transcript.amending._replace_file", refuse)
+    with pytest.raises(OutputError, match="Permission denied; it still says what was heard first"):
+        file.close()
+    assert path.read_text() == "Bugdet.\n"
+    assert (file.unsaved, file.uncorrected) == (0, 1)
+
+
+def test_a_file_keeps_its_permissions_and_what_links_to_it(tmp_path):
+    path, link = tmp_path / "a.txt", tmp_path / "link.txt"
+    write(path, "Earlier.")
+    path.chmod(0o640)
+    link.symlink_to(path)
+    with closing(TranscriptFile(link)) as file:
+        file.write_utterance(saying("Bugdet."))
+        file.amend(0, "Budget.")
+    assert link.is_symlink()
+    assert path.read_text().endswith("Budget.\n")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert [entry.name for entry in tmp_path.iterdir() if entry.name.endswith(".part")] == []
+
+
+@pytest.mark.parametrize(("name", "end"), [("a.txt", "Budget.\n"), ("a.jsonl", '"text": "Budget."}\n')])
+def test_a_closed_file_can_still_be_corrected_and_corrected_back(tmp_path, name, end):
+    file = TranscriptFile(tmp_path / name)
+    file.write_utterance(saying("Bugdet."))
+    file.close()
+    file.amend(0, None)
+    file.amend(0, "Budget.")
+    assert (tmp_path / name).read_text().endswith(end)
+    file.amend(0, "Bugdet.")
+    assert (tmp_path / name).read_text().endswith(end.replace("Budget", "Bugdet"))
