@@ -5,7 +5,7 @@ weights, except those it has to merge: LoRA goes into q and v, and q, k, v and g
 `tests/model/test_decoder.py` holds it to the canonical tree token for token.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,45 +109,65 @@ class LeanDecoder:
         n = len(prompt)
         self._reserve(n + max_new_tokens + 1)
         inputs = torch.cat([prompt.to(self.dtype), self.embed(draft)]) if draft else prompt.to(self.dtype)
-        chosen, likely = self._choose(self._forward(inputs, 0)[n - 1 :])
+        chosen, likely = self._choose(self._prefill(inputs)[n - 1 :])
         accepted = _common_prefix(draft, chosen)
-        ids, probabilities, token = draft[:accepted], likely[: accepted + 1], chosen[accepted]
+        ids, probabilities, token, probability = draft[:accepted], likely[:accepted], chosen[accepted], likely[accepted]
+        following = self._continue(token, n + accepted)
         while token != end_id and len(ids) < max_new_tokens:
             ids.append(token)
+            probabilities.append(probability)
             if len(ids) < max_new_tokens:
-                [token], likely = self._choose(self._forward(self.embed([token]), n + len(ids) - 1))
-                probabilities += likely
+                token, probability = next(following)
         length = ids.index(end_id) if end_id in ids else len(ids)
         return Answer(ids[:length], probabilities[:length])
 
+    def _prefill(self, inputs: Tensor) -> Tensor:
+        """(n, hidden) inputs of an empty cache -> (n, hidden)."""
+        n = len(inputs)
+        positions = torch.arange(n, device=self.device)
+        return self._forward(inputs, positions, n, positions <= positions[:, None])
+
+    def _continue(self, token: int, position: int) -> Iterator[tuple[int, float]]:
+        """What greedy decoding chooses after a token at a position and so on, without end, with its probability."""
+        while True:
+            hidden = self._forward(self.embed([token]), torch.tensor([position], device=self.device), position + 1)
+            [token], [probability] = self._choose(hidden)
+            yield token, probability
+            position += 1
+
     def _choose(self, hidden: Tensor) -> tuple[list[int], list[float]]:
         """The best next token after each of (n, hidden), and its probability."""
-        normed = F.rms_norm(hidden, hidden.shape[-1:], self._final_norm, self.eps)
-        logits = self._head(normed)
-        best, ids = logits.max(-1, keepdim=True)
-        probabilities = (logits - best).exp().sum(-1, dtype=torch.float32).reciprocal()
-        return ids[:, 0].tolist(), probabilities.tolist()
+        ids, probabilities = self._best(hidden)
+        return ids.tolist(), probabilities.tolist()
 
-    def _forward(self, x: Tensor, start: int) -> Tensor:
-        """(n, hidden) inputs at positions from `start` on -> (n, hidden); their keys and values go into the cache."""
+    def _best(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """(n, hidden) -> the best next tokens (n,) int64 and their probabilities (n,) float32."""
+        logits = self._head(F.rms_norm(hidden, hidden.shape[-1:], self._final_norm, self.eps))
+        best, ids = logits.max(-1, keepdim=True)
+        return ids[:, 0], (logits - best).exp().sum(-1, dtype=torch.float32).reciprocal()
+
+    def _forward(self, x: Tensor, positions: Tensor, end: int, visible: Tensor | None = None) -> Tensor:
+        """(n, hidden) inputs at `positions` (n,), all below `end` -> (n, hidden); their keys and values are cached.
+
+        visible: (n, end), which positions each input may look at; all of them if None.
+        """
         n = len(x)
-        end = start + n
-        cos, sin = self._rotary[:, start:end]
-        later = None  # a single new position sees everything before it
-        if n > 1:
-            positions = torch.arange(end, device=x.device)
-            later = positions[None] <= positions[start:, None]
+        cos, sin = self._rotary[:, positions]
+        queries_a_head = self.heads // self.kv_heads
+        if visible is not None:
+            visible = visible.repeat(queries_a_head, 1)
         for layer, (keys, values) in zip(self._layers, self._cache, strict=True):
             qkv = layer.qkv(F.rms_norm(x, x.shape[-1:], layer.input_norm, self.eps))
             heads = qkv.view(n, self.heads + 2 * self.kv_heads, self.head_dim).transpose(0, 1)
             q, k, v = heads.split([self.heads, self.kv_heads, self.kv_heads])
             q = _rotate(F.rms_norm(q, q.shape[-1:], layer.q_norm, self.eps), cos, sin)
-            keys[:, start:end] = _rotate(F.rms_norm(k, k.shape[-1:], layer.k_norm, self.eps), cos, sin)
-            values[:, start:end] = v
+            keys.index_copy_(1, positions, _rotate(F.rms_norm(k, k.shape[-1:], layer.k_norm, self.eps), cos, sin))
+            values.index_copy_(1, positions, v)
+            grouped = q.reshape(self.kv_heads, queries_a_head * n, self.head_dim)  # the heads that share keys
             attended = F.scaled_dot_product_attention(
-                q[None], keys[None, :, :end], values[None, :, :end], attn_mask=later, enable_gqa=True
+                grouped[None], keys[None, :, :end], values[None, :, :end], attn_mask=visible
             )
-            x = x + layer.o(attended[0].transpose(0, 1).reshape(n, -1))
+            x = x + layer.o(attended.view(self.heads, n, self.head_dim).transpose(0, 1).reshape(n, -1))
             gate, up = layer.gate_up(F.rms_norm(x, x.shape[-1:], layer.post_norm, self.eps)).chunk(2, dim=-1)
             x = x + layer.down(F.silu(gate) * up)
         return x
