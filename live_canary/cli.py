@@ -25,6 +25,7 @@ from live_canary.options import (
     SilenceOption,
     ThresholdOption,
     VadOption,
+    check_setting,
     parse_speed,
     segmenter_settings,
 )
@@ -56,7 +57,7 @@ app.add_typer(setup)
 
 def use_settings(context: typer.Context, profile: str | None) -> str | None:
     """Let config.toml and the environment stand in for flags that are not given. Raises InputError."""
-    settings = config_file.in_force(config_file.keys_of(live), profile)
+    settings = config_file.in_force(config_file.keys_of(live), profile, check_setting)
     engine = ("model", "compute")
     context.obj = settings
     context.default_map = settings.values() | {

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from live_canary.options import JsonOption
+from live_canary.options import CHOICES, JsonOption
 
 setup = typer.Typer()
 
@@ -80,7 +80,7 @@ def config_schema(context: typer.Context) -> None:
 
     from live_canary.commands.config_file import schema
 
-    typer.echo(dumps(schema(context.obj.keys), indent=2))
+    typer.echo(dumps(schema(context.obj.keys, CHOICES), indent=2))
 
 
 @config.command("path")

@@ -1,14 +1,26 @@
 """The flags that several commands share, and what their values mean."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from live_canary.errors import InputError
-from live_canary.segments.settings import SegmenterSettings
+from live_canary.segments.settings import PRESETS, SegmenterSettings
+from live_canary.segments.vad import DETECTORS
+from live_canary.settings import COMPUTE, DEVICES, check_choice
+from live_canary.transcript.writer import format_of
 
 SOUND, MODEL, TEXT, CUTTING = "Sound", "Model", "Transcript", "Utterances"
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "mode": tuple(PRESETS),
+    "vad": tuple(DETECTORS),
+    "compute_device": DEVICES,
+    "compute": tuple(COMPUTE),
+}
+"""What a setting may be, where that is one of a few words."""
 
 ModelOption = Annotated[
     str, typer.Option("--model", metavar="NAME", help="auto, demo, a folder or a hub id.", rich_help_panel=MODEL)
@@ -51,8 +63,24 @@ def parse_speed(text: str) -> float | None:
     except ValueError:
         speed = 0.0
     if not 0.05 <= speed <= 1000:
-        raise InputError(f"--speed {text} cannot be used: give a number from 0.05 to 1000, or max.")
+        raise InputError(f"A speed of {text!r} cannot be used: give a number from 0.05 to 1000, or max.")
     return speed
+
+
+def check_setting(name: str, value: Any) -> None:
+    """Raises InputError when a setting, which has the right type, can be used in no session."""
+    if name in CHOICES:
+        check_choice(name.replace("_", " "), value, CHOICES[name])
+    elif name == "speed":
+        parse_speed(value)
+    elif name in ("vad_threshold", "min_silence_ms", "pre_roll_ms", "max_utterance_s"):
+        none = dict.fromkeys(("vad_threshold", "min_silence_ms", "pre_roll_ms", "max_utterance_s"))
+        segmenter_settings("dictation", **{**none, name: value})
+    elif name == "output":
+        for path in value:
+            format_of(Path(path))
+    elif name == "jsonl" and value != "-":
+        raise InputError(f'JSON lines go to stdout: write "-", or output = ["{value}.jsonl"] for a file.')
 
 
 def segmenter_settings(

@@ -184,7 +184,7 @@ def test_a_model_that_is_not_here_is_refused_with_the_command_that_fetches_it():
 @pytest.mark.parametrize(
     ("flags", "reason"),
     [
-        (["--speed", "fast"], "--speed fast"),
+        (["--speed", "fast"], "A speed of 'fast'"),
         (["--partials"], "--partials belongs to --jsonl"),
         (["--jsonl", "talk"], "--output talk.jsonl"),
         (["--mode", "opera"], "There is no mode 'opera'"),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.table import Table
 
-from live_canary.commands.config_file import InForce, Key, commented, path, unknown_variables
+from live_canary.commands.config_file import InForce, Key, commented, meant, path, unknown_variables, variables
 from live_canary.errors import OutputError
 
 
@@ -31,7 +31,9 @@ def show(settings: InForce, given: Mapping[str, object]) -> int:
         soft_wrap=True,
     )
     for name in unknown_variables(os.environ, settings.keys):
-        console.print(f"{name} is set, but there is no such setting.")
+        console.print(
+            f"{name} is set, but there is no such setting{meant(name, variables(settings.keys))}.", soft_wrap=True
+        )
     return 0
 
 

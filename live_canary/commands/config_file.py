@@ -9,7 +9,7 @@ import inspect
 import os
 import re
 import tomllib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -36,6 +36,9 @@ JSON_TYPES: dict[type, dict[str, Any]] = {
     list: {"type": "array", "items": {"type": "string"}},
 }
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+
+Check = Callable[[str, Any], None]
+"""Raises InputError for a value of the right type that cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,23 +97,23 @@ def path() -> Path:
     return Path(named) if named else platformdirs.user_config_path("live-canary") / "config.toml"
 
 
-def in_force(keys: Mapping[str, Key], profile: str | None = None) -> InForce:
+def in_force(keys: Mapping[str, Key], profile: str | None = None, check: Check = lambda *_: None) -> InForce:
     """What the file, above it one of its profiles, and above both the environment set. Raises InputError."""
     profile = profile or os.environ.get("LIVE_CANARY_PROFILE") or None
-    return InForce(keys, from_file(path(), keys, profile) | from_environment(os.environ, keys))
+    return InForce(keys, from_file(path(), keys, profile, check) | from_environment(os.environ, keys, check))
 
 
-def from_environment(environment: Mapping[str, str], keys: Mapping[str, Key]) -> dict[str, Value]:
+def from_environment(environment: Mapping[str, str], keys: Mapping[str, Key], check: Check) -> dict[str, Value]:
     """What LIVE_CANARY_MODEL and the like set; empty ones are as good as none. Raises InputError."""
     found = {}
     for name, key in keys.items():
         variable = ENVIRONMENT + name.upper()
         if text := environment.get(variable):
-            found[name] = Value(_parsed(text, key, variable), variable)
+            found[name] = Value(_checked(_parsed(text, key, variable), name, variable, check), variable)
     return found
 
 
-def from_file(file: Path, keys: Mapping[str, Key], profile: str | None = None) -> dict[str, Value]:
+def from_file(file: Path, keys: Mapping[str, Key], profile: str | None, check: Check) -> dict[str, Value]:
     """What a file sets, and above it one of its profiles. Raises InputError that names file, line and key."""
     try:
         text = file.read_text("utf-8")
@@ -122,14 +125,14 @@ def from_file(file: Path, keys: Mapping[str, Key], profile: str | None = None) -
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"{file} is not a settings file: {error}; `live-canary config init` writes one.") from None
     profiles = _table(entries.pop("profile", {}), f"{file}: profile")
-    found = _checked(entries, keys, file, text, "")
+    found = _entries(entries, keys, file, text, "", check)
     for name, table in profiles.items():
-        within = _checked(_table(table, f"{file}: profile.{name}"), keys, file, text, f"profile.{name}")
+        within = _entries(_table(table, f"{file}: profile.{name}"), keys, file, text, f"profile.{name}", check)
         if name == profile:
             found |= within
     if profile is not None and profile not in profiles:
         listed = ", ".join(profiles) or "none"
-        raise InputError(f"{file} has no [profile.{profile}]{_meant(profile, profiles)}; there is: {listed}.")
+        raise InputError(f"{file} has no [profile.{profile}]{meant(profile, profiles)}; there is: {listed}.")
     return found
 
 
@@ -139,16 +142,26 @@ def _table(value: object, place: str) -> dict[str, object]:
     return value
 
 
-def _checked(
-    entries: dict[str, object], keys: Mapping[str, Key], file: Path, text: str, table: str
+def _entries(
+    entries: dict[str, object], keys: Mapping[str, Key], file: Path, text: str, table: str, check: Check
 ) -> dict[str, Value]:
     found = {}
     for name, value in entries.items():
         line = _line_of(name, text, table)
         if name not in keys:
-            raise InputError(f"{file}, line {line}: there is no setting '{name}'{_meant(name, keys)}.")
-        found[name] = Value(_typed(value, keys[name], f"{file}, line {line}: {name}"), f"{file.name}, line {line}")
+            raise InputError(f"{file}, line {line}: there is no setting '{name}'{meant(name, keys)}.")
+        place = f"{file}, line {line}: {name}"
+        found[name] = Value(_checked(_typed(value, keys[name], place), name, place, check), f"{file.name}, line {line}")
     return found
+
+
+def _checked(value: object, name: str, place: str, check: Check) -> object:
+    """The value, when it can be used. Raises InputError that names the place."""
+    try:
+        check(name, value)
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from None
+    return value
 
 
 def _typed(value: object, key: Key, place: str) -> object:
@@ -192,14 +205,20 @@ def _line_of(name: str, text: str, table: str) -> int:
     return 1
 
 
-def _meant(name: str, known: Collection[str]) -> str:
+def meant(name: str, known: Collection[str]) -> str:
+    """The nearest known name, as the end of a sentence; nothing when none is near."""
     near = difflib.get_close_matches(name.replace("-", "_"), known, n=1)
     return f" (did you mean '{near[0]}'?)" if near else ""
 
 
+def variables(keys: Mapping[str, Key]) -> set[str]:
+    """Every variable of the environment that is heeded."""
+    return {ENVIRONMENT + name.upper() for name in keys} | {"LIVE_CANARY_CONFIG", "LIVE_CANARY_PROFILE"}
+
+
 def unknown_variables(environment: Mapping[str, str], keys: Mapping[str, Key]) -> list[str]:
     """Variables that look like settings and are none."""
-    known = {ENVIRONMENT + name.upper() for name in keys} | {"LIVE_CANARY_CONFIG", "LIVE_CANARY_PROFILE"}
+    known = variables(keys)
     return sorted(name for name in environment if name.startswith(ENVIRONMENT) and name not in known)
 
 
@@ -212,12 +231,16 @@ def commented(keys: Mapping[str, Key]) -> str:
     return "".join(parts) + TAIL
 
 
-def schema(keys: Mapping[str, Key]) -> dict[str, object]:
-    """A JSON Schema of the file, for editors that complete and check TOML."""
+def schema(keys: Mapping[str, Key], choices: Mapping[str, Sequence[str]]) -> dict[str, object]:
+    """A JSON Schema of the file, for editors that complete and check TOML.
+
+    choices: what a setting may be, where that is one of a few words.
+    """
     settings = {
         name: JSON_TYPES[key.kind]
         | {"description": key.help}
         | ({} if key.default is None else {"default": key.default})
+        | ({"enum": list(choices[name])} if name in choices else {})
         for name, key in keys.items()
     }
     profile = {"type": "object", "properties": settings, "additionalProperties": False}

@@ -110,6 +110,32 @@ def test_a_wrong_file_is_refused_with_the_line_and_the_key(file, text, said):
         config_file.in_force(KEYS)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("\nvad = 'ears'", r"config\.toml, line 2: vad: There is no vad 'ears'; choose silero, webrtc\."),
+        ("mode = 'opera'", r"line 1: mode: There is no mode 'opera'; choose dictation, meeting\."),
+        ("compute = 'int3'", r"line 1: compute: .*choose auto, fp32, bf16, fp16, int8"),
+        ("speed = 0", r"line 1: speed: A speed of '0' cannot be used: give a number from 0\.05 to 1000, or max"),
+        ("min_silence_ms = 10", r"line 1: min_silence_ms: .* must lie between 550 and 5000 ms"),
+        ("vad_threshold = 2", r"line 1: vad_threshold: .* must lie between 0\.05 and 0\.95"),
+        ("output = ['a.docx']", r"line 1: output: .* must end in one of \.txt"),
+        ("jsonl = 'talk'", r"line 1: jsonl: JSON lines go to stdout"),
+        ("[profile.calls]\nvad = 'ears'", r"line 2: vad: There is no vad 'ears'"),
+    ],
+)
+def test_a_value_that_no_session_can_use_is_refused_with_the_line_and_what_would_do(file, text, said):
+    file.write_text(text)
+    with pytest.raises(InputError, match=said):
+        run()
+
+
+def test_a_variable_that_no_session_can_use_is_refused_by_name(file, monkeypatch):
+    monkeypatch.setenv("LIVE_CANARY_COMPUTE_DEVICE", "tpu")
+    with pytest.raises(InputError, match=r"LIVE_CANARY_COMPUTE_DEVICE: There is no compute device 'tpu'; choose auto"):
+        run()
+
+
 def test_a_profile_that_is_not_there_is_refused_with_those_that_are(file):
     file.write_text("[profile.meeting]\nmic = true\n")
     with pytest.raises(InputError, match=r"no \[profile\.meting\] \(did you mean 'meeting'\?\); there is: meeting"):
@@ -131,7 +157,7 @@ def test_config_shows_each_value_and_where_it_came_from(file, monkeypatch):
     assert "vad webrtc LIVE_CANARY_VAD" in shown
     assert "mode meeting --mode" in shown
     assert "compute auto default" in shown
-    assert "LIVE_CANARY_MODLE is set, but there is no such setting." in shown
+    assert "LIVE_CANARY_MODLE is set, but there is no such setting (did you mean 'LIVE_CANARY_MODE'?)." in shown
 
 
 def test_config_init_writes_a_file_that_changes_nothing_and_is_right_when_uncommented(file, started):
@@ -154,6 +180,7 @@ def test_config_schema_knows_every_setting_with_its_type_and_nothing_else(file):
     assert not schema["additionalProperties"]
     assert schema["properties"]["min_silence_ms"]["type"] == "integer"
     assert schema["properties"]["mode"]["default"] == "dictation"
+    assert schema["properties"]["mode"]["enum"] == ["dictation", "meeting"]
     within = schema["properties"]["profile"]["additionalProperties"]["properties"]
     assert set(within) == set(KEYS)
 
