@@ -40,10 +40,10 @@ def replay(demo, recording, speed, transcript=None, partial_interval_ms=None) ->
 def test_the_same_recording_gives_identical_files_at_every_speed(demo, tmp_path):
     recording = ASSETS / "noisy.wav"
     for name, speed in [("1", 1.0), ("4", 4.0), ("max", None)]:
-        replay(demo, recording, speed, tmp_path / f"{name}.jsonl", partial_interval_ms=300)
+        replay(demo, recording, speed, tmp_path / f"{name}.srt", partial_interval_ms=300)
     contents = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    assert len(contents["max.jsonl"].splitlines()) >= 4
-    assert contents["1.jsonl"] == contents["4.jsonl"] == contents["max.jsonl"]
+    assert contents["max.srt"].count(b"-->") >= 4
+    assert contents["1.srt"] == contents["4.srt"] == contents["max.srt"]
 
 
 @pytest.mark.slow

@@ -128,6 +128,10 @@ class CanaryQwen:
         """The words of token ids."""
         return self.prompt.text(ids)
 
+    def words(self, answer: Answer) -> list[tuple[str, float]]:
+        """The words of an answer, each with the probability in (0, 1] that the model gives it after those before it."""
+        return self.prompt.words(answer.ids, answer.probabilities)
+
     def features(self, audio: Audio, sample_rate: int = 16_000) -> Tensor:
         """Normalised log-mel features (mel_bins, frames), 10 ms a frame."""
         mel: Tensor = self.perception.preprocessor(self._samples(audio, sample_rate))

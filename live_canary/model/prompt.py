@@ -1,5 +1,9 @@
 """The words around the audio: the chat form the model was trained with, and where the audio takes its place."""
 
+import itertools
+import math
+import re
+from bisect import bisect_left, bisect_right
 from pathlib import Path
 
 import torch
@@ -49,6 +53,24 @@ class Prompt:
 
     def text(self, ids: list[int]) -> str:
         return self.tokenizer.decode(ids, skip_special_tokens=True).strip()
+
+    def words(self, ids: list[int], probabilities: list[float]) -> list[tuple[str, float]]:
+        """The words of `text(ids)` with their probabilities, from those of the tokens.
+
+        A word is as probable as its tokens together; one that only adds punctuation does not make it less so.
+        """
+        pieces = [self.tokenizer.decode([token], skip_special_tokens=True) for token in ids]
+        ends = list(itertools.accumulate(len(piece) for piece in pieces))
+        words = self.text(ids).split()
+        spans = [match.span() for match in re.finditer(r"\S+", "".join(pieces))]
+        if len(spans) != len(words):  # a space of several bytes, divided among tokens
+            return [(word, math.prod(probabilities) ** (1 / len(words))) for word in words]
+        likely = []
+        for start, end in spans:
+            tokens = range(bisect_right(ends, start), bisect_left(ends, end) + 1)
+            spoken = [token for token in tokens if any(letter.isalnum() for letter in pieces[token])]
+            likely.append(math.prod(probabilities[token] for token in spoken or tokens))
+        return list(zip(words, likely, strict=True))
 
 
 def inject_audio_embeddings(

@@ -113,8 +113,9 @@ class JournalFile(Journal):
 
     def text(self, source: str, segment: Segment, hypothesis: Hypothesis | None) -> None:
         self._count_undecoded(-1)
-        text, flag = (hypothesis.text, hypothesis.flag) if hypothesis else (None, None)
-        self._note("text", source=source, start=segment.start_sample, end=segment.end_sample, text=text, flag=flag)
+        known = hypothesis or Hypothesis("")
+        self._note("text", source=source, start=segment.start_sample, end=segment.end_sample,
+                   text=hypothesis and known.text, flag=known.flag, confidences=known.confidences)  # fmt: skip
 
     def entry(self, entry: Entry) -> None:
         self._entries += 1

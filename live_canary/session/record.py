@@ -138,7 +138,7 @@ def _add(record: SessionRecord, line: dict[str, Any]) -> SessionRecord:
             record.segments.add((source, *_span(start, end)))
         case {"type": "text", "source": str(source), "start": start, "end": end, "text": text, "flag": flag}:
             record.texts[(source, *_span(start, end))] = (
-                None if text is None else Hypothesis(_text(text), (), _flag(flag))
+                None if text is None else Hypothesis(_text(text), (), _flag(flag), _confidences(line, text))
             )
         case {"type": "gap", "source": str(source), "start": start, "end": end, "reason": str(reason)}:
             record.gaps.setdefault(source, []).append(AudioGap(*_span(start, end), reason))
@@ -152,10 +152,11 @@ def _add(record: SessionRecord, line: dict[str, Any]) -> SessionRecord:
 
 
 def _entry(line: dict[str, Any]) -> Entry:
-    start, end, source = _seconds(line["start_seconds"]), _seconds(line["end_seconds"]), _text(line["source"])
+    start, end, source = _not_negative(line["start_seconds"]), _not_negative(line["end_seconds"]), _text(line["source"])
     if line["type"] == "marked":
         return TranscriptGap(start, end, _text(line["reason"]), source)
-    return Utterance(_count(line["index"]), start, end, _text(line["text"]), source, _flag(line["flag"]))
+    return Utterance(_count(line["index"]), start, end, _text(line["text"]), source, _flag(line["flag"]),
+                     _confidences(line, line["text"]))  # fmt: skip
 
 
 def _inside(folder: str) -> str:
@@ -182,7 +183,7 @@ def _span(start: object, end: object) -> tuple[int, int]:
     return _count(start), _count(end)
 
 
-def _seconds(value: object) -> float:
+def _not_negative(value: object) -> float:
     if not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
         raise ValueError("no time")
     return float(value)
@@ -192,6 +193,14 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("no text")
     return value
+
+
+def _confidences(line: dict[str, Any], text: str) -> tuple[float, ...]:
+    """Earlier versions noted none."""
+    values = tuple(_not_negative(value) for value in line.get("confidences", ()))
+    if values and (len(values) != len(text.split()) or max(values) > 1):
+        raise ValueError("no confidences")
+    return values
 
 
 def _flag(value: object) -> Flag | None:

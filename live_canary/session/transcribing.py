@@ -132,6 +132,7 @@ class Scribe:
             text=hypothesis.text,
             source=work.source,
             flag=hypothesis.flag,
+            confidences=hypothesis.confidences,
         )
         self.conversation.finished(work.source, Finished(utterance, work.noted_at))
 

@@ -184,6 +184,7 @@ class JsonlFormat(Format):
             text=one_line(utterance.text),
             source=one_line(utterance.source),
             **({"flag": utterance.flag} if utterance.flag else {}),
+            **self._confidence(utterance),
         )
 
     def gap(self, number: int, gap: TranscriptGap, *, with_source: bool) -> str:
@@ -199,7 +200,13 @@ class JsonlFormat(Format):
         return self._line(type="amendment", index=index, text=None if text is None else one_line(text))
 
     @staticmethod
-    def _line(**values: str | int | float | None) -> str:
+    def _confidence(utterance: Utterance) -> dict[str, float | list[float]]:
+        if utterance.confidence is None:
+            return {}
+        return {"confidence": round(utterance.confidence, 2), "word_confidences": list(utterance.confidences)}
+
+    @staticmethod
+    def _line(**values: str | int | float | list[float] | None) -> str:
         return json.dumps(values, ensure_ascii=False) + "\n"
 
 
@@ -247,7 +254,9 @@ def amended(entry: Entry, amendments: Mapping[int, str | None]) -> Entry | None:
     if not isinstance(entry, Utterance) or entry.index not in amendments:
         return entry
     text = amendments[entry.index]
-    return None if text is None else entry if text == entry.text else replace(entry, text=text, flag=None)
+    if text is None or text == entry.text:
+        return entry if text else None
+    return replace(entry, text=text, flag=None, confidences=())
 
 
 def _prefix(source: str, with_source: bool) -> str:

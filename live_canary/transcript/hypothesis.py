@@ -18,6 +18,8 @@ class Hypothesis:
     """Token ids of the text: the draft for the next hypothesis of the same utterance."""
     flag: Flag | None = None
     """"loop" when the model repeated itself and the repetition was cut off."""
+    confidences: tuple[float, ...] = ()
+    """How probable the model finds each word of `text.split()`, in hundredths; none where nobody knows."""
 
 
 class Transcriber(Protocol):

@@ -1,24 +1,24 @@
 """A model that gets stuck says the same words again and again; people do so only a few times."""
 
 import string
+from collections.abc import Sequence
 
 LONGEST_PHRASE_WORDS = 16
 
 
-def cut_loops(text: str) -> tuple[str, bool]:
-    """The text with every loop reduced to its phrase said once, and whether there was one.
+def without_loops(words: Sequence[str]) -> list[int]:
+    """Positions of the words that stay when every loop is reduced to its phrase said once: all of them without one.
 
     What follows a loop stays. Case and punctuation do not tell two phrases apart.
     """
-    words = text.split()
     keys = [word.lower().strip(string.punctuation) for word in words]
-    kept: list[str] = []
+    kept: list[int] = []
     position = 0
     while position < len(words):
         phrase, repeats = _loop_at(keys, position)
-        kept += words[position : position + phrase]
+        kept += range(position, position + phrase)
         position += phrase * repeats
-    return " ".join(kept), len(kept) < len(words)
+    return kept
 
 
 def _loop_at(keys: list[str], start: int) -> tuple[int, int]:

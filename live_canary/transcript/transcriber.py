@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from live_canary.model.canary import CanaryQwen, DType
 from live_canary.transcript.hypothesis import Hypothesis
-from live_canary.transcript.loops import cut_loops
+from live_canary.transcript.loops import without_loops
 
 
 class CanaryTranscriber:
@@ -22,7 +22,13 @@ class CanaryTranscriber:
         return cls(CanaryQwen.load(folder, device, dtype))
 
     def transcribe(self, samples: NDArray[np.float32], draft: Hypothesis | None = None) -> Hypothesis:
-        ids = self.model.answer(samples, draft_ids=draft.ids if draft else ()).ids
-        text, looped = cut_loops(self.model.text(ids))
-        ran_away = len(ids) >= self.model.most_new_tokens(len(samples))
-        return Hypothesis(text, tuple(ids), "loop" if looped or ran_away else None)
+        answer = self.model.answer(samples, draft_ids=draft.ids if draft else ())
+        words = self.model.words(answer)
+        kept = [words[position] for position in without_loops([word for word, _ in words])]
+        ran_away = len(answer.ids) >= self.model.most_new_tokens(len(samples))
+        return Hypothesis(
+            " ".join(word for word, _ in kept),
+            tuple(answer.ids),
+            "loop" if ran_away or len(kept) < len(words) else None,
+            tuple(round(probability, 2) for _, probability in kept),
+        )

@@ -19,6 +19,13 @@ class Utterance:
     """Name of the source that heard it."""
     flag: Flag | None = None
     """Why a reader should doubt the text."""
+    confidences: tuple[float, ...] = ()
+    """How probable the model finds each word of `text.split()`, 0 to 1 in hundredths; none where nobody knows."""
+
+    @property
+    def confidence(self) -> float | None:
+        """The mean over its words; None where nobody knows."""
+        return sum(self.confidences) / len(self.confidences) if self.confidences else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ def journal_lines(tmp_path_factory) -> list[dict]:
         {"type": "source", "name": "talk.wav", "recordings": ["/talk.wav"]},
         {"type": "text", **span, "text": "abc", "flag": None},
         {"type": "gap", **span, "reason": "unplugged"},
-        {"type": "utterance", "index": 0, **seconds, "text": "abc", "flag": "loop"},
+        {"type": "utterance", "index": 0, **seconds, "text": "abc", "flag": "loop", "confidences": [0.5]},
         {"type": "marked", **seconds, "reason": "unplugged"},
         {"type": "saved", "output": 0, "entries": 1, "size": 4},
     ]

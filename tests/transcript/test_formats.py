@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -90,6 +91,12 @@ def test_jsonl_holds_exactly_the_documented_keys():
         "reason": "microphone unplugged",
         "source": "USB Microphone",
     }
+
+
+def test_jsonl_says_how_sure_the_model_is_of_the_utterance_and_of_each_word():
+    line = json.loads(written(".jsonl", replace(GREETING, confidences=(0.9, 0.41))))
+    assert line["confidence"] == 0.66
+    assert line["word_confidences"] == [0.9, 0.41]
 
 
 def test_jsonl_rounds_times_to_milliseconds_and_keeps_letters_readable():

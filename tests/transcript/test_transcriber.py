@@ -1,20 +1,45 @@
 """The bridge to the model: text, drafts and flags."""
 
 import numpy as np
+import soundfile
 
+from live_canary.model.decoder import Answer
 from live_canary.transcript.transcriber import CanaryTranscriber
+from tests.conftest import ROOT
 
 
 def test_a_hypothesis_is_the_draft_of_the_next_one_and_does_not_change_it(demo):
-    import soundfile
-
-    from tests.conftest import ROOT
-
     samples, _ = soundfile.read(ROOT / "assets" / "dictation.wav", dtype="float32", frames=4 * 16_000)
     transcriber = CanaryTranscriber(demo)
     earlier = transcriber.transcribe(samples[: 2 * 16_000])
     assert transcriber.transcribe(samples, earlier) == transcriber.transcribe(samples)
     assert transcriber.transcribe(samples).text == demo.transcribe(samples)
+
+
+def test_every_word_has_a_confidence(demo):
+    samples, _ = soundfile.read(ROOT / "assets" / "dictation.wav", dtype="float32", frames=4 * 16_000)
+    hypothesis = CanaryTranscriber(demo).transcribe(samples)
+    assert len(hypothesis.confidences) == len(hypothesis.text.split()) > 5
+    assert all(0 < confidence <= 1 for confidence in hypothesis.confidences)
+
+
+class Stuck:
+    """A model that says one word again and again, ever surer of it."""
+
+    def answer(self, samples, draft_ids=()):
+        return Answer([0] * 10, [0.5] * 10)
+
+    def words(self, answer):
+        return [("well", 0.1), *(("and", 0.2 + k / 20) for k in range(8)), ("then", 0.9)]
+
+    def most_new_tokens(self, samples):
+        return 99
+
+
+def test_what_is_cut_out_of_a_loop_takes_its_confidences_along():
+    hypothesis = CanaryTranscriber(Stuck()).transcribe(np.zeros(16_000, np.float32))
+    assert (hypothesis.text, hypothesis.confidences) == ("well and then", (0.1, 0.2, 0.9))
+    assert hypothesis.flag == "loop"
 
 
 def test_no_sound_is_no_text(demo):
