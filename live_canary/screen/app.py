@@ -51,7 +51,7 @@ class LiveCanaryApp(App[Outcome]):
         self._leaving = False
 
     def get_default_screen(self) -> Screen[None]:
-        return ListeningScreen(self.state)
+        return ListeningScreen(self.state, self._session)
 
     @property
     def _listening_screen(self) -> ListeningScreen:

@@ -10,7 +10,7 @@ from live_canary.events import Event, SessionEnded
 
 
 class RunningSession(Protocol):
-    """The last event is always SessionEnded, unless the session is aborted."""
+    """SessionEnded comes last, unless the session is aborted; only what is amended then is told after it."""
 
     def start(self, on_event: Callable[[Event], None]) -> None:
         """Begins to listen and returns; `on_event` is then called from threads of the session."""
@@ -22,6 +22,10 @@ class RunningSession(Protocol):
 
     def mute(self, source_name: str, *, muted: bool) -> None:
         """Hears nothing of a live source for a while; SourceMuted tells that it is so. Does nothing to a recording."""
+        ...
+
+    def amend(self, index: int, text: str | None) -> None:
+        """Gives an utterance another text, None for none; UtteranceAmended tells that it is so, also after the end."""
         ...
 
     def abort(self) -> None:

@@ -18,6 +18,8 @@ KEY_NAMES = {
     "home": "Home",
     "end": "End",
     "escape": "Esc",
+    "enter": "Enter",
+    "delete": "Del",
     "slash": "/",
     "question_mark": "?",
     "left_square_bracket": "[",
@@ -34,20 +36,21 @@ def key_name(key: str) -> str:
 
 
 class HelpScreen(ModalScreen[None]):
-    """A list for each group of bindings, side by side where there is room."""
+    """All bindings in two columns of one length, one below the other where there is no room."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark", "dismiss", "Back")]
 
-    def __init__(self, *groups: Sequence[BindingType]) -> None:
+    def __init__(self, bindings: Sequence[BindingType]) -> None:
         super().__init__()
-        self._groups = groups
+        self._rows = [_row(binding) for binding in bindings if isinstance(binding, Binding)]
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog"):
             yield Static("Keys", classes="dialog--title")
             with ItemGrid(min_column_width=LIST_CELLS):
-                for group in self._groups:
-                    yield Static(Content("\n").join(_row(binding) for binding in group if isinstance(binding, Binding)))
+                half = (len(self._rows) + 1) // 2
+                for column in (self._rows[:half], self._rows[half:]):
+                    yield Static(Content("\n").join(column))
             yield Static("Mouse: click selects, Shift+click extends, the wheel scrolls.", classes="dialog--hint")
 
 

@@ -21,9 +21,13 @@ from live_canary.events import (
     SourceRecovered,
     SourceWarned,
     StageFailed,
+    UtteranceAmended,
     UtteranceFinal,
 )
 from live_canary.screen import clipboard
+from live_canary.screen.contract import RunningSession
+from live_canary.screen.corrections import Corrections
+from live_canary.screen.edit_dialog import EditDialog
 from live_canary.screen.empty_state import EmptyState
 from live_canary.screen.export_dialog import ExportDialog, export
 from live_canary.screen.header_line import HeaderLine
@@ -32,7 +36,8 @@ from live_canary.screen.search import SearchBar, next_match, pattern_for
 from live_canary.screen.state import SessionState
 from live_canary.screen.status_line import StatusLine
 from live_canary.screen.transcript_view import TranscriptView
-from live_canary.transcript.formats import one_line
+from live_canary.transcript.formats import clock, one_line
+from live_canary.transcript.utterance import Utterance
 
 NOTICE_SECONDS = 3.0
 WARNING_SECONDS = 12.0
@@ -52,17 +57,22 @@ class ListeningScreen(Screen[None]):
         Binding("c", "copy", "Copy"),
         Binding("C", "copy_all", "Copy everything", show=False),
         Binding("a", "copy_each", "Copy each new utterance", show=False),
-        Binding("e", "export", "Save as"),
+        Binding("s", "export", "Save as"),
+        Binding("e,enter", "edit", "Edit"),
+        Binding("d,delete", "delete", "Delete", show=False),
+        Binding("u,ctrl+z", "undo", "Undo", show=False),
         Binding("b", "bookmark", "Bookmark"),
         Binding("left_square_bracket", "to_bookmark(-1)", "Previous bookmark", show=False),
         Binding("right_square_bracket", "to_bookmark(1)", "Next bookmark", show=False),
-        Binding("t", "app.toggle_theme", "Theme"),
+        Binding("t", "app.toggle_theme", "Dark or light", show=False),
         Binding("escape", "back", "End search or selection", show=False),
     ]
 
-    def __init__(self, state: SessionState) -> None:
+    def __init__(self, state: SessionState, session: RunningSession) -> None:
         super().__init__()
         self._state = state
+        self._session = session
+        self._corrections = Corrections()
         self._pattern: re.Pattern[str] | None = None
         self._header = HeaderLine(state, id="header")
         self._empty = EmptyState(id="empty")
@@ -88,6 +98,7 @@ class ListeningScreen(Screen[None]):
         """Draws what `events` changed; the state already knows them."""
         for event in events:
             self._show(event)
+        self.transcript.draw_changes()
         self.state_changed()
 
     def state_changed(self) -> None:
@@ -103,6 +114,8 @@ class ListeningScreen(Screen[None]):
                 self.transcript.append(utterance)
                 if self._state.copying:
                     clipboard.copy(self.app, one_line(utterance.text))
+            case UtteranceAmended(index, text):
+                self._amend(index, text)
             case GapMarked(gap):
                 self.transcript.append(gap)
             case PartialChanged():
@@ -116,8 +129,18 @@ class ListeningScreen(Screen[None]):
             case StageFailed(_, message, fatal=False):
                 self._tell(message, "error")
 
+    def _amend(self, index: int, text: str | None) -> None:
+        """The session has changed a line, because a key or a voice asked it to."""
+        number = self.transcript.lines.number_of(index)
+        if number is None:
+            return
+        before = self.transcript.lines.text_of(number)
+        self.transcript.amend(number, text)
+        if not self._corrections.made(index, before, text) and text is None:
+            self._tell("Deleted; u brings it back.")
+
     def action_help(self) -> None:
-        self.app.push_screen(HelpScreen(type(self).BINDINGS, [*TranscriptView.BINDINGS, *type(self.app).BINDINGS]))
+        self.app.push_screen(HelpScreen([*type(self).BINDINGS, *TranscriptView.BINDINGS, *type(self.app).BINDINGS]))
 
     def action_search(self) -> None:
         self._search.open()
@@ -149,6 +172,41 @@ class ListeningScreen(Screen[None]):
         else:
             self.transcript.clear_selection()
 
+    def action_edit(self) -> None:
+        """Changes the words of the line that was selected last, or of the newest."""
+        number = self.transcript.current
+        entry = None if number is None else self.transcript.lines.entries[number]
+        if isinstance(entry, Utterance):
+            dialog = EditDialog(clock(entry.start_seconds), one_line(entry.text))
+            self.app.push_screen(dialog, partial(self._edited, entry.index))
+        elif entry:
+            self._tell("Nothing was heard there, so there are no words to edit.")
+
+    def _edited(self, index: int, text: str | None) -> None:
+        if text is not None:
+            self._session.amend(index, text or None)
+
+    def action_delete(self) -> None:
+        """Takes the selected lines, or the newest, out of the transcript."""
+        for number in self._chosen():
+            entry = self.transcript.lines.entries[number]
+            if isinstance(entry, Utterance):
+                self._session.amend(entry.index, None)
+
+    def action_undo(self) -> None:
+        step = self._corrections.last()
+        if step is None:
+            self._tell("There is no edit to undo.")
+        else:
+            self._session.amend(*step)
+
+    def _chosen(self) -> list[int]:
+        """The selected entries, or the newest one; none while there is none."""
+        current = self.transcript.current
+        if current is None:
+            return []
+        return self.transcript.lines.shown(self.transcript.selected or range(current, current + 1))
+
     def action_bookmark(self) -> None:
         if (number := self.transcript.current) is not None:
             self.transcript.toggle_bookmark(number)
@@ -166,12 +224,10 @@ class ListeningScreen(Screen[None]):
 
     def action_copy(self) -> None:
         """Copies the selection, or the newest utterance."""
-        current = self.transcript.current
-        if current is not None:
-            self._copy(self.transcript.selected or range(current, current + 1))
+        self._copy(self._chosen())
 
     def action_copy_all(self) -> None:
-        self._copy(range(len(self.transcript.lines)))
+        self._copy(self.transcript.lines.shown())
 
     def action_copy_each(self) -> None:
         """Begins or ends to keep the newest utterance on the clipboard, for dictation into another window."""
@@ -179,7 +235,7 @@ class ListeningScreen(Screen[None]):
         self.state_changed()
 
     def action_export(self) -> None:
-        numbers = self.transcript.selected or range(len(self.transcript.lines))
+        numbers = self.transcript.lines.shown(self.transcript.selected)
         if not numbers:
             self._tell("There is nothing to save yet.")
             return
@@ -188,15 +244,15 @@ class ListeningScreen(Screen[None]):
         dialog = ExportDialog(what, suggestion, self._state.info.outputs)
         self.app.push_screen(dialog, partial(self._export, numbers))
 
-    def _copy(self, numbers: range) -> None:
+    def _copy(self, numbers: list[int]) -> None:
         if not numbers:
             return
         complete = clipboard.copy(self.app, "\n".join(self.transcript.lines.texts[number] for number in numbers))
         self._tell(f"Copied {_counted(len(numbers))}.")
         if not complete:
-            self._tell("Some terminals cut a text of this length; `e` saves it in a file.", "warning")
+            self._tell("Some terminals cut a text of this length; s saves it in a file.", "warning")
 
-    def _export(self, numbers: range, path: Path | None) -> None:
+    def _export(self, numbers: list[int], path: Path | None) -> None:
         if path is None:
             return
         entries = [self.transcript.lines.entries[number] for number in numbers]

@@ -20,6 +20,7 @@ from live_canary.events import (
     SpeechEnded,
     SpeechStarted,
     StageFailed,
+    UtteranceAmended,
     UtteranceFinal,
 )
 from live_canary.screen.contract import SessionInfo
@@ -98,6 +99,7 @@ class SessionState:
         self._clock = clock
         self._began = clock()
         self._stopped: float | None = None
+        self._words_of: dict[int, int] = {}
         self._latencies: deque[float] = deque(maxlen=LATENCIES_KEPT)
 
     @property
@@ -145,8 +147,10 @@ class SessionState:
                 self._source(source).mute(muted)
             case UtteranceFinal(utterance, latency_seconds):
                 self.utterances += 1
-                self.words += len(utterance.text.split())
+                self._count_words(utterance.index, utterance.text)
                 self._latencies.append(latency_seconds)
+            case UtteranceAmended(index, text):
+                self._count_words(index, text or "")
             case OutputWritten(path, unsaved):
                 self.unsaved[path] = unsaved
             case BacklogChanged(seconds):
@@ -157,6 +161,11 @@ class SessionState:
                 self.failure = message
             case SessionEnded():
                 self._end(event)
+
+    def _count_words(self, index: int, text: str) -> None:
+        words = len(text.split())
+        self.words += words - self._words_of.get(index, 0)
+        self._words_of[index] = words
 
     def _source(self, name: str) -> SourceState:
         return self.sources.setdefault(name, SourceState(name))

@@ -9,7 +9,7 @@ from bisect import bisect_right
 from itertools import accumulate
 
 from live_canary.screen.wrapping import Slice, wrap
-from live_canary.transcript.formats import Entry, gap_notice, one_line
+from live_canary.transcript.formats import Entry, amended, gap_notice, one_line
 from live_canary.transcript.utterance import Utterance
 
 
@@ -25,6 +25,12 @@ class TranscriptLines:
         self.entries: list[Entry] = []
         self.texts: list[str] = []
         """What is shown for each entry: its label, if sources are labelled, and what it says."""
+        self.hidden: set[int] = set()
+        """Numbers of the entries that were deleted; they have no line."""
+        self._heard: dict[int, Entry] = {}
+        """What was heard first, by number, of the utterances that were amended."""
+        self._numbers: dict[int, int] = {}
+        """The entry of each utterance, by its index."""
         self._with_source = with_source
         self._width = 80
         self._ends: list[int] = []
@@ -46,13 +52,59 @@ class TranscriptLines:
     def width(self, cells: int) -> None:
         if cells != self._width:
             self._width = cells
-            self._ends = list(accumulate(len(wrap(text, cells)) for text in self.texts))
+            self._ends = list(accumulate(map(self._height, range(len(self.texts)))))
 
     def append(self, entry: Entry) -> None:
         text = self.label(entry.source) + spoken_text(entry)
         self._ends.append(self.line_count + len(wrap(text, self._width)))
+        if isinstance(entry, Utterance):
+            self._numbers[entry.index] = len(self.entries)
         self.entries.append(entry)
         self.texts.append(text)
+
+    def number_of(self, index: int) -> int | None:
+        """The entry that is utterance `index`; None if it is not here."""
+        return self._numbers.get(index)
+
+    def amend(self, number: int, text: str | None) -> None:
+        """Utterance `number` says `text` from now on; None hides it, its own text shows it again."""
+        heard = self._heard.setdefault(number, self.entries[number])
+        assert isinstance(heard, Utterance)
+        entry = amended(heard, {heard.index: text})
+        if entry is None:
+            self.hidden.add(number)
+        else:
+            self.hidden.discard(number)
+            self.entries[number] = entry
+            self.texts[number] = self.label(entry.source) + spoken_text(entry)
+        self._move_ends(number)
+
+    def text_of(self, number: int) -> str | None:
+        """What the utterance says now; None if it was deleted."""
+        entry = self.entries[number]
+        return None if number in self.hidden or not isinstance(entry, Utterance) else entry.text
+
+    def shown(self, numbers: range | None = None) -> list[int]:
+        """Those of the entries (of all, unless `numbers` says which) that were not deleted."""
+        return [number for number in numbers or range(len(self.entries)) if number not in self.hidden]
+
+    def shown_near(self, number: int, step: int) -> int | None:
+        """The first entry from `number` on, in the direction of `step`, that was not deleted."""
+        while 0 <= number < len(self.entries):
+            if number not in self.hidden:
+                return number
+            number += step
+        return None
+
+    def _move_ends(self, number: int) -> None:
+        """Entry `number` has another height."""
+        start = self.first_line(number)
+        moved = start + self._height(number) - self._ends[number]
+        if moved:
+            self._ends[number:] = [end + moved for end in self._ends[number:]]
+
+    def _height(self, number: int) -> int:
+        return 0 if number in self.hidden else len(self.lines(number))
 
     def label(self, source: str) -> str:
         """What stands before the text of `source`: nothing when only one is heard."""
@@ -77,4 +129,4 @@ class TranscriptLines:
 
     def matching(self, pattern: re.Pattern[str]) -> list[int]:
         """Entries in which `pattern` occurs, in their order."""
-        return [number for number, text in enumerate(self.texts) if pattern.search(text)]
+        return [n for n, text in enumerate(self.texts) if pattern.search(text) and n not in self.hidden]

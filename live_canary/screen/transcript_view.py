@@ -1,6 +1,7 @@
 """The transcript as a scrolling widget: it draws the lines that are visible and nothing else, however long it grows."""
 
 import re
+import sys
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -21,6 +22,7 @@ from live_canary.transcript.formats import Entry, clock, one_line
 from live_canary.transcript.utterance import TranscriptGap
 
 GUTTER_CELLS = 11  # selection mark, HH:MM:SS, a space, bookmark
+NOTHING = sys.maxsize  # beyond every line
 MAX_TEXT_CELLS = 100  # longer lines are hard to follow with the eye
 
 
@@ -78,27 +80,44 @@ class TranscriptView(ScrollView, can_focus=True):
         self._pattern: re.Pattern[str] | None = None
         self._partials: dict[str, PartialChanged] = {}
         self._tail: list[_TailLine] = []
+        self._changed_from = NOTHING
 
     @property
     def is_blank(self) -> bool:
-        return not self.lines and not self._tail
+        return not self.lines.line_count and not self._tail
 
     def append(self, entry: Entry) -> None:
-        """Adds an utterance, which takes the place of its source's partial, or a gap."""
-        first_line = self.lines.line_count
+        """Adds an utterance, which takes the place of its source's partial, or a gap; to be drawn by `draw_changes`."""
+        self._changed_from = min(self._changed_from, self.lines.line_count)
         self.lines.append(entry)
         partial = self._partials.get(entry.source)
         if partial and partial.start_seconds < entry.end_seconds:
             del self._partials[entry.source]
-        self._show_from(first_line)
 
     def show_partial(self, partial: PartialChanged) -> None:
-        """Shows what a source is saying; a partial without text takes it away."""
+        """What a source is saying, to be drawn by `draw_changes`; a partial without text takes it away."""
         if partial.settled or partial.tentative:
             self._partials[partial.source] = partial
         else:
             self._partials.pop(partial.source, None)
-        self._show_from(self.lines.line_count)
+        self._changed_from = min(self._changed_from, self.lines.line_count)
+
+    def amend(self, number: int, text: str | None) -> None:
+        """Entry `number` says `text`, or was deleted; what is being read stays where it is."""
+        first, before = self.lines.first_line(number), self.lines.line_count
+        above = self.lines.last_line(number) < self.scroll_offset.y
+        self.lines.amend(number, text)
+        self._changed_from = min(self._changed_from, first)
+        self.draw_changes()
+        if above and not self.following:
+            self.scroll_to(y=self.scroll_offset.y + self.lines.line_count - before, animate=False)
+        if text is None and self.selected:
+            self._select_beside(number)
+
+    def draw_changes(self) -> None:
+        """Draws what was appended or is being said, all of it at once."""
+        if self._changed_from <= self.lines.line_count:
+            self._show_from(self._changed_from)
 
     def find(self, pattern: re.Pattern[str] | None) -> list[int]:
         """Marks what matches, or nothing any more; returns the numbers of the entries that do."""
@@ -132,15 +151,25 @@ class TranscriptView(ScrollView, can_focus=True):
         """The entry that a key acts on: the one selected last, else the newest; None while there is none."""
         if self.selected:
             return self._cursor
-        return len(self.lines) - 1 if self.lines else None
+        return self.lines.shown_near(len(self.lines) - 1, -1)
 
     def action_select(self, step: int, extend: bool = False) -> None:
-        if not self.lines:
+        if not self.lines.line_count:
             return
         if not self.selected:
             self.select(self._first_choice(step))
             return
-        self.select(min(max(self._cursor + step, 0), len(self.lines) - 1), extend=extend)
+        beside = self.lines.shown_near(self._cursor + step, step)
+        self.select(self._cursor if beside is None else beside, extend=extend)
+
+    def _select_beside(self, number: int) -> None:
+        """The line below the deleted one is selected, or the one above it."""
+        below = self.lines.shown_near(number, +1)
+        beside = self.lines.shown_near(number, -1) if below is None else below
+        if beside is None:
+            self.clear_selection()
+        elif number == self._cursor:
+            self.select(beside)
 
     def action_top(self) -> None:
         self.scroll_home(animate=False)
@@ -180,7 +209,7 @@ class TranscriptView(ScrollView, can_focus=True):
         return 0 if number is None else number
 
     def _entry_near(self, line: int) -> int | None:
-        if not self.lines:
+        if not self.lines.line_count:
             return None
         return self.lines.entry_at(min(line, self.lines.line_count - 1))[0]
 
@@ -201,6 +230,7 @@ class TranscriptView(ScrollView, can_focus=True):
 
     def _show_from(self, line: int) -> None:
         """Draws `line` and everything below it anew, and follows."""
+        self._changed_from = NOTHING
         following = self.following
         before = self.virtual_size.height
         self._tail = [tail for partial in self._partials.values() for tail in self._tail_lines(partial)]
@@ -213,7 +243,9 @@ class TranscriptView(ScrollView, can_focus=True):
 
     def _count_below(self) -> None:
         last_visible = self._entry_near(self.scroll_offset.y + self.size.height - 1)
-        self.below = 0 if last_visible is None else len(self.lines) - 1 - last_visible
+        below = 0 if last_visible is None else len(self.lines) - 1 - last_visible
+        hidden = sum(number > last_visible for number in self.lines.hidden) if last_visible is not None else 0
+        self.below = below - hidden
 
     def _tail_lines(self, partial: PartialChanged) -> list[_TailLine]:
         label = self.lines.label(partial.source)

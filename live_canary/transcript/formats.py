@@ -34,6 +34,8 @@ def one_line(text: str) -> str:
 
     Also for names of files and devices, which are other people's text (an undecodable byte in one becomes "\ufffd").
     """
+    if text.isprintable():  # nearly always; the rest takes forty times as long
+        return text.strip()
     text = _ESCAPE_SEQUENCES.sub("", text)
     text = _LINE_BREAKS_AND_TABS.sub(" ", text)
     text = _UNPRINTABLE.sub("", text)

@@ -1,8 +1,10 @@
 """A session that a test scripts: it says what it is told to and remembers what it was asked."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
-from live_canary.events import Event, SessionEnded, SourceMuted, UtteranceFinal
+from live_canary.events import Event, SessionEnded, SourceMuted, UtteranceAmended, UtteranceFinal
 from live_canary.transcript.utterance import Utterance
 
 ENDED = SessionEnded(utterances=2, heard_seconds=5.0)
@@ -15,13 +17,21 @@ class FakeSession:
         self.script = script
         self.ends = ends
         self.asked: list[str] = []
+        self._told = 0
         self.tell: Callable[[Event], None] = lambda event: None
 
     def start(self, on_event: Callable[[Event], None]) -> None:
         self.asked.append("start")
-        self.tell = on_event
+        self.tell = partial(self._tell, on_event)
         for event in self.script:
-            on_event(event)
+            self.tell(event)
+
+    def _tell(self, on_event: Callable[[Event], None], event: Event) -> None:
+        """Utterances are counted as a session counts them."""
+        if isinstance(event, UtteranceFinal):
+            event = replace(event, utterance=replace(event.utterance, index=self._told))
+            self._told += 1
+        on_event(event)
 
     def stop(self) -> None:
         self.asked.append("stop")
@@ -31,6 +41,10 @@ class FakeSession:
     def mute(self, source_name: str, *, muted: bool) -> None:
         self.asked.append(f"{'mute' if muted else 'unmute'} {source_name}")
         self.tell(SourceMuted(source_name, muted))
+
+    def amend(self, index: int, text: str | None) -> None:
+        self.asked.append(f"amend {index}: {text}")
+        self.tell(UtteranceAmended(index, text))
 
     def abort(self) -> None:
         self.asked.append("abort")

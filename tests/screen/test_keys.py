@@ -260,7 +260,7 @@ def test_a_text_too_long_for_some_terminals_is_copied_with_a_warning():
 
 
 async def type_path(pilot: Pilot[Outcome], path: Path) -> None:
-    await pilot.press("e")
+    await pilot.press("s")
     await until_shown(pilot, "Enter saves")
     await correct_path(pilot, path)
 
@@ -380,6 +380,8 @@ def test_the_command_palette_offers_what_keys_do():
 
 def test_no_key_minds_an_empty_transcript():
     async def scenario(pilot: Pilot[Outcome]) -> None:
-        await pilot.press("up", "c", "C", "b", "n", "left_square_bracket", "e", "escape", "home", "end", "slash")
+        await pilot.press(
+            "up", "c", "C", "b", "n", "e", "d", "u", "left_square_bracket", "s", "escape", "home", "end", "slash"
+        )
 
     in_app(scenario, FakeSession(*OPENED))

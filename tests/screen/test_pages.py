@@ -114,8 +114,17 @@ def test_help_fits_on_a_small_terminal():
 
 def test_the_transcript_is_saved_under_a_name():
     async def scenario(pilot: Pilot[Outcome]) -> None:
-        await pilot.press("up", "shift+up", "e")
+        await pilot.press("up", "shift+up", "s")
         await until_shown(pilot, "Enter saves")
         assert_page(pilot, "save")
+
+    in_app(scenario, FakeSession(SourceOpened(MICROPHONE), READY, *MEETING))
+
+
+def test_a_line_is_edited():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("g", "down", "down", "e")
+        await until_shown(pilot, "Enter keeps it")
+        assert_page(pilot, "edit")
 
     in_app(scenario, FakeSession(SourceOpened(MICROPHONE), READY, *MEETING))

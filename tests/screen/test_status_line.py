@@ -189,4 +189,4 @@ def test_time_stands_still_when_the_session_has_ended():
 
 
 def test_words_are_counted():
-    assert state_after(*OPENED, said("one two"), said("three")).words == 3
+    assert state_after(*OPENED, said("one two"), said("three", index=1)).words == 3

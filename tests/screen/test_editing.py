@@ -1,0 +1,175 @@
+"""The keys that change what stands in the transcript."""
+
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from live_canary.events import GapMarked, ModelProgress, SourceOpened, UtteranceAmended
+from live_canary.screen.contract import Outcome
+from live_canary.screen.edit_dialog import Words
+from live_canary.transcript.utterance import TranscriptGap
+from tests.screen.fake_session import FakeSession, said
+from tests.screen.in_app import in_app, look_for, rows, until_shown
+from tests.screen.test_keys import OPENED, TEXTS, readable, transcript, type_path, with_transcript
+
+
+async def edit(pilot: Pilot[Outcome], text: str, key: str = "e") -> None:
+    """Opens the editor with `key` and leaves `text` in it."""
+    await pilot.press(key)
+    await until_shown(pilot, "Enter keeps it")
+    pilot.app.screen.query_one(Words).text = text
+    await pilot.press("enter")
+    await pilot.pause()
+
+
+def first_words(pilot: Pilot[Outcome]) -> list[str]:
+    return [row[11:] for row in readable(pilot) if row.strip()]
+
+
+@pytest.mark.parametrize("key", ["e", "enter"])
+def test_the_newest_line_is_edited_where_it_stands(key):
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await edit(pilot, "Any\nanswers? ", key)
+        assert first_words(pilot) == [*TEXTS[:3], "Any answers?"]
+
+    assert with_transcript(scenario).asked[1:] == ["amend 3: Any answers?"]
+
+
+def test_letters_typed_into_the_editor_are_words_and_not_keys():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("up", "up", "e", *" q?", "enter")
+        assert first_words(pilot)[2] == "Another budget line. q?"
+
+    assert with_transcript(scenario).asked[1:] == ["amend 2: Another budget line. q?"]
+
+
+@pytest.mark.parametrize("keys", [["e", "x", "escape"], ["e", "enter"]])
+def test_an_edit_that_is_left_or_changes_nothing_is_none(keys):
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press(*keys)
+
+    assert with_transcript(scenario).asked == ["start"]
+
+
+def test_new_text_goes_on_appearing_behind_the_editor():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("e")
+        session.tell(said("Meanwhile.", 20.0))
+        await pilot.press("escape")
+        await until_shown(pilot, "Meanwhile.")
+
+    session = FakeSession(*OPENED, said("First."))
+    in_app(scenario, session)
+
+
+def test_a_gap_has_no_words_to_edit_or_delete():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("e", "d")
+        assert any("no words to edit" in notification.message for notification in pilot.app._notifications)
+
+    session = FakeSession(*OPENED, GapMarked(TranscriptGap(1.0, 2.0, "unplugged", "USB Microphone")))
+    in_app(scenario, session)
+    assert session.asked == ["start"]
+
+
+@pytest.mark.parametrize("key", ["d", "delete"])
+def test_a_deleted_line_is_gone_until_u_brings_it_back(key):
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("up", "up", key)
+        assert first_words(pilot) == [TEXTS[0], TEXTS[1], TEXTS[3]]
+        assert transcript(pilot).selected == range(3, 4)
+        await pilot.press("u")
+        assert first_words(pilot) == list(TEXTS)
+
+    with_transcript(scenario)
+
+
+def test_the_selection_is_deleted_and_every_step_can_be_taken_back():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await edit(pilot, "Answers.")
+        await pilot.press("up", "shift+up", "d")
+        assert first_words(pilot) == list(TEXTS[:2])
+        await pilot.press("u", "ctrl+z", "u")
+        assert first_words(pilot) == list(TEXTS)
+        await pilot.press("u")
+        assert any("no edit to undo" in notification.message for notification in pilot.app._notifications)
+
+    with_transcript(scenario)
+
+
+def test_an_edit_without_any_words_deletes():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await edit(pilot, " ")
+
+    assert with_transcript(scenario).asked[1:] == ["amend 3: None"]
+
+
+def test_all_lines_can_be_deleted_and_the_screen_says_again_what_to_do():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("d", "d", "up", "e", "c", "C", "b", "n", "pageup")
+        await until_shown(pilot, "What is said appears here.")
+        await pilot.press("u")
+        assert first_words(pilot) == ["First."]
+
+    in_app(scenario, FakeSession(*OPENED, said("First."), said("Second.", 4.0)))
+
+
+def test_what_a_voice_takes_back_can_be_brought_back_by_the_key():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        session.tell(UtteranceAmended(1, None))
+        await pilot.pause()
+        assert first_words(pilot) == ["First."]
+        await pilot.press("u")
+        assert first_words(pilot) == ["First.", "Second."]
+
+    session = FakeSession(*OPENED, said("First."), said("Second.", 4.0))
+    in_app(scenario, session)
+
+
+def test_what_is_read_does_not_move_when_a_line_above_it_changes():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("pageup")
+        read = readable(pilot)
+        session.tell(UtteranceAmended(3, "much longer " * 20))
+        session.tell(UtteranceAmended(4, None))
+        await pilot.pause()
+        assert readable(pilot) == read
+
+    session = FakeSession(*OPENED, *(said(f"Number {number}.") for number in range(60)))
+    in_app(scenario, session)
+
+
+def test_words_are_counted_as_they_stand():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        assert "11 words" in rows(pilot)[0]
+        await edit(pilot, "Any?")
+        assert "10 words" in rows(pilot)[0]
+        await pilot.press("d")
+        assert "9 words" in rows(pilot)[0]
+
+    with_transcript(scenario)
+
+
+def test_copies_searches_and_files_have_what_was_corrected(tmp_path: Path):
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await edit(pilot, "Any answers?")
+        await pilot.press("up", "up", "d", "escape", "C")
+        assert pilot.app.clipboard == "The budget first.\nThen the release.\nAny answers?"
+        await type_path(pilot, tmp_path / "a.txt")
+        await until_shown(pilot, "Bookmark")
+        await look_for(pilot, "budget")
+        await until_shown(pilot, "1 of 1")
+
+    with_transcript(scenario)
+    assert (tmp_path / "a.txt").read_text() == "The budget first.\nThen the release.\nAny answers?\n"
+
+
+def test_lines_can_be_corrected_after_the_end():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        session.stop()
+        await edit(pilot, "Corrected.")
+        assert first_words(pilot) == ["Corrected."]
+
+    session = FakeSession(SourceOpened("talk.wav"), ModelProgress("ready", ready=True), said("First."))
+    in_app(scenario, session)
