@@ -11,7 +11,10 @@ from live_canary.cli_bench import bench
 from live_canary.cli_setup import setup
 from live_canary.commands import config_file
 from live_canary.errors import InputError, LiveCanaryError
+from live_canary.examples import EXIT_CODES, SETTINGS, epilog
 from live_canary.options import (
+    HERE,
+    LATER,
     MODEL,
     SOUND,
     TEXT,
@@ -28,30 +31,19 @@ from live_canary.options import (
     check_setting,
     parse_speed,
     segmenter_settings,
+    switch,
 )
 from live_canary.settings import Settings
-
-EPILOG = """
-Examples: \b
-
-`live-canary` dictate into the default microphone \b
-
-`live-canary --mic --system --output notes.md` keep the minutes of a call \b
-
-`live-canary --replay talk.wav` hear a recording as if it were live \b
-
-`live-canary transcribe *.mp3 --format srt` subtitles, as fast as possible
-"""
 
 app = typer.Typer(
     name="live-canary",
     add_completion=True,
-    rich_markup_mode="markdown",
+    rich_markup_mode="rich",
     pretty_exceptions_enable=False,
-    epilog=EPILOG,
+    epilog=epilog("", SETTINGS, EXIT_CODES),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(bench, name="bench")
+app.add_typer(bench, name="bench", epilog=epilog("bench"), rich_help_panel=HERE)
 app.add_typer(setup)
 
 
@@ -77,30 +69,30 @@ def live(
     speed: Annotated[
         str, typer.Option("--speed", metavar="N|max", help="How fast --replay plays.", rich_help_panel=SOUND)
     ] = "1",
-    mic: Annotated[
-        bool, typer.Option("--mic", help="Hear the microphone; the default.", rich_help_panel=SOUND)
-    ] = False,
+    mic: Annotated[bool, switch("--mic", "Hear the microphone; the default.", SOUND)] = False,
     system: Annotated[
         bool,
-        typer.Option("--system", help="Hear what the computer plays; with --mic, both.", rich_help_panel=SOUND),
+        switch("--system", "Hear what the computer plays; with --mic, both.", SOUND),
     ] = False,
     device: Annotated[
         str | None,
         typer.Option(
-            "--device", help="Which input: its number or a part of its name, as in `devices`.", rich_help_panel=SOUND
+            "--device",
+            metavar="INPUT",
+            help="Which input: its number or a part of its name, as in live-canary devices.",
+            rich_help_panel=SOUND,
         ),
     ] = None,
     follow_default: Annotated[
         bool,
-        typer.Option(
-            "--follow-default", help="If the input is unplugged, hear the default one.", rich_help_panel=SOUND
-        ),
+        switch("--follow-default", "If the input is unplugged, hear the default one.", SOUND),
     ] = False,
     mic_name: Annotated[
-        str, typer.Option("--mic-name", help="Who speaks into the microphone.", rich_help_panel=SOUND)
+        str, typer.Option("--mic-name", metavar="NAME", help="Who speaks into the microphone.", rich_help_panel=SOUND)
     ] = "Me",
     system_name: Annotated[
-        str, typer.Option("--system-name", help="Who speaks out of the computer.", rich_help_panel=SOUND)
+        str,
+        typer.Option("--system-name", metavar="NAME", help="Who speaks out of the computer.", rich_help_panel=SOUND),
     ] = "Them",
     output: Annotated[
         list[Path] | None,
@@ -113,23 +105,17 @@ def live(
         ),
     ] = None,
     overwrite: OverwriteOption = False,
-    plain: Annotated[
-        bool, typer.Option("--plain", help="Lines on stdout instead of the screen.", rich_help_panel=TEXT)
-    ] = False,
+    plain: Annotated[bool, switch("--plain", "Lines on stdout instead of the screen.", TEXT)] = False,
     jsonl: Annotated[
         str | None,
         typer.Option("--jsonl", metavar="-", help="JSON lines on stdout, for other programs.", rich_help_panel=TEXT),
     ] = None,
-    partials: Annotated[
-        bool, typer.Option("--partials", help="With --jsonl -, also what is being said.", rich_help_panel=TEXT)
-    ] = False,
+    partials: Annotated[bool, switch("--partials", "With --jsonl -, also what is being said.", TEXT)] = False,
     no_spool: Annotated[
         bool,
-        typer.Option("--no-spool", help="Put no sound on the disk; a crash then loses it.", rich_help_panel=SOUND),
+        switch("--no-spool", "Put no sound on the disk; a crash then loses it.", SOUND),
     ] = False,
-    keep_audio: Annotated[
-        bool, typer.Option("--keep-audio", help="Leave the sound as FLAC files at the end.", rich_help_panel=SOUND)
-    ] = False,
+    keep_audio: Annotated[bool, switch("--keep-audio", "Leave the sound as FLAC files at the end.", SOUND)] = False,
     model: ModelOption = "auto",
     compute_device: ComputeDeviceOption = "auto",
     compute: ComputeOption = "auto",
@@ -139,16 +125,14 @@ def live(
     min_silence_ms: SilenceOption = None,
     pre_roll_ms: PreRollOption = None,
     max_utterance_s: LongestOption = None,
-    offline: Annotated[
-        bool, typer.Option("--offline", help="Never reach for the network.", rich_help_panel=MODEL)
-    ] = False,
+    offline: Annotated[bool, switch("--offline", "Never reach for the network.", MODEL)] = False,
     profile: Annotated[
         str | None,
         typer.Option(
             "--profile", metavar="NAME", help="Use that profile of config.toml.", callback=use_settings, is_eager=True
         ),
     ] = None,
-    version: Annotated[bool, typer.Option("--version", help="Show the version, torch and the device.")] = False,
+    version: Annotated[bool, switch("--version", "Show the version, torch and the device.")] = False,
 ) -> None:
     """Real-time transcription on your own machine with NVIDIA Canary-Qwen 2.5B."""
     if version:
@@ -193,13 +177,14 @@ def live(
     raise typer.Exit(command.run(settings))
 
 
-@app.command()
+@app.command(epilog=epilog("transcribe"), rich_help_panel=LATER)
 def transcribe(
     files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="Recordings: WAV, FLAC, MP3, OGG.")],
     output_dir: Annotated[
-        Path | None, typer.Option("--output-dir", help="Where to write; by default beside each recording.")
+        Path | None,
+        typer.Option("--output-dir", metavar="DIR", help="Where to write; by default beside each recording."),
     ] = None,
-    format_: Annotated[str, typer.Option("--format", help="txt, md, srt, vtt or jsonl.")] = "txt",
+    format_: Annotated[str, typer.Option("--format", metavar="NAME", help="txt, md, srt, vtt or jsonl.")] = "txt",
     overwrite: OverwriteOption = False,
     model: ModelOption = "auto",
     compute_device: ComputeDeviceOption = "auto",
@@ -227,11 +212,11 @@ def transcribe(
     raise typer.Exit(command.run(settings, output_dir, format_))
 
 
-@app.command()
+@app.command(epilog=epilog("recover"), rich_help_panel=LATER)
 def recover(
     session: Annotated[str | None, typer.Argument(metavar="[SESSION]", help="Only this one.")] = None,
-    only_list: Annotated[bool, typer.Option("--list", help="Only say which there are.")] = False,
-    discard: Annotated[bool, typer.Option("--discard", help="Delete instead of finishing.")] = False,
+    only_list: Annotated[bool, switch("--list", "Only say which there are.")] = False,
+    discard: Annotated[bool, switch("--discard", "Delete instead of finishing.")] = False,
     model: Annotated[
         str | None, typer.Option("--model", metavar="NAME", help="Another model than the session's.")
     ] = None,
@@ -242,7 +227,7 @@ def recover(
     raise typer.Exit(command.run(session, model, only_list=only_list, discard=discard))
 
 
-@app.command()
+@app.command(epilog=epilog("devices"), rich_help_panel=HERE)
 def devices() -> None:
     """List what can be heard: microphones, and what the computer plays."""
     from live_canary.commands import devices as command

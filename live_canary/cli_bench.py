@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from live_canary.examples import epilog
 from live_canary.options import (
     ComputeDeviceOption,
     ComputeOption,
@@ -12,24 +13,27 @@ from live_canary.options import (
     ModelOption,
     ModeOption,
     segmenter_settings,
+    switch,
 )
 from live_canary.settings import Settings
 
 bench = typer.Typer(help="Measure this machine.", no_args_is_help=True)
 
 
-@bench.command("engine")
+@bench.command("engine", epilog=epilog("bench engine"))
 def bench_engine(
     model: ModelOption = "auto",
     random_weights: Annotated[
         bool,
-        typer.Option("--random-weights", help="A model of the published size with random weights; 5.1 GB of disk."),
+        switch("--random-weights", "A model of the published size with random weights; 5.1 GB of disk."),
     ] = False,
-    device: Annotated[str, typer.Option("--device", help="auto, cuda, mps or cpu.")] = "auto",
+    device: Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cuda, mps or cpu.")] = "auto",
     compute: ComputeOption = "auto",
-    audio: Annotated[Path | None, typer.Option("--audio", help="A recording of at most 40 s.")] = None,
-    max_new_tokens: Annotated[int, typer.Option("--max-new-tokens", min=1, max=600)] = 24,
-    runs: Annotated[int, typer.Option("--runs", min=1, max=1000)] = 5,
+    audio: Annotated[Path | None, typer.Option("--audio", metavar="FILE", help="A recording of at most 40 s.")] = None,
+    max_new_tokens: Annotated[
+        int, typer.Option("--max-new-tokens", metavar="N", min=1, max=600, help="Decode so many tokens.")
+    ] = 24,
+    runs: Annotated[int, typer.Option("--runs", metavar="N", min=1, max=1000, help="Measure so often.")] = 5,
     json: JsonOption = False,
 ) -> None:
     """Time each step of transcribing one utterance: load, features, encoder, prefill, tokens, draft, memory."""
@@ -49,11 +53,15 @@ def bench_engine(
     )
 
 
-@bench.command("live")
+@bench.command("live", epilog=epilog("bench live"))
 def bench_live(
     files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="Recordings, replayed in real time.")],
-    reference: Annotated[Path | None, typer.Option("--reference", help="What is said in them, as text.")] = None,
-    plot: Annotated[Path | None, typer.Option("--plot", help="Write a latency histogram there, as SVG.")] = None,
+    reference: Annotated[
+        Path | None, typer.Option("--reference", metavar="FILE", help="What is said in them, as text.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE", help="Write a latency histogram there, as SVG.")
+    ] = None,
     json: JsonOption = False,
     model: ModelOption = "auto",
     compute_device: ComputeDeviceOption = "auto",

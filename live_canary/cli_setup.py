@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
-from live_canary.options import CHOICES, JsonOption
+from live_canary.examples import HUB, SETTINGS, epilog
+from live_canary.options import CHOICES, HERE, JsonOption
 
 setup = typer.Typer()
 
 
-@setup.command()
+@setup.command(epilog=epilog("download", HUB), rich_help_panel=HERE)
 def download(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A hub id.")] = "nvidia/canary-qwen-2.5b",
     carried: Annotated[
@@ -26,19 +27,18 @@ def download(
 ) -> None:
     """Fetch the model, 5.1 GB, once; an interrupted download goes on where it stopped.
 
-    HF_ENDPOINT, HF_HOME, HF_TOKEN and the proxy variables are respected.
+    Run again, it checks what is here and fetches only what is damaged. Revision and checksums are pinned.
     """
     from live_canary.commands import download as command
 
     raise typer.Exit(command.run(model, carried, revision))
 
 
-@setup.command()
+@setup.command(epilog=epilog("doctor"), rich_help_panel=HERE)
 def doctor(context: typer.Context, json: JsonOption = False) -> None:
     """Check this machine, from Python to a timed transcription; exit code 1 if dictation cannot work.
 
-    The report holds no secrets and can be attached to a bug report. It follows the settings:
-    `live-canary --model demo doctor`.
+    The report holds no secrets and can be attached to a bug report. It follows the settings.
     """
     from live_canary.commands import doctor as command
 
@@ -47,7 +47,7 @@ def doctor(context: typer.Context, json: JsonOption = False) -> None:
 
 
 config = typer.Typer(help="Show the settings in force, or write a file to change them in.")
-setup.add_typer(config, name="config")
+setup.add_typer(config, name="config", epilog=epilog("config", SETTINGS), rich_help_panel=HERE)
 
 
 @config.callback(invoke_without_command=True)
@@ -65,7 +65,7 @@ def config_show(context: typer.Context) -> None:
         raise typer.Exit(command.show(context.obj, given))
 
 
-@config.command("init")
+@config.command("init", epilog=epilog("config init"))
 def config_init(context: typer.Context) -> None:
     """Write config.toml with every setting, explained and commented out."""
     from live_canary.commands import config as command
@@ -73,7 +73,7 @@ def config_init(context: typer.Context) -> None:
     raise typer.Exit(command.init(context.obj.keys))
 
 
-@config.command("schema")
+@config.command("schema", epilog=epilog("config schema"))
 def config_schema(context: typer.Context) -> None:
     """Show a JSON Schema of config.toml, for editors that complete and check it."""
     from json import dumps
@@ -83,7 +83,7 @@ def config_schema(context: typer.Context) -> None:
     typer.echo(dumps(schema(context.obj.keys, CHOICES), indent=2))
 
 
-@config.command("path")
+@config.command("path", epilog=epilog("config path"))
 def config_path() -> None:
     """Show where config.toml is."""
     from live_canary.commands.config_file import path

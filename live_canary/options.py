@@ -13,6 +13,7 @@ from live_canary.settings import COMPUTE, DEVICES, check_choice
 from live_canary.transcript.writer import format_of
 
 SOUND, MODEL, TEXT, CUTTING = "Sound", "Model", "Transcript", "Utterances"
+LATER, HERE = "Recordings and recovery", "This machine"  # groups of commands
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "mode": tuple(PRESETS),
@@ -22,36 +23,53 @@ CHOICES: dict[str, tuple[str, ...]] = {
 }
 """What a setting may be, where that is one of a few words."""
 
+
+def switch(name: str, what: str, panel: str | None = None) -> Any:
+    """A flag without a value."""
+    return typer.Option(name, metavar="", help=what, rich_help_panel=panel)
+
+
 ModelOption = Annotated[
     str, typer.Option("--model", metavar="NAME", help="auto, demo, a folder or a hub id.", rich_help_panel=MODEL)
 ]
 ComputeDeviceOption = Annotated[
-    str, typer.Option("--compute-device", help="auto, cuda, mps or cpu.", rich_help_panel=MODEL)
+    str, typer.Option("--compute-device", metavar="NAME", help="auto, cuda, mps or cpu.", rich_help_panel=MODEL)
 ]
-ComputeOption = Annotated[str, typer.Option("--compute", help="auto, bf16, fp16, fp32 or int8.", rich_help_panel=MODEL)]
-VadOption = Annotated[str, typer.Option("--vad", help="silero or webrtc.", rich_help_panel=CUTTING)]
+ComputeOption = Annotated[
+    str, typer.Option("--compute", metavar="NAME", help="auto, bf16, fp16, fp32 or int8.", rich_help_panel=MODEL)
+]
+VadOption = Annotated[str, typer.Option("--vad", metavar="NAME", help="silero or webrtc.", rich_help_panel=CUTTING)]
 ModeOption = Annotated[
     str,
-    typer.Option("--mode", help="dictation (ends an utterance quickly) or meeting.", rich_help_panel=CUTTING),
+    typer.Option(
+        "--mode", metavar="NAME", help="dictation (ends an utterance quickly) or meeting.", rich_help_panel=CUTTING
+    ),
 ]
 ThresholdOption = Annotated[
     float | None,
-    typer.Option("--vad-threshold", help="Probability from which on sound is speech.", rich_help_panel=CUTTING),
+    typer.Option(
+        "--vad-threshold", metavar="0-1", help="Probability from which on sound is speech.", rich_help_panel=CUTTING
+    ),
 ]
 SilenceOption = Annotated[
     int | None,
-    typer.Option("--min-silence-ms", help="Silence that ends an utterance.", rich_help_panel=CUTTING),
+    typer.Option("--min-silence-ms", metavar="MS", help="Silence that ends an utterance.", rich_help_panel=CUTTING),
 ]
 PreRollOption = Annotated[
     int | None,
-    typer.Option("--pre-roll-ms", help="Sound kept before the first word.", rich_help_panel=CUTTING),
+    typer.Option("--pre-roll-ms", metavar="MS", help="Sound kept before the first word.", rich_help_panel=CUTTING),
 ]
 LongestOption = Annotated[
     float | None,
-    typer.Option("--max-utterance-s", help="Speech without a pause is cut after this.", rich_help_panel=CUTTING),
+    typer.Option(
+        "--max-utterance-s",
+        metavar="SECONDS",
+        help="Speech without a pause is cut after this.",
+        rich_help_panel=CUTTING,
+    ),
 ]
-OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.", rich_help_panel=TEXT)]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+OverwriteOption = Annotated[bool, switch("--overwrite", "Replace existing files.", TEXT)]
+JsonOption = Annotated[bool, switch("--json", "One JSON object on stdout.")]
 
 
 def parse_speed(text: str) -> float | None:

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from live_canary.cli import app, live, spread_replay
 from live_canary.commands.config_file import keys_of
+from live_canary.examples import EXAMPLES
 from tests.conftest import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -35,6 +36,7 @@ def arguments(command: str) -> list[str]:
 
 
 ALL = [(page.name, command) for page in PAGES for command in commands(page)]
+ALL += [(f"--help of {name or 'live-canary'}", command) for name, some in EXAMPLES.items() for command in some]
 
 
 @pytest.mark.parametrize(("page", "command"), ALL, ids=[f"{page}: {command}" for page, command in ALL])
@@ -58,6 +60,21 @@ def test_every_command_in_the_documents_is_taken(page, command, tmp_path, monkey
 def flags_of(command: object) -> set[str]:
     own = {flag for parameter in command.params for flag in parameter.opts}
     return own.union(*(flags_of(one) for one in getattr(command, "commands", {}).values()))
+
+
+def names_of(command: object, prefix: str = "") -> list[str]:
+    own = getattr(command, "commands", {})
+    return [prefix] + [name for key, one in own.items() for name in names_of(one, f"{prefix} {key}".strip())]
+
+
+@pytest.mark.parametrize("name", names_of(typer.main.get_command(app)))
+def test_every_command_helps_with_examples_in_80_columns(name, monkeypatch, tmp_path):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LIVE_CANARY_CONFIG", str(tmp_path / "config.toml"))
+    lines = CliRunner().invoke(app, [*name.split(), "--help"]).output.splitlines()
+    assert max(map(len, lines)) <= 80
+    for example, what in EXAMPLES[name].items():
+        assert [line for line in lines if line.strip().startswith(example) and line.rstrip().endswith(f"# {what}")]
 
 
 def test_every_flag_in_the_documents_exists():
