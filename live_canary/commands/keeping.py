@@ -1,11 +1,17 @@
 """So that nothing said is lost: a folder for each session, and an end in order for each signal."""
 
+import errno
+import io
 import os
 import signal
 import sys
 from types import FrameType
+from typing import TYPE_CHECKING, TextIO
 
 from live_canary.session.folder import SessionFolder, unfinished_sessions
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 
 def make_folder() -> SessionFolder | None:
@@ -47,20 +53,45 @@ def remind() -> None:
 def finish_when_the_terminal_closes() -> None:
     """From now on a hangup ends a session as SIGTERM does, and what it still has to say goes nowhere.
 
-    A second hangup (kernel and shell may both send one) is no wish to abort.
+    A second hangup (kernel and shell may both send one) is no wish to abort, and the SIGCONT that the kernel adds none
+    to open the screen again.
     """
-    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # nohup
+    if sys.platform == "win32" or signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # nohup
         return
     terminals = [descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)]
+    if 1 in terminals:
+        sys.stdout = _text_to_terminal(1, sys.stdout)
+    if 2 in terminals:  # Textual draws on the second name
+        sys.stderr = sys.__stderr__ = _text_to_terminal(2, sys.stderr)  # type: ignore[misc]
 
     def hang_up(number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        nowhere = os.open(os.devnull, os.O_RDWR)
+        signal.signal(signal.SIGCONT, signal.SIG_IGN)
+        silent, _ = os.pipe()  # has nothing to read and never ends, where /dev/null would be read for ever
+        nowhere = os.open(os.devnull, os.O_WRONLY)
         for descriptor in terminals:
-            os.dup2(nowhere, descriptor)
+            os.dup2(nowhere if descriptor else silent, descriptor)
         signal.raise_signal(signal.SIGTERM)
 
     signal.signal(signal.SIGHUP, hang_up)
+
+
+class _Terminal(io.FileIO):
+    """A terminal that takes what is written after it was closed, so that nothing that draws dies of it."""
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            return memoryview(data).nbytes
+
+
+def _text_to_terminal(descriptor: int, like: TextIO) -> io.TextIOWrapper:
+    like.flush()
+    raw = io.BufferedWriter(_Terminal(descriptor, "w", closefd=False))
+    return io.TextIOWrapper(raw, encoding=like.encoding, errors=like.errors, line_buffering=True)
 
 
 def _note(text: str) -> None:

@@ -75,6 +75,41 @@ def test_a_signal_finishes_what_was_heard_and_leaves_nothing_to_recover(state, t
     assert not list(state.iterdir())
 
 
+AFTER_A_HANGUP = """
+import os, select, signal, sys
+from live_canary.commands.keeping import finish_when_the_terminal_closes
+
+def finish(*_):
+    for _ in range(100):
+        print("to nobody", file=sys.__stderr__, flush=True)
+    to_read, _, _ = select.select([0], [], [], 0)
+    with open(sys.argv[1], "w") as found:
+        print(to_read, signal.getsignal(signal.SIGCONT) == signal.SIG_IGN, file=found)
+    os._exit(0)
+
+signal.signal(signal.SIGTERM, finish)
+finish_when_the_terminal_closes()
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
+print("ready")
+signal.sigwait([signal.SIGHUP])
+print("drawn before the hangup was heeded", file=sys.__stderr__, flush=True)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])
+signal.raise_signal(signal.SIGHUP)
+"""
+
+
+def test_after_a_hangup_nothing_is_read_nor_opened_again_and_drawing_does_no_harm(tmp_path):
+    found = tmp_path / "found"
+    child, terminal = pty.fork()
+    if not child:
+        os.execve(sys.executable, [sys.executable, "-c", AFTER_A_HANGUP, str(found)], os.environ)
+    os.read(terminal, 100)
+    os.close(terminal)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert found.read_text() == "[] True\n"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("flags", [["--plain"], []], ids=["lines", "screen"])
 def test_closing_the_terminal_finishes_what_was_heard(state, talk, tmp_path, flags):
