@@ -46,3 +46,24 @@ class BlockCutter:
         self._pending = self._pending[count:]
         self.position += count
         return block
+
+
+class Span:
+    """A stretch of a source, put together of whatever pieces of it come along."""
+
+    def __init__(self, start_sample: int, end_sample: int):
+        self._start = start_sample
+        self._samples = np.zeros(end_sample - start_sample, np.float32)
+        self._length = 0
+
+    @property
+    def samples(self) -> NDArray[np.float32]:
+        """(n,) up to the last sample that came; silent where none did."""
+        return self._samples[: self._length]
+
+    def take(self, samples: NDArray[np.float32], position: int) -> None:
+        """What of these samples, the first of them at `position`, lies in the stretch."""
+        first, last = max(position, self._start), min(position + len(samples), self._start + len(self._samples))
+        if first < last:
+            self._samples[first - self._start : last - self._start] = samples[first - position : last - position]
+            self._length = max(self._length, last - self._start)

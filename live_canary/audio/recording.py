@@ -7,7 +7,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from live_canary.audio.blocks import BlockCutter
+from live_canary.audio.blocks import BlockCutter, Span
 from live_canary.audio.clock import Clock
 from live_canary.audio.resample import Resampler, to_mono
 from live_canary.audio.source import SAMPLE_RATE, AudioBlock, SourceItem, SourceWarning
@@ -45,6 +45,16 @@ class RecordingSource:
 
     def stop(self) -> None:
         self._clock.stop()
+
+    def hear_again(self, start_sample: int, end_sample: int) -> NDArray[np.float32]:
+        """Reads the recordings anew, up to there; see RehearableSource."""
+        span = Span(start_sample, end_sample)
+        for item in self._unpaced():
+            if isinstance(item, AudioBlock):
+                span.take(item.samples, item.start_sample)
+                if item.end_sample >= end_sample:
+                    break
+        return span.samples
 
     def _unpaced(self) -> Iterator[SourceItem]:
         cutter = BlockCutter()

@@ -131,3 +131,12 @@ class PausableSource(Protocol):
     def pause(self) -> None: ...
 
     def resume(self) -> None: ...
+
+
+@runtime_checkable
+class RehearableSource(Protocol):
+    """A source whose sound can be had again. From any thread, also after its end."""
+
+    def hear_again(self, start_sample: int, end_sample: int) -> NDArray[np.float32]:
+        """What was heard between these positions: (n,) float32, silent where nothing was, empty if nothing was kept."""
+        ...

@@ -17,6 +17,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from live_canary.audio.blocks import Span
 from live_canary.audio.source import (
     SAMPLE_RATE,
     AudioBlock,
@@ -79,6 +80,11 @@ class SpoolingSource:
         if isinstance(self._source, PausableSource):
             self._source.resume()
 
+    def hear_again(self, start_sample: int, end_sample: int) -> NDArray[np.float32]:
+        """What is on the disk of it; see RehearableSource."""
+        span = self._spool.read(start_sample, end_sample)
+        return span if len(span) else self._spool.read(start_sample, end_sample)  # a chunk may have been compressed
+
 
 class Spool:
     """Writes one source's sound into the chunks of a folder. Every call but `close` raises OSError when it cannot."""
@@ -98,6 +104,19 @@ class Spool:
             self._folder.mkdir(mode=0o700, exist_ok=True)
             self._chunk = _Chunk(self._folder, start_sample)
         self._chunk.write(pcm)
+
+    def read(self, start_sample: int, end_sample: int) -> NDArray[np.float32]:
+        """What the chunks hold between these positions, as far as it goes; from any thread."""
+        span = Span(start_sample, end_sample)
+        chunks = _chunks(self._folder)
+        starts = [int(chunk.stem) for chunk in chunks]
+        for chunk, start, following in zip(chunks, starts, [*starts[1:], end_sample], strict=True):
+            if start >= end_sample or following <= start_sample:
+                continue
+            for pcm in _pieces(chunk):
+                span.take(from_pcm(pcm), start)
+                start += len(pcm)
+        return span.samples
 
     def close(self) -> None:
         if self._chunk:

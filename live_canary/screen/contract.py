@@ -28,6 +28,10 @@ class RunningSession(Protocol):
         """Gives an utterance another text, None for none; UtteranceAmended tells that it is so, also after the end."""
         ...
 
+    def hear_again(self, index: int) -> None:
+        """Has the model hear an utterance once more; UtteranceAmended tells the words, or a StageFailed why not."""
+        ...
+
     def abort(self) -> None:
         """Stops now; what is not decoded yet is left to `recover`."""
         ...

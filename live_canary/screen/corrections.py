@@ -10,8 +10,6 @@ class Corrections:
 
     def made(self, index: int, before: str | None, after: str | None) -> bool:
         """Remember that utterance `index` said `before` until now; True when that takes the last step back."""
-        if before == after:
-            return False
         if self._earlier and self._earlier[-1] == (index, after):
             self._earlier.pop()
             return True

@@ -60,6 +60,7 @@ class ListeningScreen(Screen[None]):
         Binding("s", "export", "Save as"),
         Binding("e,enter", "edit", "Edit"),
         Binding("d,delete", "delete", "Delete", show=False),
+        Binding("r", "hear_again", "Hear again", show=False),
         Binding("u,ctrl+z", "undo", "Undo", show=False),
         Binding("b", "bookmark", "Bookmark"),
         Binding("left_square_bracket", "to_bookmark(-1)", "Previous bookmark", show=False),
@@ -135,6 +136,9 @@ class ListeningScreen(Screen[None]):
         if number is None:
             return
         before = self.transcript.lines.text_of(number)
+        if text == before:
+            self._tell("The model heard the same words again.")
+            return
         self.transcript.amend(number, text)
         if not self._corrections.made(index, before, text) and text is None:
             self._tell("Deleted; u brings it back.")
@@ -192,6 +196,14 @@ class ListeningScreen(Screen[None]):
             entry = self.transcript.lines.entries[number]
             if isinstance(entry, Utterance):
                 self._session.amend(entry.index, None)
+
+    def action_hear_again(self) -> None:
+        """Asks the model once more, with a little more sound before and after the line."""
+        for number in self._chosen():
+            entry = self.transcript.lines.entries[number]
+            if isinstance(entry, Utterance):
+                self._tell(f"Hearing {clock(entry.start_seconds)} again…")
+                self._session.hear_again(entry.index)
 
     def action_undo(self) -> None:
         step = self._corrections.last()

@@ -43,7 +43,15 @@ class Amendment:
     text: str | None
 
 
-Item = Work | TranscriptGap | Amendment
+@dataclass(frozen=True, slots=True)
+class Rehearing:
+    """The user wants the model to hear an utterance again."""
+
+    index: int
+
+
+Request = Amendment | Rehearing
+Item = Work | TranscriptGap | Request
 
 
 class Agenda:
@@ -57,6 +65,7 @@ class Agenda:
         self._partials: dict[str, Work] = {}
         self._partials_not_before = 0.0
         self._amendments: deque[Amendment] = deque()
+        self._rehearings: deque[Rehearing] = deque()
         self._closed = False
         self._dismissed = False
 
@@ -82,10 +91,13 @@ class Agenda:
             self._finals.append(gap)
             self._changed.notify_all()
 
-    def put_amendment(self, amendment: Amendment) -> None:
-        """Add what is done at once, for it needs no model; also after the end."""
+    def put_request(self, request: Request) -> None:
+        """Add an amendment, which is done at once, or a rehearing, after all finals; also after the end."""
         with self._changed:
-            self._amendments.append(amendment)
+            if isinstance(request, Amendment):
+                self._amendments.append(request)
+            else:
+                self._rehearings.append(request)
             self._changed.notify_all()
 
     def offer(self, work: Work) -> None:
@@ -122,11 +134,13 @@ class Agenda:
             self._dismissed = True
             self._changed.notify_all()
 
-    def next_amendment(self) -> Amendment | None:
+    def next_request(self) -> Request | None:
         """What is wanted after the end, as soon as it is; None once nobody can want anything."""
         with self._changed:
-            self._changed.wait_for(lambda: self._dismissed or self._amendments)
-            return self._amendments.popleft() if self._amendments else None
+            self._changed.wait_for(lambda: self._dismissed or self._amendments or self._rehearings)
+            if self._amendments:
+                return self._amendments.popleft()
+            return self._rehearings.popleft() if self._rehearings and not self._dismissed else None
 
     def wait_for_any(self) -> bool:
         """True once there is work; False if there never will be."""
@@ -158,6 +172,8 @@ class Agenda:
             return self._finals.popleft()
         if self._tails:
             return self._tails.pop(next(iter(self._tails)))
+        if self._rehearings:
+            return self._rehearings.popleft()
         if self._partials and self._clock() >= self._partials_not_before:
             return self._partials.pop(next(iter(self._partials)))
         return None

@@ -18,7 +18,7 @@ from live_canary.events import (
     UtteranceAmended,
 )
 from live_canary.segments.segmenter import Segmenter
-from live_canary.session.agenda import Agenda, Amendment
+from live_canary.session.agenda import Agenda, Amendment, Rehearing
 from live_canary.session.conversation import Conversation
 from live_canary.session.journal import Journal
 from live_canary.session.listening import Listener
@@ -65,7 +65,7 @@ class Session:
         self._load_transcriber = load_transcriber
         self._agenda = Agenda(clock)
         conversation = Conversation([source.name for source in sources], echo_of)
-        self._scribe = Scribe(self._agenda, conversation, sinks, self._tell, clock, journal)
+        self._scribe = Scribe(self._agenda, conversation, sinks, sources, self._tell, clock, journal)
         interval = None if partial_interval_ms is None else partial_interval_ms * SAMPLE_RATE // 1000
         self._listeners = [
             Listener(source, make_segmenter(), self._agenda, conversation, self._tell, clock, interval, journal)
@@ -117,7 +117,14 @@ class Session:
         files, then UtteranceAmended tells everybody. Returns at once. From any thread, also after SessionEnded until
         `wait()` is called.
         """
-        self._agenda.put_amendment(Amendment(index, None if text is None else one_line(text)))
+        self._agenda.put_request(Amendment(index, None if text is None else one_line(text)))
+
+    def hear_again(self, index: int) -> None:
+        """Have the model hear an utterance once more, with more of the sound around it, when all finals are there.
+
+        What comes out is an amendment (also when it is the same text), or a StageFailed says why nothing did.
+        """
+        self._agenda.put_request(Rehearing(index))
 
     def wait(self, timeout_seconds: float | None = None) -> bool:
         """Wait for SessionEnded and for the threads to end; False when it did not come in time."""
@@ -164,7 +171,7 @@ class Session:
         self._guarded("transcribe", self._write_finals)
         self._guarded("close files", self._scribe.close_files)
         self._finish()
-        self._guarded("amend", self._scribe.amend_until_dismissed)
+        self._guarded("amend", partial(self._scribe.answer_until_dismissed, self._transcriber))
 
     def _write_finals(self) -> None:
         if self._agenda.wait_for_any():

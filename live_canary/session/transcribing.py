@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from live_canary.errors import LiveCanaryError, OutputError
+from live_canary.audio.source import Source
+from live_canary.errors import LiveCanaryError, OutputError, SessionError
 from live_canary.events import (
     BacklogChanged,
     Event,
@@ -18,9 +19,11 @@ from live_canary.events import (
     UtteranceAmended,
     UtteranceFinal,
 )
-from live_canary.session.agenda import Agenda, Amendment, Kind, Work
+from live_canary.session.agenda import Agenda, Amendment, Kind, Rehearing, Request, Work
 from live_canary.session.conversation import Conversation, Finished
 from live_canary.session.journal import Journal
+from live_canary.session.rehearing import sound_of
+from live_canary.transcript.formats import clock
 from live_canary.transcript.hypothesis import Hypothesis, Transcriber
 from live_canary.transcript.stabilizer import Stabilizer
 from live_canary.transcript.utterance import TranscriptGap, Utterance
@@ -70,13 +73,16 @@ class Scribe:
         agenda: Agenda,
         conversation: Conversation,
         sinks: Sequence[TranscriptSink],
+        sources: Sequence[Source],
         tell: Callable[[Event], None],
         clock: Callable[[], float],
         journal: Journal,
     ):
-        self.agenda, self.conversation, self.sinks = agenda, conversation, sinks
+        self.agenda, self.conversation, self.sinks, self.sources = agenda, conversation, sinks, sources
         self.tell, self.clock, self.journal = tell, clock, journal
         self.utterances = 0
+        self._told: list[Utterance] = []
+        self._amended: dict[int, str | None] = {}
         self._spoken: dict[str, _Spoken] = {}
         self._told_backlog = 0.0
 
@@ -86,8 +92,8 @@ class Scribe:
             self._tell_backlog()
             if isinstance(item, TranscriptGap):
                 self._write_gap(item)
-            elif isinstance(item, Amendment):
-                self._amend(item)
+            elif isinstance(item, Amendment | Rehearing):
+                self._answer(item, transcriber)
             elif isinstance(item, Work) and item.kind is Kind.FINAL:
                 self._finish(item, transcriber)
             elif isinstance(item, Work):
@@ -96,10 +102,10 @@ class Scribe:
         self._release(self.conversation.released(all_of_it=True))
         self._tell_backlog()
 
-    def amend_until_dismissed(self) -> None:
-        """After the end: what the user still corrects."""
-        while (amendment := self.agenda.next_amendment()) is not None:
-            self._amend(amendment)
+    def answer_until_dismissed(self, transcriber: Transcriber | None) -> None:
+        """After the end: what the user still corrects, or wants to be heard again."""
+        while (request := self.agenda.next_request()) is not None:
+            self._answer(request, transcriber)
 
     def _patience(self) -> float | None:
         """Seconds to wait for work while finals wait for their turn."""
@@ -140,6 +146,7 @@ class Scribe:
         for final in finals:
             utterance = replace(final.utterance, index=self.utterances)
             self.utterances += 1
+            self._told.append(utterance)
             self.journal.entry(utterance)
             for sink in self.sinks:
                 self._keep(sink, partial(sink.write_utterance, utterance))
@@ -190,14 +197,40 @@ class Scribe:
             self._keep(sink, partial(sink.write_gap, gap))
         self.tell(GapMarked(gap))
 
-    def _amend(self, amendment: Amendment) -> None:
-        index, text = amendment.index, amendment.text
-        if not 0 <= index < self.utterances:
+    def _answer(self, request: Request, transcriber: Transcriber | None) -> None:
+        if not 0 <= request.index < self.utterances:
             return
-        self.journal.amendment(index, text)
-        for sink in self.sinks:
-            self._keep(sink, partial(sink.amend, index, text))
+        if isinstance(request, Amendment):
+            self._amend(request.index, request.text)
+        else:
+            self._hear_again(self._told[request.index], transcriber)
+
+    def _amend(self, index: int, text: str | None) -> None:
+        if text != self._text_of(index):
+            self._amended[index] = text
+            self.journal.amendment(index, text)
+            for sink in self.sinks:
+                self._keep(sink, partial(sink.amend, index, text))
         self.tell(UtteranceAmended(index, text))
+
+    def _text_of(self, index: int) -> str | None:
+        return self._amended.get(index, self._told[index].text)
+
+    def _hear_again(self, utterance: Utterance, transcriber: Transcriber | None) -> None:
+        """What the model makes of it with more of the sound around it; the line stays when that is nothing."""
+        try:
+            if transcriber is None:
+                raise SessionError("there is no model")
+            hypothesis = transcriber.transcribe(sound_of(utterance, self._told, self.sources))
+            if not hypothesis.text:
+                raise SessionError("the model hears no words there now")
+        except Exception as error:
+            if not isinstance(error, LiveCanaryError):
+                log.error("an utterance could not be heard again", exc_info=error)
+            message = f"The line at {clock(utterance.start_seconds)} stays as it is: {error}."
+            self.tell(StageFailed("hear again", message, fatal=False))
+            return
+        self._amend(utterance.index, hypothesis.text)
 
     def _keep(self, sink: TranscriptSink, write: Callable[[], None]) -> None:
         try:

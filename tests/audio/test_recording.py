@@ -142,3 +142,12 @@ def test_what_cannot_be_played_is_refused_with_one_sentence(tmp_path, recording)
     for name, reason in reasons.items():
         with pytest.raises(RecordingError, match=reason):
             check_recording(tmp_path / name)
+
+
+def test_a_stretch_of_a_recording_is_heard_again_as_it_was(tmp_path):
+    path = tmp_path / "talk.wav"
+    soundfile.write(path, np.random.default_rng(1).uniform(-0.5, 0.5, 2 * 44_100), 44_100)
+    source = RecordingSource([path, path], speed=None)
+    heard = np.concatenate([block.samples for block in source.blocks()])
+    assert np.array_equal(source.hear_again(30_000, 34_000), heard[30_000:34_000])
+    assert np.array_equal(source.hear_again(60_000, 90_000), heard[60_000:])

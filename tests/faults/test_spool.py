@@ -179,3 +179,27 @@ def test_a_microphone_can_still_be_paused():
     assert microphone.paused is True
     source.resume()
     assert microphone.paused is False
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, 10), (59, 61), (61, 61.5), (0.05, 0.06)])
+def test_any_stretch_is_heard_again_from_finished_chunks_and_the_one_being_written(tmp_path, start, end):
+    sound = from_pcm(to_pcm(noise(62)))
+    source = SpoolingSource(ScriptedSource(), tmp_path)
+    spool = source._spool
+    for position in range(0, len(sound), 1600):
+        spool.write(to_pcm(sound[position : position + 1600]), position)
+    first, last = round(start * SAMPLE_RATE), round(end * SAMPLE_RATE)
+    assert np.array_equal(source.hear_again(first, last), sound[first:last])
+    spool.close()
+
+
+def test_a_stretch_is_silent_where_nothing_was_heard_and_ends_where_the_sound_does(tmp_path):
+    sound = from_pcm(to_pcm(noise(0.3)))
+    spool = Spool(tmp_path)
+    spool.write(to_pcm(sound[:1600]), 0)
+    spool.write(to_pcm(sound[1600:3200]), 8000)
+    assert np.array_equal(
+        spool.read(800, 20_000), np.concatenate([sound[800:1600], np.zeros(6400, np.float32), sound[1600:3200]])
+    )
+    assert len(spool.read(20_000, 30_000)) == 0
+    spool.close()

@@ -46,6 +46,9 @@ class FakeSession:
         self.asked.append(f"amend {index}: {text}")
         self.tell(UtteranceAmended(index, text))
 
+    def hear_again(self, index: int) -> None:
+        self.asked.append(f"hear again {index}")
+
     def abort(self) -> None:
         self.asked.append("abort")
 

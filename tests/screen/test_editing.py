@@ -173,3 +173,26 @@ def test_lines_can_be_corrected_after_the_end():
 
     session = FakeSession(SourceOpened("talk.wav"), ModelProgress("ready", ready=True), said("First."))
     in_app(scenario, session)
+
+
+def test_r_has_the_model_hear_a_line_again():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("up", "up", "r")
+        assert any("Hearing 00:00:08 again" in notification.message for notification in pilot.app._notifications)
+        assert first_words(pilot) == list(TEXTS)
+
+    assert with_transcript(scenario).asked[1:] == ["hear again 2"]
+
+
+def test_what_the_model_hears_again_is_an_edit_like_any_other():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        session.tell(UtteranceAmended(0, "Worst."))
+        session.tell(UtteranceAmended(0, "Worst."))
+        await pilot.pause()
+        assert any("the same words again" in notification.message for notification in pilot.app._notifications)
+        assert first_words(pilot) == ["Worst."]
+        await pilot.press("u")
+        assert first_words(pilot) == ["First."]
+
+    session = FakeSession(*OPENED, said("First."))
+    in_app(scenario, session)

@@ -3,7 +3,9 @@
 import itertools
 import math
 import threading
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from live_canary.audio.source import AudioGap, DeviceLost
@@ -23,10 +25,19 @@ from live_canary.events import (
     UtteranceAmended,
     UtteranceFinal,
 )
+from live_canary.session.rehearing import span_around
 from live_canary.session.session import Session
 from live_canary.transcript.hypothesis import Hypothesis
-from live_canary.transcript.utterance import TranscriptGap
-from tests.session.fakes import ENDPOINT, LETTER_SAMPLES, LetterModel, MemorySink, ScriptedSource, make_segmenter
+from live_canary.transcript.utterance import TranscriptGap, Utterance
+from tests.session.fakes import (
+    ENDPOINT,
+    LETTER_SAMPLES,
+    LetterModel,
+    MemorySink,
+    ScriptedSource,
+    make_segmenter,
+    sound_of,
+)
 
 PATIENCE_SECONDS = 20
 
@@ -340,3 +351,63 @@ def test_a_transcript_can_be_corrected_after_its_end():
     recorder.wait_for(UtteranceAmended)
     assert sink.amendments == [(0, "ABC")]
     assert session.wait(PATIENCE_SECONDS)
+
+
+class RehearableScript(ScriptedSource):
+    """A script that can be played again from anywhere."""
+
+    def hear_again(self, start_sample: int, end_sample: int) -> np.ndarray:
+        return sound_of("".join(self._script))[start_sample:end_sample]
+
+
+def heard_again(source: ScriptedSource, index: int, model: LetterModel, *, after_the_end: bool) -> Recorder:
+    recorder = Recorder()
+    session = Session([source], make_segmenter, lambda tell: model)
+    session.start(recorder)
+    recorder.wait_for(SessionEnded if after_the_end else UtteranceFinal)
+    session.hear_again(index)
+    recorder.wait_for(UtteranceAmended if isinstance(source, RehearableScript) else StageFailed)
+    session.stop()
+    assert session.wait(PATIENCE_SECONDS)
+    return recorder
+
+
+@pytest.mark.parametrize("after_the_end", [False, True])
+def test_an_utterance_is_heard_again_with_what_was_around_it(after_the_end):
+    class Improving(LetterModel):
+        """Overhears the first letter of what it hears first."""
+
+        def transcribe(self, samples, draft=None):
+            hypothesis = super().transcribe(samples, draft)
+            return replace(hypothesis, text=hypothesis.text[1:]) if len(self.heard) == 1 else hypothesis
+
+    source = RehearableScript("abc" + ENDPOINT, live=not after_the_end, endless=not after_the_end)
+    recorder = heard_again(source, 0, Improving(), after_the_end=after_the_end)
+    assert texts(recorder) == ["bc"]
+    assert recorder.of(UtteranceAmended) == [UtteranceAmended(0, "abc")]
+
+
+def test_a_line_whose_sound_is_not_kept_stays_and_says_so():
+    source = ScriptedSource("abc" + ENDPOINT, live=True, endless=True)
+    [failure] = heard_again(source, 0, LetterModel(), after_the_end=False).of(StageFailed)
+    assert failure.message == "The line at 00:00:00 stays as it is: its sound is not kept (--no-spool)."
+
+
+def utterance(start_seconds: float, end_seconds: float, index: int, source: str = "talk") -> Utterance:
+    return Utterance(index, start_seconds, end_seconds, "words", source)
+
+
+@pytest.mark.parametrize(
+    ("beside", "span"),
+    [
+        ([], (8.0, 17.0)),
+        ([utterance(1, 9.5, 0), utterance(15.5, 20, 2)], (9.5, 15.5)),  # no word of the others
+        ([utterance(9, 12, 0, source="other")], (8.0, 17.0)),
+    ],
+)
+def test_as_much_is_heard_again_as_nobody_else_of_the_source_says(beside, span):
+    assert span_around(utterance(10, 15, 1), beside) == span
+
+
+def test_the_longest_utterance_is_heard_again_as_it_is():
+    assert span_around(utterance(10, 48, 1), []) == (10, 48)
