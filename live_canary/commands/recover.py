@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from live_canary.audio.spool import spooled_seconds
+from live_canary.audio.spooled import spooled_seconds
 from live_canary.commands.model_choice import choose_model, load_with
 from live_canary.errors import LiveCanaryError
 from live_canary.events import Event, ModelProgress, SourceWarned, StageFailed

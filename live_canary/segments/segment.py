@@ -1,5 +1,6 @@
 """One utterance's sound."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,9 +9,28 @@ from numpy.typing import NDArray
 
 from live_canary.audio.source import SAMPLE_RATE
 
+EndedBy = Literal["pause", "length", "gap", "end"]
+"""A pause, the length limit (speech goes on in the next segment), lost sound, or the end of the source."""
+
+
+class _Speech:
+    """Where its speech lies, in seconds since the source began."""
+
+    __slots__ = ()
+    speech_start_sample: int
+    speech_end_sample: int
+
+    @property
+    def speech_start_seconds(self) -> float:
+        return self.speech_start_sample / SAMPLE_RATE
+
+    @property
+    def speech_end_seconds(self) -> float:
+        return self.speech_end_sample / SAMPLE_RATE
+
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(_Speech):
     """The samples of one utterance, with pre-roll and tail, and where in the source they were heard."""
 
     samples: NDArray[np.float32]
@@ -21,8 +41,7 @@ class Segment:
     """Where speech was first detected, after the pre-roll."""
     speech_end_sample: int
     """Where speech was last detected, before the tail."""
-    ended_by: Literal["pause", "length", "gap", "end"]
-    """A pause, the length limit (speech goes on in the next segment), lost sound, or the end of the source."""
+    ended_by: EndedBy
 
     @property
     def end_sample(self) -> int:
@@ -32,10 +51,28 @@ class Segment:
     def seconds(self) -> float:
         return len(self.samples) / SAMPLE_RATE
 
-    @property
-    def speech_start_seconds(self) -> float:
-        return self.speech_start_sample / SAMPLE_RATE
+
+@dataclass(frozen=True, slots=True)
+class SpooledSegment(_Speech):
+    """A segment whose samples are on the disk until somebody asks for them."""
+
+    start_sample: int
+    end_sample: int
+    speech_start_sample: int
+    speech_end_sample: int
+    ended_by: EndedBy
+    read: Callable[[int, int], NDArray[np.float32]]
+    """The samples between two positions. Raises LiveCanaryError when they are no longer there."""
 
     @property
-    def speech_end_seconds(self) -> float:
-        return self.speech_end_sample / SAMPLE_RATE
+    def samples(self) -> NDArray[np.float32]:
+        """As a Segment has them, read anew each time. Raises what `read` raises."""
+        return self.read(self.start_sample, self.end_sample)
+
+    @property
+    def seconds(self) -> float:
+        return (self.end_sample - self.start_sample) / SAMPLE_RATE
+
+
+WaitingSegment = Segment | SpooledSegment
+"""With its sound or without it, what may stand in a queue."""

@@ -21,14 +21,13 @@ Every sample judged to be speech is in exactly one segment; segments are in orde
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from live_canary.audio.source import SAMPLE_RATE
 from live_canary.segments.cutting import quietest_sample
-from live_canary.segments.segment import Segment
+from live_canary.segments.segment import EndedBy, Segment
 from live_canary.segments.settings import SegmenterSettings
 from live_canary.segments.sound import RecentSound
 from live_canary.segments.vad import VoiceActivityDetector
@@ -55,7 +54,6 @@ class TailHeard:
 
 
 SegmenterOutput = SpeechStarted | TailHeard | Segment
-EndedBy = Literal["pause", "length", "gap", "end"]
 
 
 @dataclass(slots=True)

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from live_canary.segments.segment import Segment
+from live_canary.segments.segment import WaitingSegment
 from live_canary.transcript.utterance import TranscriptGap
 
-MOST_WAITING_SECONDS = 120.0  # of sound; a source that can wait does so from here on
+MOST_WAITING_SECONDS = 120.0  # of sound, 7.7 MB; what comes then waits in its source or on the disk
 
 
 class Kind(Enum):
@@ -30,7 +30,7 @@ class Nothing(Enum):
 class Work:
     kind: Kind
     source: str
-    segment: Segment
+    segment: WaitingSegment
     noted_at: float
     """When it was put on the agenda, in seconds of the session's clock."""
 

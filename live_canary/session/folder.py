@@ -15,10 +15,10 @@ from pathlib import Path
 
 import platformdirs
 
-from live_canary.audio import spool
 from live_canary.audio.recording import RecordingSource
 from live_canary.audio.source import Source
 from live_canary.audio.spool import SpoolingSource
+from live_canary.audio.spooled import join
 from live_canary.errors import InputError, SessionError
 from live_canary.session.journal import JournalFile
 from live_canary.session.record import OutputRecord, SessionRecord, read_journal
@@ -86,7 +86,7 @@ class SessionFolder:
         kept = []
         for name, sound in self._sounds.items():
             recording = self.path / f"{sound}-{re.sub(r'[^A-Za-z0-9]+', '-', name).strip('-')}.flac"
-            spool.join(self.path / sound, recording)
+            join(self.path / sound, recording)
             kept.append(recording)
         for sound in self._sounds.values():
             shutil.rmtree(self.path / sound, ignore_errors=True)

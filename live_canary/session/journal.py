@@ -15,13 +15,14 @@ import json
 import os
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
 from live_canary.audio.source import AudioGap
 from live_canary.errors import SessionError
-from live_canary.segments.segment import Segment
+from live_canary.segments.segment import Segment, WaitingSegment
 from live_canary.settings import Settings
 from live_canary.transcript.hypothesis import Hypothesis
 from live_canary.transcript.utterance import TranscriptGap, Utterance
@@ -39,11 +40,11 @@ class Journal:
     def gap(self, source: str, gap: AudioGap) -> None:
         """The source was not heard for a while."""
 
-    def recalled(self, source: str, segment: Segment) -> Hypothesis | None:
+    def recalled(self, source: str, segment: WaitingSegment) -> Hypothesis | None:
         """The text of an utterance, if an earlier process made it. Raises SessionError if the model failed on it."""
         return None
 
-    def text(self, source: str, segment: Segment, hypothesis: Hypothesis | None) -> None:
+    def text(self, source: str, segment: WaitingSegment, hypothesis: Hypothesis | None) -> None:
         """The model has heard the utterance; None when it failed."""
 
     def entry(self, entry: Entry) -> None:
@@ -56,11 +57,14 @@ class Journal:
         """The file at `path` holds every entry so far but the last `unsaved`, and lacks `uncorrected` amendments."""
 
     def when_it_fails(self, tell: Callable[[str], None]) -> None:
-        """Have `tell` called, once, with a sentence for the user, when nothing can be noted any more."""
+        """Have `tell` called with a sentence for the user when nothing can be noted any more, and when it can again."""
 
 
 class JournalFile(Journal):
-    """A journal on the disk, locked while its session lives. From any thread. A full disk ends only the journal."""
+    """A journal on the disk, locked while its session lives. From any thread.
+
+    What a full disk refuses waits in memory, and is tried again with each line that follows.
+    """
 
     def __init__(self, path: Path):
         """Continues the file if there is one. Raises OSError, and SessionError when its session is still running."""
@@ -71,7 +75,7 @@ class JournalFile(Journal):
             os.close(self._descriptor)
             raise SessionError(f"Session {path.parent.name} is still running; it needs no recovery.") from None
         self._lock = threading.Lock()
-        self._failed = False  # a line may be cut off, and what follows one is not believed; the lock is still held
+        self._unwritten = b""
         self._tell: Callable[[str], None] = lambda message: None
         self._outputs: list[Path] = []
         self._entries = 0
@@ -111,7 +115,7 @@ class JournalFile(Journal):
     def gap(self, source: str, gap: AudioGap) -> None:
         self._note("gap", sync=True, source=source, start=gap.start_sample, end=gap.end_sample, reason=gap.reason)
 
-    def text(self, source: str, segment: Segment, hypothesis: Hypothesis | None) -> None:
+    def text(self, source: str, segment: WaitingSegment, hypothesis: Hypothesis | None) -> None:
         self._count_undecoded(-1)
         known = hypothesis or Hypothesis("")
         self._note("text", source=source, start=segment.start_sample, end=segment.end_sample,
@@ -151,20 +155,30 @@ class JournalFile(Journal):
     def _note(self, kind: str, *, sync: bool = False, **values: object) -> None:
         line = json.dumps({"type": kind, **values}) + "\n"
         with self._lock:
-            if self._failed or self._descriptor < 0:
+            if self._descriptor < 0:
                 return
-            try:
-                data = line.encode()
-                while data:
-                    data = data[os.write(self._descriptor, data) :]
-                if sync:
-                    os.fsync(self._descriptor)
-            except OSError as error:
-                self._failed = True
-                reason = error.strerror
-            else:
-                return
-        self._tell(
-            f"The session's journal cannot be written ({reason}); transcribing goes on, "
-            "but what is said from here on could not be recovered after a crash."
-        )
+            had_failed = bool(self._unwritten)
+            self._unwritten += line.encode()
+            failure = self._write(sync=sync or had_failed)
+        if failure and not had_failed:
+            self._tell(
+                f"The session's journal cannot be written ({failure.strerror}); transcribing goes on, "
+                "but what is said from here on could not be recovered after a crash."
+            )
+        elif had_failed and not failure:
+            self._tell("The session's journal is written again, and lacks nothing.")
+
+    def _write(self, *, sync: bool) -> OSError | None:
+        """All that is not written, or nothing: what follows a line that is cut off would not be believed."""
+        size, data = os.fstat(self._descriptor).st_size, self._unwritten
+        try:
+            while data:
+                data = data[os.write(self._descriptor, data) :]
+            if sync:
+                os.fsync(self._descriptor)
+        except OSError as error:
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, size)
+            return error
+        self._unwritten = b""
+        return None

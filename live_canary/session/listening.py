@@ -11,6 +11,7 @@ from live_canary.audio.source import (
     DeviceLost,
     DeviceRecovered,
     DeviceSilent,
+    KeptSource,
     Source,
     SourceNews,
     SourcePaused,
@@ -29,14 +30,15 @@ from live_canary.events import (
     SpeechStarted,
 )
 from live_canary.segments import segmenter as segmenting
-from live_canary.segments.segment import Segment
+from live_canary.segments.segment import Segment, SpooledSegment, WaitingSegment
 from live_canary.segments.segmenter import Segmenter, SegmenterOutput
-from live_canary.session.agenda import Agenda, Kind, Work
+from live_canary.session.agenda import MOST_WAITING_SECONDS, Agenda, Kind, Work
 from live_canary.session.conversation import Conversation
 from live_canary.session.journal import Journal
 from live_canary.transcript.utterance import TranscriptGap
 
 LEVEL_STEP_DB = 1.5  # a cell of the meter
+HEAVY_BACKLOG_SECONDS = 600.0  # of sound in memory, 38 MB; said then, and whenever it has doubled
 LEVEL_INTERVAL_SECONDS = 0.1  # a meter needs no more, also when a recording is played faster
 
 
@@ -65,6 +67,7 @@ class Listener:
         self._level_due = 0.0
         self._level_told: Level | None = None
         self._opened = False
+        self._heavy_backlog = HEAVY_BACKLOG_SECONDS
 
     def run(self) -> None:
         """Until the source ends; whatever ends it, what was heard so far is on the agenda."""
@@ -125,7 +128,27 @@ class Listener:
                 case Segment():
                     self.tell(SpeechEnded(self.source.name, output.speech_end_seconds))
                     self.journal.segment(self.source.name, output)
-                    self.agenda.put_final(self._work(Kind.FINAL, output), wait=not self.source.live)
+                    work = self._work(Kind.FINAL, self._to_wait(output))
+                    self.agenda.put_final(work, wait=not self.source.live)
+
+    def _to_wait(self, segment: Segment) -> WaitingSegment:
+        """What of the segment stands in the queue: without its sound, when much waits already and it is on the disk."""
+        backlog = self.agenda.backlog_seconds
+        if not self.source.live or backlog < MOST_WAITING_SECONDS:
+            return segment
+        if isinstance(self.source, KeptSource) and self.source.keeps(segment.start_sample, segment.end_sample):
+            return SpooledSegment(
+                segment.start_sample,
+                segment.end_sample,
+                segment.speech_start_sample,
+                segment.speech_end_sample,
+                segment.ended_by,
+                self.source.read,
+            )
+        if backlog >= self._heavy_backlog:
+            self._heavy_backlog = 2 * backlog
+            self.tell(SourceWarned(self.source.name, _heavy(backlog)))
+        return segment
 
     def _offer_partial(self, heard: int) -> None:
         self._next_partial = heard + (self._partial_interval or 0)
@@ -133,7 +156,7 @@ class Listener:
         if segment is not None:
             self.agenda.offer(self._work(Kind.PARTIAL, segment))
 
-    def _work(self, kind: Kind, segment: Segment) -> Work:
+    def _work(self, kind: Kind, segment: WaitingSegment) -> Work:
         return Work(kind, self.source.name, segment, self.clock())
 
     def _report(self, news: SourceNews) -> None:
@@ -160,3 +183,10 @@ class Listener:
         """What is being said ends here, and what others say does not wait; the gap comes when it is over."""
         self._handle(self.segmenter.gap(0))
         self.conversation.away(self.source.name)
+
+
+def _heavy(backlog_seconds: float) -> str:
+    return (
+        f"The model is {backlog_seconds / 60:.0f} minutes behind. What waits for it is not on the disk but takes "
+        f"{backlog_seconds * SAMPLE_RATE * 4 / 1e6:.0f} MB of memory; nothing is lost while the program runs."
+    )

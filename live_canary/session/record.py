@@ -57,7 +57,8 @@ class SessionRecord:
     with_source: bool
     sources: list[SourceRecord] = field(default_factory=list)
     outputs: list[OutputRecord] = field(default_factory=list)
-    segments: set[SegmentKey] = field(default_factory=set)
+    segments: dict[SegmentKey, tuple[int, int]] = field(default_factory=dict)
+    """First and last sample of each one's speech."""
     texts: dict[SegmentKey, Hypothesis | None] = field(default_factory=dict)
     """None for one that the model failed on."""
     gaps: dict[str, list[AudioGap]] = field(default_factory=dict)
@@ -68,10 +69,24 @@ class SessionRecord:
     believed_bytes: int = 0
     """Length of the journal up to the first line that cannot be read."""
 
+    def known_until(self, source: str) -> int:
+        """The last sample of the source that an utterance or a gap reaches to."""
+        ends = [end for name, _, end in self.segments if name == source]
+        return max([*ends, *(gap.end_sample for gap in self.gaps.get(source, ()))], default=0)
+
+    def not_transcribed(self, source: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """Where between the two positions somebody spoke, or may have spoken, whose text is not known."""
+        for (name, segment_start, segment_end), (speech_start, speech_end) in sorted(self.segments.items()):
+            lost = (max(start, speech_start), min(end, speech_end))
+            if name == source and (name, segment_start, segment_end) not in self.texts and lost[0] < lost[1]:
+                yield lost
+        if end > max(start, self.known_until(source)):
+            yield max(start, self.known_until(source)), end
+
     @property
     def undecoded_seconds(self) -> float:
         """Sound of finished utterances that the model has not heard."""
-        return sum(end - start for _, start, end in self.segments - self.texts.keys()) / SAMPLE_RATE
+        return sum(end - start for _, start, end in self.segments.keys() - self.texts.keys()) / SAMPLE_RATE
 
 
 def read_journal(path: Path) -> SessionRecord:
@@ -134,8 +149,11 @@ def _add(record: SessionRecord, line: dict[str, Any]) -> SessionRecord:
         case {"type": "saved", "output": output, "entries": entries, "size": size}:
             saved = record.outputs[_count(output)]
             saved.entries, saved.size = _count(entries), _count(size)
-        case {"type": "segment", "source": str(source), "start": start, "end": end}:
-            record.segments.add((source, *_span(start, end)))
+        case {
+            "type": "segment", "source": str(source), "start": start, "end": end,
+            "speech_start": speech_start, "speech_end": speech_end,
+        }:  # fmt: skip
+            record.segments[(source, *_span(start, end))] = _span(speech_start, speech_end)
         case {"type": "text", "source": str(source), "start": start, "end": end, "text": text, "flag": flag}:
             record.texts[(source, *_span(start, end))] = (
                 None if text is None else Hypothesis(_text(text), (), _flag(flag), _confidences(line, text))

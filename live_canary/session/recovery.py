@@ -1,25 +1,27 @@
 """A session that was cut off is held once more, on the same sound: what is known is not asked again.
 
 Sound and segmenter are the same, so the same utterances come out in the same order; the journal says the text of those
-that the model has already heard, and the files get exactly the lines they lack.
+that the model has already heard, and the files get exactly the lines they lack. Where sound is missing, because its
+disk was full or it is damaged, the journal's texts stand, and what has none is marked.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from live_canary.audio.recording import RecordingSource, check_recording
-from live_canary.audio.source import AudioGap, Source
-from live_canary.audio.spool import SpooledSource
+from live_canary.audio.source import SAMPLE_RATE, AudioGap, Source
+from live_canary.audio.spooled import NOT_KEPT, SpooledSource
 from live_canary.errors import SessionError
 from live_canary.events import Event, StageFailed
-from live_canary.segments.segment import Segment
+from live_canary.segments.segment import WaitingSegment
 from live_canary.segments.segmenter import Segmenter
 from live_canary.session.folder import SessionFolder
 from live_canary.session.journal import Entry, Journal, JournalFile
-from live_canary.session.record import SessionRecord, SourceRecord
+from live_canary.session.record import SegmentKey, SessionRecord, SourceRecord
 from live_canary.session.session import LoadTranscriber, Session
 from live_canary.transcript.hypothesis import Hypothesis
-from live_canary.transcript.utterance import Utterance
+from live_canary.transcript.utterance import TranscriptGap, Utterance
 
 END_SECONDS = 5.0  # of patience with a model that is at work when the user interrupts
 
@@ -69,7 +71,8 @@ def _sources(folder: SessionFolder, record: SessionRecord) -> list[SourceRecord]
 
 def _source_of(known: SourceRecord, folder: SessionFolder, record: SessionRecord) -> Source:
     if known.sound is not None:
-        return SpooledSource(known.name, folder.path / known.sound, record.gaps.get(known.name, ()))
+        gaps, until = record.gaps.get(known.name, ()), record.known_until(known.name)
+        return SpooledSource(known.name, folder.path / known.sound, gaps, until)
     for path in known.recordings:
         check_recording(path)
     source = RecordingSource(known.recordings, speed=None)
@@ -83,19 +86,31 @@ class RecallingJournal(Journal):
     def __init__(self, record: SessionRecord, journal: JournalFile):
         self._record, self._journal = record, journal
         self._entries: list[Entry] = []
+        self._heard: set[SegmentKey] = set()
 
     @property
     def transcript(self) -> list[Entry]:
         """What was released before the session was cut off, then what has been missing."""
-        return completed(self._record.entries, self._entries)
+        return completed(self._record.entries, [*self._without_sound(), *self._entries])
 
-    def recalled(self, source: str, segment: Segment) -> Hypothesis | None:
+    def _without_sound(self) -> Iterator[Utterance]:
+        """Texts that were about to be released, and whose sound has not come once more."""
+        released = max((entry.start_seconds for entry in self._record.entries), default=0.0)
+        for key, hypothesis in self._record.texts.items():
+            if key in self._heard or key not in self._record.segments or not hypothesis or not hypothesis.text:
+                continue
+            start, end = (sample / SAMPLE_RATE for sample in self._record.segments[key])
+            if start >= released:  # an earlier one was an echo, or else it would be there
+                yield Utterance(-1, start, end, hypothesis.text, key[0], hypothesis.flag)
+
+    def recalled(self, source: str, segment: WaitingSegment) -> Hypothesis | None:
         key = (source, segment.start_sample, segment.end_sample)
+        self._heard.add(key)
         if key in self._record.texts and self._record.texts[key] is None:
             raise SessionError("as little as before the session was cut off")
         return self._record.texts.get(key)
 
-    def text(self, source: str, segment: Segment, hypothesis: Hypothesis | None) -> None:
+    def text(self, source: str, segment: WaitingSegment, hypothesis: Hypothesis | None) -> None:
         if (source, segment.start_sample, segment.end_sample) not in self._record.texts:
             self._journal.text(source, segment, hypothesis)
 
@@ -103,17 +118,26 @@ class RecallingJournal(Journal):
         """Known, or a stretch that the spool lacks."""
 
     def entry(self, entry: Entry) -> None:
-        self._entries.append(entry)
+        if isinstance(entry, TranscriptGap) and entry.reason == NOT_KEPT:
+            span = (round(seconds * SAMPLE_RATE) for seconds in (entry.start_seconds, entry.end_seconds))
+            for start, end in self._record.not_transcribed(entry.source, *span):
+                self._entries.append(replace(entry, start_seconds=start / SAMPLE_RATE, end_seconds=end / SAMPLE_RATE))
+        else:
+            self._entries.append(entry)
 
 
-def completed(known: Sequence[Entry], heard_again: Sequence[Entry]) -> list[Entry]:
-    """`known`, then what has no counterpart in it, counted on.
+def completed(known: Sequence[Entry], candidates: Sequence[Entry]) -> list[Entry]:
+    """`known`, then in the order of their time those of `candidates` that have no counterpart, counted on.
 
-    An entry of the same source at the same time is the same one and stays as it is, even if its text should be another
-    now: a model or detector that has changed since must not repeat half a meeting.
+    The earlier of two candidates counts. An entry of the same source at the same time is the same one and stays as it
+    is, even if its text should be another now: a model or detector that has changed since must not repeat half a
+    meeting.
     """
-    missing = [entry for entry in heard_again if not any(_same(entry, one) for one in known)]
-    entries = [*known, *missing]
+    missing: list[Entry] = []
+    for entry in candidates:
+        if not any(_same(entry, one) for one in chain(known, missing)):
+            missing.append(entry)
+    entries = [*known, *sorted(missing, key=lambda entry: entry.start_seconds)]
     indices = iter(range(len(entries)))
     return [replace(entry, index=next(indices)) if isinstance(entry, Utterance) else entry for entry in entries]
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from live_canary.audio.recording import check_recording, read_recording
 from live_canary.audio.source import SAMPLE_RATE
-from live_canary.audio.spool import SpooledSource
+from live_canary.audio.spooled import SpooledSource
 from live_canary.errors import CheckpointError, RecordingError, SessionError
 from live_canary.model.checkpoint import destinations, load_weights
 from live_canary.session.folder import JOURNAL, SessionFolder

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from live_canary.audio.spool import spooled_seconds
+from live_canary.audio.spooled import spooled_seconds
 from live_canary.session.folder import SessionFolder, unfinished_sessions
 from tests.conftest import ROOT
 from tests.faults.sessions import SCRIPT, hold, recover

@@ -1,14 +1,18 @@
 """Sessions that did not come to their end, and what is made of them."""
 
+import errno
 import os
 import queue
+import re
 import signal
 import stat
 import threading
 
 import pytest
 
+from live_canary.audio import spool
 from live_canary.audio.recording import RecordingSource
+from live_canary.audio.spool import Spool
 from live_canary.commands import recover as command
 from live_canary.errors import CheckpointError, InputError, RecordingError, SessionError
 from live_canary.events import SourceOpened, StageFailed, UtteranceAmended, UtteranceFinal
@@ -19,6 +23,7 @@ from live_canary.session.recovery import completed, hold_again
 from live_canary.session.session import Session
 from live_canary.settings import Settings
 from live_canary.transcript.utterance import TranscriptGap, Utterance
+from tests.faults.conftest import fill
 from tests.faults.sessions import PATIENCE_SECONDS, SCRIPT, STARTED, abort, hold, model, prepare, recording, recover
 from tests.session.fakes import ENDPOINT, LetterModel, ScriptedSource, make_segmenter
 
@@ -226,8 +231,97 @@ def test_a_journal_without_room_is_told_once_and_the_session_goes_on(tmp_path, m
     assert session.wait(PATIENCE_SECONDS)
     folder.journal.close()
     assert [failure.stage for failure in failures].count("journal") == 1
+    assert "recover" in failures[0].message
     assert "No space left on device" in failures[0].message
     assert output.read_bytes() == undisturbed(tmp_path, SCRIPT)
+
+
+def test_a_journal_that_has_room_again_lacks_nothing(tmp_path, small_disk):
+    """What came after a full disk was not noted, so that recovery wrote it into the file a second time."""
+    folder, output = SessionFolder.create(small_disk), tmp_path / "talk.jsonl"
+    talk = recording(tmp_path / "talk.wav", ("abc" + ENDPOINT) * 20)
+    session = prepare(folder, [RecordingSource([talk], speed=None)], [output])
+    ballast, told = [fill(small_disk)], []  # the journal's first 4 KiB have their place already
+
+    def follow(event) -> None:
+        if isinstance(event, StageFailed) and event.stage == "journal":
+            told.append(event.message)
+        if isinstance(event, UtteranceFinal) and event.utterance.index == 15:
+            ballast.pop().unlink()
+
+    session.start(follow)
+    assert session.wait(PATIENCE_SECONDS)
+    folder.journal.close()
+    assert "No space left on device" in told[0]
+    assert told[1:] == ["The session's journal is written again, and lacks nothing."]
+    written = output.read_bytes()
+    record = read_journal(folder.path / JOURNAL)
+    assert len(record.entries) == len(written.splitlines())
+    assert record.believed_bytes == (folder.path / JOURNAL).stat().st_size
+    asked = model()
+    assert recover(small_disk, load=lambda tell: asked) == 0
+    assert asked.heard == []
+    assert output.read_bytes() == written
+
+
+HOLE = "..abc" + ENDPOINT + "de" + ENDPOINT + "fgh" + ENDPOINT + "ij" + ENDPOINT + "klm" + ENDPOINT
+"""The words begin at letter 2, 13, 23, 34 and 44."""
+
+
+def recovered_with_a_hole(tmp_path, monkeypatch, hole: tuple[int, int], journaled: str) -> list[str]:
+    """The lines after a crash of a session whose disk was full during some letters.
+
+    journaled: of what the model made, "nothing", the "texts", or also the "lines" that were in the file.
+    """
+    write = Spool.write
+
+    def write_if_there_is_room(self, pcm, start_sample):
+        if hole[0] <= start_sample // 1600 < hole[1]:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(self, pcm, start_sample)
+
+    monkeypatch.setattr(Spool, "write", write_if_there_is_room)
+    monkeypatch.setattr(spool, "RETRY_SAMPLES", 1600)
+    folder, output = SessionFolder.create(tmp_path / "sessions"), tmp_path / "talk.txt"
+    source, never = ScriptedSource(HOLE, name="Me", live=True, endless=True), threading.Event()
+    load = (lambda tell: never.wait(PATIENCE_SECONDS)) if journaled == "nothing" else (lambda tell: LetterModel())
+    session = prepare(folder, [source], [output], load)
+    session.start(lambda event: None)
+    assert source.played.wait(PATIENCE_SECONDS)
+    session.abort() if journaled == "nothing" else session.stop()
+    assert session.wait(PATIENCE_SECONDS)
+    never.set()
+    folder.journal.close()
+    output.unlink()
+    if journaled == "texts":
+        journal = folder.path / JOURNAL
+        lines = journal.read_bytes().splitlines(keepends=True)
+        journal.write_bytes(b"".join(line for line in lines if not re.match(rb'{"type": "(utterance|saved)', line)))
+    recover(tmp_path / "sessions", load=lambda tell: LetterModel())
+    return output.read_text().splitlines()
+
+
+@pytest.mark.parametrize("hole", [(12, 20), (14, 20), (3, 15), (23, 45), (34, 99), (0, 99)])
+@pytest.mark.parametrize("journaled", ["texts", "lines"])
+def test_what_the_model_had_heard_is_there_though_its_sound_was_not_kept(tmp_path, monkeypatch, hole, journaled):
+    lines = recovered_with_a_hole(tmp_path, monkeypatch, hole, journaled)
+    assert lines == ["abc", "de", "fgh", "ij", "klm"]
+
+
+@pytest.mark.parametrize(
+    ("hole", "expected"),
+    [
+        ((5, 12), ["abc", "de", "fgh", "ij", "klm"]),  # between two utterances
+        ((12, 20), ["abc", "0.2 s", "fgh", "ij", "klm"]),
+        ((14, 20), ["abc", "d", "0.1 s", "fgh", "ij", "klm"]),
+        ((24, 45), ["abc", "de", "f", "0.2 s", "0.2 s", "0.1 s", "lm"]),
+        ((34, 99), ["abc", "de", "fgh", "0.2 s", "0.3 s"]),  # never any room again
+    ],
+)
+def test_what_was_neither_kept_nor_transcribed_is_marked(tmp_path, monkeypatch, hole, expected):
+    lines = recovered_with_a_hole(tmp_path, monkeypatch, hole, "nothing")
+    marked = [f"[{said} not heard: its sound was not kept]" if said.endswith(" s") else said for said in expected]
+    assert lines == marked
 
 
 def test_entries_of_the_same_time_are_the_same_whatever_their_text():

@@ -9,17 +9,18 @@ import pytest
 import soundfile
 
 from live_canary.audio.source import SAMPLE_RATE, AudioBlock, AudioGap, PausableSource, SourceWarning
-from live_canary.audio.spool import (
+from live_canary.audio.spool import Spool, SpoolingSource
+from live_canary.audio.spooled import (
     CHUNK_SAMPLES,
     NOT_KEPT,
-    Spool,
     SpooledSource,
-    SpoolingSource,
     from_pcm,
     join,
+    read_spool,
     spooled_seconds,
     to_pcm,
 )
+from live_canary.errors import SessionError
 from tests.faults.conftest import fill
 from tests.session.fakes import ScriptedSource, sound_of
 
@@ -135,6 +136,56 @@ def test_a_crash_between_compressing_and_deleting_repeats_nothing(tmp_path):
     np.testing.assert_array_equal(heard(tmp_path / "0")[0], from_pcm(to_pcm(samples)))
 
 
+def test_a_stretch_that_is_not_wholly_there_is_refused(tmp_path):
+    source = SpoolingSource(ScriptedSource("abcde", name="Me"), tmp_path / "0")
+    list(source.blocks())
+    np.testing.assert_array_equal(source.read(1000, 8000), from_pcm(to_pcm(sound_of("abcde")))[1000:8000])
+    with pytest.raises(SessionError, match="no longer in"):
+        source.read(1000, 8001)
+
+
+def test_a_spool_knows_what_it_holds(tmp_path):
+    spool = Spool(tmp_path / "0")
+    for start in (0, 1600, 8000):
+        spool.write(np.zeros(1600, np.int16), start)
+    spool.close()
+    assert spool.holds(100, 3200)
+    assert not spool.holds(100, 8100)
+    assert spool.holds(8000, 9600)
+
+
+def test_a_disk_that_has_room_again_is_used_again_and_what_was_not_kept_is_a_gap(small_disk):
+    ballast = [fill(small_disk)]
+    source = SpoolingSource(ScriptedSource("a" * 170, name="Me", live=True), small_disk / "0")
+    warnings = []
+    for item in source.blocks():
+        if isinstance(item, SourceWarning):
+            warnings.append(item.message)
+        elif item.start_sample == 7 * SAMPLE_RATE:
+            ballast.pop().unlink()
+    assert "No space left on device" in warnings[0]
+    assert warnings[1:] == ["The sound is kept on the disk again; 10 s of it were not."]
+    gap, sound = heard(small_disk / "0")
+    assert gap == AudioGap(0, 10 * SAMPLE_RATE, NOT_KEPT)
+    assert len(sound) == 7 * SAMPLE_RATE
+    assert not source.keeps(9 * SAMPLE_RATE, 11 * SAMPLE_RATE)
+    assert source.keeps(10 * SAMPLE_RATE, 17 * SAMPLE_RATE)
+
+
+def test_a_chunk_that_finds_no_room_for_its_compressed_form_stays_as_it_is(tmp_path, monkeypatch):
+    samples = np.tile(noise(1.0), 61)
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+    def no_room(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(soundfile, "write", no_room)
+        spool_of(tmp_path / "0", samples)
+    assert {path.suffix for path in (tmp_path / "0").iterdir()} == {".wav"}
+    np.testing.assert_array_equal(heard(tmp_path / "0")[0], from_pcm(to_pcm(samples)))
+
+
 def test_a_full_disk_ends_the_spool_and_not_the_source(small_disk):
     script = "a" * 300  # 940 KiB
     items = list(SpoolingSource(ScriptedSource(script, name="Me", live=True), small_disk / "0").blocks())
@@ -198,8 +249,9 @@ def test_a_stretch_is_silent_where_nothing_was_heard_and_ends_where_the_sound_do
     spool = Spool(tmp_path)
     spool.write(to_pcm(sound[:1600]), 0)
     spool.write(to_pcm(sound[1600:3200]), 8000)
-    assert np.array_equal(
-        spool.read(800, 20_000), np.concatenate([sound[800:1600], np.zeros(6400, np.float32), sound[1600:3200]])
-    )
-    assert len(spool.read(20_000, 30_000)) == 0
     spool.close()
+    samples, found = read_spool(tmp_path, 800, 20_000)
+    assert np.array_equal(samples, np.concatenate([sound[800:1600], np.zeros(6400, np.float32), sound[1600:3200]]))
+    assert found == 800 + 1600
+    samples, found = read_spool(tmp_path, 20_000, 30_000)
+    assert (len(samples), found) == (0, 0)
