@@ -25,10 +25,11 @@ WARM_UP_SECONDS = 5.0
 
 OPENING = """
 import time; began = time.perf_counter()
-from live_canary.audio.microphone import MicrophoneSource
+from live_canary.audio.listening import Listening
+from live_canary.audio.live import LiveSource
 from live_canary.audio.source import AudioBlock
 imported = time.perf_counter()
-blocks = MicrophoneSource().blocks()
+blocks = LiveSource(Listening()).blocks()
 next(blocks); opened = time.perf_counter()
 next(item for item in blocks if isinstance(item, AudioBlock)); heard = time.perf_counter()
 blocks.close()
@@ -56,10 +57,11 @@ class Measured:
 
 def listen(seconds: float, hear: Callable[[object], object]) -> Measured:
     """Listen to the default microphone for so long; every block goes to `hear`, whose time counts."""
-    from live_canary.audio.microphone import MicrophoneSource
+    from live_canary.audio.listening import Listening
+    from live_canary.audio.live import LiveSource
     from live_canary.audio.source import SAMPLE_RATE, AudioBlock, AudioGap
 
-    source, measured, delays = MicrophoneSource(), Measured(), []
+    source, measured, delays = LiveSource(Listening()), Measured(), []
     threading.Timer(seconds + WARM_UP_SECONDS, source.stop).start()
     began, cpu, memory = 0.0, 0.0, 0.0
     for item in source.blocks():

@@ -144,7 +144,7 @@ def live(
         os.environ["HF_HUB_OFFLINE"] = "1"  # read by huggingface_hub and transformers when they are imported
     if context.invoked_subcommand:
         return
-    from live_canary.commands import live as command
+    from live_canary.commands import listen as command
 
     if jsonl not in (None, "-"):
         raise InputError(f"--jsonl writes to stdout: give -, or --output {jsonl}.jsonl for a file.")

@@ -7,8 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from live_canary.errors import InputError
-from live_canary.segments.settings import PRESETS, SegmenterSettings
-from live_canary.segments.vad import DETECTORS
+from live_canary.segments.settings import DETECTORS, PRESETS, SegmenterSettings
 from live_canary.settings import COMPUTE, DEVICES, check_choice
 from live_canary.transcript.writer import format_of
 
@@ -17,7 +16,7 @@ LATER, HERE = "Recordings and recovery", "This machine"  # groups of commands
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "mode": tuple(PRESETS),
-    "vad": tuple(DETECTORS),
+    "vad": DETECTORS,
     "compute_device": DEVICES,
     "compute": tuple(COMPUTE),
 }

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from live_canary.errors import InputError
-from live_canary.segments.settings import SegmenterSettings
-from live_canary.segments.vad import DETECTORS
+from live_canary.segments.settings import DETECTORS, SegmenterSettings
 
 DType = Literal["auto", "float32", "bfloat16", "float16", "int8"]
 COMPUTE: dict[str, DType] = {"auto": "auto", "fp32": "float32", "bf16": "bfloat16", "fp16": "float16", "int8": "int8"}

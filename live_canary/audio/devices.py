@@ -34,11 +34,6 @@ def list_inputs(platform: str = sys.platform) -> list[Input]:
     return sorted(inputs, key=lambda one: one.hears != "microphone")
 
 
-def check_input(wanted: str | int | None = None, hears: Hears = "microphone") -> Input:
-    """The input that a source for `wanted` would open now, without opening it. Raises DeviceError."""
-    return find_input(wanted, sound_system(hears).inputs(), hears)
-
-
 def find_input(wanted: str | int | None, inputs: list[Input], hears: Hears = "microphone") -> Input:
     """The input with this index, name or unique part of a name (upper or lower case); None: the default of its kind.
 

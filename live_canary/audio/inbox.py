@@ -1,21 +1,22 @@
 """Where the sound system's thread leaves what it captured."""
 
 import queue
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 
-import numpy as np
-from numpy.typing import NDArray
-
 from live_canary.audio.clock import Clock
+
+FLOAT32_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """What one callback brought."""
 
-    frames: NDArray[np.float32]
-    """(n, channels) at the input's own rate; nobody else writes to it."""
+    sound: bytes
+    """float32 samples at the input's own rate, `channels` of them a frame."""
+    channels: int
     seconds: float
     arrived: float
     """When the last of them was heard, by the source's clock."""
@@ -33,7 +34,7 @@ class Nothing(Enum):
 
 
 class Inbox:
-    """A bounded queue of chunks. `put` never waits: it copies, enqueues and counts.
+    """A bounded queue of chunks. `put` never waits: it enqueues and counts.
 
     `close()` may be called from any thread; what was put before is still taken.
     """
@@ -46,12 +47,14 @@ class Inbox:
         self._queue: queue.SimpleQueue[Chunk | None] = queue.SimpleQueue()
         self._dropped_frames = 0
 
-    def put(self, frames: NDArray[np.float32], overflowed: bool = False) -> None:
+    def put(self, sound: bytes, channels: int, overflowed: bool = False) -> None:
+        """sound: float32 samples, `channels` of them a frame."""
+        frames = len(sound) // (FLOAT32_BYTES * channels)
         if self._queue.qsize() >= self._limit:
-            self._dropped_frames += len(frames)
+            self._dropped_frames += frames
             return
         dropped, self._dropped_frames = self._dropped_frames / self.rate, 0
-        self._queue.put(Chunk(frames.copy(), len(frames) / self.rate, self._clock.now(), overflowed, dropped))
+        self._queue.put(Chunk(sound, channels, frames / self.rate, self._clock.now(), overflowed, dropped))
 
     def take(self, seconds: float) -> Chunk | Nothing:
         """The next chunk, as soon as there is one within so many seconds."""
@@ -62,6 +65,12 @@ class Inbox:
 
     def close(self) -> None:
         self._queue.put(None)
+
+    def clear(self) -> None:
+        """Forget what was put so far."""
+        with suppress(queue.Empty):
+            while True:
+                self._queue.get_nowait()
 
     def _closed(self) -> Nothing:
         self._queue.put(None)  # for whoever asks again

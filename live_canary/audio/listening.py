@@ -1,13 +1,16 @@
-"""Which input is open, and getting it back after it was lost."""
+"""Which input is open, and getting it back after it was lost. Imports no numpy, so that it can begin at once."""
 
+from live_canary.audio.clock import Clock
 from live_canary.audio.devices import find_input, sound_system
 from live_canary.audio.inbox import Inbox
 from live_canary.audio.soundsystem import Hears, Input, OpenInput, SoundSystem
 from live_canary.errors import DeviceError
 
+INBOX_CHUNKS = 3000  # a minute of 20 ms; a reader who is later than that loses sound, and is told how much
+
 
 class Listening:
-    """At most one open input, which puts what it hears into `inbox`.
+    """At most one open input, which puts what it hears into `inbox`, at the times of `clock`.
 
     device: an index or a unique part of a name; None is the default. It is looked up once; afterwards the same input is
     wanted, under whatever index it comes back, or the default one if `follow_default`. What the computer plays always
@@ -16,15 +19,17 @@ class Listening:
 
     def __init__(
         self,
-        device: str | int | None,
-        hears: Hears,
-        inbox: Inbox,
+        device: str | int | None = None,
+        hears: Hears = "microphone",
+        *,
         follow_default: bool = False,
         system: SoundSystem | None = None,
+        clock: Clock | None = None,
     ):
+        self.hears = hears
+        self.clock = clock or Clock()
+        self.inbox = Inbox(INBOX_CHUNKS, self.clock)
         self._device = device
-        self._hears = hears
-        self._inbox = inbox
         self._take_default = follow_default
         self._follows = device is None and (follow_default or hears == "system")
         self._system = system
@@ -41,9 +46,11 @@ class Listening:
         return self._opened is not None
 
     def open(self) -> None:
-        """Raises DeviceError when there is no such input or it refuses."""
-        self._system = self._system or sound_system(self._hears)
-        self._open(self._system, find_input(self._device, self._system.inputs(), self._hears))
+        """Begin to hear, unless it is open already. Raises DeviceError when there is no such input or it refuses."""
+        if self._opened:
+            return
+        self._system = self._system or sound_system(self.hears)
+        self._open(self._system, find_input(self._device, self._system.inputs(), self.hears))
 
     def alive(self) -> bool:
         return self._opened is not None and self._opened.alive()
@@ -59,6 +66,11 @@ class Listening:
         opened, self._opened = self._opened, None
         if opened:
             opened.close()
+
+    def forget(self) -> None:
+        """Close, and give away nothing of what was heard; `open()` begins anew."""
+        self.close()
+        self.inbox.clear()
 
     def why_lost(self) -> str:
         """After `close()`: what became of the input."""
@@ -78,8 +90,8 @@ class Listening:
 
     def _open(self, system: SoundSystem, chosen: Input) -> None:
         self._chosen = chosen
-        self._inbox.rate = chosen.rate
-        self._opened = system.open(chosen, self._inbox.put)
+        self.inbox.rate = chosen.rate
+        self._opened = system.open(chosen, self.inbox.put)
 
     def _inputs(self) -> list[Input]:
         """What is there now; nothing where the sound system itself is away."""
@@ -99,6 +111,6 @@ class Listening:
 
     def _default(self, inputs: list[Input]) -> Input | None:
         try:
-            return find_input(None, inputs, self._hears)
+            return find_input(None, inputs, self.hears)
         except DeviceError:
             return None

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 
-from live_canary.audio.clock import Clock
-from live_canary.audio.inbox import Chunk, Inbox, Nothing
+from live_canary.audio.inbox import Chunk, Nothing
 from live_canary.audio.listening import Listening
 from live_canary.audio.silence import SILENT_SECONDS, SilenceWatch
-from live_canary.audio.soundsystem import Hears, SoundSystem
+from live_canary.audio.soundsystem import Hears
 from live_canary.audio.source import (
     DeviceHeard,
     DeviceLost,
@@ -19,38 +18,28 @@ from live_canary.audio.source import (
 )
 from live_canary.audio.timeline import Timeline
 
-INBOX_CHUNKS = 3000  # a minute of 20 ms; a reader who is later than that loses sound, and is told how much
 POLL_SECONDS = 0.25
 STALLED_SECONDS = 3.0  # an input that delivers nothing for so long is gone
 RETRY_SECONDS = 1.0
+
+NAMES: dict[Hears, str] = {"microphone": "Microphone", "system": "System sound"}
 
 
 class LiveSource:
     """One input, from the first sample after it was opened until `stop()`.
 
-    device: an index or a unique part of a name; None is the default. name: what the user calls this source. A lost
-    input is awaited; with `follow_default` the default one takes its place. The sound system's thread only copies into
-    a queue; everything else happens where `blocks()` is read. `blocks()` raises DeviceError when nothing can be opened
-    at the start, never later. What was heard before `stop()` is still delivered.
+    listening: which input; it may be open already, and what it has heard comes first. name: what the user calls this
+    source. The sound system's thread only copies into a queue; everything else happens where `blocks()` is read.
+    `blocks()` raises DeviceError when nothing can be opened at the start, never later. What was heard before `stop()`
+    is still delivered.
     """
 
     live = True
-    hears: Hears = "microphone"
-    default_name = "Microphone"
 
-    def __init__(
-        self,
-        device: str | int | None = None,
-        *,
-        name: str | None = None,
-        follow_default: bool = False,
-        system: SoundSystem | None = None,
-        clock: Clock | None = None,
-    ):
-        self.name = name or self.default_name
-        self._clock = clock or Clock()
-        self._inbox = Inbox(INBOX_CHUNKS, self._clock)
-        self._listening = Listening(device, self.hears, self._inbox, follow_default, system)
+    def __init__(self, listening: Listening, name: str | None = None):
+        self._what = NAMES[listening.hears]
+        self.name = name or self._what
+        self._listening, self._clock, self._inbox = listening, listening.clock, listening.inbox
         self._timeline = Timeline()
         self._silence = SilenceWatch()
         self._lost = False
@@ -87,7 +76,7 @@ class LiveSource:
         self._idle_seconds = 0.0
         if self._lost:
             yield from self._recover(chunk.arrived - chunk.seconds)
-        if self._silence.feed(chunk.frames, chunk.seconds):
+        if self._silence.feed(chunk.sound, chunk.seconds):
             yield from self._tell_silence()
         yield from self._timeline.feed(chunk)
         if self._timeline.off_rate:
@@ -152,10 +141,10 @@ class LiveSource:
             yield SourceResumed()
 
     def _tell_silence(self) -> Iterator[SourceItem]:
-        if self.hears == "microphone":  # a computer that plays nothing is nothing to report
+        if self._listening.hears == "microphone":  # a computer that plays nothing is nothing to report
             name = self._listening.chosen.name
             yield DeviceSilent(name, SILENT_SECONDS) if self._silence.silent else DeviceHeard(name)
 
     @property
     def _gap_reason(self) -> str:
-        return f"{self.default_name.lower()} lost"
+        return f"{self._what.lower()} lost"

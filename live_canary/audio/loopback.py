@@ -81,7 +81,7 @@ class LoopbackInput:
             with self._device.recorder(samplerate=RATE, channels=channels, blocksize=FRAGMENT_FRAMES) as recorder:
                 self._started.set()
                 while not self._closing.is_set():
-                    self._deliver(recorder.record(FRAGMENT_FRAMES))
+                    self._deliver(recorder.record(FRAGMENT_FRAMES).tobytes(), CHANNELS)
         except (RuntimeError, OSError, IndexError, TypeError) as error:  # whatever COM answers when a device is gone
             self._failure = error
             self._started.set()

@@ -5,9 +5,6 @@ import threading
 from types import ModuleType
 from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from live_canary.audio.soundsystem import Deliver, Hears, Input
 from live_canary.errors import DeviceError
 
@@ -69,18 +66,18 @@ class PortAudioInput:
         self._open_inputs = open_inputs
         self.rate, self.channels = chosen.rate, min(chosen.channels, MAX_CHANNELS)
 
-        def on_frames(frames: NDArray[np.float32], count: int, time: Any, status: Any) -> None:
-            deliver(frames, bool(status.input_overflow))
+        def on_sound(sound: Any, frames: int, time: Any, status: Any) -> None:
+            deliver(bytes(sound), self.channels, bool(status.input_overflow))
 
         try:
-            self._stream = sounddevice.InputStream(
+            self._stream = sounddevice.RawInputStream(
                 device=chosen.index,
                 samplerate=self.rate,
                 channels=self.channels,
                 dtype="float32",
                 blocksize=round(self.rate * CHUNK_SECONDS),
                 latency=BUFFER_SECONDS,
-                callback=on_frames,
+                callback=on_sound,
             )
             self._stream.start()
         except sounddevice.PortAudioError as error:

@@ -14,8 +14,6 @@ from ctypes import byref, c_size_t, c_void_p
 from dataclasses import replace
 from typing import Any, TypeVar
 
-import numpy as np
-
 from live_canary.audio import libpulse
 from live_canary.audio.soundsystem import Deliver, Input
 from live_canary.errors import DeviceError
@@ -210,8 +208,7 @@ class PulseInput:
         address, size = c_void_p(), c_size_t()
         while self._pa.stream_peek(stream, byref(address), byref(size)) >= 0 and size.value:
             if address.value:
-                frames = np.frombuffer(ctypes.string_at(address, size.value), np.float32).reshape(-1, self.channels)
-                self._deliver(frames, self._overflowed)
+                self._deliver(ctypes.string_at(address, size.value), self.channels, self._overflowed)
             self._overflowed = not address.value
             self._pa.stream_drop(stream)
 

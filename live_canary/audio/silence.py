@@ -1,7 +1,6 @@
 """Digital silence: an input that delivers nothing but zeros has been muted, or its cable is out."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 SILENT_SECONDS = 10.0
 
@@ -14,8 +13,8 @@ class SilenceWatch:
         """True from 10 s of zeros to the first sample that is not zero."""
         self._zero_seconds = 0.0
 
-    def feed(self, frames: NDArray[np.float32], seconds: float) -> bool:
-        """True when `silent` has changed. frames: (n, channels) float32."""
-        self._zero_seconds = 0.0 if frames.any() else self._zero_seconds + seconds
+    def feed(self, sound: bytes, seconds: float) -> bool:
+        """True when `silent` has changed. sound: float32 samples of all channels."""
+        self._zero_seconds = 0.0 if np.frombuffer(sound, np.float32).any() else self._zero_seconds + seconds
         before, self.silent = self.silent, self._zero_seconds >= SILENT_SECONDS
         return self.silent != before

@@ -3,9 +3,6 @@
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 Hears = Literal["microphone", "system"]
 
 
@@ -29,9 +26,12 @@ class Input:
 
 
 class Deliver(Protocol):
-    """Takes (n, channels) float32 at the input's rate from the sound system's thread, copies it and returns at once."""
+    """Takes float32 samples, `channels` of them a frame, from the sound system's thread, and returns at once.
 
-    def __call__(self, frames: NDArray[np.float32], overflowed: bool = False) -> None: ...
+    Bytes, not an array: an input is open and delivers before numpy is imported, which takes longer than opening one.
+    """
+
+    def __call__(self, sound: bytes, channels: int, overflowed: bool = False) -> None: ...
 
 
 class OpenInput(Protocol):

@@ -1,11 +1,14 @@
 """What every source of sound gives: 16 kHz mono blocks, gaps where sound was lost, news about its device."""
 
+from __future__ import annotations  # numpy is imported after an input is open: it takes longer than opening one
+
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 SAMPLE_RATE = 16_000  # Hz, of everything behind a source
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from live_canary.audio.blocks import BlockCutter
 from live_canary.audio.inbox import Chunk
 from live_canary.audio.resample import Resampler, to_mono
@@ -74,4 +76,5 @@ class Timeline:
             yield from self._cutter.gap(round(piece.seconds * SAMPLE_RATE), piece.reason)
         else:
             self._resampler.steer(self._keeper.steer)
-            yield from self._cutter.feed(self._resampler.feed(to_mono(piece.frames)))
+            frames = np.frombuffer(piece.sound, np.float32).reshape(-1, piece.channels)
+            yield from self._cutter.feed(self._resampler.feed(to_mono(frames)))

@@ -18,7 +18,6 @@ from typing import Literal
 import numpy as np
 import platformdirs
 from huggingface_hub import constants
-from numpy.typing import NDArray
 
 from live_canary import __version__
 from live_canary.audio.devices import list_inputs, sound_system
@@ -122,8 +121,8 @@ def level(microphone: Input, system: SoundSystem, wait: Callable[[float], None] 
     """How loud a second of it is. wait: sleeps for seconds."""
     peaks: list[float] = []
 
-    def deliver(frames: NDArray[np.float32], overflowed: bool = False) -> None:
-        peaks.append(float(np.abs(frames).max(initial=0.0)))
+    def deliver(sound: bytes, channels: int, overflowed: bool = False) -> None:
+        peaks.append(float(np.abs(np.frombuffer(sound, np.float32)).max(initial=0.0)))
 
     try:
         opened = system.open(microphone, deliver)

@@ -2,19 +2,20 @@
 
 import logging
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import platformdirs
 
-from live_canary.audio.devices import check_input
-from live_canary.audio.microphone import MicrophoneSource
+from live_canary.audio.listening import Listening
+from live_canary.audio.live import LiveSource
 from live_canary.audio.recording import RecordingSource, check_recording
 from live_canary.audio.source import Source
-from live_canary.audio.system import SystemSource
 from live_canary.commands import keeping
-from live_canary.commands.model_choice import ModelChoice, choose_model, load_with, terminal_question
+from live_canary.commands.model_choice import Ask, ModelChoice, choose_model, load_with, terminal_question
 from live_canary.errors import OutputError
 from live_canary.screen.contract import Outcome, SessionInfo
 from live_canary.segments.segmenter import Segmenter
@@ -28,15 +29,17 @@ from live_canary.transcript.writer import TranscriptFile, check_output
 ABORTED = 130  # as shells report a program that Ctrl-C ended
 
 
-def run(settings: Settings) -> int:
+def run(settings: Settings, inputs: Sequence[Listening]) -> int:
     """The exit code: 0, 1 when the session could not go on, 130 when the user cut it off.
 
-    Raises InputError for whatever can be seen to be wrong before anything starts.
+    inputs: being heard already; none where recordings are. Raises InputError for whatever can be seen to be wrong
+    before anything starts.
     """
-    settings.check()
     check_outputs(settings.outputs, overwrite=settings.overwrite)
-    sources = open_sources(settings)
-    choice = choose_model(settings.model, demo_will_do=bool(settings.recordings), ask=terminal_question())
+    sources = sources_of(settings, inputs)
+    ask = terminal_question()
+    unheard = partial(ask_unheard, ask, inputs) if ask else None
+    choice = choose_model(settings.model, demo_will_do=bool(settings.recordings), ask=unheard)
     plain = settings.plain or settings.json_lines or not (sys.stdout.isatty() and sys.stdin.isatty())
     _log_bugs(to_stderr=plain)
     several = len(sources) > 1
@@ -90,25 +93,21 @@ def check_outputs(paths: tuple[Path, ...], *, overwrite: bool) -> None:
             raise OutputError(f"'{path}' is given twice as --output; name each file once.")
 
 
-def open_sources(settings: Settings) -> list[Source]:
-    """What is to be heard. Raises RecordingError or DeviceError for a source that is not there."""
+def sources_of(settings: Settings, inputs: Sequence[Listening]) -> list[Source]:
+    """What is to be heard; of two inputs each has a name. Raises RecordingError for a recording that is not there."""
     if settings.recordings:
         for path in settings.recordings:
             check_recording(path)
         return [RecordingSource(settings.recordings, settings.speed)]
-    both = settings.microphone and settings.system
-    follow = settings.follow_default
-    sources: list[Source] = []
-    if settings.microphone:
-        check_input(settings.device, "microphone")
-        name = settings.microphone_name if both else None
-        sources.append(MicrophoneSource(settings.device, name=name, follow_default=follow))
-    if settings.system:
-        device = None if both else settings.device
-        check_input(device, "system")
-        name = settings.system_name if both else None
-        sources.append(SystemSource(device, name=name, follow_default=follow))
-    return sources
+    names = {"microphone": settings.microphone_name, "system": settings.system_name}
+    return [LiveSource(one, names[one.hears] if len(inputs) > 1 else None) for one in inputs]
+
+
+def ask_unheard(ask: Ask, inputs: Sequence[Listening], question: str) -> str:
+    """The user's answer; nothing is heard before it: the download that may follow takes long, and nobody dictates."""
+    for one in inputs:
+        one.forget()
+    return ask(question)
 
 
 def _print_lines(session: Session, info: SessionInfo, choice: ModelChoice, settings: Settings) -> Outcome:

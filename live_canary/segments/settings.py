@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from live_canary.audio.source import SAMPLE_RATE
 from live_canary.errors import InputError
 
+DETECTORS = ("silero", "webrtc")
+"""Names of the voice activity detectors."""
+
 LONGEST_SEGMENT_S = 38.0  # Canary-Qwen was trained on at most 40 s
 
 

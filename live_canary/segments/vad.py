@@ -5,7 +5,7 @@ judgements. The packages are imported when a detector is constructed, so that im
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from live_canary.audio.source import SAMPLE_RATE
 from live_canary.errors import InputError
+from live_canary.segments.settings import DETECTORS
 
 AMPLIFIED_PEAK = 0.5  # what the loudest of the last half minute is amplified to
 MAX_GAIN = 10 ** (30 / 20)
@@ -103,11 +104,8 @@ class WebrtcDetector:
         self._detector = webrtcvad.Vad(self._mode)
 
 
-DETECTORS: dict[str, Callable[[], VoiceActivityDetector]] = {"silero": SileroDetector, "webrtc": WebrtcDetector}
-
-
 def load_detector(name: str) -> VoiceActivityDetector:
     """A fresh detector by its name in `DETECTORS`. Raises InputError for any other name."""
     if name not in DETECTORS:
         raise InputError(f"There is no voice detector {name!r}; choose {' or '.join(DETECTORS)}.")
-    return DETECTORS[name]()
+    return SileroDetector() if name == "silero" else WebrtcDetector()

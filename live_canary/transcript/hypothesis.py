@@ -1,10 +1,13 @@
 """What a transcriber gives for the sound of an utterance, finished or not."""
 
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from __future__ import annotations  # the command line checks names of formats before numpy is imported
 
-import numpy as np
-from numpy.typing import NDArray
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Flag = Literal["loop"]
 

@@ -76,7 +76,7 @@ class FakeSoundDevice:
             for index, one in enumerate(self._known)
         ]
 
-    def InputStream(self, *, device, samplerate, channels, dtype, blocksize, latency, callback):  # noqa: N802
+    def RawInputStream(self, *, device, samplerate, channels, dtype, blocksize, latency, callback):  # noqa: N802
         chosen = self._known[device]
         if self.refuses or not chosen.plugged:
             raise PortAudioError(self.refuses or "Device unavailable [PaErrorCode -9985]")
@@ -117,7 +117,9 @@ class FakeStream:
         while not self.input.stalled and self.input.clock_seconds - self._began >= (self.captured + 1) * seconds - 1e-9:
             self.captured += 1
             self.buffer[:] = self.input.hear(self.blocksize)[:, : self.channels]
-            self.callback(self.buffer, self.blocksize, None, SimpleNamespace(input_overflow=self.overflowed))
+            self.callback(
+                memoryview(self.buffer), self.blocksize, None, SimpleNamespace(input_overflow=self.overflowed)
+            )
             self.overflowed = False
 
     def lose(self, seconds):

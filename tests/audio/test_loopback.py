@@ -27,7 +27,7 @@ def heard():
 
 @pytest.fixture
 def speakers(soundcard, heard):
-    opened = Loopback().open(SPEAKERS, lambda frames, overflowed=False: heard.put(frames))
+    opened = Loopback().open(SPEAKERS, lambda sound, channels: heard.put((sound, channels)))
     yield opened
     soundcard.asked.release(2)
     opened.close()
@@ -35,8 +35,10 @@ def speakers(soundcard, heard):
 
 def test_what_the_output_plays_is_delivered_in_order(speakers: LoopbackInput, soundcard, heard):
     soundcard.asked.release(3)
-    frames = np.concatenate([heard.get(timeout=10) for _ in range(3)])
-    assert frames.shape == (3 * 960, 2)
+    delivered = [heard.get(timeout=10) for _ in range(3)]
+    assert {channels for _, channels in delivered} == {2}
+    frames = np.frombuffer(b"".join(sound for sound, _ in delivered), np.float32).reshape(-1, 2)
+    assert len(frames) == 3 * 960
     np.testing.assert_allclose(frames[:, 0], np.arange(3 * 960) / 1e6, atol=1e-9)
     assert speakers.alive()
 
@@ -51,4 +53,4 @@ def test_an_output_that_goes_away_ends_the_stream(speakers: LoopbackInput, sound
 def test_an_output_that_refuses_says_which_and_why(soundcard):
     soundcard.gone = True
     with pytest.raises(DeviceError, match="'Speakers' cannot be listened to: Error 0x88890004"):
-        Loopback().open(SPEAKERS, lambda frames, overflowed=False: None)
+        Loopback().open(SPEAKERS, lambda sound, channels: None)

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from live_canary.audio.live import INBOX_CHUNKS
-from live_canary.audio.microphone import MicrophoneSource
+from live_canary.audio.listening import INBOX_CHUNKS, Listening
+from live_canary.audio.live import LiveSource
 from live_canary.audio.portaudio import PortAudio, PortAudioInput
 from live_canary.audio.source import (
     AudioBlock,
@@ -21,7 +21,6 @@ from live_canary.audio.source import (
     SourcePaused,
     SourceResumed,
 )
-from live_canary.audio.system import SystemSource
 from live_canary.errors import DeviceError
 from tests.audio.fake_clock import FakeClock
 from tests.audio.fake_sounddevice import HZ, FakeInput, FakeSoundDevice
@@ -41,7 +40,7 @@ def sound(clock, monkeypatch):
 
 
 def microphone(clock, device=None, **options):
-    return MicrophoneSource(device, system=PortAudio(), clock=clock, **options)
+    return LiveSource(Listening(device, system=PortAudio(), clock=clock, **options))
 
 
 def heard(source, clock, seconds):
@@ -107,6 +106,28 @@ def test_what_was_captured_before_the_stop_is_still_given(sound, clock):
     assert total_samples(items) == 16_000
 
 
+def test_what_was_heard_before_anybody_could_read_it_comes_first(sound, clock):
+    listening = Listening(system=PortAudio(), clock=clock)
+    listening.open()
+    clock.pass_by(3.0)  # the rest of the program is imported
+    items = heard(LiveSource(listening), clock, 5.0)
+    assert len(sound.streams) == 1
+    assert total_samples(items) == pytest.approx(5.0 * 16_000, abs=320)
+    assert_each_sample_is_at_its_time(items, 0.001)
+
+
+def test_nothing_heard_before_a_question_is_given_away(sound, clock):
+    listening = Listening(system=PortAudio(), clock=clock)
+    listening.open()
+    clock.pass_by(1.0)
+    listening.forget()
+    assert sound.open_streams == []
+    clock.pass_by(60.0)  # the user thinks, or downloads
+    items = heard(LiveSource(listening), clock, 63.0)
+    assert gaps_in(items) == []
+    assert total_samples(items) == pytest.approx(2.0 * 16_000, abs=320)
+
+
 def test_the_stream_is_closed_when_the_reader_leaves(sound, clock):
     blocks = microphone(clock).blocks()
     next(blocks), next(blocks)
@@ -122,7 +143,7 @@ def test_an_input_that_refuses_says_which_and_why(sound, clock):
 
 def test_no_sound_library_is_loaded_before_an_input_is_opened(monkeypatch):
     monkeypatch.setitem(sys.modules, "sounddevice", None)  # importing it would fail
-    source = MicrophoneSource("usb", system=PortAudio())
+    source = LiveSource(Listening("usb", system=PortAudio()))
     with pytest.raises(DeviceError, match="PortAudio is not installed"):
         next(source.blocks())
 
@@ -263,7 +284,7 @@ def test_ten_seconds_of_zeros_are_told_once_and_so_is_their_end(sound, clock):
 
 def test_a_computer_that_plays_nothing_is_nothing_to_tell(sound, clock):
     sound.inputs[0].name, sound.inputs[0].muted = "BlackHole 2ch", True
-    source = SystemSource(system=PortAudio(), clock=clock)
+    source = LiveSource(Listening(None, "system", system=PortAudio(), clock=clock))
     assert news_in(heard(source, clock, 20.0)) == [DeviceOpened("BlackHole 2ch", 48_000, 2)]
 
 

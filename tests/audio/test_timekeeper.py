@@ -2,13 +2,11 @@
 
 import random
 
-import numpy as np
 import pytest
 
 from live_canary.audio.inbox import Chunk
 from live_canary.audio.timekeeper import Loss, Timekeeper
 
-NO_FRAMES = np.zeros((0, 1), np.float32)
 CHUNK_SECONDS = 0.1
 
 
@@ -17,7 +15,7 @@ def arrivals(hours, ppm=0.0, jitter_seconds=0.0):
     late = random.Random(1)
     for count in range(1, int(hours * 36_000) + 1):
         heard_at = count * CHUNK_SECONDS / (1 + ppm * 1e-6)
-        yield Chunk(NO_FRAMES, CHUNK_SECONDS, heard_at + late.uniform(0, jitter_seconds))
+        yield Chunk(b"", 1, CHUNK_SECONDS, heard_at + late.uniform(0, jitter_seconds))
 
 
 def timed(chunks):
@@ -48,7 +46,7 @@ def test_a_loss_is_told_apart_from_a_delay():
     def chunks():
         for chunk in arrivals(0.01):
             if 10 < chunk.arrived < 11:  # late: all of them at once
-                yield Chunk(NO_FRAMES, CHUNK_SECONDS, 11.0)
+                yield Chunk(b"", 1, CHUNK_SECONDS, 11.0)
             elif not 20 < chunk.arrived < 21:  # lost
                 yield chunk
 
@@ -58,7 +56,7 @@ def test_a_loss_is_told_apart_from_a_delay():
 
 def test_nothing_is_held_back_longer_than_a_third_of_a_second():
     keeper = Timekeeper()
-    first, late, next_one = (Chunk(NO_FRAMES, 0.1, time) for time in (0.1, 5.0, 5.35))
+    first, late, next_one = (Chunk(b"", 1, 0.1, time) for time in (0.1, 5.0, 5.35))
     assert list(keeper.arrived(first)) == [first]
     assert list(keeper.arrived(late)) == []
     assert list(keeper.arrived(next_one)) == [Loss(pytest.approx(4.8), "computer asleep or too busy"), late, next_one]

@@ -90,7 +90,7 @@ class OneSound:
         for block in self.blocks:
             if block is None:
                 raise DeviceError("Yeti is busy.")
-            deliver(block)
+            deliver(block.tobytes(), block.shape[1])
         return self
 
     def close(self) -> None:

@@ -9,7 +9,8 @@ import soundfile
 
 from live_canary.audio.source import SAMPLE_RATE
 from live_canary.errors import InputError
-from live_canary.segments.vad import DETECTORS, SileroDetector, WebrtcDetector, load_detector
+from live_canary.segments.settings import DETECTORS
+from live_canary.segments.vad import SileroDetector, WebrtcDetector, load_detector
 
 ASSETS = Path(__file__).parents[2] / "assets"
 
