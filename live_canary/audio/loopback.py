@@ -58,7 +58,10 @@ class LoopbackInput:
         self._thread.start()
         if not self._started.wait(OPENING_SECONDS) or self._failure:
             self.close()
-            raise DeviceError(f"'{chosen.name}' cannot be listened to: {self._failure or 'it does not answer'}.")
+            raise DeviceError(
+                f"'{chosen.name}' cannot be listened to: {self._failure or 'it does not answer'}; "
+                "choose another with --device, as live-canary devices lists them."
+            )
 
     def alive(self) -> bool:
         return self._thread.is_alive()

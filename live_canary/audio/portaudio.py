@@ -5,7 +5,7 @@ import threading
 from types import ModuleType
 from typing import Any, ClassVar
 
-from live_canary.audio.soundsystem import Deliver, Hears, Input
+from live_canary.audio.soundsystem import ANOTHER_INPUT, Deliver, Hears, Input
 from live_canary.errors import DeviceError
 
 CHUNK_SECONDS = 0.02
@@ -81,7 +81,7 @@ class PortAudioInput:
             )
             self._stream.start()
         except sounddevice.PortAudioError as error:
-            raise DeviceError(f"Input '{chosen.name}' cannot be opened: {error}.") from error
+            raise DeviceError(f"Input '{chosen.name}' cannot be opened: {error}; {ANOTHER_INPUT}") from error
 
     def alive(self) -> bool:
         return bool(self._stream.active)

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from live_canary.audio import libpulse
-from live_canary.audio.soundsystem import Deliver, Input
+from live_canary.audio.soundsystem import ANOTHER_INPUT, Deliver, Input
 from live_canary.errors import DeviceError
 
 Answer = TypeVar("Answer")
@@ -67,7 +67,7 @@ class Connection:
         if not connecting or not self.reaches(libpulse.CONTEXT_READY, self._state):
             reason = self.error()
             self.close()
-            raise DeviceError(f"The sound server (PulseAudio or PipeWire) does not answer: {reason}.")
+            raise DeviceError(f"The sound server (PulseAudio or PipeWire) does not answer: {reason}; restart it.")
 
     def __enter__(self) -> "Connection":
         return self
@@ -162,7 +162,7 @@ class PulseInput:
         if not self._stream or not self._connection.reaches(libpulse.STREAM_READY, self._state):
             reason = self._connection.error()
             self.close()
-            raise DeviceError(f"Input '{chosen.name}' cannot be opened: {reason}.")
+            raise DeviceError(f"Input '{chosen.name}' cannot be opened: {reason}; {ANOTHER_INPUT}")
 
     def alive(self) -> bool:
         return self._state() == libpulse.STREAM_READY

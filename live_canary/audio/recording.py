@@ -78,9 +78,11 @@ def check_recording(path: Path) -> float:
     with _open(path) as file:
         try:
             if not file.frames or not len(file.read(1)):
-                raise RecordingError(f"Recording '{path}' holds no sound: it is 0 seconds long.")
+                raise RecordingError(f"Recording '{path}' holds no sound: it is 0 seconds long; record it again.")
         except soundfile.LibsndfileError as error:
-            raise RecordingError(f"Recording '{path}' is damaged from its start on ({error.error_string}).") from None
+            raise RecordingError(
+                f"Recording '{path}' is damaged from its start on ({error.error_string}); copy it again."
+            ) from None
         return float(file.frames / file.samplerate)
 
 
@@ -107,7 +109,7 @@ def stream_recording(path: Path) -> Iterator[NDArray[np.float32]]:
     if failure or claimed - read > 1:
         raise RecordingError(
             f"Recording '{path}' can be read only up to {read:.1f} of {claimed:.1f} seconds{failure}: "
-            "it is damaged or was not copied completely."
+            "it is damaged or was not copied completely; copy it again."
         )
 
 
@@ -146,6 +148,8 @@ def _check_file(path: Path) -> None:
         with path.open("rb") as file:
             empty = not file.read(1)
     except OSError as error:
-        raise RecordingError(f"Recording '{path}' cannot be opened: {error.strerror}.") from None
+        raise RecordingError(
+            f"Recording '{path}' cannot be opened: {error.strerror}; check its name and permissions."
+        ) from None
     if empty:
-        raise RecordingError(f"Recording '{path}' is empty: 0 bytes.")
+        raise RecordingError(f"Recording '{path}' is empty: 0 bytes; copy or record it again.")

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+ANOTHER_INPUT = "close what else uses it, or choose another with --device, as live-canary devices lists them."
+"""The next step when an input cannot be opened."""
+
 Hears = Literal["microphone", "system"]
 
 

@@ -35,6 +35,7 @@ JSON_TYPES: dict[type, dict[str, Any]] = {
     bool: {"type": "boolean"},
     list: {"type": "array", "items": {"type": "string"}},
 }
+LISTED = "docs/settings.md and `live-canary --help` list them"
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 Check = Callable[[str, Any], None]
@@ -123,7 +124,7 @@ def from_file(file: Path, keys: Mapping[str, Key], profile: str | None, check: C
     except OSError as error:
         raise InputError(f"{file} cannot be read: {error.strerror}; check its permissions.") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{file} is not a settings file: {error}; `live-canary config init` writes one.") from None
+        raise InputError(f"{file} is not a settings file: {error}; correct that line, or move the file away.") from None
     profiles = _table(entries.pop("profile", {}), f"{file}: profile")
     found = _entries(entries, keys, file, text, "", check)
     for name, table in profiles.items():
@@ -149,7 +150,7 @@ def _entries(
     for name, value in entries.items():
         line = _line_of(name, text, table)
         if name not in keys:
-            raise InputError(f"{file}, line {line}: there is no setting '{name}'{meant(name, keys)}.")
+            raise InputError(f"{file}, line {line}: there is no setting '{name}'{meant(name, keys)}; {LISTED}.")
         place = f"{file}, line {line}: {name}"
         found[name] = Value(_checked(_typed(value, keys[name], place), name, place, check), f"{file.name}, line {line}")
     return found

@@ -20,15 +20,15 @@ def mono_float32(audio: NDArray[np.generic], sample_rate: int, wanted_rate: int)
     elif not np.issubdtype(audio.dtype, np.floating):
         raise AudioError(f"Audio must be float in [-1, 1] or int16, not {audio.dtype}; convert it first")
     if audio.ndim not in (1, 2):
-        raise AudioError(f"Audio must have the shape (samples,) or (samples, channels), not {audio.shape}")
+        raise AudioError(f"Audio must have the shape (samples,) or (samples, channels), not {audio.shape}; reshape it")
     if audio.ndim == 2:
         audio = audio.mean(axis=1)
     mono = audio.astype(np.float32, copy=False)
     if not np.isfinite(mono).all():
         first = int(np.flatnonzero(~np.isfinite(mono))[0])
-        raise AudioError(f"Sample {first} is {mono[first]}; audio must be finite numbers")
+        raise AudioError(f"Sample {first} is {mono[first]}; audio must be finite numbers: leave that sample out")
     if sample_rate <= 0:
-        raise AudioError(f"The sample rate must be positive, not {sample_rate}")
+        raise AudioError(f"The sample rate must be positive, not {sample_rate}; 16000 is the usual one")
     if sample_rate != wanted_rate and len(mono):
         import soxr
 

@@ -23,7 +23,9 @@ def export(path: Path, entries: Sequence[Entry], started: datetime, *, with_sour
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise OutputError(f"'{one_line(str(path))}' cannot be written: {error.strerror}.") from error
+        raise OutputError(
+            f"'{one_line(str(path))}' cannot be written: {error.strerror}; choose another folder."
+        ) from error
 
 
 class ExportDialog(ModalScreen[Path | None]):

@@ -130,7 +130,7 @@ def hold_session(path: Path) -> SessionFolder:
     try:
         return SessionFolder(path)
     except OSError as error:
-        raise SessionError(f"Session {path.name} cannot be opened: {error.strerror}.") from None
+        raise SessionError(f"Session {path.name} cannot be opened: {error.strerror}; check its permissions.") from None
 
 
 def open_session(path: Path) -> tuple[SessionFolder, SessionRecord]:

@@ -100,9 +100,11 @@ def read_journal(path: Path) -> SessionRecord:
                 break
             record.believed_bytes = end
     except OSError as error:
-        raise SessionError(f"The journal '{path}' cannot be read: {error.strerror}.") from None
+        raise SessionError(f"The journal '{path}' cannot be read: {error.strerror}; check its permissions.") from None
     if record is None:
-        raise SessionError(f"The journal '{path}' does not say how its session was started; it cannot be recovered.")
+        raise SessionError(
+            f"The journal '{path}' does not say how its session was started; live-canary recover --discard deletes it."
+        )
     return record
 
 

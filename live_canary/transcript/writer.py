@@ -88,7 +88,9 @@ class TranscriptFile:
             self._begin(overwrite, started)
         except OSError as error:
             os.close(self._descriptor)
-            raise OutputError(f"{_named(path)} cannot be written: {error.strerror}.") from error
+            raise OutputError(
+                f"{_named(path)} cannot be written: {error.strerror}; give another folder or name."
+            ) from error
 
     def _begin(self, overwrite: bool, started: datetime) -> None:
         earlier = "" if overwrite else self.path.read_text(encoding="utf-8", errors="replace")
@@ -208,7 +210,9 @@ def _open_locked(path: Path) -> int:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
     except OSError as error:
-        raise OutputError(f"{_named(path)} cannot be written: {error.strerror}.") from error
+        raise OutputError(
+            f"{_named(path)} cannot be written: {error.strerror}; give another folder or name."
+        ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
