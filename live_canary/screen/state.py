@@ -130,6 +130,10 @@ class SessionState:
 
     def apply(self, event: Event) -> None:
         match event:
+            case UtteranceFinal(utterance, latency_seconds):
+                self.utterances += 1
+                self._count_words(utterance.index, utterance.text)
+                self._latencies.append(latency_seconds)
             case SourceOpened(source):
                 self.sources[source] = SourceState(source)
             case LevelChanged(source):
@@ -145,10 +149,6 @@ class SessionState:
                 self._source(source).lost = ""
             case SourceMuted(source, muted):
                 self._source(source).mute(muted)
-            case UtteranceFinal(utterance, latency_seconds):
-                self.utterances += 1
-                self._count_words(utterance.index, utterance.text)
-                self._latencies.append(latency_seconds)
             case UtteranceAmended(index, text):
                 self._count_words(index, text or "")
             case OutputWritten(path, unsaved):

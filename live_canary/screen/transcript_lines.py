@@ -8,9 +8,12 @@ import re
 from bisect import bisect_right
 from itertools import accumulate
 
-from live_canary.screen.wrapping import Slice, wrap
+from live_canary.screen.wrapping import Slice, line_count, wrap
 from live_canary.transcript.formats import Entry, amended, gap_notice, one_line
 from live_canary.transcript.utterance import Utterance
+
+DOUBTFUL_BELOW = 0.5  # three of five such words are wrong, one right word in thirty is among them (docs/screen.md)
+_WORD = re.compile(r"\S+")
 
 
 def spoken_text(entry: Entry) -> str:
@@ -56,7 +59,7 @@ class TranscriptLines:
 
     def append(self, entry: Entry) -> None:
         text = self.label(entry.source) + spoken_text(entry)
-        self._ends.append(self.line_count + len(wrap(text, self._width)))
+        self._ends.append(self.line_count + line_count(text, self._width))
         if isinstance(entry, Utterance):
             self._numbers[entry.index] = len(self.entries)
         self.entries.append(entry)
@@ -84,6 +87,19 @@ class TranscriptLines:
         entry = self.entries[number]
         return None if number in self.hidden or not isinstance(entry, Utterance) else entry.text
 
+    def doubtful(self, number: int) -> list[Slice]:
+        """Where in the text of entry `number` words stand that the model may have misheard."""
+        entry, text = self.entries[number], self.texts[number]
+        if not isinstance(entry, Utterance):
+            return []
+        label = len(self.label(entry.source))
+        if entry.flag:
+            return [(label, len(text))]
+        words = [word.span() for word in _WORD.finditer(text, label)]
+        if len(words) != len(entry.confidences):
+            return []
+        return [word for word, sure in zip(words, entry.confidences, strict=True) if sure < DOUBTFUL_BELOW]
+
     def shown(self, numbers: range | None = None) -> list[int]:
         """Those of the entries (of all, unless `numbers` says which) that were not deleted."""
         return [number for number in numbers or range(len(self.entries)) if number not in self.hidden]
@@ -104,7 +120,7 @@ class TranscriptLines:
             self._ends[number:] = [end + moved for end in self._ends[number:]]
 
     def _height(self, number: int) -> int:
-        return 0 if number in self.hidden else len(self.lines(number))
+        return 0 if number in self.hidden else line_count(self.texts[number], self._width)
 
     def label(self, source: str) -> str:
         """What stands before the text of `source`: nothing when only one is heard."""
@@ -129,4 +145,5 @@ class TranscriptLines:
 
     def matching(self, pattern: re.Pattern[str]) -> list[int]:
         """Entries in which `pattern` occurs, in their order."""
-        return [n for n, text in enumerate(self.texts) if pattern.search(text) and n not in self.hidden]
+        search, hidden = pattern.search, self.hidden
+        return [number for number, text in enumerate(self.texts) if search(text) and number not in hidden]

@@ -2,7 +2,6 @@
 
 import re
 import sys
-from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -16,28 +15,14 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from live_canary.events import PartialChanged
+from live_canary.screen.spoken_now import TailLine, tail_lines
 from live_canary.screen.transcript_lines import TranscriptLines
-from live_canary.screen.wrapping import Slice, wrap
-from live_canary.transcript.formats import Entry, clock, one_line
+from live_canary.transcript.formats import Entry, clock
 from live_canary.transcript.utterance import TranscriptGap
 
 GUTTER_CELLS = 11  # selection mark, HH:MM:SS, a space, bookmark
 NOTHING = sys.maxsize  # beyond every line
 MAX_TEXT_CELLS = 100  # longer lines are hard to follow with the eye
-
-
-@dataclass(frozen=True, slots=True)
-class _TailLine:
-    """A line of what is being spoken, drawn below the last utterance."""
-
-    text: str
-    line: Slice
-    settled: int
-    """Characters from the start that will not change any more."""
-    label: int
-    """Characters of the source's label."""
-    time: str
-    """Empty on all but the first line."""
 
 
 class TranscriptView(ScrollView, can_focus=True):
@@ -79,7 +64,7 @@ class TranscriptView(ScrollView, can_focus=True):
         self._cursor = self._anchor = 0
         self._pattern: re.Pattern[str] | None = None
         self._partials: dict[str, PartialChanged] = {}
-        self._tail: list[_TailLine] = []
+        self._tail: list[TailLine] = []
         self._changed_from = NOTHING
 
     @property
@@ -88,7 +73,8 @@ class TranscriptView(ScrollView, can_focus=True):
 
     def append(self, entry: Entry) -> None:
         """Adds an utterance, which takes the place of its source's partial, or a gap; to be drawn by `draw_changes`."""
-        self._changed_from = min(self._changed_from, self.lines.line_count)
+        if self._changed_from is NOTHING:
+            self._changed_from = self.lines.line_count
         self.lines.append(entry)
         partial = self._partials.get(entry.source)
         if partial and partial.start_seconds < entry.end_seconds:
@@ -233,7 +219,11 @@ class TranscriptView(ScrollView, can_focus=True):
         self._changed_from = NOTHING
         following = self.following
         before = self.virtual_size.height
-        self._tail = [tail for partial in self._partials.values() for tail in self._tail_lines(partial)]
+        self._tail = [
+            line
+            for source, partial in self._partials.items()
+            for line in tail_lines(partial, self.lines.label(source), self.lines.width)
+        ]
         height = self.lines.line_count + len(self._tail)
         self.virtual_size = Size(self._cells, height)
         self.refresh_lines(line, max(height, before) - line)
@@ -246,17 +236,6 @@ class TranscriptView(ScrollView, can_focus=True):
         below = 0 if last_visible is None else len(self.lines) - 1 - last_visible
         hidden = sum(number > last_visible for number in self.lines.hidden) if last_visible is not None else 0
         self.below = below - hidden
-
-    def _tail_lines(self, partial: PartialChanged) -> list[_TailLine]:
-        label = self.lines.label(partial.source)
-        settled_text = one_line(partial.settled)
-        text = label + " ".join(filter(None, (settled_text, one_line(partial.tentative))))
-        settled = len(label) + len(settled_text)
-        time = clock(partial.start_seconds)
-        return [
-            _TailLine(text, line, settled, len(label), "" if number else time)
-            for number, line in enumerate(wrap(text, self.lines.width))
-        ]
 
     def render_line(self, y: int) -> Strip:
         line = y + self.scroll_offset.y
@@ -272,8 +251,8 @@ class TranscriptView(ScrollView, can_focus=True):
         words = Text(text, end="", no_wrap=True)
         if isinstance(entry, TranscriptGap):
             words.stylize(self._part("gap"))
-        elif entry.flag:
-            words.stylize(self._part("doubtful"))
+        for first, last in self.lines.doubtful(number):
+            words.stylize(self._part("doubtful"), first, last)
         words.stylize(self._part("source"), 0, len(self.lines.label(entry.source)))
         if self._pattern:
             words.highlight_regex(self._pattern, self._part("match"))
@@ -282,7 +261,7 @@ class TranscriptView(ScrollView, can_focus=True):
         selected = self.selected is not None and number in self.selected
         return self._strip(words[start:end], time, selected, number in self.bookmarks and not line)
 
-    def _tail_strip(self, tail: _TailLine) -> Strip:
+    def _tail_strip(self, tail: TailLine) -> Strip:
         words = Text(tail.text, end="", no_wrap=True)
         words.stylize(self._part("source"), 0, tail.label)
         words.stylize(self._part("tentative"), tail.settled)

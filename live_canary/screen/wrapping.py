@@ -25,6 +25,18 @@ def wrap(text: str, width: int) -> list[Slice]:
         start = end + 1 if text[end] == " " else end
 
 
+def line_count(text: str, width: int) -> int:
+    """How many lines `wrap` gives; without the lines, for it is asked of every utterance when a window is resized."""
+    if not text.isascii():
+        return len(wrap(text, width))
+    count, start, rest = 1, 0, len(text)
+    while rest - start > width:
+        space = text.rfind(" ", start, start + width + 1)
+        start = space + 1 if space > start else start + width
+        count += 1
+    return count
+
+
 def _ascii_line_end(text: str, start: int, width: int) -> int:
     if len(text) - start <= width:
         return len(text)

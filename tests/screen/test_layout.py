@@ -161,3 +161,27 @@ def test_only_visible_lines_are_drawn_of_ten_thousand_utterances():
 
     session = FakeSession(*OPENED, *(said(LONG) for _ in range(10_000)))
     in_app(scenario, session)
+
+
+@pytest.mark.parametrize(
+    ("event", "widget"),
+    [
+        (PartialChanged("USB Microphone", 9.0, "And then", "the rest"), "transcript"),
+        (LevelChanged("USB Microphone", -20, -10), "status"),
+    ],
+)
+def test_only_the_widget_that_an_event_changes_is_drawn_again(event, widget):
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        drawn: set[str] = set()
+        compositor = pilot.app.screen._compositor
+        update_widgets = compositor.update_widgets
+        compositor.update_widgets = lambda widgets: (  # type: ignore[method-assign]
+            drawn.update(dirty.id or "" for dirty in widgets),
+            update_widgets(widgets),
+        )[1]
+        session.tell(event)
+        await pilot.pause()
+        assert drawn & {"header", "transcript", "status", "empty"} == {widget}
+
+    session = FakeSession(*OPENED, said("One."), PartialChanged("USB Microphone", 9.0, "And", "then"))
+    in_app(scenario, session)

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -49,3 +50,26 @@ def test_a_gap_is_an_entry_too():
 def test_matching_entries_are_found_in_their_order():
     lines = lines_of("The budget.", "Nothing.", "A Budget again.")
     assert lines.matching(re.compile("budget", re.IGNORECASE)) == [0, 2]
+
+
+def doubted(text: str, *confidences: float, flag=None, with_source: bool = False) -> list[str]:
+    lines = TranscriptLines(with_source=with_source)
+    lines.append(replace(said(text).utterance, confidences=confidences, flag=flag))
+    return [lines.texts[0][start:end] for start, end in lines.doubtful(0)]
+
+
+def test_words_that_the_model_is_not_sure_of_are_doubtful():
+    assert doubted("Is it cold today?", 0.95, 0.4, 0.5, 0.49) == ["it", "today?"]
+    assert doubted("Is it cold?", 0.95, 0.4, 1.0, with_source=True) == ["it"]
+
+
+def test_all_of_an_utterance_in_which_the_model_repeated_itself_is_doubtful():
+    assert doubted("Is it?", 1.0, 1.0, flag="loop") == ["Is it?"]
+
+
+def test_nothing_is_doubtful_where_nobody_knows_or_the_user_has_spoken():
+    assert doubted("Is it cold?") == []
+    lines = TranscriptLines(with_source=False)
+    lines.append(replace(said("Is it?").utterance, confidences=(0.1, 0.1)))
+    lines.amend(0, "It is.")
+    assert lines.doubtful(0) == []

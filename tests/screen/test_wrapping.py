@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from live_canary.screen.wrapping import wrap
+from live_canary.screen.wrapping import line_count, wrap
 
 
 def broken(text: str, width: int) -> list[str]:
@@ -45,3 +45,9 @@ def test_the_fast_path_breaks_as_the_general_one(text, width):
     wide = text + " é"
     narrow = text + " e"
     assert wrap(narrow, width) == wrap(wide, width)
+
+
+@settings(deadline=None)
+@given(st.text(alphabet="ab é", max_size=60), st.integers(min_value=2, max_value=12))
+def test_lines_are_counted_as_they_are_broken(text, width):
+    assert line_count(text, width) == len(wrap(text, width))
