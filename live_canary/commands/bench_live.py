@@ -23,6 +23,7 @@ from live_canary.segments.vad import load_detector
 from live_canary.session.session import Session
 from live_canary.settings import Settings
 from live_canary.transcript.hypothesis import Hypothesis, Transcriber
+from live_canary.transcript.stabilizer import revised_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +90,8 @@ class LiveObserver:
                 self.backlog_max = max(self.backlog_max, seconds)
 
     def _count_revisions(self, final: str) -> None:
-        settled, words = self._settled.split(), final.split()
-        kept = sum(one == other for one, other in zip(settled, words, strict=False))
-        self.settled_words += len(settled)
-        self.revised_words += len(settled) - kept
+        self.settled_words += len(self._settled.split())
+        self.revised_words += revised_words(self._settled, final)
         self._settled, self._has_partial = "", False
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from live_canary.audio.source import Source
+from live_canary.audio.source import SAMPLE_RATE, Source
 from live_canary.errors import LiveCanaryError, OutputError, SessionError
 from live_canary.events import (
     BacklogChanged,
@@ -163,7 +163,7 @@ class Scribe:
         except Exception:  # its final will fail the same way, and that is told
             log.debug("a partial failed", exc_info=True)
             return
-        stable = spoken.stabilizer.feed(hypothesis.text)
+        stable = spoken.stabilizer.feed(hypothesis, work.segment.end_sample / SAMPLE_RATE)
         self.tell(PartialChanged(work.source, work.segment.speech_start_seconds, stable.settled, stable.tentative))
         now = self.clock()
         self.agenda.no_partial_before(now + (now - begun) * (1 - PARTIAL_SHARE) / PARTIAL_SHARE)

@@ -46,7 +46,7 @@ class Simulation(Agenda):
             return transcribe(samples, draft)
 
         model.transcribe = transcribe_in_time
-        Scribe(self, conversation, [], tell, clock, journal).run(model)
+        Scribe(self, conversation, [], [source], tell, clock, journal).run(model)
 
     def next(self, patience=lambda: None):
         while self._blocks and self._arrival(self._blocks[0]) <= self.now:
