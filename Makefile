@@ -1,12 +1,13 @@
 # make demo   install into .venv and replay a bundled recording
 # make test   run the tests          make lint   style, types and the directions of imports
 # make dist   build what is published, and check it
+# make constraints   write down the versions installed here, with which the tests have passed
 
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint dist clean
+.PHONY: demo test lint dist constraints clean
 
 demo: $(VENV)/.installed
 	$(BIN)/live-canary --replay assets/meeting.wav --model demo
@@ -25,6 +26,10 @@ dist: $(VENV)/.installed-dev
 	$(BIN)/python -m build --outdir dist
 	test -x $(VENV)/twine/bin/twine || { $(PYTHON) -m venv $(VENV)/twine && $(VENV)/twine/bin/pip install --quiet twine; }
 	$(VENV)/twine/bin/twine check --strict dist/*
+
+constraints: $(VENV)/.installed-dev
+	{ echo "# Versions with which the tests have passed; written by make constraints"; \
+	  $(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//'; } > constraints.txt
 
 clean:
 	rm -rf $(VENV) dist
