@@ -3,10 +3,11 @@
 Texts hold no secrets: of the environment only names of variables, never their values.
 """
 
-import os
+import errno
 import platform
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -179,16 +180,26 @@ def _is_right(repo_id: str, path: Path) -> bool:
 def folders() -> Iterator[Finding]:
     needed = 0 if hub.is_complete(hub.CANARY_QWEN) else hub.MODEL_BYTES
     yield folder("model cache", Path(constants.HF_HUB_CACHE), needed, "set HF_HOME to a folder on a larger disk")
-    yield folder("state", platformdirs.user_state_path("live-canary"), 10**9, "free some disk: sound is kept there")
-    yield folder("settings", config_path().parent, 0, "")
+    yield folder(
+        "state",
+        platformdirs.user_state_path("live-canary"),
+        10**9,
+        "free some disk, or live-canary --no-spool: sound is kept there",
+    )
+    yield folder("settings", config_path().parent, 0, "free some disk")
 
 
 def folder(topic: str, path: Path, needed_bytes: int, when_full: str) -> Finding:
     """Whether it can be written to, or made, and has room."""
     existing = next(parent for parent in (path, *path.parents) if parent.exists())
-    free = shutil.disk_usage(existing).free
-    if not os.access(existing, os.W_OK):
-        return Finding(topic, "warn", f"{path} cannot be written to", f"check the permissions of {existing}")
+    try:
+        with tempfile.TemporaryFile(dir=existing) as file:
+            file.write(b"?")
+        free = shutil.disk_usage(existing).free
+    except OSError as error:
+        reason = f"{path} cannot be written to: {error.strerror or error}"
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return Finding(topic, "warn", reason, when_full if full else f"check the permissions of {existing}")
     if free < needed_bytes:
         return Finding(
             topic, "warn", f"{path} has {gigabytes(free)} free of {gigabytes(needed_bytes)} needed", when_full

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 from collections import namedtuple
 from pathlib import Path
@@ -203,8 +202,10 @@ def test_a_full_disk_and_a_folder_of_somebody_else_are_told(tmp_path, monkeypatc
     assert checks.folder("cache", tmp_path / "a" / "b", 0, "").state == "ok"
     full = checks.folder("cache", tmp_path, 5 * 10**9, "set HF_HOME")
     assert (full.state, full.next_step) == ("warn", "set HF_HOME")
-    monkeypatch.setattr(os, "access", lambda *_: False)
-    assert "check the permissions of" in checks.folder("cache", tmp_path / "a", 0, "").next_step
+    (tmp_path / "file").write_text("")
+    not_a_folder = checks.folder("cache", tmp_path / "file" / "a", 0, "")
+    assert (not_a_folder.state, "cannot be written to" in not_a_folder.text) == ("warn", True)
+    assert f"check the permissions of {tmp_path / 'file'}" in not_a_folder.next_step
 
 
 @pytest.mark.parametrize(("words", "took_s", "state"), [(30, 1.0, "ok"), (30, 10.0, "warn"), (0, 1.0, "fail")])
