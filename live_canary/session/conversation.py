@@ -1,6 +1,8 @@
 """Several sources, one transcript: finals in the order in which people began to speak, echoes said once.
 
-A final waits until no other source can still bring one that began before this one ended. With one source nothing waits.
+A final waits until no other source can still bring one that began before this one ended; a gap, until none can that
+began before the gap. With one source nothing waits. A gap is known when it is over, and nobody waits for that: its line
+comes after what others said meanwhile.
 """
 
 import threading
@@ -9,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from live_canary.transcript.echo import WINDOW_SECONDS, is_echo
-from live_canary.transcript.utterance import Utterance
+from live_canary.transcript.utterance import TranscriptGap, Utterance
 
 ONSET_SECONDS = 0.5  # an utterance is announced at most so long after its first sound
 
@@ -32,11 +34,11 @@ class _Voice:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A final that waits for its turn."""
+    """A final or a gap that waits for its turn."""
 
-    utterance: Utterance
-    noted_at: float
-    """When its end was recognised, in seconds of the session's clock."""
+    entry: Utterance | TranscriptGap
+    noted_at: float = 0.0
+    """When the end of an utterance was recognised, in seconds of the session's clock."""
 
 
 class Conversation:
@@ -80,27 +82,36 @@ class Conversation:
                 self._voices[source].unfinished.popleft()
             if final is None:
                 return
-            self._waiting.append(final)
-            self._waiting.sort(key=lambda waiting: waiting.utterance.start_seconds)
-            if source == self._echo_of:
-                self._played.append(final.utterance)
+            self._wait(final)
+            if source == self._echo_of and isinstance(final.entry, Utterance):
+                self._played.append(final.entry)
+
+    def missed(self, gap: TranscriptGap) -> None:
+        """A stretch that was not heard, or could not be transcribed."""
+        with self._lock:
+            self._wait(Finished(gap))
 
     def released(self, *, all_of_it: bool = False) -> list[Finished]:
-        """The finals whose turn it is, in order, without echoes; at the end, all of them."""
+        """The finals and gaps whose turn it is, in order, without echoes; at the end, all of them."""
         with self._lock:
             ready: list[Finished] = []
-            while self._waiting and (all_of_it or self._may_go(self._waiting[0].utterance)):
+            while self._waiting and (all_of_it or self._may_go(self._waiting[0].entry)):
                 final = self._waiting.pop(0)
-                if not self._is_echo(final.utterance):
+                if not self._is_echo(final.entry):
                     ready.append(final)
             return ready
 
-    def _may_go(self, utterance: Utterance) -> bool:
-        others = [voice for source, voice in self._voices.items() if source != utterance.source]
-        return all(voice.next_start() > utterance.end_seconds for voice in others)
+    def _wait(self, final: Finished) -> None:
+        self._waiting.append(final)
+        self._waiting.sort(key=lambda waiting: waiting.entry.start_seconds)
 
-    def _is_echo(self, utterance: Utterance) -> bool:
-        if self._echo_of is None or utterance.source == self._echo_of:
+    def _may_go(self, entry: Utterance | TranscriptGap) -> bool:
+        others = [voice for source, voice in self._voices.items() if source != entry.source]
+        until = entry.end_seconds if isinstance(entry, Utterance) else entry.start_seconds
+        return all(voice.next_start() > until for voice in others)
+
+    def _is_echo(self, entry: Utterance | TranscriptGap) -> bool:
+        if self._echo_of is None or entry.source == self._echo_of or isinstance(entry, TranscriptGap):
             return False
-        recent = (played for played in self._played if played.end_seconds + WINDOW_SECONDS >= utterance.start_seconds)
-        return any(is_echo(utterance, played) for played in recent)
+        recent = (played for played in self._played if played.end_seconds + WINDOW_SECONDS >= entry.start_seconds)
+        return any(is_echo(entry, played) for played in recent)

@@ -91,7 +91,7 @@ class Scribe:
         while (item := self.agenda.next(self._patience)) is not None:
             self._tell_backlog()
             if isinstance(item, TranscriptGap):
-                self._write_gap(item)
+                self.conversation.missed(item)
             elif isinstance(item, Amendment | Rehearing):
                 self._answer(item, transcriber)
             elif isinstance(item, Work) and item.kind is Kind.FINAL:
@@ -144,7 +144,10 @@ class Scribe:
 
     def _release(self, finals: list[Finished]) -> None:
         for final in finals:
-            utterance = replace(final.utterance, index=self.utterances)
+            if isinstance(final.entry, TranscriptGap):
+                self._write_gap(final.entry)
+                continue
+            utterance = replace(final.entry, index=self.utterances)
             self.utterances += 1
             self._told.append(utterance)
             self.journal.entry(utterance)
@@ -187,7 +190,8 @@ class Scribe:
             log.error("an utterance could not be transcribed", exc_info=error)
         segment = work.segment
         reason = "could not be transcribed"
-        self._write_gap(TranscriptGap(segment.speech_start_seconds, segment.speech_end_seconds, reason, work.source))
+        gap = TranscriptGap(segment.speech_start_seconds, segment.speech_end_seconds, reason, work.source)
+        self.conversation.missed(gap)
         message = f"{segment.seconds:.1f} s of {work.source} could not be transcribed ({error}); the next will be"
         self.tell(StageFailed("transcribe", message, fatal=False))
 

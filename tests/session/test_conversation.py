@@ -1,7 +1,7 @@
 """Who may speak next in the transcript: order across sources, as pure state."""
 
 from live_canary.session.conversation import Conversation, Finished
-from live_canary.transcript.utterance import Utterance
+from live_canary.transcript.utterance import TranscriptGap, Utterance
 
 
 def final(source: str, start: float, end: float, text: str = "words that nobody else says") -> Finished:
@@ -9,8 +9,8 @@ def final(source: str, start: float, end: float, text: str = "words that nobody 
 
 
 def spoken(conversation: Conversation, one: Finished) -> None:
-    conversation.begun(one.utterance.source, one.utterance.start_seconds)
-    conversation.finished(one.utterance.source, one)
+    conversation.begun(one.entry.source, one.entry.start_seconds)
+    conversation.finished(one.entry.source, one)
 
 
 def test_with_one_source_nothing_waits():
@@ -68,6 +68,29 @@ def test_at_the_end_everything_is_released_in_order():
     spoken(conversation, second)
     spoken(conversation, first)
     assert conversation.released(all_of_it=True) == [first, second]
+
+
+def test_a_gap_stands_where_it_began_also_when_the_final_before_it_has_to_wait():
+    conversation = Conversation(["Me", "Them"])
+    before, theirs = final("Me", 1.0, 3.0), final("Them", 0.5, 10.0)
+    conversation.begun("Them", 0.5)
+    spoken(conversation, before)
+    gap = TranscriptGap(3.0, 4.0, "overflow", "Me")
+    conversation.missed(gap)
+    conversation.heard("Me", 11.0)
+    conversation.heard("Them", 11.0)
+    assert conversation.released() == []
+    conversation.finished("Them", theirs)
+    assert conversation.released() == [theirs, before, Finished(gap)]
+
+
+def test_a_gap_does_not_wait_for_what_others_began_to_say_after_it():
+    conversation = Conversation(["Me", "Them"])
+    gap = TranscriptGap(3.0, 60.0, "microphone lost", "Me")
+    conversation.missed(gap)
+    conversation.heard("Them", 60.0)
+    conversation.begun("Them", 59.0)
+    assert conversation.released() == [Finished(gap)]
 
 
 def test_what_the_other_side_said_is_dropped_from_the_microphone_and_never_the_other_way_round():

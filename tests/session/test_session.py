@@ -234,6 +234,17 @@ def test_two_sources_share_one_model_and_keep_their_names_in_the_order_in_which_
     ]
 
 
+def test_lines_of_two_sources_and_their_gaps_are_in_order_of_start_time():
+    gap = AudioGap(6 * LETTER_SAMPLES, 9 * LETTER_SAMPLES, "overflow")
+    sink = MemorySink()
+    run(
+        ScriptedSource("..abcd", gap, "..ef" + ENDPOINT, name="Me"),
+        ScriptedSource("g" * 30 + ENDPOINT, name="Them"),  # goes on while "Me" speaks and loses sound
+        sinks=[sink],
+    )
+    assert [getattr(entry, "text", "gap") for entry in sink.entries] == ["g" * 30, "abcd", "gap", "ef"]
+
+
 class SentenceModel(LetterModel):
     """Says a sentence for a sound instead of its letters."""
 
