@@ -1,4 +1,4 @@
-"""What hearing costs and how true it is: opening time, share of a core, delay, drift, losses, memory.
+"""What hearing costs and how true it is: share of a core, delay, drift, losses, memory.
 
     python benchmarks/capture.py [--minutes 30] [--output benchmarks/results/capture.md]
 
@@ -8,33 +8,21 @@ is silent, then while assets/long.wav is played into it, then for `--minutes` of
 
 import argparse
 import os
+import platform
 import resource
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 SCRIPT = ROOT / "tests" / "microphone" / "virtual_sound.sh"
 SPEECH = ROOT / "assets" / "long.wav"
 WARM_UP_SECONDS = 5.0
-
-OPENING = """
-import time; began = time.perf_counter()
-from live_canary.audio.listening import Listening
-from live_canary.audio.live import LiveSource
-from live_canary.audio.source import AudioBlock
-imported = time.perf_counter()
-blocks = LiveSource(Listening()).blocks()
-next(blocks); opened = time.perf_counter()
-next(item for item in blocks if isinstance(item, AudioBlock)); heard = time.perf_counter()
-blocks.close()
-print(*(round(1000 * (moment - began)) for moment in (imported, opened, heard)))
-"""
 
 
 @dataclass
@@ -127,12 +115,13 @@ def segmenter() -> Callable[[object], object]:
     return Segmenter(SileroDetector()).feed
 
 
-def opening() -> str:
-    """Of a new process, the second time (the first reads the files)."""
-    for _ in range(2):
-        told = subprocess.run([sys.executable, "-c", OPENING], check=True, capture_output=True, text=True, cwd=ROOT)
-    imported, opened, heard = told.stdout.split()
-    return f"imports {imported} ms, open after {opened} ms, first block after {heard} ms"
+def conditions() -> str:
+    """Machine, commit and day."""
+    git = ["git", "describe", "--always", "--dirty"]
+    commit = subprocess.run(git, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+    processor = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
+    machine = f"{os.cpu_count()} cores of {processor.split(': ')[1]}, load {os.getloadavg()[0]:.1f} from elsewhere"
+    return f"{machine}; Python {platform.python_version()}; commit {commit}, {date.today()}"
 
 
 def row(name: str, measured: Measured) -> str:
@@ -145,8 +134,8 @@ def row(name: str, measured: Measured) -> str:
 
 def report(minutes: float, seconds: float) -> Iterator[str]:
     yield "# Hearing a microphone\n"
-    yield f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} from elsewhere; PulseAudio, 44.1 kHz stereo.\n"
-    yield f"From the start of Python: {opening()}.\n"
+    yield f"`python benchmarks/capture.py --seconds {seconds:g} --minutes {minutes:g}` ({conditions()}).\n"
+    yield "PulseAudio at 44.1 kHz, stereo. How soon it hears after its start: opening.md.\n"
     yield "| | length | of a core | blocks | gaps | delay p50 / p99 (ms) | drift (ms) | memory (MiB) |"
     yield "|---|---|---|---|---|---|---|---|"
     yield row("capture, silence", listen(seconds, lambda samples: None))

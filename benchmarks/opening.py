@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from capture import ROOT, virtual_sound
+from capture import ROOT, conditions, virtual_sound
 
 ANSWER_SECONDS = 30.0
 
@@ -111,8 +111,7 @@ def row(name: str, seconds: list[float]) -> str:
 
 def report(runs: int) -> Iterator[str]:
     yield "# From the start of the process to hearing\n"
-    python = f"Python {sys.version.split()[0]}"
-    yield f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {python}; {runs} runs each, files in the cache.\n"
+    yield f"`python benchmarks/opening.py --runs {runs}` ({conditions()}; files in the cache).\n"
     yield "| milliseconds | median | all |"
     yield "|---|---|---|"
     pythons = [told_by(PYTHON) for _ in range(runs)]

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from live_canary.cli_bench import bench
+from live_canary.cli_hearing import HearsFirst, opened
 from live_canary.cli_setup import setup
 from live_canary.commands import config_file
 from live_canary.errors import InputError, LiveCanaryError
@@ -37,6 +38,7 @@ from live_canary.settings import Settings
 
 app = typer.Typer(
     name="live-canary",
+    cls=HearsFirst,
     add_completion=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -174,7 +176,7 @@ def live(
         spool=not no_spool,
         keep_audio=keep_audio,
     )
-    raise typer.Exit(command.run(settings))
+    raise typer.Exit(command.run(settings, opened(context)))
 
 
 @app.command(epilog=epilog("transcribe"), rich_help_panel=LATER)

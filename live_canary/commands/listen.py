@@ -1,37 +1,51 @@
 """`live-canary`, its first moments: it hears before anything that takes time is imported."""
 
+from collections.abc import Iterable
+
 from live_canary.audio.listening import Listening
 from live_canary.errors import DeviceError
 from live_canary.settings import Settings
 
 
-def run(settings: Settings) -> int:
-    """The exit code of the session. Raises InputError and DeviceError for what can be seen to be wrong at the start."""
+def run(settings: Settings, opened: list[Listening] | None = None) -> int:
+    """The exit code of the session. Raises InputError and DeviceError for what can be seen to be wrong at the start.
+
+    opened: its inputs, where they are heard already.
+    """
     settings.check()
-    inputs = open_inputs(settings)
+    inputs = opened or []
+    if not inputs and not settings.recordings:
+        inputs = open_inputs(settings.microphone, settings.system, settings.device, settings.follow_default)
     try:
         from live_canary.commands import live
 
         return live.run(settings, inputs)
     finally:
-        for one in inputs:
-            one.close()
+        close(inputs)
 
 
-def open_inputs(settings: Settings) -> list[Listening]:
-    """The microphone, what the computer plays, or both, being heard; none where recordings are. Raises DeviceError."""
-    follow = settings.follow_default
-    inputs: list[Listening] = []
-    if settings.microphone and not settings.recordings:
-        inputs.append(Listening(settings.device, "microphone", follow_default=follow))
-    if settings.system and not settings.recordings:
-        device = None if settings.microphone else settings.device
-        inputs.append(Listening(device, "system", follow_default=follow))
+def open_inputs(
+    mic: bool = False, system: bool = False, device: str | None = None, follow_default: bool = False
+) -> list[Listening]:
+    """The microphone, what the computer plays, or both, being heard. Raises DeviceError.
+
+    device: the microphone's index or a part of its name; the output's, when only that is heard.
+    """
+    inputs = []
+    if mic or not system:
+        inputs.append(Listening(device, "microphone", follow_default=follow_default))
+    if system:
+        inputs.append(Listening(None if mic else device, "system", follow_default=follow_default))
     try:
         for one in inputs:
             one.open()
     except DeviceError:
-        for one in inputs:
-            one.close()
+        close(inputs)
         raise
     return inputs
+
+
+def close(inputs: Iterable[Listening]) -> None:
+    """Hear no more."""
+    for one in inputs:
+        one.close()

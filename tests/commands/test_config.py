@@ -29,7 +29,8 @@ def file(tmp_path, monkeypatch) -> Path:
 def started(monkeypatch) -> list[Settings]:
     """What sessions were started with, instead of starting them."""
     begun: list[Settings] = []
-    monkeypatch.setattr("live_canary.commands.listen.run", lambda settings: begun.append(settings) or 0)
+    monkeypatch.setattr("live_canary.commands.listen.open_inputs", lambda **_: [])
+    monkeypatch.setattr("live_canary.commands.listen.run", lambda settings, _: begun.append(settings) or 0)
     monkeypatch.setattr("live_canary.commands.transcribe.run", lambda settings, *_: begun.append(settings) or 0)
     return begun
 

@@ -1,0 +1,46 @@
+"""The microphone before everything: what is to be heard is known from the bare flags, and opened with them.
+
+Typer checks flags with pydantic; importing that takes as long as Python, Typer and opening a microphone together. So a
+session's inputs are opened as soon as the command line is taken apart, and only then are the flags checked.
+"""
+
+from contextlib import suppress
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from live_canary.audio.listening import Listening
+from live_canary.commands import config_file, listen
+from live_canary.errors import LiveCanaryError
+from live_canary.options import check_setting
+
+NOTHING_TO_HEAR = {"replay", "help", "version"}  # flags with which no input is wanted
+INPUTS = "live_canary.inputs"
+
+
+class HearsFirst(TyperGroup):
+    """The program's command line."""
+
+    def parse_args(self, context: Any, arguments: list[str]) -> list[str]:
+        """Open what a session would hear, unless another command is named; any trouble is left to the session."""
+        flags, command, _ = self.make_parser(context).parse_args(list(arguments))
+        if not command and not flags.keys() & NOTHING_TO_HEAR and not context.resilient_parsing:
+            with suppress(LiveCanaryError):
+                inputs = self._opened(flags)
+                context.meta[INPUTS] = inputs
+                context.call_on_close(lambda: listen.close(inputs))
+        return super().parse_args(context, arguments)
+
+    def _opened(self, flags: dict[str, Any]) -> list[Listening]:
+        assert self.callback
+        keys = config_file.keys_of(self.callback)
+        wanted = config_file.in_force(keys, flags.get("profile"), check_setting).values() | flags
+        names = ("mic", "system", "device", "follow_default")
+        return listen.open_inputs(**{name: wanted[name] for name in names if name in wanted})
+
+
+def opened(context: typer.Context) -> list[Listening] | None:
+    """The inputs that are heard already; None where that has to be tried again, or none is wanted."""
+    inputs: list[Listening] | None = context.meta.get(INPUTS)
+    return inputs

@@ -1,0 +1,104 @@
+"""What is opened before anything else happens, and that it is closed whatever happens then."""
+
+import pytest
+from typer.testing import CliRunner
+
+from live_canary.cli import app
+from live_canary.commands import listen
+from live_canary.errors import DeviceError, InputError
+
+
+class OpenInput:
+    """Stands in for a Listening."""
+
+    closed = False
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.fixture
+def microphone(monkeypatch):
+    return OpenInput()
+
+
+@pytest.fixture
+def wanted(monkeypatch, tmp_path, microphone):
+    """The inputs that were asked for, each time some were."""
+    calls = []
+    monkeypatch.setenv("LIVE_CANARY_CONFIG", str(tmp_path / "config.toml"))
+    monkeypatch.setattr(listen, "open_inputs", lambda **what: calls.append(what) or [microphone])
+    return calls
+
+
+@pytest.fixture
+def sessions(monkeypatch):
+    """The inputs of each session that would have begun."""
+    begun = []
+    monkeypatch.setattr(listen, "run", lambda settings, inputs: begun.append(inputs) or 0)
+    return begun
+
+
+def run(*arguments):
+    CliRunner().invoke(app, arguments, catch_exceptions=False)
+
+
+def test_a_session_is_given_the_inputs_that_flags_environment_and_file_ask_for(
+    wanted, sessions, microphone, monkeypatch, tmp_path
+):
+    (tmp_path / "config.toml").write_text('follow_default = true\ndevice = "Yeti"\n[profile.call]\nsystem = true\n')
+    monkeypatch.setenv("LIVE_CANARY_DEVICE", "USB")
+    run("--profile", "call", "--mic", "--output", "notes.md")
+    assert wanted == [{"mic": True, "system": True, "device": "USB", "follow_default": True}]
+    assert sessions == [[microphone]]
+    assert microphone.closed
+
+
+@pytest.mark.parametrize("arguments", [["--replay", "talk.wav"], ["--help"], ["--version"], ["devices", "--help"]])
+def test_nothing_is_opened_where_nothing_is_to_be_heard(wanted, sessions, arguments):
+    run(*arguments)
+    assert wanted == []
+
+
+def test_what_is_open_is_closed_when_a_flag_turns_out_to_be_wrong(wanted, microphone):
+    with pytest.raises(InputError):
+        run("--jsonl", "talk")
+    assert microphone.closed
+
+
+def test_an_input_that_cannot_be_opened_first_is_left_to_the_session_which_says_why(wanted, sessions, monkeypatch):
+    def refuse(**_):
+        raise DeviceError("Yeti is busy.")
+
+    monkeypatch.setattr(listen, "open_inputs", refuse)
+    run()
+    assert sessions == [None]
+
+
+@pytest.mark.parametrize(
+    ("mic", "system", "opened"),
+    [
+        (False, False, [("USB", "microphone")]),
+        (False, True, [("USB", "system")]),
+        (True, True, [("USB", "microphone"), (None, "system")]),
+    ],
+)
+def test_a_named_device_is_the_microphone_unless_only_the_computer_is_heard(monkeypatch, mic, system, opened):
+    asked = []
+    monkeypatch.setattr("live_canary.audio.listening.Listening.open", lambda self: asked.append(self))
+    listen.open_inputs(mic, system, "USB")
+    assert [(one._device, one.hears) for one in asked] == opened
+
+
+def test_where_one_of_two_inputs_refuses_the_other_is_closed(monkeypatch):
+    closed = []
+
+    def open_one(self):
+        if self.hears == "system":
+            raise DeviceError("no")
+
+    monkeypatch.setattr("live_canary.audio.listening.Listening.open", open_one)
+    monkeypatch.setattr("live_canary.audio.listening.Listening.close", lambda self: closed.append(self.hears))
+    with pytest.raises(DeviceError):
+        listen.open_inputs(mic=True, system=True)
+    assert "microphone" in closed
