@@ -14,7 +14,7 @@ from live_canary.examples import EXAMPLES
 from tests.conftest import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-RUNS = ("live", "transcribe", "devices", "download", "doctor", "recover", "bench_engine", "bench_live")
+RUNS = ("listen", "transcribe", "devices", "download", "doctor", "recover", "bench_engine", "bench_live")
 OTHERS_FLAGS = {"--index-url", "--local-dir"}  # of pip and hf
 
 
@@ -49,6 +49,7 @@ def test_every_command_in_the_documents_is_taken(page, command, tmp_path, monkey
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")  # --offline sets it for the rest of the process
     for name in RUNS:
         monkeypatch.setattr(f"live_canary.commands.{name}.run", lambda *_, **__: 0)
+    monkeypatch.setattr("live_canary.commands.listen.open_inputs", lambda **_: [])
     monkeypatch.setattr("live_canary.commands.version.line", lambda: "")
     given = arguments(command)
     if "--install-completion" in given:  # would change the shell of whoever runs the tests

@@ -164,6 +164,19 @@ def test_an_unplugged_microphone_is_awaited_and_its_absence_is_one_gap_of_true_l
     assert_each_sample_is_at_its_time(items, 0.001)
 
 
+def test_a_gap_has_its_true_length_also_when_the_first_callbacks_came_late(sound, clock):
+    """While the program is imported its callbacks wait; without that known, a short gap would disappear."""
+    headset = sound.inputs[0]
+    headset.stalled = True
+    clock.at(0.4, lambda: setattr(headset, "stalled", False))
+    clock.at(3.0, lambda: setattr(headset, "plugged", False))
+    clock.at(3.1, lambda: setattr(headset, "plugged", True))
+    items = heard(microphone(clock), clock, 6.0)
+    (gap,) = gaps_in(items)
+    assert (gap.end_sample - gap.start_sample) / 16_000 == pytest.approx(0.25, abs=0.05)
+    assert blocks_in(items)[-1].end_sample == pytest.approx(6.0 * 16_000, abs=320)
+
+
 def test_the_loss_is_told_before_the_gap_and_after_all_that_was_heard(sound, clock):
     clock.at(1.0, lambda: setattr(sound.inputs[0], "plugged", False))
     clock.at(2.0, lambda: setattr(sound.inputs[0], "plugged", True))
