@@ -14,6 +14,7 @@ from live_canary.commands import config_file
 from live_canary.errors import InputError, LiveCanaryError
 from live_canary.examples import EXIT_CODES, SETTINGS, epilog
 from live_canary.options import (
+    DICTATION,
     HERE,
     LATER,
     MODEL,
@@ -113,6 +114,11 @@ def live(
         typer.Option("--jsonl", metavar="-", help="JSON lines on stdout, for other programs.", rich_help_panel=TEXT),
     ] = None,
     partials: Annotated[bool, switch("--partials", "With --jsonl -, also what is being said.", TEXT)] = False,
+    type: Annotated[bool, switch("--type", "Type what is said into the window in use.", DICTATION)] = False,
+    clipboard: Annotated[bool, switch("--clipboard", "Keep the latest utterance on the clipboard.", DICTATION)] = False,
+    voice_commands: Annotated[
+        bool, switch("--voice-commands", "Obey “new line”, “new paragraph”, “scratch that”.", DICTATION)
+    ] = False,
     no_spool: Annotated[
         bool,
         switch("--no-spool", "Put no sound on the disk; a crash then loses it.", SOUND),
@@ -173,6 +179,9 @@ def live(
         plain=plain,
         json_lines=jsonl is not None,
         partials=partials,
+        type=type,
+        clipboard=clipboard,
+        voice_commands=voice_commands,
         spool=not no_spool,
         keep_audio=keep_audio,
     )

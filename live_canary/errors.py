@@ -7,6 +7,7 @@
     │   ├── RecordingError           a recording that is missing, unreadable, empty or not audio
     │   ├── OutputError              a transcript file that cannot be written
     │   ├── DeviceError              no PortAudio, no such input, an input that cannot be opened
+    │   ├── DictationError           no tool that types or copies works on this desktop
     │   └── AudioError               samples the model cannot take
     │       ├── AudioTooShort
     │       └── AudioTooLong
@@ -42,6 +43,10 @@ class OutputError(InputError):
 
 
 class DeviceError(InputError):
+    pass
+
+
+class DictationError(InputError):
     pass
 
 

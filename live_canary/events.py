@@ -12,15 +12,6 @@ class SourceOpened:
 
 
 @dataclass(frozen=True, slots=True)
-class InputOpened:
-    """Which input the source hears from now on."""
-
-    source: str
-    input: str
-    """For people: "Blue Yeti"."""
-
-
-@dataclass(frozen=True, slots=True)
 class LevelChanged:
     """Loudness of the last tenth of a second."""
 
@@ -146,7 +137,7 @@ class SessionEnded:
 
 
 Event = (
-    SourceOpened | InputOpened | LevelChanged | SpeechStarted | SpeechEnded | PartialChanged | UtteranceFinal
-    | UtteranceAmended | GapMarked | OutputWritten | BacklogChanged | ModelProgress | SourceLost | SourceRecovered
-    | SourceMuted | SourceWarned | StageFailed | SessionEnded
+    SourceOpened | LevelChanged | SpeechStarted | SpeechEnded | PartialChanged | UtteranceFinal | UtteranceAmended
+    | GapMarked | OutputWritten | BacklogChanged | ModelProgress | SourceLost | SourceRecovered | SourceMuted
+    | SourceWarned | StageFailed | SessionEnded
 )  # fmt: skip

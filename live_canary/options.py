@@ -11,7 +11,7 @@ from live_canary.segments.settings import DETECTORS, PRESETS, SegmenterSettings
 from live_canary.settings import COMPUTE, DEVICES, check_choice
 from live_canary.transcript.writer import format_of
 
-SOUND, MODEL, TEXT, CUTTING = "Sound", "Model", "Transcript", "Utterances"
+SOUND, MODEL, TEXT, CUTTING, DICTATION = "Sound", "Model", "Transcript", "Utterances", "Dictation"
 LATER, HERE = "Recordings and recovery", "This machine"  # groups of commands
 
 CHOICES: dict[str, tuple[str, ...]] = {

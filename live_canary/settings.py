@@ -57,6 +57,12 @@ class Settings:
     """Those lines in JSON."""
     partials: bool = False
     """And lines for what is being said, in JSON."""
+    type: bool = False
+    """Type what is said into the window that has the focus."""
+    clipboard: bool = False
+    """Keep the latest utterance on the clipboard."""
+    voice_commands: bool = False
+    """Obey "new line" and the like instead of writing them."""
     spool: bool = True
     """Keep the session on the disk until it has ended, to be recovered after a crash."""
     keep_audio: bool = False

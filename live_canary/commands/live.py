@@ -14,8 +14,9 @@ from live_canary.audio.listening import Listening
 from live_canary.audio.live import LiveSource
 from live_canary.audio.recording import RecordingSource, check_recording
 from live_canary.audio.source import Source
-from live_canary.commands import keeping
+from live_canary.commands import dictating, keeping
 from live_canary.commands.model_choice import Ask, ModelChoice, choose_model, load_with, terminal_question
+from live_canary.dictation.dictation import Dictation
 from live_canary.errors import OutputError
 from live_canary.screen.contract import Outcome, SessionInfo
 from live_canary.segments.segmenter import Segmenter
@@ -37,12 +38,15 @@ def run(settings: Settings, inputs: Sequence[Listening]) -> int:
     """
     check_outputs(settings.outputs, overwrite=settings.overwrite)
     sources = sources_of(settings, inputs)
+    keyboards = dictating.keyboards_of(settings)
     ask = terminal_question()
     unheard = partial(ask_unheard, ask, inputs) if ask else None
     choice = choose_model(settings.model, demo_will_do=bool(settings.recordings), ask=unheard)
     plain = settings.plain or settings.json_lines or not (sys.stdout.isatty() and sys.stdin.isatty())
     _log_bugs(to_stderr=plain)
     several = len(sources) > 1
+    speaker = sources[0].name  # of several, the microphone
+    dictation = dictating.dictation_of(speaker, keyboards, copies=settings.clipboard and plain)
     echo_of = settings.system_name if several else None
     started = datetime.now()
     before = [output_before(path, overwrite=settings.overwrite) for path in settings.outputs]
@@ -63,10 +67,17 @@ def run(settings: Settings, inputs: Sequence[Listening]) -> int:
         partial_interval_ms=settings.partial_interval_ms if settings.partials or not plain else None,
         echo_of=echo_of,
         journal=folder.journal if folder else None,
+        obeyed=speaker if settings.voice_commands else None,
+        between=dictation.between if dictation else None,
     )
     keeping.finish_when_the_terminal_closes()
-    info = SessionInfo(choice.name, tuple(source.name for source in sources), settings.outputs, choice.demo)
-    outcome = _print_lines(session, info, choice, settings) if plain else _open_screen(session, info)
+    info = SessionInfo(
+        choice.name, tuple(source.name for source in sources), settings.outputs, choice.demo,
+        clipboard=settings.clipboard, typing=keyboards[0].name if keyboards else "",
+    )  # fmt: skip
+    outcome = _print_lines(session, info, choice, settings) if plain else _open_screen(session, info, dictation)
+    if keyboards:
+        dictating.forget_keys()
     if outcome.ended:
         session.wait()
     if folder:
@@ -114,6 +125,8 @@ def _print_lines(session: Session, info: SessionInfo, choice: ModelChoice, setti
     from live_canary.screen import plain_lines
     from live_canary.screen.plain import PlainScreen
 
+    if info.typing:
+        print(f"Typing with {info.typing} into the window in use.", file=sys.stderr, flush=True)  # noqa: T201
     if choice.notice:
         print(choice.notice, file=sys.stderr, flush=True)  # noqa: T201
     line_of = plain_lines.text_line
@@ -122,10 +135,11 @@ def _print_lines(session: Session, info: SessionInfo, choice: ModelChoice, setti
     return PlainScreen(session, info, sys.stdout, sys.stderr, line_of=line_of).run()
 
 
-def _open_screen(session: Session, info: SessionInfo) -> Outcome:
+def _open_screen(session: Session, info: SessionInfo, dictation: Dictation | None) -> Outcome:
     from live_canary.screen.app import LiveCanaryApp
 
-    return LiveCanaryApp(session, info).run() or Outcome(None)
+    is_typing = dictation.is_typing if dictation else lambda: False
+    return LiveCanaryApp(session, info, is_typing=is_typing).run() or Outcome(None)
 
 
 def _log_bugs(*, to_stderr: bool) -> None:

@@ -75,6 +75,8 @@ def _deliver(transcript: list[Entry], record: SessionRecord) -> None:
         _note(f"{one_line(str(output.path))}: {added} {'line' if added == 1 else 'lines'} added.")
     if not record.outputs:
         for entry in with_amendments(transcript, record.amendments):
+            if isinstance(entry, Utterance) and entry.command:
+                continue
             text = one_line(entry.text) if isinstance(entry, Utterance) else gap_notice(entry)
             label = f"{one_line(entry.source)}: " if record.with_source else ""
             print(f"[{clock(entry.start_seconds)}] {label}{text}", flush=True)  # noqa: T201

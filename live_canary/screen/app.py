@@ -10,6 +10,8 @@ from typing import ClassVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.events import Event as TextualEvent
+from textual.events import Key
 from textual.screen import Screen
 
 from live_canary.errors import LiveCanaryError, SessionError
@@ -20,6 +22,8 @@ from live_canary.screen.help_screen import key_name
 from live_canary.screen.listening_screen import ListeningScreen
 from live_canary.screen.state import SessionState
 from live_canary.screen.themes import DARK, LIGHT, THEMES
+
+OWN_KEYS_SECONDS = 12.0  # how often and how long it is said that what is typed arrives here
 
 
 class LiveCanaryApp(App[Outcome]):
@@ -39,7 +43,9 @@ class LiveCanaryApp(App[Outcome]):
         *,
         clock: Callable[[], float] = time.monotonic,
         started: datetime | None = None,
+        is_typing: Callable[[], bool] = lambda: False,
     ) -> None:
+        """is_typing: whether a key that arrives now may be what was said, typed by a tool into this very window."""
         super().__init__()
         for theme in THEMES:
             self.register_theme(theme)
@@ -49,6 +55,8 @@ class LiveCanaryApp(App[Outcome]):
         self._feed = SessionFeed(self)
         self._failure: LiveCanaryError | None = None
         self._leaving = False
+        self._is_typing = is_typing
+        self._told_of_keys = 0.0
 
     def get_default_screen(self) -> Screen[None]:
         return ListeningScreen(self.state, self._session)
@@ -65,6 +73,19 @@ class LiveCanaryApp(App[Outcome]):
         loop.add_signal_handler(signal.SIGTERM, self.action_finish)
         loop.add_signal_handler(signal.SIGINT, self.action_finish_or_abort)
         self.call_after_refresh(self._start)
+
+    async def on_event(self, event: TextualEvent) -> None:
+        if isinstance(event, Key) and event.key != "ctrl+c" and self._is_typing():
+            self._say_where_it_is_typed()
+            return
+        await super().on_event(event)
+
+    def _say_where_it_is_typed(self) -> None:
+        now = time.monotonic()
+        if now > self._told_of_keys + OWN_KEYS_SECONDS:
+            self._told_of_keys = now
+            text = "This window is in use, so what you say is typed here and dropped: click the one it is meant for."
+            self.notify(text, severity="warning", timeout=OWN_KEYS_SECONDS, markup=False)
 
     def _start(self) -> None:
         """Comes after the first paint, for opening a microphone can take a moment."""

@@ -25,6 +25,7 @@ from live_canary.events import (
     SourceRecovered,
     SourceWarned,
     StageFailed,
+    UtteranceAmended,
 )
 from live_canary.screen.contract import Outcome, RunningSession, SessionInfo
 from live_canary.screen.plain_lines import LineOf, text_line
@@ -86,6 +87,8 @@ class PlainScreen:
                 self._note(f"{one_line(source)} is back after {gap_seconds:.1f} s")
             case SourceWarned(source, message):
                 self._note(f"{one_line(source)}: {one_line(message)}")
+            case UtteranceAmended(_, None):
+                self._note("The utterance before is taken back.")
             case StageFailed(_, message, fatal):
                 self._fail(one_line(message), fatal)
 

@@ -17,7 +17,7 @@ LineOf = Callable[[Event, SessionInfo], str | None]
 
 def text_line(event: Event, info: SessionInfo) -> str | None:
     """`[00:01:02] text` for a finished utterance, with its source if there are several."""
-    if not isinstance(event, UtteranceFinal):
+    if not isinstance(event, UtteranceFinal) or event.utterance.command:
         return None
     utterance = event.utterance
     label = f"{one_line(utterance.source)}: " if info.with_source else ""

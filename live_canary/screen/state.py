@@ -9,7 +9,6 @@ from pathlib import Path
 from live_canary.events import (
     BacklogChanged,
     Event,
-    InputOpened,
     LevelChanged,
     ModelProgress,
     OutputWritten,
@@ -38,8 +37,6 @@ class SourceState:
     """What one source is doing; `until` times are of the state's clock."""
 
     name: str
-    input: str = ""
-    """What it hears, as the sound system calls it; empty for a recording."""
     rms_dbfs: float = SILENCE_DBFS
     peak_dbfs: float = SILENCE_DBFS
     """The highest peak of the last moments."""
@@ -133,14 +130,12 @@ class SessionState:
 
     def apply(self, event: Event) -> None:
         match event:
-            case UtteranceFinal(utterance, latency_seconds):
+            case UtteranceFinal(utterance, latency_seconds) if not utterance.command:
                 self.utterances += 1
                 self._count_words(utterance.index, utterance.text)
                 self._latencies.append(latency_seconds)
             case SourceOpened(source):
                 self.sources[source] = SourceState(source)
-            case InputOpened(source, opened):
-                self._source(source).input = opened
             case LevelChanged(source):
                 self._source(source).hear(event, self._clock())
             case SpeechStarted(source):

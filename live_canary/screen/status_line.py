@@ -134,6 +134,8 @@ def session_facts(state: SessionState) -> Parts:
     median, slowest = state.latency(50), state.latency(95)
     if median is not None and slowest is not None:
         facts.append((f"text after {_duration(median)}, 95% within {_duration(slowest)}", "$text-muted"))
+    if state.info.typing:
+        facts.append((f"typing with {one_line(state.info.typing)}", "$text-muted"))
     if state.copying:
         facts.append(("copying each", "$text-muted"))
     facts.append((_files(state), "$text-muted"))

@@ -20,6 +20,7 @@ from live_canary.session.journal import VERSION, Entry
 from live_canary.settings import Settings
 from live_canary.transcript.hypothesis import Flag, Hypothesis
 from live_canary.transcript.utterance import TranscriptGap, Utterance
+from live_canary.transcript.voice_commands import VOICE_COMMANDS, VoiceCommand
 
 LONGEST_LINE = 1 << 20  # bytes
 LATEST_SAMPLE = 1 << 48  # five hundred years
@@ -134,8 +135,9 @@ def _begin(line: dict[str, Any]) -> SessionRecord:
             },
         } if version == VERSION:  # fmt: skip
             settings = Settings(
-                model=model, compute_device=device, compute=compute, vad=vad, segmenter=SegmenterSettings(**segmenter)
-            )
+                model=model, compute_device=device, compute=compute, vad=vad, segmenter=SegmenterSettings(**segmenter),
+                voice_commands=line["settings"].get("voice_commands") is True,
+            )  # fmt: skip
             return SessionRecord(settings, datetime.fromisoformat(started), echo_of, with_source)
     raise ValueError("no session")
 
@@ -150,7 +152,8 @@ def _add(record: SessionRecord, line: dict[str, Any]) -> SessionRecord:
             record.outputs.append(OutputRecord(_absolute(path), _count(first), continued, 0, _count(size)))
         case {"type": "saved", "output": output, "entries": entries, "size": size}:
             saved = record.outputs[_count(output)]
-            saved.entries, saved.size = _count(entries), _count(size)
+            if _count(entries):  # what begins a file counts as part of its first line
+                saved.entries, saved.size = _count(entries), _count(size)
         case {
             "type": "segment", "source": str(source), "start": start, "end": end,
             "speech_start": speech_start, "speech_end": speech_end,
@@ -176,7 +179,7 @@ def _entry(line: dict[str, Any]) -> Entry:
     if line["type"] == "marked":
         return TranscriptGap(start, end, _text(line["reason"]), source)
     return Utterance(_count(line["index"]), start, end, _text(line["text"]), source, _flag(line["flag"]),
-                     _confidences(line, line["text"]))  # fmt: skip
+                     _confidences(line, line["text"]), _command(line.get("command")))  # fmt: skip
 
 
 def _inside(folder: str) -> str:
@@ -221,6 +224,12 @@ def _confidences(line: dict[str, Any], text: str) -> tuple[float, ...]:
     if values and (len(values) != len(text.split()) or max(values) > 1):
         raise ValueError("no confidences")
     return values
+
+
+def _command(value: object) -> VoiceCommand | None:
+    if value is not None and value not in VOICE_COMMANDS:
+        raise ValueError("no voice command")
+    return next((command for command in VOICE_COMMANDS if command == value), None)
 
 
 def _flag(value: object) -> Flag | None:

@@ -21,6 +21,7 @@ from live_canary.session.journal import Entry, Journal, JournalFile
 from live_canary.session.record import SegmentKey, SessionRecord, SourceRecord
 from live_canary.session.session import LoadTranscriber, Session
 from live_canary.transcript.hypothesis import Hypothesis
+from live_canary.transcript.taking_back import taken_back
 from live_canary.transcript.utterance import TranscriptGap, Utterance
 
 END_SECONDS = 5.0  # of patience with a model that is at work when the user interrupts
@@ -34,6 +35,8 @@ def hold_again(
     on_event: Callable[[Event], None] = lambda event: None,
 ) -> list[Entry]:
     """The whole transcript of the session, what it had of it first. The files are not touched.
+
+    The record's amendments get what a voice command took back that was not obeyed any more.
 
     Raises RecordingError, or SessionError when it could not be heard to the end; each text that was made is in the
     journal then, and the next attempt goes on from there.
@@ -49,7 +52,8 @@ def hold_again(
     sources = [_source_of(known, folder, record) for known in _sources(folder, record)]
     if not sources:
         return journal.transcript
-    session = Session(sources, make_segmenter, load_transcriber, echo_of=record.echo_of, journal=journal)
+    obeyed = sources[0].name if record.settings.voice_commands else None
+    session = Session(sources, make_segmenter, load_transcriber, echo_of=record.echo_of, journal=journal, obeyed=obeyed)
     session.start(follow)
     try:
         session.wait()
@@ -59,6 +63,7 @@ def hold_again(
         raise
     if failures:
         raise SessionError(failures[0])
+    record.amendments = dict.fromkeys(taken_back(journal.transcript)) | record.amendments
     return journal.transcript
 
 

@@ -6,9 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from live_canary.audio.soundsystem import Input
-from live_canary.audio.source import SAMPLE_RATE, PausableSource, Source, SwitchableSource
-from live_canary.audio.spool import SpoolingSource
+from live_canary.audio.source import SAMPLE_RATE, PausableSource, Source
 from live_canary.errors import LiveCanaryError
 from live_canary.events import (
     Event,
@@ -21,7 +19,6 @@ from live_canary.events import (
 )
 from live_canary.segments.segmenter import Segmenter
 from live_canary.session.agenda import Agenda, Amendment, Rehearing
-from live_canary.session.audition import Audition
 from live_canary.session.conversation import Conversation
 from live_canary.session.journal import Journal
 from live_canary.session.listening import Listener
@@ -35,6 +32,7 @@ AFTER_THE_END = (UtteranceAmended, OutputWritten, StageFailed)  # what an amendm
 
 log = logging.getLogger(__name__)
 
+Tell = Callable[[Event], None]
 LoadTranscriber = Callable[[Callable[[str], None]], Transcriber]
 """Makes the model ready; is given a function that tells the user what it is doing."""
 
@@ -57,10 +55,13 @@ class Session:
         clock: Callable[[], float] = time.monotonic,
         journal: Journal | None = None,
         patience_seconds: float = PATIENCE_SECONDS,
+        obeyed: str | None = None,
+        between: Callable[[Tell], Tell] | None = None,
     ):
         """partial_interval_ms: how often the words of an unfinished utterance are told; None for finals only;
         echo_of: the name of the source that plays what the others may hear again; journal: what the session could be
-        recovered from; patience_seconds: how long the model may take before the user is told that it hangs."""
+        recovered from; patience_seconds: how long the model may take before the user is told that it hangs; obeyed: the
+        source whose voice commands are; between: makes of a listener what is told the events in its place."""
         self._sources = list(sources)
         self._clock, self._patience_seconds = clock, patience_seconds
         journal = journal or Journal()
@@ -68,7 +69,7 @@ class Session:
         self._load_transcriber = load_transcriber
         self._agenda = Agenda(clock)
         conversation = Conversation([source.name for source in sources], echo_of)
-        self._scribe = Scribe(self._agenda, conversation, sinks, sources, self._tell, clock, journal)
+        self._scribe = Scribe(self._agenda, conversation, sinks, sources, self._tell, clock, journal, obeyed)
         interval = None if partial_interval_ms is None else partial_interval_ms * SAMPLE_RATE // 1000
         self._listeners = [
             Listener(source, make_segmenter(), self._agenda, conversation, self._tell, clock, interval, journal)
@@ -81,11 +82,12 @@ class Session:
         self._model_settled = threading.Event()  # loaded, failed, or no longer wanted
         self._telling = threading.Lock()
         self._ended = threading.Event()
-        self._on_event: Callable[[Event], None] = lambda event: None
+        self._between = between
+        self._on_event: Tell = lambda event: None
 
-    def start(self, on_event: Callable[[Event], None]) -> None:
+    def start(self, on_event: Tell) -> None:
         """Begin to listen and return; `on_event` is then called from threads of the session."""
-        self._on_event = on_event
+        self._on_event = self._between(on_event) if self._between else on_event
         self._listening_threads = [
             self._run(f"listen {listener.source.name}", partial(self._listen, listener)) for listener in self._listeners
         ]
@@ -113,26 +115,6 @@ class Session:
             else:
                 self._tell(SourceWarned(source.name, "a recording cannot be muted"))
 
-    def auditions(self) -> dict[str, Audition]:
-        """The inputs that each source could hear, by its name, being listened to until they are closed.
-
-        Recordings have none.
-        """
-        auditions = {}
-        for name, source in self._switchable.items():
-            auditions[name] = Audition(source)
-            self._run("try inputs", auditions[name].run, fatal=False)
-        return auditions
-
-    def switch_input(self, source_name: str, chosen: Input) -> None:
-        """Have a source hear another input from now on; the stretch between is marked as a gap. Returns at once."""
-        self._switchable[source_name].switch(chosen)
-
-    @property
-    def _switchable(self) -> dict[str, SwitchableSource]:
-        heard = [source.source if isinstance(source, SpoolingSource) else source for source in self._sources]
-        return {source.name: source for source in heard if isinstance(source, SwitchableSource)}
-
     def amend(self, index: int, text: str | None) -> None:
         """Give an utterance (its `index`) another text; None deletes it, and its own text brings it back.
 
@@ -158,20 +140,20 @@ class Session:
                 thread.join(CLOSE_SOURCE_SECONDS)
         return ended
 
-    def _run(self, stage: str, body: Callable[[], None], *, fatal: bool = True) -> threading.Thread:
-        thread = threading.Thread(target=self._guarded, args=(stage, body, fatal), name=stage, daemon=True)
+    def _run(self, stage: str, body: Callable[[], None]) -> threading.Thread:
+        thread = threading.Thread(target=self._guarded, args=(stage, body), name=stage, daemon=True)
         thread.start()
         return thread
 
-    def _guarded(self, stage: str, body: Callable[[], None], fatal: bool = True) -> None:
+    def _guarded(self, stage: str, body: Callable[[], None]) -> None:
         """A stage never dies silently: expected failures are told in their own words, bugs leave a traceback."""
         try:
             body()
         except LiveCanaryError as error:
-            self._tell(StageFailed(stage, str(error), fatal=fatal))
+            self._tell(StageFailed(stage, str(error), fatal=True))
         except Exception as error:
             log.exception("stage '%s' failed", stage)
-            self._tell(StageFailed(stage, f"Internal error in '{stage}': {error!r}; please report it", fatal=fatal))
+            self._tell(StageFailed(stage, f"Internal error in '{stage}': {error!r}; please report it", fatal=True))
 
     def _listen(self, listener: Listener) -> None:
         try:

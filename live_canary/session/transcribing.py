@@ -26,7 +26,9 @@ from live_canary.session.rehearing import sound_of
 from live_canary.transcript.formats import clock
 from live_canary.transcript.hypothesis import Hypothesis, Transcriber
 from live_canary.transcript.stabilizer import Stabilizer
+from live_canary.transcript.taking_back import TakingBack
 from live_canary.transcript.utterance import TranscriptGap, Utterance
+from live_canary.transcript.voice_commands import command_in
 
 log = logging.getLogger(__name__)
 
@@ -77,9 +79,12 @@ class Scribe:
         tell: Callable[[Event], None],
         clock: Callable[[], float],
         journal: Journal,
+        obeyed: str | None = None,
     ):
+        """obeyed: the source whose voice commands are."""
         self.agenda, self.conversation, self.sinks, self.sources = agenda, conversation, sinks, sources
         self.tell, self.clock, self.journal = tell, clock, journal
+        self._obeyed, self._taking_back = obeyed, TakingBack()
         self.utterances = 0
         self._told: list[Utterance] = []
         self._amended: dict[int, str | None] = {}
@@ -139,6 +144,7 @@ class Scribe:
             source=work.source,
             flag=hypothesis.flag,
             confidences=hypothesis.confidences,
+            command=command_in(hypothesis.text) if work.source == self._obeyed else None,
         )
         self.conversation.finished(work.source, Finished(utterance, work.noted_at))
 
@@ -154,6 +160,8 @@ class Scribe:
             for sink in self.sinks:
                 self._keep(sink, partial(sink.write_utterance, utterance))
             self.tell(UtteranceFinal(utterance, self.clock() - final.noted_at))
+            if (taken := self._taking_back.heed(utterance)) is not None:
+                self._amend(taken, None)
 
     def _preview(self, work: Work, transcriber: Transcriber) -> None:
         """Make a partial, or the text of a heard tail, which becomes the final if nobody goes on speaking."""

@@ -82,8 +82,14 @@ class Format:
 
     def entry(self, number: int, entry: Entry, *, with_source: bool) -> str:
         if isinstance(entry, Utterance):
+            if entry.command:
+                return self.command(number, entry, with_source=with_source)
             return self.utterance(number, entry, with_source=with_source)
         return self.gap(number, entry, with_source=with_source)
+
+    def command(self, number: int, utterance: Utterance, *, with_source: bool) -> str:
+        """What an utterance leaves that was a voice command: nothing, where each utterance stands by itself anyway."""
+        return ""
 
     def utterance(self, number: int, utterance: Utterance, *, with_source: bool) -> str:
         raise NotImplementedError
@@ -97,6 +103,9 @@ class TextFormat(Format):
 
     def seam(self, started: datetime) -> str:
         return f"\n--- {started:%Y-%m-%d %H:%M} ---\n\n"
+
+    def command(self, number: int, utterance: Utterance, *, with_source: bool) -> str:
+        return "\n" if utterance.command == "new paragraph" else ""
 
     def utterance(self, number: int, utterance: Utterance, *, with_source: bool) -> str:
         return _prefix(utterance.source, with_source) + one_line(utterance.text) + "\n"
@@ -177,6 +186,9 @@ class JsonlFormat(Format):
     def next_index(self, earlier: str) -> int:
         return max((_utterance_index(line) for line in earlier.split("\n")), default=-1) + 1
 
+    def command(self, number: int, utterance: Utterance, *, with_source: bool) -> str:
+        return self.utterance(number, utterance, with_source=with_source)
+
     def utterance(self, number: int, utterance: Utterance, *, with_source: bool) -> str:
         return self._line(
             type="utterance",
@@ -187,6 +199,7 @@ class JsonlFormat(Format):
             source=one_line(utterance.source),
             **({"flag": utterance.flag} if utterance.flag else {}),
             **self._confidence(utterance),
+            **({"command": utterance.command} if utterance.command else {}),
         )
 
     def gap(self, number: int, gap: TranscriptGap, *, with_source: bool) -> str:
@@ -231,7 +244,7 @@ def pieces(
     first_index: int = 0,
     amendments: Mapping[int, str | None] | None = None,
 ) -> list[str]:
-    """Each entry as a file holds it; "" for one that was deleted, which is not counted either.
+    """Each entry as a file holds it; "" for one that was deleted or obeyed, which is not counted either.
 
     amendments: other texts of utterances by their index, None where one was deleted; first_index: what the file adds to
     an index.
@@ -242,7 +255,7 @@ def pieces(
         if isinstance(final, Utterance):
             final = replace(final, index=first_index + final.index)
         written.append(known.entry(number, final, with_source=with_source) if final else "")
-        number += final is not None
+        number += bool(written[-1])
     return written
 
 

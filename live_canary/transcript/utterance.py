@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from live_canary.transcript.hypothesis import Flag
+from live_canary.transcript.voice_commands import VoiceCommand
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,8 @@ class Utterance:
     """Why a reader should doubt the text."""
     confidences: tuple[float, ...] = ()
     """How probable the model finds each word of `text.split()`, 0 to 1 in hundredths; none where nobody knows."""
+    command: VoiceCommand | None = None
+    """What the text asks for, when the user wants it to be obeyed; it is then no part of what is read."""
 
     @property
     def confidence(self) -> float | None:

@@ -34,13 +34,18 @@ def recording(path: Path, script: str = SCRIPT) -> Path:
 
 
 def prepare(
-    folder: SessionFolder, sources: Sequence[Source], outputs: Sequence[Path] = (), load=lambda tell: model()
+    folder: SessionFolder,
+    sources: Sequence[Source],
+    outputs: Sequence[Path] = (),
+    load=lambda tell: model(),
+    voice_commands: bool = False,
 ) -> Session:
     """A session as the command line makes one."""
     before = [output_before(path, overwrite=False) for path in outputs]
     files = [TranscriptFile(path, started=STARTED) for path in outputs]
-    heard = folder.begin(Settings(model="demo"), STARTED, sources, before)
-    return Session(heard, make_segmenter, load, files, journal=folder.journal)
+    heard = folder.begin(Settings(model="demo", voice_commands=voice_commands), STARTED, sources, before)
+    obeyed = heard[0].name if voice_commands else None
+    return Session(heard, make_segmenter, load, files, journal=folder.journal, obeyed=obeyed)
 
 
 def hold(folder: SessionFolder, sources: Sequence[Source], outputs: Sequence[Path] = ()) -> None:
@@ -52,10 +57,10 @@ def hold(folder: SessionFolder, sources: Sequence[Source], outputs: Sequence[Pat
         folder.remove()
 
 
-def abort(folder: SessionFolder, script: str, outputs: Sequence[Path] = ()) -> None:
+def abort(folder: SessionFolder, script: str, outputs: Sequence[Path] = (), *, voice_commands: bool = False) -> None:
     """A session that is stopped at once, as by two Ctrl-C, when all was heard and nothing transcribed."""
     source, never = ScriptedSource(script, endless=True), threading.Event()
-    session = prepare(folder, [source], outputs, load=lambda tell: never.wait(PATIENCE_SECONDS))
+    session = prepare(folder, [source], outputs, lambda tell: never.wait(PATIENCE_SECONDS), voice_commands)
     session.start(lambda event: None)
     assert source.played.wait(PATIENCE_SECONDS)
     session.abort()

@@ -88,6 +88,16 @@ def test_what_was_corrected_before_a_crash_stays_corrected(tmp_path, suffix):
             assert output.read_bytes() == corrected
 
 
+@pytest.mark.parametrize("suffix", [".txt", ".md", ".vtt"])
+def test_what_begins_a_file_is_written_once_even_when_nothing_else_was_before_the_end(tmp_path, suffix):
+    transcript = tmp_path / f"talk{suffix}"
+    abort(SessionFolder.create(tmp_path / "sessions"), "..abc" + ENDPOINT, [transcript])
+    begun = transcript.read_text()
+    recover(tmp_path / "sessions")
+    assert transcript.read_text().startswith(begun)
+    assert transcript.read_text().count("Transcript of") + transcript.read_text().count("WEBVTT") == bool(begun)
+
+
 def test_a_text_that_is_known_is_not_asked_for_again(tmp_path):
     folder = SessionFolder.create(tmp_path)
     session = prepare(folder, [ScriptedSource("abc" + ENDPOINT + "xy" + ENDPOINT + "de")])

@@ -27,10 +27,15 @@ class FrozenClock:
 
 
 def in_app(
-    scenario: Scenario, session: FakeSession, *, info: SessionInfo = INFO, size: tuple[int, int] = (80, 24)
+    scenario: Scenario,
+    session: FakeSession,
+    *,
+    info: SessionInfo = INFO,
+    size: tuple[int, int] = (80, 24),
+    is_typing: Callable[[], bool] = lambda: False,
 ) -> LiveCanaryApp:
     """The application after `scenario`, which begins when all events of the script are on the screen."""
-    app = LiveCanaryApp(session, info, clock=FrozenClock(), started=STARTED)
+    app = LiveCanaryApp(session, info, clock=FrozenClock(), started=STARTED, is_typing=is_typing)
 
     async def run() -> None:
         async with app.run_test(size=size) as pilot:

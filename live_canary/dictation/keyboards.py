@@ -1,0 +1,224 @@
+"""Programs that press keys in the window that has the focus, each with what its users found out about it.
+
+Text reaches them on stdin, so that none of it can be taken for an option or the name of a key.
+"""
+
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+from live_canary.dictation.programs import ToolFailed, run
+from live_canary.dictation.spare_keys import SpareKeys
+
+SECONDS_A_KEY = 0.25  # xdotool takes 0.1 to 0.2 for a letter that the layout lacks (xdotool issue 10)
+LEAST_SECONDS = 5.0
+WTYPE_VARIETY = 12
+PLAIN = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "‑": "-", "…": "...", "\u00a0": " "})
+
+
+class CannotType(ToolFailed):
+    """The tool works, but it has no keys for this text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    characters: int
+    """That stand in the window now."""
+    missing: str = ""
+    """Those that there is no key for."""
+
+
+class Keyboard(Protocol):
+    """Every call raises ToolFailed, and ToolHung when the tool had to be ended."""
+
+    name: str
+
+    def check(self) -> None:
+        """Do everything but press a key."""
+        ...
+
+    def type(self, text: str) -> Typed:
+        """text: one line."""
+        ...
+
+    def erase(self, characters: int) -> None:
+        """Press Backspace so many times."""
+        ...
+
+    def break_line(self) -> None:
+        """Press Shift+Enter: a new line in editors, and in chats too, where Enter alone would send."""
+        ...
+
+
+def seconds_for(keys: int) -> float:
+    """How long a tool may take for so many keys."""
+    return LEAST_SECONDS + keys * SECONDS_A_KEY
+
+
+class Xdotool:
+    name = "xdotool"
+
+    def __init__(self) -> None:
+        self._spare_keys = SpareKeys()
+
+    def check(self) -> None:
+        run(["xdotool", "getdisplaygeometry"])
+
+    def type(self, text: str) -> Typed:
+        with suppress(ToolFailed):  # without xmodmap, as well as xdotool can by itself
+            self._spare_keys.lend_to(text)
+        run(["xdotool", "type", "--file", "-"], text, timeout_seconds=seconds_for(len(text)))
+        return Typed(len(text))
+
+    def erase(self, characters: int) -> None:
+        run(["xdotool", "key", *["BackSpace"] * characters], timeout_seconds=seconds_for(characters))
+
+    def break_line(self) -> None:
+        run(["xdotool", "key", "shift+Return"], timeout_seconds=seconds_for(1))
+
+
+class Wtype:
+    """Makes a keymap of its own for each text. GNOME and KDE do not let it (wtype issues 22 and 45)."""
+
+    name = "wtype"
+
+    def check(self) -> None:
+        run(["wtype", "-"])
+
+    def type(self, text: str) -> Typed:
+        for piece in pieces(text, WTYPE_VARIETY):
+            # It gives each different character the next key from the first on. Browsers and terminals heed the key, not
+            # the character: the fifteenth is Backspace (wtype issue 71), the second Esc. Releasing two keys that nobody
+            # pressed uses up the first two, so that a dozen characters all get keys of the row of digits.
+            run(["wtype", "-p", "F23", "-p", "F24", "-"], piece, timeout_seconds=seconds_for(len(piece)))
+        return Typed(len(text))
+
+    def erase(self, characters: int) -> None:
+        run(["wtype", *["-k", "BackSpace"] * characters], timeout_seconds=seconds_for(characters))
+
+    def break_line(self) -> None:
+        run(["wtype", "-M", "shift", "-k", "Return", "-m", "shift"], timeout_seconds=seconds_for(1))
+
+
+def pieces(text: str, variety: int) -> Iterator[str]:
+    """The text in order, each piece as long as it has no more than `variety` different characters."""
+    start, different = 0, set[str]()
+    for position, character in enumerate(text):
+        if character not in different and len(different) == variety:
+            yield text[start:position]
+            start, different = position, set()
+        different.add(character)
+    if text[start:]:
+        yield text[start:]
+
+
+class Dotool:
+    """A virtual keyboard of the kernel: works everywhere, but has only the keys of its layout."""
+
+    name = "dotool"
+
+    def check(self) -> None:
+        run(["dotool"])
+
+    def type(self, text: str) -> Typed:
+        said = run(["dotool"], f"type {text}\n", timeout_seconds=seconds_for(len(text)))
+        missing = "".join(re.findall(r"(?:impossible character for layout|invalid character): (.)", said))
+        return Typed(len(text) - len(missing), missing)
+
+    def erase(self, characters: int) -> None:
+        run(["dotool"], "key" + " backspace" * characters + "\n", timeout_seconds=seconds_for(characters))
+
+    def break_line(self) -> None:
+        run(["dotool"], "key shift+enter\n", timeout_seconds=seconds_for(1))
+
+
+class Ydotool:
+    """The same, through a daemon. Only ASCII on a US layout (ydotool issues 22, 43 and 249)."""
+
+    name = "ydotool"
+
+    def check(self) -> None:
+        if "YDOTOOL_SOCKET" not in _help_of_ydotool():
+            raise ToolFailed("older than 1.0, which does not say when it fails")
+        run(["ydotool", "type", "--file", "/dev/null"])
+
+    def type(self, text: str) -> Typed:
+        text = text.translate(PLAIN)
+        if not text.isascii():
+            strange = "".join(sorted({letter for letter in text if not letter.isascii()}))
+            raise CannotType(f"has no keys for {strange}")
+        run(["ydotool", "type", "--file", "/dev/stdin"], text, timeout_seconds=seconds_for(len(text)))
+        return Typed(len(text))
+
+    def erase(self, characters: int) -> None:
+        run(["ydotool", "key", *["14:1", "14:0"] * characters], timeout_seconds=seconds_for(characters))
+
+    def break_line(self) -> None:
+        run(["ydotool", "key", "42:1", "28:1", "28:0", "42:0"], timeout_seconds=seconds_for(1))
+
+
+def _help_of_ydotool() -> str:
+    try:
+        return run(["ydotool", "--help"])
+    except ToolFailed as failure:
+        if "Available commands" in str(failure):
+            return str(failure)  # 0.1 gives it, with an exit code as if it did not
+        raise
+
+
+class Pynput:
+    """macOS and Windows; in a process of its own, so that it can be ended like the others."""
+
+    name = "pynput"
+
+    def check(self) -> None:
+        self._ask("check")
+
+    def type(self, text: str) -> Typed:
+        self._ask("type", text=text, keys=len(text))
+        return Typed(len(text))
+
+    def erase(self, characters: int) -> None:
+        self._ask("erase", str(characters), keys=characters)
+
+    def break_line(self) -> None:
+        self._ask("break-line")
+
+    def _ask(self, *arguments: str, text: str = "", keys: int = 1) -> None:
+        command = [sys.executable, "-m", "live_canary.dictation.pynput_keys", *arguments]
+        run(command, text, timeout_seconds=seconds_for(keys))
+
+
+@dataclass(frozen=True, slots=True)
+class Desktop:
+    keyboards: Sequence[Keyboard]
+    """Those that can work on it, the best first; none where there is no desktop."""
+    advice: str
+    """What its user can do to make one work."""
+
+
+def desktop_of(environment: Mapping[str, str], platform: str) -> Desktop:
+    """platform: as sys.platform."""
+    if platform in ("darwin", "win32"):
+        return Desktop(
+            (Pynput(),), "Allow your terminal to control the computer, in the system's accessibility settings"
+        )
+    if environment.get("WAYLAND_DISPLAY") or environment.get("XDG_SESSION_TYPE") == "wayland":
+        # no xdotool: it would reach only the windows of old X programs
+        return Desktop(
+            (Wtype(), Dotool(), Ydotool()),
+            "On Sway, Hyprland and other wlroots desktops install wtype; on GNOME and KDE install dotool, join the "
+            "group `input` and log in again",
+        )
+    if environment.get("DISPLAY"):
+        return Desktop(
+            (Xdotool(), Dotool(), Ydotool()), "Install xdotool, and start this in a terminal of that desktop"
+        )
+    return Desktop(
+        (),
+        "Neither WAYLAND_DISPLAY nor DISPLAY is set: start it in a terminal on the desktop whose windows are to get "
+        "the text, not over SSH",
+    )

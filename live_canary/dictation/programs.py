@@ -1,0 +1,50 @@
+"""Runs the programs of other people that type and copy: no shell, text on stdin, never longer than allowed."""
+
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Sequence
+
+PROBE_SECONDS = 3.0
+LONGEST_REASON = 200  # characters of what a failing program said
+
+
+class ToolFailed(Exception):
+    """A program did not do what it was asked; the message is its reason. Never leaves this package."""
+
+
+class ToolHung(ToolFailed):
+    """It was ended because it did not answer; it may have done a part."""
+
+
+def run(command: Sequence[str], text: str = "", *, timeout_seconds: float = PROBE_SECONDS) -> str:
+    """What the program said when it had taken `text`. Raises ToolFailed.
+
+    Its output goes to a file, not a pipe: programs that hold a clipboard stay behind and would keep a pipe open.
+    """
+    environment = os.environ | {"LC_ALL": "C.UTF-8"}  # wtype and xdotool read text in the locale's encoding
+    with tempfile.TemporaryFile() as said:
+        try:
+            program = subprocess.Popen(  # noqa: S603 - a fixed program, found on PATH
+                command, stdin=subprocess.PIPE, stdout=said, stderr=said, env=environment, start_new_session=True
+            )
+        except FileNotFoundError:
+            raise ToolFailed("not installed") from None
+        except OSError as error:
+            raise ToolFailed(f"cannot be started: {error.strerror}") from None
+        with program:
+            try:
+                program.communicate(text.encode(), timeout=timeout_seconds)
+            except subprocess.TimeoutExpired:
+                os.killpg(program.pid, signal.SIGKILL)
+                raise ToolHung(f"no answer for {timeout_seconds:.0f} s") from None
+        said.seek(0)
+        output = said.read().decode(errors="replace").strip()
+    if program.returncode:
+        raise ToolFailed(_reason(output) or f"exit code {program.returncode}")
+    return output
+
+
+def _reason(output: str) -> str:
+    return " ".join(output.split())[:LONGEST_REASON].rstrip(".")

@@ -1,0 +1,120 @@
+"""Decides what is typed, remembers what was, and goes on with the next keyboard when one fails."""
+
+import unicodedata
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from live_canary.dictation.keyboards import CannotType, Desktop, Keyboard, Typed
+from live_canary.dictation.programs import ToolFailed, ToolHung
+from live_canary.errors import DictationError
+from live_canary.transcript.formats import one_line
+
+REMEMBERED = 200  # utterances that can be taken back
+QUOTED = 30  # letters of an utterance in a notice
+
+Action = Callable[[Keyboard], Typed]
+
+
+def working(desktop: Desktop) -> list[Keyboard]:
+    """Its keyboards that could type now, in their order. Raises DictationError, which says why none can."""
+    able, reasons = probed(desktop)
+    if not able:
+        tried = f": {', '.join(reasons)}" if reasons else ""
+        raise DictationError(f"--type finds nothing that can type here{tried}. {desktop.advice}.")
+    return able
+
+
+def probed(desktop: Desktop) -> tuple[list[Keyboard], list[str]]:
+    """Those that could type now, and for each other one its name and the reason."""
+    able, reasons = [], []
+    for keyboard in desktop.keyboards:
+        try:
+            keyboard.check()
+        except ToolFailed as failure:
+            reasons.append(f"{keyboard.name} ({failure})")
+        else:
+            able.append(keyboard)
+    return able, reasons
+
+
+class Typist:
+    """Types utterances, each followed by a space. Used from one thread; a call takes as long as its tool."""
+
+    def __init__(self, keyboards: Sequence[Keyboard], tell: Callable[[str], None]):
+        """keyboards: not empty, the best first; tell: is given a sentence for the user when something did not work."""
+        self._keyboards = list(keyboards)
+        self._in_use = self._keyboards[0]
+        self._tell = tell
+        self._typed: deque[int | None] = deque(maxlen=REMEMBERED)
+        """Characters that each utterance and line break put into the window; None where that is not known."""
+
+    def type(self, text: str) -> None:
+        """An utterance, in the composed form that one Backspace a letter takes back."""
+        line = unicodedata.normalize("NFC", one_line(text)) + " "
+        self._remember(
+            lambda keyboard: keyboard.type(line), f"“{_beginning(line)}” was not typed, the transcript has it"
+        )
+
+    def break_lines(self, count: int) -> None:
+        self._remember(lambda keyboard: _break_lines(keyboard, count), "the new line was not typed")
+
+    def take_back(self) -> None:
+        """Erases the latest utterance or line break that has not been erased yet."""
+        count = self._typed.pop() if self._typed else 0
+        if count is None:
+            self._tell("It is not known how much of that was typed; erase it by hand.")
+        elif count:
+            self._ask(lambda keyboard: _erase(keyboard, count), "what was typed was not erased")
+
+    def _remember(self, action: Action, loss: str) -> None:
+        typed = self._ask(action, loss)
+        self._typed.append(None if typed is None else typed.characters)
+
+    def _ask(self, action: Action, loss: str) -> Typed | None:
+        """What the first keyboard that could do it typed; None when one hung, which may have typed a part.
+
+        That part is not typed again by another. One that fails or hangs comes last from then on.
+        """
+        failures: list[str] = []
+        for keyboard in list(self._keyboards):
+            try:
+                typed = action(keyboard)
+            except ToolHung as failure:
+                self._put_last(keyboard)
+                self._tell(
+                    f"{keyboard.name}: {failure}; perhaps {loss}. {self._keyboards[0].name} is used from now on."
+                )
+                return None
+            except CannotType as failure:
+                failures.append(f"{keyboard.name} {failure}")
+            except ToolFailed as failure:
+                self._put_last(keyboard)
+                failures.append(f"{keyboard.name}: {failure}")
+            else:
+                if keyboard is not self._in_use:
+                    self._tell(f"{'; '.join(failures)}. {keyboard.name} types instead.")
+                    self._in_use = keyboard
+                if typed.missing:
+                    self._tell(f"{keyboard.name} has no keys for {typed.missing}; the transcript has it.")
+                return typed
+        self._tell(f"{'; '.join(failures)}; {loss}.")
+        return Typed(0)
+
+    def _put_last(self, keyboard: Keyboard) -> None:
+        self._keyboards.remove(keyboard)
+        self._keyboards.append(keyboard)
+
+
+def _break_lines(keyboard: Keyboard, count: int) -> Typed:
+    for _ in range(count):
+        keyboard.break_line()
+    return Typed(count)
+
+
+def _erase(keyboard: Keyboard, count: int) -> Typed:
+    keyboard.erase(count)
+    return Typed(0)
+
+
+def _beginning(text: str) -> str:
+    return text[:QUOTED].strip() + ("…" if len(text) > QUOTED else "")

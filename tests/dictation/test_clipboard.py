@@ -1,0 +1,68 @@
+import base64
+import io
+import re
+import threading
+
+import pytest
+
+from live_canary.dictation.clipboard import Clipboard, clipboard_programs
+from live_canary.dictation.dictation import Dictation
+from live_canary.errors import DictationError
+from live_canary.events import SessionEnded
+from tests.dictation.tools import FAILS
+from tests.screen.fake_session import ENDED, said
+
+X11 = clipboard_programs({"DISPLAY": ":0"}, "linux")
+
+
+def copied(terminal: io.StringIO) -> str:
+    """What the terminal was last asked to copy."""
+    *_, last = re.findall(r"\x1b\]52;c;([^\a]*)\a", terminal.getvalue())
+    return base64.b64decode(last).decode()
+
+
+def test_a_terminal_is_asked_to_copy():
+    terminal = io.StringIO()
+    assert Clipboard(terminal, []).put("Grüße – 🎉") is None
+    assert copied(terminal) == "Grüße – 🎉"
+
+
+def test_a_desktop_program_gets_the_text_on_stdin(tools):
+    tools.put("xsel")
+    assert Clipboard(None, X11).put("-version") is None
+    assert tools.took("xsel") == "-version"
+    assert tools.asked("xsel") == ["--clipboard --input"]
+
+
+def test_a_program_that_fails_is_told_once_and_the_next_one_copies(tools):
+    tools.put("xclip", FAILS)
+    tools.put("xsel")
+    clipboard = Clipboard(None, X11)
+    assert clipboard.put("One.") == "Copying does not work as it should. xclip: no such display."
+    assert clipboard.put("Two.") is None
+    assert tools.took("xsel") == "One.Two."
+
+
+def test_without_terminal_and_program_it_is_refused_with_what_to_install(tools):
+    with pytest.raises(DictationError, match="install xclip or xsel"):
+        Clipboard(None, X11)
+    with pytest.raises(DictationError, match="start it in a terminal"):
+        Clipboard(None, clipboard_programs({}, "linux"))
+
+
+def test_each_desktop_has_its_programs():
+    both = clipboard_programs({"WAYLAND_DISPLAY": "wayland-0", "DISPLAY": ":0"}, "linux")
+    assert [program[0] for program in both] == ["wl-copy", "xclip", "xsel"]
+    [[*_, code]] = clipboard_programs({}, "darwin")
+    assert "pyperclip.copy" in code
+
+
+def test_the_latest_utterance_is_copied_in_one_line():
+    terminal, over = io.StringIO(), threading.Event()
+    tell = Dictation("USB Microphone", clipboard=Clipboard(terminal, [])).between(
+        lambda event: over.set() if isinstance(event, SessionEnded) else None
+    )
+    for event in (said("One."), said("Two\nlines."), ENDED):
+        tell(event)
+    assert over.wait(10)
+    assert copied(terminal) == "Two lines."

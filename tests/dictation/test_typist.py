@@ -1,0 +1,139 @@
+import pytest
+
+from live_canary.dictation.keyboards import CannotType, Desktop
+from live_canary.dictation.programs import ToolFailed, ToolHung
+from live_canary.dictation.typist import Typist, working
+from live_canary.errors import DictationError
+from tests.dictation.fake_keyboard import FakeKeyboard
+
+FAILED, HUNG = ToolFailed("no such display"), ToolHung("no answer for 5 s")
+
+
+def typist(*keyboards: FakeKeyboard) -> tuple[Typist, list[str]]:
+    told: list[str] = []
+    return Typist(keyboards, told.append), told
+
+
+def test_each_utterance_is_followed_by_a_space():
+    keys = FakeKeyboard()
+    hands, told = typist(keys)
+    hands.type("Good morning.")
+    hands.type("Let us begin.")
+    assert keys.window == "Good morning. Let us begin. "
+    assert not told
+
+
+def test_what_is_typed_is_one_line_without_keys_that_do_something():
+    keys = FakeKeyboard()
+    typist(keys)[0].type("a\tb\r\nc\x1b[2J\x08d\x7f")
+    assert keys.window == "a b cd "
+
+
+def test_letters_are_composed_so_that_a_backspace_takes_back_each():
+    keys = FakeKeyboard()
+    hands, _ = typist(keys)
+    hands.type("Gru\u0308ße")
+    assert keys.window == "Grüße "
+    hands.take_back()
+    assert keys.window == ""
+
+
+def test_taking_back_goes_from_the_latest_to_the_first_and_no_further():
+    keys = FakeKeyboard()
+    keys.window = "theirs "
+    hands, told = typist(keys)
+    hands.type("First.")
+    hands.break_lines(2)
+    hands.type("Second.")
+    windows = []
+    for _ in range(4):
+        hands.take_back()
+        windows.append(keys.window)
+    assert windows == ["theirs First. \n\n", "theirs First. ", "theirs ", "theirs "]
+    assert not told
+
+
+def test_when_a_tool_fails_the_next_one_types_the_same_and_stays_in_use():
+    first, second = FakeKeyboard("wtype"), FakeKeyboard("dotool")
+    hands, told = typist(first, second)
+    first.fails = FAILED
+    hands.type("One.")
+    first.fails = None
+    hands.type("Two.")
+    assert (first.window, second.window) == ("", "One. Two. ")
+    assert told == ["wtype: no such display. dotool types instead."]
+
+
+def test_when_all_fail_it_is_said_and_the_first_that_works_again_is_used():
+    first, second = FakeKeyboard("wtype"), FakeKeyboard("dotool")
+    hands, told = typist(first, second)
+    first.fails = second.fails = FAILED
+    hands.type("This is lost to the window, but not at all.")
+    first.fails = second.fails = None
+    hands.type("Back.")
+    hands.take_back()
+    hands.take_back()
+    assert told == [
+        "wtype: no such display; dotool: no such display; "
+        "“This is lost to the window, bu…” was not typed, the transcript has it."
+    ]
+    assert first.window + second.window == ""
+
+
+def test_what_a_tool_that_hung_may_have_typed_is_not_typed_twice():
+    first, second = FakeKeyboard("wtype"), FakeKeyboard("dotool")
+    hands, told = typist(first, second)
+    first.fails = HUNG
+    hands.type("One.")
+    assert second.window == ""
+    assert told == [
+        "wtype: no answer for 5 s; perhaps “One.” was not typed, the transcript has it. dotool is used from now on."
+    ]
+    hands.type("Two.")
+    assert second.window == "Two. "
+    hands.take_back()
+    hands.take_back()
+    assert second.window == ""
+    assert told[-1] == "It is not known how much of that was typed; erase it by hand."
+
+
+def test_a_tool_without_the_letters_is_passed_over_only_for_this_text():
+    first, second = FakeKeyboard("ydotool"), FakeKeyboard("dotool")
+    hands, _ = typist(first, second)
+    first.fails = CannotType("has no keys for ü")
+    hands.type("Tür.")
+    first.fails = None
+    hands.type("Door.")
+    assert (first.window, second.window) == ("Door. ", "Tür. ")
+
+
+def test_letters_without_a_key_are_named_and_not_erased():
+    keys = FakeKeyboard("dotool", missing="ü")
+    keys.window = "theirs "
+    hands, told = typist(keys)
+    hands.type("Tür.")
+    hands.take_back()
+    assert keys.window == "theirs "
+    assert told == ["dotool has no keys for ü; the transcript has it."]
+
+
+def test_the_tools_that_work_are_kept_in_their_order():
+    tools = [FakeKeyboard(name) for name in ("wtype", "dotool", "ydotool")]
+    tools[0].fails = FAILED
+    assert working(Desktop(tools, "")) == tools[1:]
+
+
+def test_no_tool_that_works_is_refused_with_every_reason_and_the_next_step():
+    tools = [FakeKeyboard("wtype"), FakeKeyboard("dotool")]
+    tools[0].fails, tools[1].fails = HUNG, FAILED
+    with pytest.raises(DictationError) as refusal:
+        working(Desktop(tools, "Install wtype"))
+    assert str(refusal.value) == (
+        "--type finds nothing that can type here: wtype (no answer for 5 s), dotool (no such display). Install wtype."
+    )
+    assert refusal.value.exit_code == 2
+
+
+def test_without_a_desktop_only_the_next_step_is_said():
+    with pytest.raises(DictationError, match=r"^--type finds nothing that can type here\. Start it elsewhere\.$"):
+        working(Desktop([], "Start it elsewhere"))

@@ -1,0 +1,91 @@
+"""A real xdotool types into a real window: what it was asked to type is what arrives there."""
+
+import os
+import select
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from live_canary.dictation.keyboards import Xdotool, desktop_of
+from live_canary.dictation.typist import Typist, working
+
+PROGRAMS = ("Xvfb", "xterm", "xdotool", "xmodmap")
+PATIENCE_SECONDS = 30
+
+pytestmark = [
+    pytest.mark.desktop,
+    pytest.mark.skipif(not all(map(shutil.which, PROGRAMS)), reason=f"needs {', '.join(PROGRAMS)}"),
+]
+
+
+class Window:
+    """A terminal over the whole screen, whose program writes down what is typed."""
+
+    def __init__(self, typed: int):
+        self._typed = typed
+
+    def wait_for(self, count: int) -> bytes:
+        """The next `count` bytes."""
+        received, deadline = b"", time.monotonic() + PATIENCE_SECONDS
+        while len(received) < count:
+            ready, _, _ = select.select([self._typed], [], [], max(deadline - time.monotonic(), 0))
+            assert ready, f"only {received!r} arrived"
+            received += os.read(self._typed, count - len(received))
+        return received
+
+
+@pytest.fixture(scope="module")
+def display() -> Iterator[str]:
+    reading, writing = os.pipe()
+    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "640x480x24", "-nolisten", "tcp"]
+    server = subprocess.Popen(command, pass_fds=[writing], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    os.close(writing)
+    number = b""
+    while not number.endswith(b"\n"):
+        number += os.read(reading, 8)
+    os.close(reading)
+    yield f":{int(number)}"
+    server.terminate()
+    server.wait(PATIENCE_SECONDS)
+
+
+@pytest.fixture
+def window(display: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Window]:
+    monkeypatch.setenv("DISPLAY", display)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    pipe = tmp_path / "typed"
+    os.mkfifo(pipe)
+    typed = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    program = f"stty raw -echo; exec cat > {pipe}"
+    terminal = subprocess.Popen(
+        ["xterm", "-u8", "-geometry", "120x50+0+0", "-e", "sh", "-c", program],
+        env=os.environ | {"LC_ALL": "C.UTF-8"},
+        stderr=subprocess.DEVNULL,
+    )
+    subprocess.run(
+        ["xdotool", "search", "--sync", "--onlyvisible", "--class", "XTerm"],
+        check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE_SECONDS,
+    )  # fmt: skip
+    yield Window(typed)
+    terminal.terminate()
+    terminal.wait(PATIENCE_SECONDS)
+    os.close(typed)
+
+
+def test_letters_marks_and_emoji_arrive_and_can_be_taken_back(window):
+    told: list[str] = []
+    keyboards = working(desktop_of({"DISPLAY": os.environ["DISPLAY"]}, "linux"))
+    assert isinstance(keyboards[0], Xdotool)
+    hands = Typist(keyboards, told.append)
+    text = "Grüße aus Łódź – “naïve” isn’t $HOME, --help, Return or 🎉."
+    hands.type(text)
+    assert window.wait_for(len(text.encode()) + 1).decode() == text + " "
+    hands.take_back()
+    assert window.wait_for(len(text) + 1) == b"\x7f" * (len(text) + 1)
+    hands.break_lines(1)
+    assert window.wait_for(1) == b"\r"
+    assert told == []
