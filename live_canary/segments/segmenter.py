@@ -1,8 +1,9 @@
 """Sound in, utterances out: a pure state machine without threads, clock or files.
 
     silence ── speech ──> perhaps ── min_speech_ms ──> open ── min_silence_ms without speech ──> Segment ──> silence
-       ^                     │                          │ ^
-       └── 100 ms of silence ┘                TailHeard └─┘ speech resumes; or too long: Segment, cut, open again
+     │ ^                     │                         ^│ ^
+     │ └── 100 ms of silence ┘               TailHeard │└─┘ speech resumes; or too long: Segment, cut, open again
+     └──────── faint_speech_ms of faint speech ────────┘
 
     samples:   . . . . . . . . . w o r d s . w o r d s . . . . . . . . . . .
     segment:           [pre-roll|speech start  speech end|tail]
@@ -108,6 +109,7 @@ class Segmenter:
         self._judged = 0  # every sample before this position has been through the detector
         self._taken = 0  # every sample before this position is in a segment, or lost in a gap
         self._utterance: _Utterance | None = None
+        self._faint_start: int | None = None  # since when there may be speech, too faint to begin an utterance at once
 
     def feed(self, samples: NDArray[np.float32]) -> list[SegmenterOutput]:
         """What the next samples bring about. samples: (n,) in [-1, 1], mono, 16 kHz, any n.
@@ -155,8 +157,23 @@ class Segmenter:
         frame = self._sound.between(start, end)
         missing = self._detector.frame_samples - len(frame)
         probability = self._detector.speech_probability(np.pad(frame, (0, missing)) if missing else frame)
+        if (faint_start := self._faint_speech(probability, start, end)) is not None:
+            self._utterance = None
+            return self._hear_speech(faint_start, end)
         threshold = self.settings.on_threshold if self._utterance is None else self.settings.off_threshold
         return self._hear_speech(start, end) if probability >= threshold else self._hear_silence()
+
+    def _faint_speech(self, probability: float, start: int, end: int) -> int | None:
+        """Where an utterance begins that is too faint for the threshold, once it has lasted long enough."""
+        perhaps = self._utterance
+        if probability < self.settings.faint_threshold or (perhaps is not None and perhaps.confirmed):
+            self._faint_start = None
+            return None
+        if self._faint_start is None:
+            self._faint_start = start
+        if end - self._faint_start < self.settings.faint_speech_samples:
+            return None
+        return min(self._faint_start, perhaps.speech_start) if perhaps else self._faint_start
 
     def _hear_speech(self, start: int, end: int) -> list[SegmenterOutput]:
         if self._utterance is None:
@@ -207,7 +224,7 @@ class Segmenter:
             outputs += self._judge(self._sound.end_sample)
         if self._utterance is not None and self._utterance.confirmed:
             outputs.append(self._close(self._utterance, ended_by))
-        self._utterance = None
+        self._utterance = self._faint_start = None
         self._detector.reset()
         return outputs
 
@@ -224,7 +241,6 @@ class Segmenter:
         return Segment(samples, utterance.start, utterance.speech_start, utterance.speech_end, ended_by)
 
     def _forget_old_sound(self) -> None:
-        if self._utterance is None:
-            self._sound.forget_before(max(self._taken, self._judged - self.settings.pre_roll_samples))
-        else:
-            self._sound.forget_before(self._utterance.start)
+        begins = self._judged if self._faint_start is None else self._faint_start
+        needed = max(self._taken, begins - self.settings.pre_roll_samples)
+        self._sound.forget_before(min(needed, self._utterance.start) if self._utterance else needed)

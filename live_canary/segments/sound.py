@@ -51,5 +51,6 @@ class RecentSound:
 
     def between(self, start_sample: int, end_sample: int) -> NDArray[np.float32]:
         """A copy of the samples from `start_sample` up to `end_sample`; both must be kept."""
+        assert self.start_sample <= start_sample <= end_sample <= self.end_sample
         offset = self._first - self.start_sample
         return self._array[start_sample + offset : end_sample + offset].copy()

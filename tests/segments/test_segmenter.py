@@ -103,8 +103,31 @@ def test_a_faint_last_word_after_a_hole_still_belongs_to_the_utterance(segmenter
     assert segment.speech_end_seconds == 1.2
 
 
-def test_probability_between_the_thresholds_starts_nothing(segmenter):
-    assert not segments_in(sound(speech(1000, 0.4), silence(1000)), segmenter)
+def test_probability_between_the_thresholds_starts_nothing_unless_it_lasts(segmenter):
+    assert not segments_in(sound(speech(240, 0.4), silence(1000)), segmenter)
+
+
+def test_faint_speech_that_lasts_is_an_utterance_from_its_first_sound(segmenter):
+    # As of an "eight" at 5 dB: the detector stays between 0.2 and 0.3.
+    [segment] = segments_in(sound(silence(1000), speech(250, 0.21), silence(700)), segmenter)
+    assert seconds(segment) == (0.0, 1.0, 1.25, 1.75)
+
+
+def test_faint_speech_after_a_long_silence_has_its_whole_pre_roll(segmenter):
+    for _ in range(300):  # in blocks, so that what is no longer needed is forgotten
+        segmenter.feed(silence(10))
+    [segment] = segments_in(sound(speech(250, 0.21), silence(700)), segmenter)
+    assert seconds(segment) == (2.0, 3.0, 3.25, 3.75)
+
+
+def test_faint_speech_around_a_click_begins_with_whichever_comes_first(segmenter):
+    fading_in = sound(silence(1000), speech(100, 0.3), speech(30, 0.6), speech(120, 0.3), silence(700))
+    [segment] = segments_in(fading_in, segmenter)
+    assert segment.speech_start_seconds == 1.0
+
+
+def test_sound_fainter_than_faint_starts_nothing(segmenter):
+    assert not segments_in(sound(speech(2000, 0.19), silence(1000)), segmenter)
 
 
 def test_speech_started_is_told_once_the_minimum_has_been_heard(segmenter):
