@@ -12,6 +12,15 @@ class SourceOpened:
 
 
 @dataclass(frozen=True, slots=True)
+class InputOpened:
+    """Which input the source hears from now on."""
+
+    source: str
+    input: str
+    """For people: "Blue Yeti"."""
+
+
+@dataclass(frozen=True, slots=True)
 class LevelChanged:
     """Loudness of the last tenth of a second."""
 
@@ -137,7 +146,7 @@ class SessionEnded:
 
 
 Event = (
-    SourceOpened | LevelChanged | SpeechStarted | SpeechEnded | PartialChanged | UtteranceFinal | UtteranceAmended
-    | GapMarked | OutputWritten | BacklogChanged | ModelProgress | SourceLost | SourceRecovered | SourceMuted
-    | SourceWarned | StageFailed | SessionEnded
+    SourceOpened | InputOpened | LevelChanged | SpeechStarted | SpeechEnded | PartialChanged | UtteranceFinal
+    | UtteranceAmended | GapMarked | OutputWritten | BacklogChanged | ModelProgress | SourceLost | SourceRecovered
+    | SourceMuted | SourceWarned | StageFailed | SessionEnded
 )  # fmt: skip

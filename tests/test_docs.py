@@ -15,7 +15,14 @@ from tests.conftest import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 RUNS = ("listen", "transcribe", "devices", "download", "doctor", "recover", "bench_engine", "bench_live")
-OTHERS_FLAGS = {"--index-url", "--local-dir"}  # of pip and hf
+OTHERS_FLAGS = {
+    "--constraint",
+    "--constraints",
+    "--extra-index-url",
+    "--local-dir",
+    "--pip-args",
+    "--torch-backend",
+}  # of pip, pipx, uv and hf
 
 
 def commands(page: Path) -> list[str]:

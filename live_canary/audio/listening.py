@@ -3,7 +3,7 @@
 from live_canary.audio.clock import Clock
 from live_canary.audio.devices import find_input, sound_system
 from live_canary.audio.inbox import Inbox
-from live_canary.audio.soundsystem import Hears, Input, OpenInput, SoundSystem
+from live_canary.audio.soundsystem import Deliver, Hears, Input, OpenInput, SoundSystem
 from live_canary.errors import DeviceError
 
 INBOX_CHUNKS = 3000  # a minute of 20 ms; a reader who is later than that loses sound, and is told how much
@@ -51,6 +51,29 @@ class Listening:
             return
         self._system = self._system or sound_system(self.hears)
         self._open(self._system, find_input(self._device, self._system.inputs(), self.hears))
+
+    def inputs(self) -> list[Input]:
+        """All of its kind that are there now."""
+        return [one for one in self._inputs() if one.hears == self.hears]
+
+    def try_out(self, chosen: Input, deliver: Deliver) -> OpenInput:
+        """Another input, delivering elsewhere. Raises DeviceError."""
+        assert self._system, "open() comes first"
+        return self._system.open(chosen, deliver)
+
+    def switch(self, chosen: Input) -> str:
+        """Hear this input from now on, and wait for it when it is lost; if it refuses, the earlier one, and why."""
+        before = self._chosen
+        self.forget()
+        try:
+            assert self._system, "open() comes first"
+            self._open(self._system, chosen)
+        except DeviceError as error:
+            self._chosen = before
+            self.reopen()
+            return str(error)
+        self._follows = False
+        return ""
 
     def alive(self) -> bool:
         return self._opened is not None and self._opened.alive()

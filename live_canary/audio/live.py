@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from live_canary.audio.inbox import Chunk, Nothing
 from live_canary.audio.listening import Listening
 from live_canary.audio.silence import SILENT_SECONDS, SilenceWatch
-from live_canary.audio.soundsystem import Hears
+from live_canary.audio.soundsystem import Deliver, Hears, Input, OpenInput
 from live_canary.audio.source import (
     DeviceHeard,
     DeviceLost,
@@ -15,6 +15,7 @@ from live_canary.audio.source import (
     SourceItem,
     SourcePaused,
     SourceResumed,
+    SourceWarning,
 )
 from live_canary.audio.timeline import Timeline
 
@@ -47,6 +48,7 @@ class LiveSource:
         self._moving = False
         self._idle_seconds = 0.0
         self._pause_wanted = self._paused = False
+        self._switch_wanted: Input | None = None
 
     def blocks(self) -> Iterator[SourceItem]:
         self._listening.open()
@@ -57,6 +59,7 @@ class LiveSource:
             while (chunk := self._inbox.take(POLL_SECONDS)) is not Nothing.MORE:
                 yield from self._obey_pause()
                 yield from self._hear(chunk) if isinstance(chunk, Chunk) else self._wait()
+                yield from self._obey_switch()
             yield from self._finish()
         finally:
             self._listening.close()
@@ -71,6 +74,20 @@ class LiveSource:
 
     def resume(self) -> None:
         self._pause_wanted = False
+
+    @property
+    def input(self) -> Input:
+        return self._switch_wanted or self._listening.chosen
+
+    def inputs(self) -> list[Input]:
+        return self._listening.inputs()
+
+    def try_out(self, chosen: Input, deliver: Deliver) -> OpenInput:
+        return self._listening.try_out(chosen, deliver)
+
+    def switch(self, chosen: Input) -> None:
+        """Hear another input, which is then awaited when it is lost. From any thread."""
+        self._switch_wanted = chosen
 
     def _hear(self, chunk: Chunk) -> Iterator[SourceItem]:
         self._idle_seconds = 0.0
@@ -139,6 +156,20 @@ class LiveSource:
             self._paused = False
             yield from self._timeline.unmute()
             yield SourceResumed()
+
+    def _obey_switch(self) -> Iterator[SourceItem]:
+        chosen, before = self._switch_wanted, self._listening.chosen
+        self._switch_wanted = None
+        if chosen is None or chosen.identity == before.identity:
+            return
+        yield from self._timeline.break_off()
+        obstacle = self._listening.switch(chosen)
+        if obstacle:
+            yield SourceWarning(f"{obstacle} {before.name} is heard on.")
+        if not self._listening.is_open:
+            yield from self._lose()
+        elif not self._lost:
+            self._lost = self._moving = True
 
     def _tell_silence(self) -> Iterator[SourceItem]:
         if self._listening.hears == "microphone":  # a computer that plays nothing is nothing to report

@@ -14,6 +14,8 @@ from live_canary.audio.source import SAMPLE_RATE, AudioBlock, SourceItem, Source
 from live_canary.errors import RecordingError
 
 READ_SECONDS = 0.1  # how much of a file is read at once; what a damaged place may take with it
+READ_VALUES = 1 << 20  # and no more than this, whatever number of channels a header claims
+RATES = range(1000, 768_001)  # Hz; beyond them a header is wrong, and resampling would take any amount of memory
 FORMATS = "WAV, FLAC, MP3, OGG"
 
 
@@ -124,7 +126,7 @@ class _ForwardFile(soundfile.SoundFile):  # type: ignore[misc]
 
 
 def _pieces(file: soundfile.SoundFile) -> Iterator[NDArray[np.float32]]:
-    count = max(1, int(READ_SECONDS * file.samplerate))
+    count = max(1, min(int(READ_SECONDS * file.samplerate), READ_VALUES // file.channels))
     frames: NDArray[np.float32]
     while len(frames := file.read(count, dtype="float32", always_2d=True)):
         yield frames
@@ -133,12 +135,19 @@ def _pieces(file: soundfile.SoundFile) -> Iterator[NDArray[np.float32]]:
 def _open(path: Path) -> soundfile.SoundFile:
     _check_file(path)
     try:
-        return _ForwardFile(path)
+        file = _ForwardFile(path)
     except (soundfile.SoundFileError, TypeError):  # TypeError: ".raw" is taken for samples without a header
         raise RecordingError(
             f"Recording '{path}' is not sound that can be read here ({FORMATS}); "
             "ffmpeg -i RECORDING recording.wav converts most others."
         ) from None
+    if file.samplerate not in RATES:
+        file.close()
+        raise RecordingError(
+            f"Recording '{path}' claims {file.samplerate} samples a second, which no sound has: it is damaged; "
+            "copy it once more, or convert it: ffmpeg -i RECORDING -ar 16000 recording.wav."
+        )
+    return file
 
 
 def _check_file(path: Path) -> None:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+from live_canary.audio.soundsystem import Deliver, Input, OpenInput
+
 SAMPLE_RATE = 16_000  # Hz, of everything behind a source
 
 
@@ -155,4 +157,26 @@ class RehearableSource(Protocol):
 
     def hear_again(self, start_sample: int, end_sample: int) -> NDArray[np.float32]:
         """What was heard between these positions: (n,) float32, silent where nothing was, empty if nothing was kept."""
+        ...
+
+
+@runtime_checkable
+class SwitchableSource(Protocol):
+    """A live source that can hear another input instead. From any thread."""
+
+    @property
+    def input(self) -> Input:
+        """The one that it hears, or waits for."""
+        ...
+
+    def inputs(self) -> list[Input]:
+        """All that it could hear."""
+        ...
+
+    def try_out(self, chosen: Input, deliver: Deliver) -> OpenInput:
+        """The input, delivering to somebody else. Raises DeviceError."""
+        ...
+
+    def switch(self, chosen: Input) -> None:
+        """Hear this input from now on; what is missed between becomes a gap."""
         ...

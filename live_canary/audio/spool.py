@@ -41,14 +41,15 @@ class SpoolingSource:
 
     def __init__(self, source: Source, folder: Path):
         self.name, self.live = source.name, source.live
-        self._source = source
+        self.source = source
+        """The one whose sound is kept."""
         self._spool = Spool(folder)
         self._next_try = 0  # position, in samples
         self._not_kept_from: int | None = None
 
     def blocks(self) -> Iterator[SourceItem]:
         try:
-            for item in self._source.blocks():
+            for item in self.source.blocks():
                 if isinstance(item, AudioBlock):
                     yield from self._keep(item)
                 else:
@@ -85,15 +86,15 @@ class SpoolingSource:
         return samples
 
     def stop(self) -> None:
-        self._source.stop()
+        self.source.stop()
 
     def pause(self) -> None:
-        if isinstance(self._source, PausableSource):
-            self._source.pause()
+        if isinstance(self.source, PausableSource):
+            self.source.pause()
 
     def resume(self) -> None:
-        if isinstance(self._source, PausableSource):
-            self._source.resume()
+        if isinstance(self.source, PausableSource):
+            self.source.resume()
 
     def hear_again(self, start_sample: int, end_sample: int) -> NDArray[np.float32]:
         """What is on the disk of it; see RehearableSource."""

@@ -133,9 +133,12 @@ def _pieces(chunk: Path) -> Iterator[NDArray[np.int16]]:
 
 def _part(chunk: Path, first: int, count: int) -> NDArray[np.int16]:
     """At most `count` samples of a chunk."""
+    pcm = np.zeros(0, np.int16)
     try:
-        pcm: NDArray[np.int16]
-        pcm, _ = soundfile.read(chunk, frames=count, start=first, dtype="int16")
-        return pcm
-    except (soundfile.SoundFileError, ValueError):
-        return np.zeros(0, np.int16)
+        with soundfile.SoundFile(chunk) as file:
+            if (file.samplerate, file.channels) == (SAMPLE_RATE, 1) and first < file.frames:
+                file.seek(first)
+                pcm = file.read(count, dtype="int16")
+    except soundfile.SoundFileError:
+        pass
+    return pcm

@@ -36,6 +36,8 @@ JSON_TYPES: dict[type, dict[str, Any]] = {
     list: {"type": "array", "items": {"type": "string"}},
 }
 LISTED = "docs/settings.md and `live-canary --help` list them"
+LARGEST = 2**53  # of whole numbers; Python refuses to print one of thousands of digits
+MOST_LETTERS, MOST_LETTERS_IN_A_LINE = 65_536, 4096
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 Check = Callable[[str, Any], None]
@@ -118,12 +120,13 @@ def from_file(file: Path, keys: Mapping[str, Key], profile: str | None, check: C
     """What a file sets, and above it one of its profiles. Raises InputError that names file, line and key."""
     try:
         text = file.read_text("utf-8")
+        _check_size(text)
         entries = tomllib.loads(text)
     except FileNotFoundError:
         text, entries = "", {}
     except OSError as error:
         raise InputError(f"{file} cannot be read: {error.strerror}; check its permissions.") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, too large a number, too deep a list
         raise InputError(f"{file} is not a settings file: {error}; correct that line, or move the file away.") from None
     profiles = _table(entries.pop("profile", {}), f"{file}: profile")
     found = _entries(entries, keys, file, text, "", check)
@@ -135,6 +138,13 @@ def from_file(file: Path, keys: Mapping[str, Key], profile: str | None, check: C
         listed = ", ".join(profiles) or "none"
         raise InputError(f"{file} has no [profile.{profile}]{meant(profile, profiles)}; there is: {listed}.")
     return found
+
+
+def _check_size(text: str) -> None:
+    """tomllib takes memory that grows with the square of the names in a key. Raises ValueError."""
+    longest = max(map(len, text.splitlines()), default=0)
+    if len(text) > MOST_LETTERS or longest > MOST_LETTERS_IN_A_LINE:
+        raise ValueError(f"{len(text)} letters, {longest} of them in one line, are too much")
 
 
 def _table(value: object, place: str) -> dict[str, object]:
@@ -168,6 +178,8 @@ def _checked(value: object, name: str, place: str, check: Check) -> object:
 def _typed(value: object, key: Key, place: str) -> object:
     """The value as the flag would have it. Raises InputError when it is of another kind."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(value, int) and abs(value) > LARGEST:
+        raise InputError(f"{place} is too large a number; docs/settings.md lists what each setting takes.")
     if key.kind is str and number:
         return str(value)  # speed = 4
     if key.kind is float and number:

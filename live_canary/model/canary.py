@@ -67,8 +67,13 @@ class CanaryQwen:
                 f"hidden_size is {qwen_config.hidden_size}; config and llm_backbone must come from the same model"
             )
         prompt = Prompt.load(find_backbone_file(folder, config.pretrained_llm, "tokenizer.json"))
-        with torch.device("meta"):
-            perception, qwen = Perception(config).eval(), QwenWrapper(qwen_config, config.lora).eval()
+        try:
+            with torch.device("meta"):
+                perception, qwen = Perception(config).eval(), QwenWrapper(qwen_config, config.lora).eval()
+        except (RuntimeError, ValueError, TypeError, LookupError, ArithmeticError) as error:  # sizes that do not fit
+            raise CheckpointError(
+                f"{folder} describes a model that cannot be built ({error}); copy config.json and llm_backbone again"
+            ) from None
         weights = folder / "model.safetensors"
         wanted = destinations(perception, encoder.checkpoint_key) | destinations(qwen.tree, llm.checkpoint_key)
         chosen = choose_device(device)

@@ -8,6 +8,8 @@ from typing import Any
 from live_canary.errors import CheckpointError
 
 PLACEHOLDER = "<|audioplaceholder|>"
+MAX_SIZE = 2**24
+MAX_LAYERS = 1000  # each takes time and memory to build, before any weight is looked at
 
 # What the code computes. A checkpoint that asks for something else is refused instead of being misread.
 _SUPPORTED_TOP: dict[str, Any] = {"audio_locator_tag": PLACEHOLDER, "prompt_format": "qwen"}
@@ -83,7 +85,7 @@ def read_json(path: Path) -> dict[str, Any]:
         raise CheckpointError(
             f"{path} is missing: a Canary-Qwen folder holds config.json, model.safetensors and llm_backbone/"
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(
             f"{path} cannot be read as JSON ({error}); copy it again from the published model"
         ) from None
@@ -111,14 +113,14 @@ def read_config(path: Path) -> CanaryConfig:
         sample_rate=rate,
         mel_bins=mel_bins,
         fft_samples=reader.integer(*preprocessor, "n_fft"),
-        window_samples=round(reader.number(*preprocessor, "window_size") * rate),
-        hop_samples=round(reader.number(*preprocessor, "window_stride") * rate),
+        window_samples=reader.samples(*preprocessor, "window_size", rate=rate),
+        hop_samples=reader.samples(*preprocessor, "window_stride", rate=rate),
     )
     return CanaryConfig(
         features=features,
         encoder=EncoderConfig(
             width=width,
-            layers=reader.integer(*encoder, "n_layers"),
+            layers=reader.integer(*encoder, "n_layers", limit=MAX_LAYERS),
             heads=reader.integer(*encoder, "n_heads"),
             feed_forward_width=width * reader.integer(*encoder, "ff_expansion_factor"),
             subsampling_channels=reader.integer(*encoder, "subsampling_conv_channels"),
@@ -149,10 +151,10 @@ class _Reader:
             value = value[key]
         return value
 
-    def integer(self, *keys: str) -> int:
+    def integer(self, *keys: str, limit: int = MAX_SIZE) -> int:
         value = self.look_up(*keys)
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**24:
-            raise self.error(keys, f"must be a positive whole number, not {value!r}")
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= limit:
+            raise self.error(keys, f"must be a whole number from 1 to {limit}, not {value!r}")
         return value
 
     def number(self, *keys: str) -> float:
@@ -160,6 +162,13 @@ class _Reader:
         if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < 2**24:
             raise self.error(keys, f"must be a positive number, not {value!r}")
         return float(value)
+
+    def samples(self, *keys: str, rate: int) -> int:
+        """Of a length in seconds."""
+        count = round(self.number(*keys) * rate)
+        if not 0 < count <= MAX_SIZE:
+            raise self.error(keys, f"is {count} samples")
+        return count
 
     def string(self, *keys: str) -> str:
         value = self.look_up(*keys)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
 from transformers import GenerationConfig
@@ -15,10 +16,20 @@ from transformers.models.qwen3.configuration_qwen3 import Qwen3Config
 from transformers.models.qwen3.modeling_qwen3 import Qwen3ForCausalLM, Qwen3RotaryEmbedding
 
 from live_canary.errors import CheckpointError
-from live_canary.model.config import LoraSettings, read_json
+from live_canary.model.config import MAX_LAYERS, MAX_SIZE, LoraSettings, read_json
 
 _EMBEDDINGS = "base_model.model.model.embed_tokens.weight"
 _TIED_HEAD = "base_model.model.lm_head.weight"
+_LIMITS = {
+    "num_hidden_layers": MAX_LAYERS,
+    "hidden_size": MAX_SIZE,
+    "intermediate_size": MAX_SIZE,
+    "vocab_size": MAX_SIZE,
+    "num_attention_heads": MAX_SIZE,
+    "num_key_value_heads": MAX_SIZE,
+    "head_dim": MAX_SIZE,
+    "max_position_embeddings": MAX_SIZE,
+}
 
 
 class QwenWrapper(nn.Module):
@@ -98,9 +109,15 @@ def read_qwen_config(path: Path) -> Qwen3Config:
         )
     if not found.get("tie_word_embeddings", False):
         raise CheckpointError(f"{path}: tie_word_embeddings must be true; copy the config.json of Qwen/Qwen3-1.7B")
+    for key, limit in _LIMITS.items():
+        size = found.get(key, 1)
+        if not isinstance(size, int) or not 0 < size <= limit:
+            raise CheckpointError(
+                f"{path}: {key} must be a whole number from 1 to {limit}; copy the config.json of Qwen/Qwen3-1.7B"
+            )
     try:
         return Qwen3Config.from_dict(found)
-    except (TypeError, ValueError, KeyError, AttributeError, ArithmeticError) as error:
+    except (TypeError, ValueError, KeyError, AttributeError, ArithmeticError, StrictDataclassError) as error:
         raise CheckpointError(
             f"{path} does not describe a Qwen3 model ({error}); copy the config.json of Qwen/Qwen3-1.7B"
         ) from None

@@ -1,12 +1,36 @@
 """What a screen is given and what it gives back: any session that behaves like this can be shown."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from live_canary.audio.level import Level
+from live_canary.audio.soundsystem import Input
 from live_canary.errors import LiveCanaryError
 from live_canary.events import Event, SessionEnded
+
+
+class Audition(Protocol):
+    """What a source could hear instead, being listened to until `close()`."""
+
+    @property
+    def inputs(self) -> list[Input]: ...
+
+    @property
+    def heard(self) -> Input:
+        """The one that the session hears."""
+        ...
+
+    def level(self, one: Input) -> Level | None:
+        """How loud it is just now; None when it is not open."""
+        ...
+
+    def obstacle(self, one: Input) -> str:
+        """Why it cannot be heard; empty if it can."""
+        ...
+
+    def close(self) -> None: ...
 
 
 class RunningSession(Protocol):
@@ -22,6 +46,14 @@ class RunningSession(Protocol):
 
     def mute(self, source_name: str, *, muted: bool) -> None:
         """Hears nothing of a live source for a while; SourceMuted tells that it is so. Does nothing to a recording."""
+        ...
+
+    def auditions(self) -> Mapping[str, Audition]:
+        """The inputs that each source could hear, by its name; recordings have none. They have to be closed."""
+        ...
+
+    def switch_input(self, source_name: str, chosen: Input) -> None:
+        """Has a source hear another input; InputOpened tells that it does, SourceWarned why it does not."""
         ...
 
     def amend(self, index: int, text: str | None) -> None:

@@ -2,7 +2,7 @@
 
 from textual.widgets import Static
 
-from live_canary.screen.state import SessionState
+from live_canary.screen.state import SessionState, SourceState
 from live_canary.transcript.formats import one_line
 
 DEMO_NOTICE = (
@@ -29,7 +29,7 @@ def invitation(state: SessionState) -> list[str]:
 
 
 def first_sentence(state: SessionState) -> str:
-    names = " and ".join(one_line(name) for name, source in state.sources.items() if not source.lost)
+    names = " and ".join(_heard(source) for source in state.sources.values() if not source.lost)
     if state.failure:
         return f"{one_line(state.failure)} Press q to leave."
     if state.ended:
@@ -41,3 +41,8 @@ def first_sentence(state: SessionState) -> str:
     if not names:
         return "Opening " + " and ".join(one_line(name) for name in state.info.sources) + "…"
     return f"Listening to {names}. What is said appears here."
+
+
+def _heard(source: SourceState) -> str:
+    """ "Microphone (Blue Yeti)"."""
+    return one_line(f"{source.name} ({source.input})" if source.input not in ("", source.name) else source.name)

@@ -32,6 +32,7 @@ from live_canary.screen.empty_state import EmptyState
 from live_canary.screen.export_dialog import ExportDialog, export
 from live_canary.screen.header_line import HeaderLine
 from live_canary.screen.help_screen import HelpScreen
+from live_canary.screen.input_dialog import Choice, InputDialog
 from live_canary.screen.search import SearchBar, next_match, pattern_for
 from live_canary.screen.state import SessionState
 from live_canary.screen.status_line import StatusLine
@@ -54,6 +55,7 @@ class ListeningScreen(Screen[None]):
         Binding("1", "app.mute(0)", "Mute source 1", show=False),
         Binding("2", "app.mute(1)", "Mute source 2", show=False),
         Binding("3", "app.mute(2)", "Mute source 3", show=False),
+        Binding("i", "input", "Hear another input", show=False),
         Binding("c", "copy", "Copy"),
         Binding("C", "copy_all", "Copy everything", show=False),
         Binding("a", "copy_each", "Copy each new utterance", show=False),
@@ -144,6 +146,20 @@ class ListeningScreen(Screen[None]):
         self.transcript.amend(number, text)
         if not self._corrections.made(index, before, text) and text is None:
             self._tell("Deleted; u brings it back.")
+
+    def action_input(self) -> None:
+        """Shows what can be heard, each with its level, and hears what is chosen from then on."""
+        auditions = {} if self._state.finishing or self._state.ended else self._session.auditions()
+        if auditions:
+            self.app.push_screen(InputDialog(auditions, self._state.sources), self._switch)
+        else:
+            self._tell("Only what is heard live has another input to choose.")
+
+    def _switch(self, choice: Choice | None) -> None:
+        if choice:
+            name, one = choice
+            self._session.switch_input(name, one)
+            self._tell(f"{name} hears {one.name} now. Next time too: live-canary --device '{one.name}'")
 
     def action_help(self) -> None:
         self.app.push_screen(HelpScreen([*type(self).BINDINGS, *TranscriptView.BINDINGS, *type(self.app).BINDINGS]))

@@ -9,6 +9,7 @@ from pathlib import Path
 from live_canary.events import (
     BacklogChanged,
     Event,
+    InputOpened,
     LevelChanged,
     ModelProgress,
     OutputWritten,
@@ -37,6 +38,8 @@ class SourceState:
     """What one source is doing; `until` times are of the state's clock."""
 
     name: str
+    input: str = ""
+    """What it hears, as the sound system calls it; empty for a recording."""
     rms_dbfs: float = SILENCE_DBFS
     peak_dbfs: float = SILENCE_DBFS
     """The highest peak of the last moments."""
@@ -136,6 +139,8 @@ class SessionState:
                 self._latencies.append(latency_seconds)
             case SourceOpened(source):
                 self.sources[source] = SourceState(source)
+            case InputOpened(source, opened):
+                self._source(source).input = opened
             case LevelChanged(source):
                 self._source(source).hear(event, self._clock())
             case SpeechStarted(source):

@@ -9,6 +9,7 @@ from live_canary.audio.source import (
     AudioGap,
     DeviceHeard,
     DeviceLost,
+    DeviceOpened,
     DeviceRecovered,
     DeviceSilent,
     KeptSource,
@@ -20,6 +21,7 @@ from live_canary.audio.source import (
 )
 from live_canary.events import (
     Event,
+    InputOpened,
     LevelChanged,
     SourceLost,
     SourceMuted,
@@ -162,6 +164,8 @@ class Listener:
     def _report(self, news: SourceNews) -> None:
         name = self.source.name
         match news:
+            case DeviceOpened(device):
+                self.tell(InputOpened(name, device))
             case DeviceLost(device, reason):
                 self._go_away()
                 self.tell(SourceLost(name, f"{device}: {reason}"))

@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from live_canary.audio.source import SAMPLE_RATE, PausableSource, Source
+from live_canary.audio.soundsystem import Input
+from live_canary.audio.source import SAMPLE_RATE, PausableSource, Source, SwitchableSource
+from live_canary.audio.spool import SpoolingSource
 from live_canary.errors import LiveCanaryError
 from live_canary.events import (
     Event,
@@ -19,6 +21,7 @@ from live_canary.events import (
 )
 from live_canary.segments.segmenter import Segmenter
 from live_canary.session.agenda import Agenda, Amendment, Rehearing
+from live_canary.session.audition import Audition
 from live_canary.session.conversation import Conversation
 from live_canary.session.journal import Journal
 from live_canary.session.listening import Listener
@@ -115,6 +118,26 @@ class Session:
             else:
                 self._tell(SourceWarned(source.name, "a recording cannot be muted"))
 
+    def auditions(self) -> dict[str, Audition]:
+        """The inputs that each source could hear, by its name, being listened to until they are closed.
+
+        Recordings have none.
+        """
+        auditions = {}
+        for name, source in self._switchable.items():
+            auditions[name] = Audition(source)
+            self._run("try inputs", auditions[name].run, fatal=False)
+        return auditions
+
+    def switch_input(self, source_name: str, chosen: Input) -> None:
+        """Have a source hear another input from now on; the stretch between is marked as a gap. Returns at once."""
+        self._switchable[source_name].switch(chosen)
+
+    @property
+    def _switchable(self) -> dict[str, SwitchableSource]:
+        heard = [source.source if isinstance(source, SpoolingSource) else source for source in self._sources]
+        return {source.name: source for source in heard if isinstance(source, SwitchableSource)}
+
     def amend(self, index: int, text: str | None) -> None:
         """Give an utterance (its `index`) another text; None deletes it, and its own text brings it back.
 
@@ -140,20 +163,20 @@ class Session:
                 thread.join(CLOSE_SOURCE_SECONDS)
         return ended
 
-    def _run(self, stage: str, body: Callable[[], None]) -> threading.Thread:
-        thread = threading.Thread(target=self._guarded, args=(stage, body), name=stage, daemon=True)
+    def _run(self, stage: str, body: Callable[[], None], *, fatal: bool = True) -> threading.Thread:
+        thread = threading.Thread(target=self._guarded, args=(stage, body, fatal), name=stage, daemon=True)
         thread.start()
         return thread
 
-    def _guarded(self, stage: str, body: Callable[[], None]) -> None:
+    def _guarded(self, stage: str, body: Callable[[], None], fatal: bool = True) -> None:
         """A stage never dies silently: expected failures are told in their own words, bugs leave a traceback."""
         try:
             body()
         except LiveCanaryError as error:
-            self._tell(StageFailed(stage, str(error), fatal=True))
+            self._tell(StageFailed(stage, str(error), fatal=fatal))
         except Exception as error:
             log.exception("stage '%s' failed", stage)
-            self._tell(StageFailed(stage, f"Internal error in '{stage}': {error!r}; please report it", fatal=True))
+            self._tell(StageFailed(stage, f"Internal error in '{stage}': {error!r}; please report it", fatal=fatal))
 
     def _listen(self, listener: Listener) -> None:
         try:

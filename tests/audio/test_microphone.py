@@ -20,6 +20,7 @@ from live_canary.audio.source import (
     DeviceSilent,
     SourcePaused,
     SourceResumed,
+    SourceWarning,
 )
 from live_canary.errors import DeviceError
 from tests.audio.fake_clock import FakeClock
@@ -371,3 +372,50 @@ def test_an_input_that_runs_at_another_rate_than_it_claims_is_opened_again(sound
     clock.at(11.0, lambda: setattr(headset, "speed", speed))
     items = heard(microphone(clock), clock, 25.0)
     assert DeviceLost("Built-in", "its sample rate has changed") in items
+
+
+def test_another_input_is_heard_when_the_user_wants_it_and_time_goes_on(sound, clock):
+    source = microphone(clock)
+    clock.at(2.0, lambda: source.switch(source.inputs()[1]))
+    items = heard(source, clock, 5.0)
+    assert news_in(items) == [DeviceOpened("Built-in", 48_000, 2), DeviceOpened("USB", 44_100, 1)]
+    assert blocks_in(items)[-1].end_sample == pytest.approx(5.0 * 16_000, abs=320)
+    assert_each_sample_is_at_its_time(items, 0.001)
+    assert source.input.name == "USB"
+
+
+def test_the_input_that_was_chosen_is_the_one_that_is_awaited(sound, clock):
+    source = microphone(clock, follow_default=False)
+    clock.at(1.0, lambda: source.switch(source.inputs()[1]))
+    clock.at(3.0, lambda: setattr(sound.inputs[1], "plugged", False))
+    clock.at(5.0, lambda: setattr(sound.inputs[1], "plugged", True))
+    items = heard(source, clock, 9.0)
+    assert [type(news) for news in news_in(items)] == [DeviceOpened, DeviceOpened, DeviceLost, DeviceRecovered]
+    assert news_in(items)[-1].device == "USB"
+
+
+def test_an_input_that_refuses_leaves_the_one_that_was_heard(sound, clock):
+    source = microphone(clock)
+
+    def switch():
+        source.switch(source.inputs()[1])
+        sound.inputs[1].plugged = False
+
+    clock.at(2.0, switch)
+    items = heard(source, clock, 5.0)
+    (warning,) = [news for news in news_in(items) if isinstance(news, SourceWarning)]
+    assert "Input 'USB' cannot be opened" in warning.message
+    assert "Built-in is heard on" in warning.message
+    assert source.input.name == "Built-in"
+    assert blocks_in(items)[-1].end_sample == pytest.approx(5.0 * 16_000, abs=320)
+
+
+def test_an_input_can_be_listened_to_beside_the_one_that_is_heard(sound, clock):
+    source = microphone(clock)
+    tried: list[bytes] = []
+    opened = []
+    clock.at(1.0, lambda: opened.append(source.try_out(source.inputs()[1], lambda sound, *_: tried.append(sound))))
+    clock.at(2.0, lambda: opened[0].close())
+    items = heard(source, clock, 3.0)
+    assert len(tried) == pytest.approx(50, abs=1)
+    assert gaps_in(items) == []

@@ -1,6 +1,8 @@
-"""A disk that is full when a test wants it to be."""
+"""A disk that is full when a test wants it to be, and limits of memory and time."""
 
 import os
+import resource
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +25,28 @@ def small_disk(tmp_path) -> Iterator[Path]:
         pytest.skip("mounting a small tmpfs needs root")
     yield disk
     subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+GIGABYTE = 1_000_000_000
+LONGEST_SECONDS = 60
+
+
+@pytest.fixture
+def limits() -> Iterator[None]:
+    """The test may not ask the system for a gigabyte more than the process has, nor take a minute."""
+
+    def hang(number, frame) -> None:
+        raise AssertionError(f"no answer after {LONGEST_SECONDS} s")
+
+    has = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    earlier = signal.signal(signal.SIGALRM, hang)
+    resource.setrlimit(resource.RLIMIT_AS, (has + GIGABYTE, hard))
+    signal.alarm(LONGEST_SECONDS)
+    yield
+    signal.alarm(0)
+    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+    signal.signal(signal.SIGALRM, earlier)
 
 
 def fill(disk: Path) -> Path:

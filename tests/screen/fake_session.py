@@ -3,11 +3,41 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import ClassVar
 
+from live_canary.audio.level import Level
+from live_canary.audio.soundsystem import Input
 from live_canary.events import Event, SessionEnded, SourceMuted, UtteranceAmended, UtteranceFinal
 from live_canary.transcript.utterance import Utterance
 
 ENDED = SessionEnded(utterances=2, heard_seconds=5.0)
+
+
+def an_input(index: int, name: str, *, is_default: bool = False) -> Input:
+    return Input(index, name, 1, 48_000, is_default, "microphone", f"id-{name}")
+
+
+BUILT_IN, YETI = an_input(0, "Built-in Audio", is_default=True), an_input(1, "Blue Yeti")
+BROKEN = an_input(2, "A headset with a name that is much too long for its row")
+
+
+class FakeAudition:
+    """Three inputs: the first is heard by the session, the second speaks, the third refuses."""
+
+    heard = BUILT_IN
+    inputs: ClassVar = [BUILT_IN, YETI, BROKEN]
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def level(self, one: Input) -> Level | None:
+        return Level(-30.0, -12.0) if one is YETI else None
+
+    def obstacle(self, one: Input) -> str:
+        return "Input 'A headset' cannot be opened: busy." if one is BROKEN else ""
+
+    def close(self) -> None:
+        self.closed = True
 
 
 class FakeSession:
@@ -17,6 +47,7 @@ class FakeSession:
         self.script = script
         self.ends = ends
         self.asked: list[str] = []
+        self.audition_of: dict[str, FakeAudition] = {}
         self._told = 0
         self.tell: Callable[[Event], None] = lambda event: None
 
@@ -41,6 +72,12 @@ class FakeSession:
     def mute(self, source_name: str, *, muted: bool) -> None:
         self.asked.append(f"{'mute' if muted else 'unmute'} {source_name}")
         self.tell(SourceMuted(source_name, muted))
+
+    def auditions(self) -> dict[str, FakeAudition]:
+        return {name: audition for name, audition in self.audition_of.items() if not audition.closed}
+
+    def switch_input(self, source_name: str, chosen: Input) -> None:
+        self.asked.append(f"switch {source_name} to {chosen.name}")
 
     def amend(self, index: int, text: str | None) -> None:
         self.asked.append(f"amend {index}: {text}")

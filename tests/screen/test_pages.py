@@ -21,7 +21,7 @@ from live_canary.events import (
 )
 from live_canary.screen.contract import Outcome, SessionInfo
 from live_canary.transcript.utterance import TranscriptGap
-from tests.screen.fake_session import FakeSession, said
+from tests.screen.fake_session import FakeAudition, FakeSession, said
 from tests.screen.in_app import INFO, in_app, look_for, rows, until_shown
 
 PAGES = Path(__file__).parent / "pages"
@@ -128,3 +128,15 @@ def test_a_line_is_edited():
         assert_page(pilot, "edit")
 
     in_app(scenario, FakeSession(SourceOpened(MICROPHONE), READY, *MEETING))
+
+
+def test_another_input_is_chosen():
+    session = FakeSession(SourceOpened(MICROPHONE), READY, *MEETING, LevelChanged(MICROPHONE, -40, -20))
+    session.audition_of = {MICROPHONE: FakeAudition()}
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("i")
+        await until_shown(pilot, "Blue Yeti")
+        assert_page(pilot, "inputs")
+
+    in_app(scenario, session)

@@ -8,7 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from live_canary.audio.soundsystem import Input
 from live_canary.audio.source import AudioGap, DeviceLost
+from live_canary.audio.spool import SpoolingSource
 from live_canary.errors import CheckpointError, DeviceError, OutputError
 from live_canary.events import (
     GapMarked,
@@ -422,3 +424,49 @@ def test_as_much_is_heard_again_as_nobody_else_of_the_source_says(beside, span):
 
 def test_the_longest_utterance_is_heard_again_as_it_is():
     assert span_around(utterance(10, 48, 1), []) == (10, 48)
+
+
+class TwoInputs(ScriptedSource):
+    """A live source of two inputs: the second can be tried out, and both can be heard."""
+
+    def __init__(self, *, name: str) -> None:
+        super().__init__(name=name, live=True, endless=True)
+        first, second = (Input(n, f"Input {n}", 1, 16_000, n == 0, "microphone", f"id-{n}") for n in range(2))
+        self.all_inputs, self.input, self.deliver, self.closed = [first, second], first, None, threading.Event()
+
+    def inputs(self) -> list[Input]:
+        return self.all_inputs
+
+    def try_out(self, chosen: Input, deliver) -> "TwoInputs":
+        if chosen.index == 2:
+            raise DeviceError("Input 2 is busy.")
+        deliver(sound_of("a").tobytes(), 1)
+        return self
+
+    def switch(self, chosen: Input) -> None:
+        self.input = chosen
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+@pytest.mark.parametrize("spooled", [False, True])
+def test_the_inputs_of_a_live_source_are_listened_to_until_one_is_chosen(tmp_path, spooled):
+    source = TwoInputs(name="Me")
+    source.all_inputs.append(Input(2, "Input 2", 1, 16_000, False, "microphone", "id-2"))
+    heard = SpoolingSource(source, tmp_path) if spooled else source
+    session = Session([heard, ScriptedSource(name="talk")], make_segmenter, lambda tell: LetterModel())
+    session.start(lambda event: None)
+    [(name, audition)] = session.auditions().items()
+    first, second, third = source.all_inputs
+    while not audition.obstacle(third):
+        assert not source.closed.is_set()
+    assert (name, audition.heard, audition.inputs) == ("Me", first, [first, second, third])
+    assert audition.level(first) is None  # the session itself tells it
+    assert audition.level(second).peak_dbfs == pytest.approx(-20.0)  # an "a" has an amplitude of 0.1
+    session.switch_input(name, second)
+    audition.close()
+    assert source.closed.wait(PATIENCE_SECONDS)
+    assert audition.heard == second
+    session.stop()
+    assert session.wait(PATIENCE_SECONDS)

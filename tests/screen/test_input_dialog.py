@@ -1,0 +1,88 @@
+from textual.pilot import Pilot
+
+from live_canary.events import InputOpened, LevelChanged
+from live_canary.screen.contract import Outcome
+from tests.screen.fake_session import FakeAudition, FakeSession
+from tests.screen.in_app import in_app, rows, until_shown
+from tests.screen.test_keys import OPENED
+
+MICROPHONE = "USB Microphone"
+
+
+def with_inputs(scenario, *names: str) -> FakeSession:
+    session = FakeSession(*OPENED, InputOpened(MICROPHONE, "Built-in Audio"), LevelChanged(MICROPHONE, -6, -3))
+    session.audition_of = {name: FakeAudition() for name in names or (MICROPHONE,)}
+    in_app(scenario, session)
+    return session
+
+
+def row_of(pilot: Pilot[Outcome], name: str) -> str:
+    return next(row for row in rows(pilot) if name in row)
+
+
+def test_every_input_is_listed_with_its_level_and_the_one_that_is_heard_is_marked():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("i")
+        await until_shown(pilot, "Blue Yeti")
+        assert "● Built-in Audio (default)" in row_of(pilot, "Built-in")
+        assert row_of(pilot, "Built-in").count("━") == 18  # -6 of -60 dBFS: what the session hears
+        assert row_of(pilot, "Blue Yeti").count("━") == 10  # -30 dBFS
+        assert "cannot be heard" in row_of(pilot, "A headset")
+
+    with_inputs(scenario)
+
+
+def test_the_chosen_input_is_heard_from_then_on():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("i")
+        await until_shown(pilot, "Blue Yeti")
+        await pilot.press("down", "enter")
+
+    session = with_inputs(scenario)
+    assert session.asked[1:] == [f"switch {MICROPHONE} to Blue Yeti"]
+    assert session.audition_of[MICROPHONE].closed
+
+
+def test_an_input_that_refuses_says_why_and_another_can_be_chosen():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("i")
+        await until_shown(pilot, "Blue Yeti")
+        await pilot.press("down", "down", "enter")
+        await until_shown(pilot, "cannot be opened: busy.")
+        await pilot.press("escape")
+
+    session = with_inputs(scenario)
+    assert session.asked == ["start"]
+    assert session.audition_of[MICROPHONE].closed
+
+
+def test_choosing_what_is_heard_already_changes_nothing():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("i")
+        await until_shown(pilot, "Blue Yeti")
+        await pilot.press("enter")
+
+    assert with_inputs(scenario).asked == ["start"]
+
+
+def test_inputs_of_several_sources_are_named_after_them():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("i")
+        await until_shown(pilot, "Them: Blue Yeti")
+
+    with_inputs(scenario, "Me", "Them")
+
+
+def test_a_recording_has_no_other_input():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("i")
+        assert any("Only what is heard live" in notification.message for notification in pilot.app._notifications)
+
+    in_app(scenario, FakeSession(*OPENED))
+
+
+def test_the_input_is_named_before_anybody_speaks():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await until_shown(pilot, f"Listening to {MICROPHONE} (Built-in Audio).")
+
+    with_inputs(scenario)
