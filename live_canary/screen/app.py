@@ -18,7 +18,7 @@ from live_canary.errors import LiveCanaryError, SessionError
 from live_canary.events import Event, SessionEnded, StageFailed
 from live_canary.screen.contract import Outcome, RunningSession, SessionInfo
 from live_canary.screen.feed import EventsWaiting, SessionFeed
-from live_canary.screen.help_screen import key_name
+from live_canary.screen.help_screen import key_names
 from live_canary.screen.listening_screen import ListeningScreen
 from live_canary.screen.state import SessionState
 from live_canary.screen.themes import DARK, LIGHT, THEMES
@@ -115,10 +115,12 @@ class LiveCanaryApp(App[Outcome]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The command palette offers whatever a key does, and all themes."""
-        for binding in ListeningScreen.BINDINGS:
-            assert isinstance(binding, Binding)
-            run = partial(self._listening_screen.run_action, binding.action)
-            yield SystemCommand(binding.description, f"Key: {key_name(binding.key)}", run)
+        listening_screen = self._listening_screen
+        for owner in (listening_screen, listening_screen.transcript):
+            for binding in type(owner).BINDINGS:
+                assert isinstance(binding, Binding)
+                run = partial(owner.run_action, binding.action)
+                yield SystemCommand(binding.description, f"Key: {key_names(binding)}", run)
         yield SystemCommand("Choose a theme", "Colours of the screen", self.action_change_theme)
 
     def action_toggle_theme(self) -> None:

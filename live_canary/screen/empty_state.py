@@ -7,7 +7,7 @@ from live_canary.transcript.formats import one_line
 
 DEMO_NOTICE = (
     "This is the small demonstration model: it shows how the program works, not how well Canary-Qwen understands. "
-    "Get the real one: live-canary download (5.1 GB)."
+    "The real one (5.1 GB) comes with\n\nlive-canary download"
 )
 
 

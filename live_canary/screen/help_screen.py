@@ -35,6 +35,11 @@ def key_name(key: str) -> str:
     return "+".join([*(modifier.capitalize() for modifier in modifiers), KEY_NAMES.get(plain, plain)])
 
 
+def key_names(binding: Binding) -> str:
+    """All keys of a binding: `↑ k`."""
+    return " ".join(key_name(key) for key in binding.key.split(","))
+
+
 class HelpScreen(ModalScreen[None]):
     """All bindings in two columns of one length, one below the other where there is no room."""
 
@@ -55,5 +60,4 @@ class HelpScreen(ModalScreen[None]):
 
 
 def _row(binding: Binding) -> Content:
-    keys = " ".join(key_name(key) for key in binding.key.split(","))
-    return Content.assemble((f"{keys:{KEYS_CELLS}}", "bold $primary"), binding.description)
+    return Content.assemble((f"{key_names(binding):{KEYS_CELLS}}", "bold $primary"), binding.description)

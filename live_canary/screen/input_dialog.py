@@ -20,8 +20,7 @@ from live_canary.screen.status_line import meter
 from live_canary.transcript.formats import one_line
 
 LEVELS_SECONDS = 0.1
-METER_CELLS = 20
-NAME_CELLS = 44
+WIDEST_ROW = 74  # cells, in a dialog of 80
 Choice = tuple[str, Input]
 """A source's name and the input that it is to hear."""
 
@@ -89,20 +88,29 @@ class InputDialog(ModalScreen[Choice | None]):
         label = one_line(one.name) + (" (default)" if one.is_default else "")
         if len(self._auditions) > 1:
             label = f"{one_line(name)}: {label}"
-        if cell_len(label) > NAME_CELLS:
-            label = set_cell_size(label, NAME_CELLS - 1).rstrip() + "…"
+        cells = self._row_cells - self._meter_cells - 4
+        if cell_len(label) > cells:
+            label = set_cell_size(label, cells - 1).rstrip() + "…"
         mark = ("● ", "$text-success") if self._is_heard(name, one) else ("  ", "")
-        return Content.assemble(mark, set_cell_size(label, NAME_CELLS), "  ", *self._level(name, one))
+        return Content.assemble(mark, set_cell_size(label, cells), "  ", *self._level(name, one))
+
+    @property
+    def _row_cells(self) -> int:
+        return min(self.size.width - 6, WIDEST_ROW)
+
+    @property
+    def _meter_cells(self) -> int:
+        return max(self._row_cells // 3, 8)
 
     def _level(self, name: str, one: Input) -> list[tuple[str, str]]:
         if self._is_heard(name, one) and name in self._sources:
-            return meter(self._sources[name], METER_CELLS)
+            return meter(self._sources[name], self._meter_cells)
         level = self._auditions[name].level(one)
         if level is None:
-            return [("cannot be heard" if self._auditions[name].obstacle(one) else "", "$text-muted")]
+            return [("no sound" if self._auditions[name].obstacle(one) else "", "$text-muted")]
         shown = self._meters.setdefault(one.identity, SourceState(one.name))
         shown.hear(LevelChanged(one.name, level.rms_dbfs, level.peak_dbfs), self._clock())
-        return meter(shown, METER_CELLS)
+        return meter(shown, self._meter_cells)
 
     def _is_heard(self, name: str, one: Input) -> bool:
         return self._auditions[name].heard.identity == one.identity

@@ -10,7 +10,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from live_canary.errors import OutputError
 from live_canary.events import (
@@ -33,6 +32,7 @@ from live_canary.screen.export_dialog import ExportDialog, export
 from live_canary.screen.header_line import HeaderLine
 from live_canary.screen.help_screen import HelpScreen
 from live_canary.screen.input_dialog import Choice, InputDialog
+from live_canary.screen.key_row import KeyRow
 from live_canary.screen.search import SearchBar, next_match, pattern_for
 from live_canary.screen.state import SessionState
 from live_canary.screen.status_line import StatusLine
@@ -90,7 +90,7 @@ class ListeningScreen(Screen[None]):
             yield self.transcript
         yield self._search
         yield self._status
-        yield Footer(show_command_palette=False)
+        yield KeyRow(show_command_palette=False)
 
     def on_mount(self) -> None:
         self.transcript.focus()
@@ -144,6 +144,8 @@ class ListeningScreen(Screen[None]):
             self._tell("The model heard the same words again.")
             return
         self.transcript.amend(number, text)
+        if self._pattern:
+            self._search.show_position(self.transcript.find(self._pattern), self.transcript.current)
         if not self._corrections.made(index, before, text) and text is None:
             self._tell("Deleted; u brings it back.")
 

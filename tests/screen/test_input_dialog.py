@@ -25,9 +25,20 @@ def test_every_input_is_listed_with_its_level_and_the_one_that_is_heard_is_marke
         await pilot.press("i")
         await until_shown(pilot, "Blue Yeti")
         assert "● Built-in Audio (default)" in row_of(pilot, "Built-in")
-        assert row_of(pilot, "Built-in").count("━") == 18  # -6 of -60 dBFS: what the session hears
-        assert row_of(pilot, "Blue Yeti").count("━") == 10  # -30 dBFS
-        assert "cannot be heard" in row_of(pilot, "A headset")
+        assert row_of(pilot, "Built-in").count("━") == 22  # -6 of -60 dBFS: what the session hears
+        assert row_of(pilot, "Blue Yeti").count("━") == 12  # -30 dBFS
+        assert "no sound" in row_of(pilot, "A headset")
+
+    with_inputs(scenario)
+
+
+def test_the_list_fits_on_a_narrow_terminal():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.resize_terminal(40, 20)
+        await pilot.press("i")
+        await until_shown(pilot, "Blue Yeti")
+        assert row_of(pilot, "Blue Yeti").count("━") > 4
+        assert "no sound" in row_of(pilot, "A headset")
 
     with_inputs(scenario)
 

@@ -372,6 +372,10 @@ def test_t_changes_between_dark_and_light():
 def test_the_command_palette_offers_what_keys_do():
     async def scenario(pilot: Pilot[Outcome]) -> None:
         commands = {command.title: command for command in pilot.app.get_system_commands(pilot.app.screen)}
+        bindings = [*ListeningScreen.BINDINGS, *TranscriptView.BINDINGS]
+        assert {binding.description for binding in bindings} <= commands.keys()
+        assert commands["Delete"].help == "Key: d Del"
+        await commands["To the beginning"].callback()
         await commands["Copy everything"].callback()
         assert pilot.app.clipboard == "\n".join(TEXTS)
 

@@ -18,7 +18,7 @@ from live_canary.screen.contract import Outcome, SessionInfo
 from live_canary.screen.transcript_view import TranscriptView
 from live_canary.transcript.utterance import TranscriptGap
 from tests.screen.fake_session import FakeSession, said
-from tests.screen.in_app import in_app, look_for, rows
+from tests.screen.in_app import in_app, look_for, rows, until_shown
 
 OPENED = (SourceOpened("USB Microphone"), ModelProgress("ready", ready=True))
 LONG = "The budget for the summer is approved, with one change, and the rest stays as it was in March."
@@ -185,3 +185,12 @@ def test_only_the_widget_that_an_event_changes_is_drawn_again(event, widget):
 
     session = FakeSession(*OPENED, said("One."), PartialChanged("USB Microphone", 9.0, "And", "then"))
     in_app(scenario, session)
+
+
+def test_the_row_of_keys_shows_as_many_as_are_whole():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        assert rows(pilot)[-1] == " q Quit  ? Help  / Search  p Pause"
+        await pilot.resize_terminal(80, 24)
+        await until_shown(pilot, "b Bookmark")
+
+    in_app(scenario, FakeSession(*OPENED), size=(40, 12))
