@@ -34,7 +34,8 @@ def run(repo_id: str, carried: Path | None, revision: str | None = None) -> int:
     """The exit code. Raises DownloadError, or InputError for a folder without a model.
 
     carried: a folder with a copy that was carried here by hand.
-    revision: a branch, tag or commit instead of the pinned one, or of `main` where none is pinned.
+    revision: a branch, tag or commit instead of the pinned one, or of `main` where none is pinned; nothing is held to
+    pinned checksums then.
     """
     console = Console(stderr=True, highlight=False)
     if carried and revision:
@@ -68,7 +69,7 @@ def download(repo_id: str, console: Console, revision: str | None = None) -> Pat
             return folder
         checkpoint = _look_up(repo_id, hub.CHECKPOINT_FILES, revision)
         [config] = _fetch_all(checkpoint[:1], progress)
-        backbone = _look_up(_pretrained_llm(config), hub.LLM_FILES)
+        backbone = _look_up(_pretrained_llm(config), hub.LLM_FILES, "main" if revision else None)
         check_room([*backbone, *checkpoint])
         _fetch_all([*backbone, *checkpoint[1:]], progress)
     for offer in (backbone[0], checkpoint[0]):

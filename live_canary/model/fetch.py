@@ -100,14 +100,22 @@ def look_up(
     etag = announced.etag
     if not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", etag):
         raise DownloadError(f"{_host(url)} announces no checksum for {name} of {repo_id}; try another HF_ENDPOINT.")
-    if known and (announced.size != known.size or (len(etag) == 64 and etag != known.sha256)):
+    difference = _difference(announced.size, etag, known) if known else ""
+    if difference:
         raise DownloadError(
-            f"{_host(url)} has {announced.size:,} bytes with the checksum {etag} as {name} of {repo_id}; "
-            f"{known.size:,} with {known.sha256} are known to be right. Try another HF_ENDPOINT, or {TAKE_ANOTHER}."
+            f"{_host(url)} has another {name} of {repo_id} than is known to be right: {difference}. "
+            f"Try another HF_ENDPOINT, or {TAKE_ANOTHER}."
         )
     commit = announced.commit_hash
     url = hf_hub_url(repo_id, name, revision=commit, endpoint=endpoint)
     return Offer(repo_id, name, url, commit, etag, announced.size, known.sha256 if known else None)
+
+
+def _difference(size: int, etag: str, known: Known) -> str:
+    """What is announced and what is known, where they differ."""
+    if size != known.size:
+        return f"{size:,} bytes instead of {known.size:,}"
+    return f"checksum {etag} instead of {known.sha256}" if len(etag) == 64 and etag != known.sha256 else ""
 
 
 def check_room(offers: Iterable[Offer]) -> None:
