@@ -94,6 +94,12 @@ def test_help_and_an_open_microphone_need_nothing_that_takes_time_to_import():
     assert done.stdout.endswith("\nimported:\n"), done.stdout + done.stderr
 
 
+def test_tab_completes_commands_and_flags_without_hearing_anything():
+    typed = {"COMP_WORDS": "live-canary do", "COMP_CWORD": "1", "_LIVE_CANARY_COMPLETE": "complete_bash"}
+    done = subprocess.run(LIVE_CANARY, env=os.environ | typed, capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == ["download", "doctor"]
+
+
 FIRST_PAINT = """
 import asyncio, sys, threading
 import live_canary.commands.live
