@@ -35,7 +35,7 @@ ComputeDeviceOption = Annotated[
     str, typer.Option("--compute-device", metavar="NAME", help="auto, cuda, mps or cpu.", rich_help_panel=MODEL)
 ]
 ComputeOption = Annotated[
-    str, typer.Option("--compute", metavar="NAME", help="auto, bf16, fp16, fp32 or int8.", rich_help_panel=MODEL)
+    str, typer.Option("--compute", metavar="NAME", help="auto, bf16, fp16, fp32, int8 or int4.", rich_help_panel=MODEL)
 ]
 VadOption = Annotated[str, typer.Option("--vad", metavar="NAME", help="silero or webrtc.", rich_help_panel=CUTTING)]
 ModeOption = Annotated[

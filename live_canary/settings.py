@@ -8,8 +8,15 @@ from typing import Literal
 from live_canary.errors import InputError
 from live_canary.segments.settings import DETECTORS, SegmenterSettings
 
-DType = Literal["auto", "float32", "bfloat16", "float16", "int8"]
-COMPUTE: dict[str, DType] = {"auto": "auto", "fp32": "float32", "bf16": "bfloat16", "fp16": "float16", "int8": "int8"}
+DType = Literal["auto", "float32", "bfloat16", "float16", "int8", "int4"]
+COMPUTE: dict[str, DType] = {
+    "auto": "auto",
+    "fp32": "float32",
+    "bf16": "bfloat16",
+    "fp16": "float16",
+    "int8": "int8",
+    "int4": "int4",
+}
 """What users call the forms of the weights, and the model's names for them."""
 
 DEVICES = ("auto", "cuda", "mps", "cpu")

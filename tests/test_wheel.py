@@ -1,6 +1,7 @@
 """The wheel is complete: installed without the checkout it brings its model and recordings and runs the demo."""
 
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -19,15 +20,24 @@ from tests.conftest import ROOT
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory) -> Path:
+def source(tmp_path_factory) -> Path:
     source = tmp_path_factory.mktemp("source")
     for name in ("live_canary", "assets"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+    for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source / name)
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(source / "dist"), str(source)]
-    subprocess.run(build, check=True, capture_output=True, timeout=120)
-    [path] = (source / "dist").glob("*.whl")
+    return source
+
+
+@pytest.fixture(scope="module")
+def wheel(source, tmp_path_factory) -> Path:
+    return build(source, tmp_path_factory.mktemp("dist"))
+
+
+def build(source: Path, folder: Path, **environment: str) -> Path:
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(source)]
+    subprocess.run(command, check=True, capture_output=True, timeout=120, env=os.environ | environment)
+    [path] = folder.glob("*.whl")
     return path
 
 
@@ -41,6 +51,18 @@ def test_the_wheel_holds_model_recordings_and_style_sheet_and_is_small(wheel):
     } <= names
     assert not [name for name in names if name.startswith(("tests", "tools"))]
     assert wheel.stat().st_size < 40_000_000
+
+
+def test_the_wheel_brings_kernels_where_they_can_be_compiled(wheel):
+    compiles = sys.platform == "linux" and platform.machine() == "x86_64" and shutil.which("cc")
+    assert ("live_canary/model/kernels/kernels.so" in zipfile.ZipFile(wheel).namelist()) == bool(compiles)
+    assert wheel.name.endswith("-py3-none-manylinux_2_17_x86_64.whl" if compiles else "-py3-none-any.whl")
+
+
+def test_without_a_compiler_the_wheel_is_built_all_the_same(source, tmp_path):
+    path = build(source, tmp_path, CC="no-such-compiler")
+    assert path.name.endswith("-py3-none-any.whl")
+    assert not [name for name in zipfile.ZipFile(path).namelist() if name.endswith(".so")]
 
 
 @pytest.mark.slow

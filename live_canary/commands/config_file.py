@@ -20,6 +20,7 @@ from typer.models import OptionInfo
 from live_canary.errors import InputError
 
 ENVIRONMENT = "LIVE_CANARY_"
+OF_THEIR_OWN = {ENVIRONMENT + name for name in ("CONFIG", "PROFILE", "KERNELS", "WEIGHT_CACHE")}  # no settings
 NOT_IN_THE_FILE = {"replay", "version", "profile"}  # what is meant for one run
 KINDS: dict[type, str] = {
     str: "text in quotes",
@@ -226,7 +227,7 @@ def meant(name: str, known: Collection[str]) -> str:
 
 def variables(keys: Mapping[str, Key]) -> set[str]:
     """Every variable of the environment that is heeded."""
-    return {ENVIRONMENT + name.upper() for name in keys} | {"LIVE_CANARY_CONFIG", "LIVE_CANARY_PROFILE"}
+    return {ENVIRONMENT + name.upper() for name in keys} | OF_THEIR_OWN
 
 
 def unknown_variables(environment: Mapping[str, str], keys: Mapping[str, Key]) -> list[str]:

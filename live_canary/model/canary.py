@@ -11,18 +11,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from live_canary.errors import AudioTooLong, AudioTooShort, CheckpointError, InputError
-from live_canary.model import encoder, llm
-from live_canary.model.checkpoint import destinations, load_weights, no_meta_tensors_left, release_pages
+from live_canary.model import encoder, kernels, llm
+from live_canary.model.checkpoint import destinations, load_weights, no_meta_tensors_left
 from live_canary.model.config import CanaryConfig, read_config
 from live_canary.model.decoder import Answer, LeanDecoder
 from live_canary.model.encoder import Perception
 from live_canary.model.hub import find_backbone_file, find_checkpoint
+from live_canary.model.kernel_decoder import KernelDecoder
 from live_canary.model.llm import QwenWrapper, read_qwen_config
+from live_canary.model.memory import release_pages
 from live_canary.model.prompt import Prompt, inject_audio_embeddings
-from live_canary.model.quantize import Int8Linear
+from live_canary.model.quantized_file import QuantizedFile
 from live_canary.model.samples import mono_float32
 
-DType = Literal["auto", "float32", "bfloat16", "float16", "int8"]
+DType = Literal["auto", "float32", "bfloat16", "float16", "int8", "int4"]
+BITS = {"int8": 8, "int4": 4}
 Audio = NDArray[np.generic]
 
 MAX_SECONDS = 40.0  # the longest audio the model was trained on
@@ -46,9 +49,11 @@ class CanaryQwen:
         qwen: QwenWrapper,
         prompt: Prompt,
         decoder: LeanDecoder | None = None,
+        quantized: str | None = None,
     ):
+        """quantized: "int8" or "int4", if the decoder's matrices are."""
         self.config, self.perception, self.qwen, self.prompt = config, perception, qwen, prompt
-        self._decoder = decoder
+        self._decoder, self._quantized = decoder, quantized
 
     @classmethod
     def load(cls, path_or_id: str | Path, device: str = "auto", dtype: DType = "auto") -> "CanaryQwen":
@@ -77,19 +82,16 @@ class CanaryQwen:
         weights = folder / "model.safetensors"
         wanted = destinations(perception, encoder.checkpoint_key) | destinations(qwen.tree, llm.checkpoint_key)
         chosen = choose_device(device)
-        chosen_dtype = choose_dtype(dtype, chosen, weights)
-        load_weights(weights, wanted, chosen, None if chosen_dtype is torch.int8 else chosen_dtype)
+        form = choose_dtype(dtype, chosen, weights)
+        load_weights(weights, wanted, chosen, None if form in BITS else getattr(torch, form))
         perception.materialise_buffers()
         qwen.materialise_buffers()
         assert no_meta_tensors_left([perception, qwen])
         perception.to(chosen).requires_grad_(False)
         qwen.to(chosen).requires_grad_(False)
-        if chosen_dtype is torch.int8:
-            perception.quantize(after_each=release_pages)
-            decoder = LeanDecoder(qwen, Int8Linear, torch.float32, after_each=release_pages)
-        else:
-            decoder = LeanDecoder(qwen)
-        return cls(config, perception, qwen, prompt, decoder)
+        if form in BITS:
+            return cls(config, perception, qwen, prompt, _quantized(perception, qwen, weights, BITS[form]), form)
+        return cls(config, perception, qwen, prompt, LeanDecoder(qwen))
 
     @property
     def decoder(self) -> LeanDecoder:
@@ -100,7 +102,7 @@ class CanaryQwen:
 
     def weights_changed(self) -> None:
         """Forget the decoder; whoever trains the tree calls this before transcribing with it."""
-        self._decoder = None
+        self._decoder = self._quantized = None
 
     @property
     def sample_rate(self) -> int:
@@ -112,8 +114,8 @@ class CanaryQwen:
 
     @property
     def compute(self) -> str:
-        """What the weights are computed in: "float32", "bfloat16", "float16" or "int8"."""
-        return "int8" if self.decoder.quantized else str(self.decoder.dtype).removeprefix("torch.")
+        """What the weights are computed in: "float32", "bfloat16", "float16", "int8" or "int4"."""
+        return self._quantized or str(self.decoder.dtype).removeprefix("torch.")
 
     def transcribe(self, audio: Audio, sample_rate: int = 16_000) -> str:
         """The words that are spoken; "" for no samples, fewer than 20 ms of them, or digital silence."""
@@ -212,6 +214,19 @@ class CanaryQwen:
         return torch.from_numpy(mono).to(self.device)
 
 
+def _quantized(perception: Perception, qwen: QwenWrapper, weights: Path, bits: int) -> LeanDecoder:
+    """The decoder in int8 or int4 weights; the encoder, which is not read again for every token, in int8.
+
+    Trees as stored, on the CPU; the pages of what has been quantised are given back.
+    """
+    file = QuantizedFile.of(weights, bits)
+    make_decoder = KernelDecoder if kernels.available() else LeanDecoder
+    decoder = make_decoder(qwen, file.maker(bits), torch.float32, after_each=release_pages)
+    perception.quantize(file.maker(8), after_each=release_pages)
+    file.keep()
+    return decoder
+
+
 def choose_device(name: str) -> torch.device:
     """The device called `name`, or for "auto" the fastest one here. Raises InputError for one that is not here."""
     here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
@@ -225,20 +240,21 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def choose_dtype(name: DType, device: torch.device, weights: Path) -> torch.dtype:
-    """The dtype called `name`; for "auto" the smallest that keeps the text, unless the model is small anyway.
+def choose_dtype(name: DType, device: torch.device, weights: Path) -> str:
+    """What "auto" means, else `name`: the smallest that keeps the text, unless the model is small anyway.
 
     Raises InputError for one that is of no use on the device.
     """
-    if name == "int8" and device.type != "cpu":
-        raise InputError(f"int8 is for processors; on '{device.type}' choose bf16 or fp16")
+    if name in ("int8", "int4") and device.type != "cpu":
+        raise InputError(f"{name} is for processors; on '{device.type}' choose bf16 or fp16")
+    if name == "int4" and not kernels.available():
+        raise InputError("int4 needs a processor with AVX-512 VNNI and live-canary's compiled kernels; choose int8")
     if name != "auto":
-        dtype: torch.dtype = getattr(torch, name)
-        return dtype
+        return name
     if weights.is_file() and weights.stat().st_size < SMALL_CHECKPOINT_BYTES:
-        return torch.float32
+        return "float32"
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
     if device.type == "mps":
-        return torch.float16
-    return torch.int8
+        return "float16"
+    return "int8"

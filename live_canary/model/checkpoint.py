@@ -3,9 +3,7 @@
 Only safetensors are read; nothing here can execute what a file says.
 """
 
-import ctypes
 import json
-import mmap
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -56,22 +54,6 @@ def load_weights(path: Path, wanted: dict[str, Destination], device: torch.devic
             by_module.setdefault(target.module, {})[target.key] = tensor
     for module, state in by_module.items():
         module.load_state_dict(state, strict=False, assign=True)
-
-
-def release_pages(module: nn.Module) -> None:
-    """Give back the memory of weights that are views of the file; they are read again if they are ever used.
-
-    Only for modules loaded as stored, on the CPU: what is not a view of a file would be wiped. Does nothing where the
-    system has no such call.
-    """
-    if not hasattr(mmap, "MADV_DONTNEED"):
-        return
-    advise = ctypes.CDLL(None, use_errno=True).madvise
-    for weight in module.parameters():
-        first = -(-weight.data_ptr() // mmap.PAGESIZE) * mmap.PAGESIZE
-        length = (weight.data_ptr() + weight.nbytes - first) // mmap.PAGESIZE * mmap.PAGESIZE
-        if length > 0:
-            advise(ctypes.c_void_p(first), ctypes.c_size_t(length), mmap.MADV_DONTNEED)
 
 
 def no_meta_tensors_left(modules: Iterable[nn.Module]) -> bool:

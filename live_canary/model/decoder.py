@@ -7,7 +7,7 @@ weights, except those it has to merge: LoRA goes into q and v, and q, k, v and g
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -33,8 +33,16 @@ class Dense:
         return torch.cat([F.linear(x, weight) for weight in self.weights], dim=-1)
 
 
-MakeLinear = Callable[..., Callable[[Tensor], Tensor]]
-"""Weights (out, in), one or several -> what multiplies by them."""
+class MakeLinear(Protocol):
+    """What becomes of weight matrices."""
+
+    def __call__(self, name: str, weights: Callable[[], Sequence[Tensor]], /) -> Callable[[Tensor], Tensor]:
+        """name: unique in the model; weights: gives (out, in) each, that stand on top of each other."""
+
+
+def dense(name: str, weights: Callable[[], Sequence[Tensor]]) -> Dense:
+    """Leaves them as they are."""
+    return Dense(*weights())
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +73,7 @@ class LeanDecoder:
     def __init__(
         self,
         qwen: QwenWrapper,
-        make_linear: MakeLinear = Dense,
+        make_linear: MakeLinear = dense,
         dtype: torch.dtype | None = None,
         after_each: Callable[[nn.Module], None] = lambda module: None,
     ):
@@ -76,16 +84,15 @@ class LeanDecoder:
         config = causal_lm.config
         self._embeddings: Tensor = causal_lm.model.embed_tokens.weight
         self.dtype = dtype or self._embeddings.dtype
-        self.quantized = make_linear is not Dense
         self.heads, self.kv_heads = config.num_attention_heads, config.num_key_value_heads
         self.head_dim, self.eps = config.head_dim, config.rms_norm_eps
+        self._head = make_linear("head", lambda: [self._embeddings])  # first, being the largest: memory is still free
+        after_each(causal_lm.model.embed_tokens)
         self._layers = []
-        for layer in causal_lm.model.layers:
-            self._layers.append(self._lean_layer(layer, make_linear))
+        for number, layer in enumerate(causal_lm.model.layers):
+            self._layers.append(self._lean_layer(f"layers.{number}.", layer, make_linear))
             after_each(layer)
         self._final_norm = self._norm_weight(causal_lm.model.norm)
-        self._head = make_linear(self._embeddings)
-        after_each(causal_lm.model.embed_tokens)
         self._inverse_frequencies: Tensor = causal_lm.model.rotary_emb.inv_freq.float()
         self._rotary = self._cache = torch.empty(0)
         self._reserve(CACHE_STEP)
@@ -183,17 +190,21 @@ class LeanDecoder:
         angles = torch.cat([angles, angles], dim=-1)
         self._rotary = torch.stack([angles.cos(), angles.sin()]).to(self.dtype)
 
-    def _lean_layer(self, layer: Any, make_linear: MakeLinear) -> _Layer:
+    def _lean_layer(self, name: str, layer: Any, make_linear: MakeLinear) -> _Layer:
         attention, mlp = layer.self_attn, layer.mlp
+
+        def stacked(part: str, *projections: Any) -> Callable[[Tensor], Tensor]:
+            return make_linear(name + part, lambda: [_merged(projection) for projection in projections])
+
         return _Layer(
             input_norm=self._norm_weight(layer.input_layernorm),
-            qkv=make_linear(*(_merged(getattr(attention, name)) for name in ("q_proj", "k_proj", "v_proj"))),
+            qkv=stacked("qkv", attention.q_proj, attention.k_proj, attention.v_proj),
             q_norm=self._norm_weight(attention.q_norm),
             k_norm=self._norm_weight(attention.k_norm),
-            o=make_linear(_merged(attention.o_proj)),
+            o=stacked("o", attention.o_proj),
             post_norm=self._norm_weight(layer.post_attention_layernorm),
-            gate_up=make_linear(_merged(mlp.gate_proj), _merged(mlp.up_proj)),
-            down=make_linear(_merged(mlp.down_proj)),
+            gate_up=stacked("gate_up", mlp.gate_proj, mlp.up_proj),
+            down=stacked("down", mlp.down_proj),
         )
 
     def _norm_weight(self, norm: Any) -> Tensor:

@@ -10,7 +10,7 @@ from transformers.models.parakeet.modeling_parakeet import ParakeetEncoder, Para
 
 from live_canary.model.config import CanaryConfig, EncoderConfig
 from live_canary.model.features import LogMel
-from live_canary.model.quantize import quantize_linears
+from live_canary.model.quantize import MakeQuantized, quantize_linears
 
 # transformers' names for the FastConformer's parts, and the checkpoint's; applied in this order.
 _CHECKPOINT_NAMES = (
@@ -43,9 +43,9 @@ class Perception(nn.Module):
         """Compute what no checkpoint holds; needed after building the tree on torch's meta device."""
         self.encoder.encode_positions = ParakeetEncoderRelPositionalEncoding(self.encoder.config)
 
-    def quantize(self, after_each: Callable[[nn.Module], None]) -> None:
-        """Put the large matrices of the encoder into int8 weights; everything else becomes float32."""
-        quantize_linears(self.encoder, after_each)
+    def quantize(self, make: MakeQuantized, after_each: Callable[[nn.Module], None]) -> None:
+        """Quantise the large matrices of the encoder; everything else becomes float32."""
+        quantize_linears("encoder", self.encoder, make, after_each)
         self.float()
 
     @torch.no_grad()

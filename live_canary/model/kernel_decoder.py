@@ -1,0 +1,56 @@
+"""The lean decoder with all its layers in one call of the kernels: no Python between them."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from live_canary.model import kernels
+from live_canary.model.decoder import LeanDecoder
+from live_canary.model.quantize import QuantizedLinear
+
+
+class KernelDecoder(LeanDecoder):
+    """A LeanDecoder in float32 whose matrices are QuantizedLinear, where the kernels are available."""
+
+    _structure: kernels.Decoder
+
+    def _forward(self, x: Tensor, positions: Tensor, end: int, visible: Tensor | None = None) -> Tensor:
+        """As in torch, for the last positions before `end`, each of which sees what is not later."""
+        x = x.clone(memory_format=torch.contiguous_format)
+        kernels.decode(self._structure, x, end - len(x))
+        return x
+
+    def _reserve(self, positions: int) -> None:
+        before = self._cache
+        super()._reserve(positions)
+        if self._cache is not before:
+            self._structure = self._as_structure()
+
+    def _as_structure(self) -> kernels.Decoder:
+        """Pointers to the weights, the cache and the rotary tables as they lie now."""
+        layers = []
+        for layer, (keys, values) in zip(self._layers, self._cache, strict=True):
+            matrices = [_matrix(part) for part in (layer.qkv, layer.o, layer.gate_up, layer.down)]
+            tensors = (layer.input_norm, layer.q_norm, layer.k_norm, layer.post_norm, keys, values)
+            layers.append(kernels.Layer(*matrices, *(tensor.data_ptr() for tensor in tensors)))
+        cos, sin = self._rotary
+        hidden, inner = self._embeddings.shape[1], _matrix(self._layers[0].down).inputs
+        return kernels.Decoder(
+            layers=(kernels.Layer * len(layers))(*layers),
+            cos=cos.data_ptr(),
+            sin=sin.data_ptr(),
+            layer_count=len(layers),
+            hidden=hidden,
+            inner=inner,
+            heads=self.heads,
+            kv_heads=self.kv_heads,
+            head_dim=self.head_dim,
+            positions=self._cache.shape[3],
+            eps=self.eps,
+        )
+
+
+def _matrix(linear: Any) -> kernels.Matrix:
+    assert isinstance(linear, QuantizedLinear) and linear.matrix
+    return linear.matrix

@@ -1,0 +1,137 @@
+"""Matrices in 8- or 4-bit weights, multiplied by `kernels.c` where it was compiled and the processor can run it.
+
+The results are those of the torch code in `quantize.py`, bit by bit for 8-bit matrices, several times as fast.
+LIVE_CANARY_KERNELS=off switches the kernels off, to compare. They run on the threads of torch's own OpenMP.
+"""
+
+import ctypes
+import os
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from live_canary.model.memory import use_huge_pages
+
+LANES, GROUP = 16, 32  # outputs of a panel; inputs that share a 4-bit scale
+_PANELS = 2  # multiplied together
+_LIBRARY = Path(__file__).with_name("kernels.so")
+
+
+class Matrix(ctypes.Structure):
+    """A packed matrix, as C sees it; its tensors must outlive it."""
+
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("weights", "scales", "bias")),
+        *((name, ctypes.c_int64) for name in ("inputs", "outputs", "bits")),
+    )
+
+    @classmethod
+    def of(cls, packed: Tensor, scales: Tensor, bias: Tensor | None, inputs: int, outputs: int, bits: int) -> "Matrix":
+        assert packed.is_contiguous() and scales.is_contiguous()
+        return cls(
+            packed.data_ptr(), scales.data_ptr(), None if bias is None else bias.data_ptr(), inputs, outputs, bits
+        )
+
+
+class Layer(ctypes.Structure):
+    """One layer of Qwen3, as C sees it."""
+
+    _fields_ = (
+        *((name, Matrix) for name in ("qkv", "o", "gate_up", "down")),
+        *((name, ctypes.c_void_p) for name in ("input_norm", "q_norm", "k_norm", "post_norm", "keys", "values")),
+    )
+
+
+class Decoder(ctypes.Structure):
+    """All layers, as C sees them."""
+
+    _fields_ = (
+        ("layers", ctypes.POINTER(Layer)),
+        *((name, ctypes.c_void_p) for name in ("cos", "sin")),
+        *(
+            (name, ctypes.c_int64)
+            for name in ("layer_count", "hidden", "inner", "heads", "kv_heads", "head_dim", "positions")
+        ),
+        ("eps", ctypes.c_float),
+    )
+
+
+@cache
+def _library() -> ctypes.CDLL | None:
+    """The compiled kernels; None where there are none, or none that this processor and this torch can run."""
+    if os.environ.get("LIVE_CANARY_KERNELS") == "off":
+        return None
+    try:
+        library = ctypes.CDLL(str(_LIBRARY))
+        parallel = ctypes.cast(ctypes.CDLL(None).GOMP_parallel, ctypes.c_void_p)  # torch has loaded it for all
+    except (OSError, AttributeError, TypeError):
+        return None
+    pointer, int64 = ctypes.c_void_p, ctypes.c_int64
+    library.live_canary_start.argtypes = [pointer]
+    library.live_canary_matmul.argtypes = [ctypes.POINTER(Matrix), pointer, pointer, int64, ctypes.c_int]
+    library.live_canary_decode.argtypes = [ctypes.POINTER(Decoder), pointer, int64, int64, ctypes.c_int]
+    return library if library.live_canary_start(parallel) else None
+
+
+def available() -> bool:
+    return _library() is not None
+
+
+def matmul(x: Tensor, matrix: Matrix) -> Tensor:
+    """x: (n, in) float32 -> (n, out) float32."""
+    x = x.contiguous()
+    y = torch.empty(len(x), matrix.outputs)
+    library = _library()
+    assert library is not None and x.dtype == torch.float32
+    _done(library.live_canary_matmul(matrix, x.data_ptr(), y.data_ptr(), len(x), torch.get_num_threads()))
+    return y
+
+
+def decode(decoder: Decoder, x: Tensor, start: int) -> None:
+    """x: (n, hidden) float32, contiguous, at positions from `start` on; becomes what the layers make of it."""
+    library = _library()
+    assert library is not None and x.is_contiguous() and x.dtype == torch.float32
+    _done(library.live_canary_decode(decoder, x.data_ptr(), len(x), start, torch.get_num_threads()))
+
+
+def _done(code: int) -> None:
+    if code:
+        raise MemoryError("no memory for the activations of a layer")
+
+
+def pack8(quantized: Tensor) -> Tensor:
+    """(out, in) int8 -> (panels, in / 4, 16, 4) uint8, 128 more, both sides filled up with zeros."""
+    padded = _padded((quantized.view(torch.uint8) ^ 128), 128)
+    panels, inputs = len(padded) // LANES, padded.shape[1]
+    fours = padded.view(torch.int32).view(panels, LANES, inputs // 4)
+    packed = use_huge_pages(torch.empty(panels, inputs // 4, LANES, 4, dtype=torch.uint8))
+    packed.view(torch.int32).view(panels, inputs // 4, LANES).copy_(fours.transpose(1, 2))
+    return packed
+
+
+def pack4(quantized: Tensor, scales: Tensor) -> tuple[Tensor, Tensor]:
+    """(out, in) int8 in [-8, 7] with scales (out, groups) -> uint8 (panels, groups, 4, 64), 8 more, two to a byte (the
+    fours of a group and those 16 inputs later), and float16 (panels, groups, 16).
+    """
+    padded = _padded((quantized + 8).view(torch.uint8), 8)
+    panels, groups = len(padded) // LANES, padded.shape[1] // GROUP
+    fours = padded.view(torch.int32).view(panels, LANES, groups, 2, 4).permute(3, 0, 2, 4, 1).contiguous()
+    first, second = fours.view(torch.uint8).view(2, panels, groups, 4, 64)
+    filled = torch.zeros(panels * LANES, groups, dtype=torch.float16)
+    filled[: len(scales)] = scales
+    packed = use_huge_pages(torch.empty_like(first))
+    return torch.bitwise_or(first, second << 4, out=packed), filled.view(panels, LANES, groups).transpose(
+        1, 2
+    ).contiguous()
+
+
+def _padded(values: Tensor, zero: int) -> Tensor:
+    outputs, inputs = values.shape
+    full = (-(-outputs // (LANES * _PANELS)) * LANES * _PANELS, -(-inputs // GROUP) * GROUP)
+    if full == (outputs, inputs):
+        return values
+    padded = torch.full(full, zero, dtype=torch.uint8)
+    padded[:outputs, :inputs] = values
+    return padded

@@ -1,0 +1,124 @@
+"""Quantised weights are made once and kept in a file beside the caches of other programs: the next start reads them.
+
+A file belongs to one checkpoint as it is, one form and one layout; one that does not fit, or is cut off, is made again.
+It is a safetensors file with the sizes of the matrices and what it belongs to in its metadata.
+"""
+
+import hashlib
+import json
+import os
+import struct
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+import torch
+from torch import Tensor
+
+from live_canary.model import kernels
+from live_canary.model.memory import use_huge_pages
+from live_canary.model.quantize import MakeQuantized, QuantizedLinear
+
+LAYOUT = 1  # to be raised whenever the same checkpoint would be quantised or laid out differently
+SMALLEST_CHECKPOINT_BYTES = 500_000_000  # a smaller one is quantised sooner than a file is written
+_DTYPES = {"U8": torch.uint8, "I8": torch.int8, "F16": torch.float16, "F32": torch.float32}
+_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
+
+
+class QuantizedFile:
+    """Makes quantised layers: out of the file if it is there and fits, else out of the weights."""
+
+    def __init__(self, path: Path | None, belongs_to: str):
+        """path: None for no file."""
+        self._path, self._belongs_to = path, belongs_to
+        self._sizes: dict[str, list[int]] = {}
+        self._tensors: dict[str, Tensor] = {}
+        self._kept = path is not None and self._read(path)
+
+    @classmethod
+    def of(cls, checkpoint: Path, bits: int) -> "QuantizedFile":
+        """The one of a checkpoint's `model.safetensors`; LIVE_CANARY_WEIGHT_CACHE=off for none."""
+        stat = checkpoint.stat()
+        if stat.st_size < SMALLEST_CHECKPOINT_BYTES or os.environ.get("LIVE_CANARY_WEIGHT_CACHE") == "off":
+            return cls(None, "")
+        with checkpoint.open("rb") as file:
+            header = hashlib.sha256(file.read(struct.unpack("<Q", file.read(8))[0]))
+        header.update(checkpoint.with_name("config.json").read_bytes())
+        place = hashlib.sha256(str(checkpoint.resolve()).encode()).hexdigest()[:16]
+        packed = "packed" if kernels.available() else "plain"
+        return cls(
+            platformdirs.user_cache_path("live-canary") / "weights" / f"{place}-int{bits}.safetensors",
+            f"{LAYOUT} {packed} {stat.st_size} {stat.st_mtime_ns} {header.hexdigest()}",
+        )
+
+    def maker(self, bits: int) -> MakeQuantized:
+        return partial(self._make, bits)
+
+    def keep(self) -> None:
+        """Write the file if there was none that fits; without room on the disk there will be none."""
+        if self._path is None or self._kept:
+            return
+        unfinished = self._path.with_suffix(f".{os.getpid()}")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._write(unfinished)
+            unfinished.replace(self._path)
+        except OSError:
+            unfinished.unlink(missing_ok=True)
+
+    def _make(
+        self, bits: int, name: str, weights: Callable[[], Sequence[Tensor]], bias: Tensor | None = None
+    ) -> QuantizedLinear:
+        if not self._kept:
+            made = QuantizedLinear.of(weights(), bias, bits)
+            if self._path is not None:
+                self._sizes[name] = [made.inputs, made.outputs, made.bits]
+                self._tensors |= {f"{name}.{part}": tensor for part, tensor in made.named_buffers()}
+            return made
+        parts = (self._tensors.get(f"{name}.{part}") for part in ("weight", "scales", "bias"))
+        return QuantizedLinear(*parts, *self._sizes[name])  # type: ignore[arg-type]
+
+    def _read(self, path: Path) -> bool:
+        """Whether the file was there, belonged to the checkpoint and was whole."""
+        try:
+            with path.open("rb") as file:
+                header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
+                metadata: dict[str, str] = header.pop("__metadata__")
+                size = path.stat().st_size - file.tell()
+                if metadata["belongs_to"] != self._belongs_to or size != _end(header):
+                    return False
+                data = use_huge_pages(torch.empty(size, dtype=torch.uint8))
+                if file.readinto(data.numpy().data) != size:
+                    return False
+            self._sizes = json.loads(metadata["sizes"])
+            for name, entry in header.items():
+                begin, end = entry["data_offsets"]
+                self._tensors[name] = data[begin:end].view(_DTYPES[entry["dtype"]]).view(entry["shape"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error, RuntimeError):
+            self._sizes, self._tensors = {}, {}
+            return False
+        return True
+
+    def _write(self, path: Path) -> None:
+        header: dict[str, Any] = {
+            "__metadata__": {"belongs_to": self._belongs_to, "sizes": json.dumps(self._sizes)},
+        }
+        for name, tensor in self._tensors.items():
+            begin = _end(header)
+            offsets = [begin, begin + tensor.nbytes]
+            header[name] = {"dtype": _NAMES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": offsets}
+        text = json.dumps(header).encode()
+        text += b" " * (-len(text) % 8)
+        with path.open("wb") as file:
+            file.write(struct.pack("<Q", len(text)) + text)
+            for tensor in self._tensors.values():
+                file.write(tensor.numpy().data.cast("B"))
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _end(header: dict[str, Any]) -> int:
+    """Where the last tensor so far ends."""
+    return max((entry["data_offsets"][1] for entry in header.values() if "data_offsets" in entry), default=0)

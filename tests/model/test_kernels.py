@@ -1,0 +1,207 @@
+"""The compiled kernels multiply as torch does, bit by bit; without them everything still works."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import soundfile
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from live_canary.errors import InputError
+from live_canary.model import kernels, quantized_file
+from live_canary.model.canary import CanaryQwen, choose_dtype
+from live_canary.model.decoder import LeanDecoder
+from live_canary.model.kernel_decoder import KernelDecoder
+from live_canary.model.quantize import QuantizedLinear, int8_matmul, quantize_groups, quantize_rows
+from live_canary.model.quantized_file import QuantizedFile
+from tests.conftest import DEMO, ROOT, TINY
+
+compiled = pytest.mark.skipif(not kernels.available(), reason="no compiled kernels, or not for this processor")
+SIZES = {"rows": st.integers(1, 20), "inputs": st.integers(1, 150), "outputs": st.integers(1, 100)}
+
+
+def random_linear(rows: int, inputs: int, outputs: int, seed: int):
+    rng = torch.Generator().manual_seed(seed)
+    x = torch.randn(rows, inputs, generator=rng) * 10.0 ** torch.randint(-3, 4, (rows, 1), generator=rng)
+    return x, torch.randn(outputs, inputs, generator=rng), torch.randn(outputs, generator=rng)
+
+
+def exact_product(x, weight, scale):
+    """`int8_matmul` in 64-bit integers; torch's own 8-bit product (2.13) is wrong for one input."""
+    step = (x.abs().amax(dim=1, keepdim=True) / (127 * 128)).clamp(min=torch.finfo(torch.float32).tiny)
+    steps = (x / step).round()
+    high = (steps / 128).round()
+    high_product, low_product = (half.long() @ weight.long().T for half in (high, steps - high * 128))
+    return (high_product.float() * 128 + low_product.float()) * step * scale
+
+
+@compiled
+@settings(max_examples=60, deadline=None)
+@given(**SIZES, threads=st.sampled_from([1, 2, 5]), seed=st.integers(0, 1 << 30))
+def test_eight_bit_products_are_exact_sums_rounded_as_torch_rounds_them(rows, inputs, outputs, threads, seed):
+    x, weight, bias = random_linear(rows, inputs, outputs, seed)
+    expected = exact_product(x, *quantize_rows(weight)) + bias
+    with threads_of_torch(threads):
+        assert torch.equal(QuantizedLinear.of([weight], bias, 8)(x), expected)
+
+
+@compiled
+@settings(max_examples=60, deadline=None)
+@given(**SIZES, seed=st.integers(0, 1 << 30))
+def test_four_bit_products_are_exact_sums_times_their_scales(rows, inputs, outputs, seed):
+    x, weight, bias = random_linear(rows, inputs, outputs, seed)
+    quantized, scales = quantize_groups(weight)
+    dequantized = quantized.double() * scales.double().repeat_interleave(kernels.GROUP, dim=1)[:, :inputs]
+    step = x.abs().amax(dim=1, keepdim=True) / (127 * 128)
+    exact = ((x / step).round() * step).double() @ dequantized.T + bias
+    error = (QuantizedLinear.of([weight], bias, 4)(x) - exact).abs().amax(dim=1)
+    assert (error <= 1e-5 * x.abs().amax(dim=1) * inputs + 1e-6).all()
+
+
+@compiled
+def test_rows_of_zeros_and_the_largest_of_all_activations_overflow_nothing():
+    weight = torch.full((40, 6144), 1.0)
+    x = torch.stack([torch.zeros(6144), torch.full((6144,), -3.0), torch.full((6144,), 3e30)])
+    y = QuantizedLinear.of([weight], None, 8)(x)
+    assert torch.equal(y, int8_matmul(x, *quantize_rows(weight)))
+    assert torch.allclose(y[:, 0], torch.tensor([0, -3.0 * 6144, 3e30 * 6144]))
+
+
+def test_four_bits_are_within_half_a_step_of_all_but_the_largest_weights():
+    weight = torch.randn(300, 70, generator=torch.Generator().manual_seed(0))
+    weight[7] = 0
+    quantized, scales = quantize_groups(weight)
+    assert quantized.min() >= -8 and quantized.max() <= 7
+    step = scales.float().repeat_interleave(kernels.GROUP, dim=1)[:, :70].abs()
+    error = (quantized * scales.float().repeat_interleave(kernels.GROUP, dim=1)[:, :70] - weight).abs()
+    assert (error <= 0.51 * step).float().mean() > 0.97
+    assert (error <= 1.01 * step).all()
+
+
+class threads_of_torch:  # noqa: N801 - reads as a word
+    def __init__(self, count: int):
+        self.count, self.before = count, torch.get_num_threads()
+
+    def __enter__(self):
+        torch.set_num_threads(self.count)
+
+    def __exit__(self, *_):
+        torch.set_num_threads(self.before)
+
+
+@compiled
+@pytest.mark.parametrize("folder", [DEMO, TINY])
+def test_the_layers_in_c_are_those_in_torch(folder):
+    """Prompt, single tokens and a draft of several, against the same 8-bit matrices with torch between them."""
+    model = CanaryQwen.load(folder, device="cpu", dtype="int8")
+    assert type(model.decoder) is KernelDecoder
+    x = model.decoder.embed([index % 500 for index in range(150)])
+    positions = torch.arange(150)
+    parts = [slice(0, 130), slice(130, 131), slice(131, 150)]
+    in_c = [model.decoder._forward(x[part], positions[part], part.stop) for part in parts]
+    in_torch = LeanDecoder._forward(model.decoder, x, positions, 150, positions <= positions[:, None])
+    assert torch.allclose(torch.cat(in_c), in_torch, rtol=0, atol=1e-3 * float(in_torch.abs().max()))
+
+
+@compiled
+@pytest.mark.parametrize("folder", [DEMO, TINY])
+def test_a_pass_does_not_change_its_input(folder):
+    decoder = CanaryQwen.load(folder, device="cpu", dtype="int8").decoder
+    x = decoder.embed([1, 2, 3])
+    before = x.clone()
+    decoder._forward(x, torch.arange(3), 3)
+    assert torch.equal(x, before)
+
+
+def test_without_kernels_torch_computes_the_same_text():
+    script = (
+        "import soundfile; from live_canary.model import kernels; from live_canary.model.canary import CanaryQwen;"
+        f"samples, _ = soundfile.read({str(ROOT / 'assets' / 'dictation.wav')!r}, dtype='float32', frames=80000);"
+        f"print(kernels.available(), CanaryQwen.load({str(DEMO)!r}, 'cpu', 'int8').transcribe(samples))"
+    )
+    command = [sys.executable, "-c", script]
+    environment = os.environ | {"LIVE_CANARY_KERNELS": "off", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120)
+    samples, _ = soundfile.read(ROOT / "assets" / "dictation.wav", dtype="float32", frames=80000)
+    assert done.stdout.strip() == "False " + CanaryQwen.load(DEMO, "cpu", "int8").transcribe(samples)
+
+
+def test_four_bits_are_refused_without_kernels(monkeypatch):
+    monkeypatch.setattr(kernels, "available", lambda: False)
+    with pytest.raises(InputError, match="int4 needs a processor with AVX-512 VNNI"):
+        choose_dtype("int4", torch.device("cpu"), TINY / "model.safetensors")
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """A file with one matrix, and what makes it."""
+    path = tmp_path / "weights" / "some.safetensors"
+    weight, bias = torch.randn(40, 64, generator=torch.Generator().manual_seed(0)), torch.ones(40)
+    file = QuantizedFile(path, "this checkpoint")
+    made = file.maker(8)("one", lambda: [weight], bias)
+    file.keep()
+    return path, made
+
+
+def unneeded():
+    raise AssertionError("what is in the file is not made again")
+
+
+def test_quantised_weights_are_read_from_their_file_the_second_time(kept):
+    path, made = kept
+    again = QuantizedFile(path, "this checkpoint").maker(8)("one", unneeded, torch.ones(40))
+    x = torch.randn(3, 64)
+    assert torch.equal(again(x), made(x))
+    assert [file.name for file in path.parent.iterdir()] == ["some.safetensors"]
+
+
+@pytest.mark.parametrize("harm", ["cut off", "emptied", "garbage", "another checkpoint", "missing"])
+def test_a_file_that_does_not_fit_is_made_again(kept, harm):
+    path, made = kept
+    whole = path.read_bytes()
+    belongs_to = "this checkpoint"
+    if harm == "cut off":
+        path.write_bytes(whole[:-1])
+    elif harm == "emptied":
+        path.write_bytes(b"")
+    elif harm == "garbage":
+        path.write_bytes(b"\x20\0\0\0\0\0\0\0{nonsense" + whole[20:])
+    elif harm == "missing":
+        path.unlink()
+    else:
+        belongs_to = "another checkpoint"
+    weight = torch.randn(40, 64, generator=torch.Generator().manual_seed(0))
+    file = QuantizedFile(path, belongs_to)
+    assert torch.equal(file.maker(8)("one", lambda: [weight], torch.ones(40)).weight, made.weight)
+    file.keep()
+    QuantizedFile(path, belongs_to).maker(8)("one", unneeded)
+
+
+def test_a_disk_without_room_costs_only_the_file(kept, monkeypatch):
+    path, _ = kept
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    file = QuantizedFile(path.with_name("other.safetensors"), "this checkpoint")
+    file.maker(8)("one", lambda: [torch.ones(3, 4)])
+    monkeypatch.setattr(quantized_file.os, "fsync", full)
+    file.keep()
+    assert [entry.name for entry in path.parent.iterdir()] == ["some.safetensors"]
+
+
+def test_a_checkpoint_keeps_its_quantised_weights_and_a_changed_one_makes_them_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(quantized_file, "SMALLEST_CHECKPOINT_BYTES", 0)
+    weights = TINY / "model.safetensors"
+    first = CanaryQwen.load(TINY, device="cpu", dtype="int8")
+    [path] = (tmp_path / "cache" / "live-canary" / "weights").iterdir()
+    assert QuantizedFile.of(weights, 8)._kept
+    assert torch.equal(CanaryQwen.load(TINY, "cpu", "int8").decoder._head.weight, first.decoder._head.weight)
+    path.write_bytes(path.read_bytes().replace(b'"belongs_to": "1 ', b'"belongs_to": "0 '))
+    assert not QuantizedFile.of(weights, 8)._kept
+    monkeypatch.setenv("LIVE_CANARY_WEIGHT_CACHE", "off")
+    assert QuantizedFile.of(weights, 8)._path is None
