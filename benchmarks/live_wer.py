@@ -116,9 +116,10 @@ def main() -> None:
     rows = [row(path, said, transcriber) for path, said in recordings(args.speech)]
     table = "\n".join("| " + " | ".join(cells) + " |" for cells in (HEADS, ["---"] * len(HEADS), *rows))
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
+    command = "python benchmarks/live_wer.py" + (" --speech FOLDER" if args.speech else "")
     text = f"""# Live text against offline text
 
-`python benchmarks/live_wer.py`, {Path(args.model).name}, {datetime.now(UTC):%Y-%m-%d}, commit {commit.strip()}.
+`{command}`, {Path(args.model).name}, {datetime.now(UTC):%Y-%m-%d}, commit {commit.strip()}.
 
 Word error rates of a replay cut by the program, and of large pieces (at most 38 s) cut by who knows the whole
 recording; "points more" is the difference, negative where the replay is better. "Texts unlike offline" counts

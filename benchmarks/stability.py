@@ -161,11 +161,11 @@ def people(folder: Path, model: Path) -> list[Path]:
     return [folder / entry["file"] for entry in unheard if entry["duration"] <= LONGEST_SECONDS][::EVERY]
 
 
-def report(model: str, sounds: dict[str, list[Spoken]]) -> str:
+def report(command: str, model: str, sounds: dict[str, list[Spoken]]) -> str:
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
     return f"""# What settles stays
 
-`python benchmarks/stability.py`, {Path(model).name}, {datetime.now(UTC):%Y-%m-%d}, commit {commit.strip()},
+`{command}`, {Path(model).name}, {datetime.now(UTC):%Y-%m-%d}, commit {commit.strip()},
 {machine_name()}. Counts, which do not depend on the machine.
 
 A word settles when all hypotheses of so much sound agree on it and on every word before it, so many words follow it,
@@ -197,7 +197,8 @@ def main() -> None:
         name: [one for path in paths for one in Follower(transcriber).utterances(read_recording(path))]
         for name, paths in groups.items()
     }
-    text = report(args.model, sounds)
+    command = "python benchmarks/stability.py" + (" --speech FOLDER" if args.speech else "")
+    text = report(command, args.model, sounds)
     sys.stdout.write(text)
     if args.output:
         args.output.write_text(text, encoding="utf-8")

@@ -1,6 +1,7 @@
 """The benchmarks print what their users' scripts read."""
 
 import json
+from dataclasses import asdict
 
 import pytest
 import soundfile
@@ -65,6 +66,10 @@ def test_a_live_observer_counts_from_the_first_speech_and_finds_what_the_final_r
 
 def test_a_spread_is_median_95th_percentile_and_largest():
     assert Spread.of([float(n) for n in range(101)]) == Spread(50.0, 95.0, 100.0)
+
+
+def test_where_nobody_spoke_there_is_no_latency_and_the_json_is_valid():
+    assert json.dumps(asdict(Spread.of([]))) == '{"p50": null, "p95": null, "max": null}'
 
 
 def test_a_histogram_without_values_says_so(tmp_path):

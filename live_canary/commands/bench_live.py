@@ -1,7 +1,6 @@
 """`live-canary bench live`: a recording at the pace of speech, and how soon its words stood there."""
 
 import json
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -28,14 +27,16 @@ from live_canary.transcript.stabilizer import revised_words
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    p50: float
-    p95: float
-    max: float
+    """None when there was nothing to measure: nobody spoke."""
+
+    p50: float | None = None
+    p95: float | None = None
+    max: float | None = None
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Spread":
         if not values:
-            return cls(math.nan, math.nan, math.nan)
+            return cls()
         return cls(*(float(np.percentile(values, percent)) for percent in (50, 95, 100)))
 
 
@@ -177,7 +178,7 @@ def _print_table(figures: LiveFigures) -> None:
     rows: dict[str, Any] = asdict(figures)
     for name, value in rows.items():
         if isinstance(value, dict):
-            table.add_row(name, *(f"{number:.3f}" for number in value.values()))
+            table.add_row(name, *("-" if number is None else f"{number:.3f}" for number in value.values()))
         elif value is not None:
             table.add_row(name, f"{value:.3f}" if isinstance(value, float) else str(value))
     Console().print(table)
