@@ -4,6 +4,7 @@ EXAMPLES: dict[str, dict[str, str]] = {
     "": {
         "live-canary": "dictate into the default microphone",
         "live-canary -o notes.md": "and keep the text",
+        "live-canary --type": "into the window in use",
         "live-canary --mic --system -o call.md": "both sides of a call",
         "live-canary --replay talk.wav": "a recording as if it were live",
         "live-canary --jsonl - --partials": "for another program",

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -36,7 +35,6 @@ from live_canary.settings import COMPUTE, DEVICES, check_choice
 
 CPU_FEATURES = ("avx2", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
 FAST_INT8 = {"avx_vnni", "avx512_vnni", "amx_int8"}
-CLIPBOARD_TOOLS = ("wl-copy", "xclip", "xsel", "pbcopy", "clip.exe")
 DOWNLOAD = "live-canary download"
 SAMPLE_SECONDS = 11.0
 
@@ -205,13 +203,6 @@ def folder(topic: str, path: Path, needed_bytes: int, when_full: str) -> Finding
             topic, "warn", f"{path} has {gigabytes(free)} free of {gigabytes(needed_bytes)} needed", when_full
         )
     return Finding(topic, "ok", f"{path}, {gigabytes(free)} free")
-
-
-def clipboard() -> Iterator[Finding]:
-    tools = [name for name in CLIPBOARD_TOOLS if shutil.which(name)]
-    desktop = tools and find_spec("pyperclip")
-    also = f", and {tools[0]} through pyperclip" if desktop else ""
-    yield Finding("clipboard", "ok", f"through the terminal (OSC 52){also}")
 
 
 def transcription(wanted: str, device: str, compute: str) -> Iterator[Finding]:

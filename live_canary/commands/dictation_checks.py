@@ -1,10 +1,13 @@
-"""What `live-canary doctor` says of typing into other windows."""
+"""What `live-canary doctor` says of typing into other windows, and of copying."""
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from live_canary.commands.checks import Finding
+from live_canary.dictation.clipboard import clipboard_programs
 from live_canary.dictation.keyboards import desktop_of
 from live_canary.dictation.typist import probed
 
@@ -18,3 +21,14 @@ def typing() -> Iterator[Finding]:
     else:
         text = f"nothing can type here: {', '.join(reasons)}" if reasons else "there is no desktop to type on"
         yield Finding("typing", "warn", text, f"only --type needs it. {desktop.advice}")
+
+
+def clipboard() -> Iterator[Finding]:
+    """Copies nothing: whether a terminal takes what is copied through it can only be tried by eye."""
+    programs = [program[0] for program in clipboard_programs(os.environ, sys.platform)]
+    able = [Path(program).name for program in programs if shutil.which(program)]
+    if programs and not able:
+        text = "only through the terminal (OSC 52), which some terminals ignore"
+        yield Finding("clipboard", "warn", text, f"install {' or '.join(programs)}")
+    else:
+        yield Finding("clipboard", "ok", " and ".join(["through the terminal (OSC 52)", *able[:1]]))

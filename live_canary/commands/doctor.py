@@ -12,7 +12,7 @@ from rich.text import Text
 
 from live_canary.commands import checks
 from live_canary.commands.checks import Finding
-from live_canary.commands.dictation_checks import typing
+from live_canary.commands.dictation_checks import clipboard, typing
 
 MARKS = {"ok": ("ok  ", "green"), "warn": ("warn", "yellow"), "fail": ("fail", "bold red")}
 
@@ -41,7 +41,7 @@ def examine(model: str, device: str, compute: str) -> Iterator[Finding]:
     for one in checks.programs():
         begin.append(one)
         yield one
-    yield from chain(checks.sound(), checks.model(model), checks.folders(), typing(), checks.clipboard())
+    yield from chain(checks.sound(), checks.model(model), checks.folders(), typing(), clipboard())
     if works(begin):
         yield from checks.processors()
         yield from checks.transcription(model, device, compute)

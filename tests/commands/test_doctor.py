@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from live_canary.audio.soundsystem import Input
 from live_canary.cli import app
-from live_canary.commands import checks, doctor
+from live_canary.commands import checks, dictation_checks, doctor
 from live_canary.commands.checks import Finding
 from live_canary.errors import DeviceError
 from live_canary.model import hub as found
@@ -65,7 +65,13 @@ def test_the_home_folder_is_not_told():
 def test_secrets_of_the_environment_are_not_told(monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     monkeypatch.setenv("HTTPS_PROXY", "http://ana:secret@proxy")
-    everything = [*checks.programs(), *checks.processors(), *checks.model(), *checks.folders(), *checks.clipboard()]
+    everything = [
+        *checks.programs(),
+        *checks.processors(),
+        *checks.model(),
+        *checks.folders(),
+        *dictation_checks.clipboard(),
+    ]
     assert everything
     assert "secret" not in str(everything)
 
@@ -195,6 +201,19 @@ def test_of_a_model_that_is_not_pinned_the_checksum_is_what_the_hub_announced(hu
 def test_a_folder_of_the_users_own_is_no_published_model(tmp_path):
     [finding] = checks.model(str(tmp_path))
     assert "checksums are not known" in finding.text
+
+
+@pytest.mark.parametrize(
+    ("display", "installed", "state", "said"),
+    [("", None, "ok", "terminal"), (":0", "/usr/bin/xclip", "ok", "xclip"), (":0", None, "warn", "some terminals")],
+)
+def test_a_desktop_without_a_program_that_copies_is_told(monkeypatch, display, installed, state, said):
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setenv("WAYLAND_DISPLAY", "")
+    monkeypatch.setenv("DISPLAY", display)
+    monkeypatch.setattr(shutil, "which", lambda name: installed if name == "xclip" else None)
+    [finding] = dictation_checks.clipboard()
+    assert (finding.state, said in finding.text) == (state, True)
 
 
 def test_a_full_disk_and_a_folder_of_somebody_else_are_told(tmp_path, monkeypatch):
