@@ -15,6 +15,14 @@ from live_canary.dictation.spare_keys import SpareKeys
 
 SECONDS_A_KEY = 0.25  # xdotool takes 0.1 to 0.2 for a letter that the layout lacks (xdotool issue 10)
 LEAST_SECONDS = 5.0
+WTYPE = ("wtype", "-p", "F23", "-p", "F24", "-s", "20")
+"""Releases two keys that nobody pressed, and waits 20 ms.
+
+It gives each different character the next key from the first on. Browsers and terminals heed the key, not the
+character: the second is Esc, the fifteenth Backspace (wtype issue 71). With the first two used up, a dozen characters
+get keys of the row of digits. Without the wait a window that does not know the new keyboard yet may lose the first key:
+in foot on a busy machine 13 of 72 times, with it 0 of 124.
+"""
 WTYPE_VARIETY = 12
 PLAIN = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "‑": "-", "…": "...", "\u00a0": " "})
 
@@ -90,17 +98,14 @@ class Wtype:
 
     def type(self, text: str) -> Typed:
         for piece in pieces(text, WTYPE_VARIETY):
-            # It gives each different character the next key from the first on. Browsers and terminals heed the key, not
-            # the character: the fifteenth is Backspace (wtype issue 71), the second Esc. Releasing two keys that nobody
-            # pressed uses up the first two, so that a dozen characters all get keys of the row of digits.
-            run(["wtype", "-p", "F23", "-p", "F24", "-"], piece, timeout_seconds=seconds_for(len(piece)))
+            run([*WTYPE, "-"], piece, timeout_seconds=seconds_for(len(piece)))
         return Typed(len(text))
 
     def erase(self, characters: int) -> None:
-        run(["wtype", *["-k", "BackSpace"] * characters], timeout_seconds=seconds_for(characters))
+        run([*WTYPE, *["-k", "BackSpace"] * characters], timeout_seconds=seconds_for(characters))
 
     def break_line(self) -> None:
-        run(["wtype", "-M", "shift", "-k", "Return", "-m", "shift"], timeout_seconds=seconds_for(1))
+        run([*WTYPE, "-M", "shift", "-k", "Return", "-m", "shift"], timeout_seconds=seconds_for(1))
 
 
 def pieces(text: str, variety: int) -> Iterator[str]:

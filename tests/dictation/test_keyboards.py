@@ -23,6 +23,7 @@ from live_canary.dictation.programs import ToolFailed, ToolHung, run
 from tests.dictation.tools import FAILS, HANGS
 
 TEXT = "--delay 'Return' $(id) – naïve 🎉 -"
+WTYPE_BEGINS = "-p F23 -p F24 -s 20"
 YDOTOOL_HELP = "echo Use environment variable YDOTOOL_SOCKET to specify daemon socket."
 
 
@@ -38,7 +39,7 @@ def test_text_is_given_on_stdin_so_that_nothing_in_it_is_an_option_or_a_key(tool
     ("keyboard", "erased", "broken"),
     [
         (Xdotool(), "key BackSpace BackSpace", "key shift+Return"),
-        (Wtype(), "-k BackSpace -k BackSpace", "-M shift -k Return -m shift"),
+        (Wtype(), f"{WTYPE_BEGINS} -k BackSpace -k BackSpace", f"{WTYPE_BEGINS} -M shift -k Return -m shift"),
         (Ydotool(), "key 14:1 14:0 14:1 14:0", "key 42:1 28:1 28:0 42:0"),
     ],
     ids=lambda value: getattr(value, "name", None),
@@ -111,7 +112,7 @@ def test_wtype_never_gets_more_different_letters_than_keys_that_browsers_take_fo
     assert max(len(set(part)) for part in parts) == 12
     tools.put("wtype")
     Wtype().type(text)
-    assert tools.asked("wtype") == ["-p F23 -p F24 -"] * len(parts)
+    assert tools.asked("wtype") == [f"{WTYPE_BEGINS} -"] * len(parts)
 
 
 KEYS = "echo 'keycode  38 = a A a A'; echo 'keycode  93 ='; echo 'keycode  97 = '"
