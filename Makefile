@@ -36,6 +36,7 @@ clean:
 
 # torch comes first and pinned: on a machine with a local CPU build pip then takes that instead of gigabytes of CUDA.
 $(VENV)/.installed: pyproject.toml
+	@echo "Installing torch and the rest into $(VENV): some minutes, once"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet "torch==2.13.0"
 	$(BIN)/python -m pip install --quiet --editable .

@@ -6,6 +6,7 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 COMMIT = "1234567890" * 4  # main
 
@@ -42,10 +43,12 @@ class SmallHub:
             protocol_version = "HTTP/1.1"
 
             def do_HEAD(self) -> None:
+                self.path = urlsplit(self.path).path
                 hub.tokens.append(("HEAD", self.headers["Authorization"]))
                 hub.announce(self)
 
             def do_GET(self) -> None:
+                self.path = urlsplit(self.path).path  # of a proxy the whole address is asked
                 is_cdn = self.path.startswith("/cdn/")
                 hub.tokens.append(("CDN" if is_cdn else "GET", self.headers["Authorization"]))
                 if is_cdn:

@@ -5,7 +5,7 @@ from collections import namedtuple
 from dataclasses import replace
 
 import pytest
-from huggingface_hub import constants
+from huggingface_hub import close_session, constants
 
 from live_canary.errors import DownloadError
 from live_canary.model.fetch import Offer, check_room, fetch, look_up, make_current
@@ -162,6 +162,15 @@ def test_a_token_goes_to_the_hub_and_not_to_the_host_that_it_redirects_to(hub, m
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     fetch(offered(hub), lambda _: None)
     assert hub.tokens == [("HEAD", "Bearer hf_secret"), ("GET", "Bearer hf_secret"), ("CDN", None)]
+
+
+def test_a_proxy_is_asked_where_one_is_set(hub, monkeypatch):
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, hub.endpoint)
+    monkeypatch.setenv("NO_PROXY", "localhost")
+    close_session()
+    offer = look_up(REPO, NAME, endpoint="http://hub.invalid")
+    assert fetch(offer, lambda _: None).read_bytes() == content(hub)
 
 
 def test_a_hub_that_is_not_there_is_told_with_the_ways_out(cache):
