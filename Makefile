@@ -1,13 +1,14 @@
 # make demo   install into .venv and replay a bundled recording
 # make test   run the tests          make lint   style, types and the directions of imports
 # make dist   build what is published, and check it
+# make audit  look up known vulnerabilities of the versions in constraints.txt; asks pypi.org
 # make constraints   write down the versions installed here, with which the tests have passed
 
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint dist constraints clean
+.PHONY: demo test lint dist audit constraints clean
 
 demo: $(VENV)/.installed
 	$(BIN)/live-canary --replay assets/meeting.wav --model demo
@@ -26,6 +27,10 @@ dist: $(VENV)/.installed-dev
 	$(BIN)/python -m build --outdir dist
 	test -x $(VENV)/twine/bin/twine || { $(PYTHON) -m venv $(VENV)/twine && $(VENV)/twine/bin/pip install --quiet twine; }
 	$(VENV)/twine/bin/twine check --strict dist/*
+
+audit:
+	test -x $(VENV)/audit/bin/pip-audit || { $(PYTHON) -m venv $(VENV)/audit && $(VENV)/audit/bin/pip install --quiet pip-audit; }
+	$(VENV)/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
 
 constraints: $(VENV)/.installed-dev
 	{ echo "# Versions with which the tests have passed; written by make constraints"; \

@@ -265,5 +265,7 @@ def main() -> None:
     try:
         app(args=spread_replay(sys.argv[1:]), prog_name="live-canary")
     except LiveCanaryError as error:
-        typer.echo(f"live-canary: {error}", err=True)
+        from live_canary.transcript.formats import one_line  # it would import numpy before a microphone is open
+
+        typer.echo(f"live-canary: {one_line(str(error))}", err=True)
         sys.exit(error.exit_code)

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from live_canary.commands.config_file import InForce, Key, commented, meant, path, unknown_variables, variables
 from live_canary.errors import OutputError
+from live_canary.transcript.formats import one_line
 
 
 def show(settings: InForce, given: Mapping[str, object]) -> int:
@@ -23,7 +24,7 @@ def show(settings: InForce, given: Mapping[str, object]) -> int:
             value, origin = settings.found[name].value, settings.found[name].origin
         else:
             value, origin = key.default, "default"
-        table.add_row(name, _shown(value), origin, style="bold" if origin != "default" else "")
+        table.add_row(name, one_line(_shown(value)), origin, style="bold" if origin != "default" else "")
     console = Console(highlight=False, markup=False)
     console.print(table)
     console.print(

@@ -13,6 +13,7 @@ from rich.text import Text
 from live_canary.commands import checks
 from live_canary.commands.checks import Finding
 from live_canary.commands.dictation_checks import clipboard, typing
+from live_canary.transcript.formats import one_line
 
 MARKS = {"ok": ("ok  ", "green"), "warn": ("warn", "yellow"), "fail": ("fail", "bold red")}
 
@@ -60,5 +61,5 @@ def shortened(findings: Iterable[Finding], home: Path | None = None) -> Iterator
 
 def line(finding: Finding) -> Text:
     mark, style = MARKS[finding.state]
-    text = Text.assemble((mark, style), f"  {finding.topic:<15}{finding.text}")
-    return text.append(f"\n{'':21}-> {finding.next_step}") if finding.next_step else text
+    text = Text.assemble((mark, style), f"  {finding.topic:<15}{one_line(finding.text)}")
+    return text.append(f"\n{'':21}-> {one_line(finding.next_step)}") if finding.next_step else text

@@ -203,7 +203,7 @@ class TranscriptFile:
             return False
 
     def _reopen(self) -> None:
-        replacement = _open_locked(self.path)
+        replacement = _open_and_lock(self.path)
         os.close(self._descriptor)
         self._descriptor = replacement
 
@@ -211,18 +211,25 @@ class TranscriptFile:
 def _open_locked(path: Path) -> int:
     """A descriptor that appends to `path`. Raises OutputError if it cannot be opened or is being written already."""
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        return _open_and_lock(path)
+    except BlockingIOError:
+        raise OutputError(f"{_named(path)} is already being written by a running session; give another name.") from None
     except OSError as error:
         raise OutputError(
             f"{_named(path)} cannot be written: {error.strerror}; give another folder or name."
         ) from error
+
+
+def _open_and_lock(path: Path) -> int:
+    """The same; raises OSError, and BlockingIOError while another session writes the file."""
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    except BlockingIOError as error:
         os.close(descriptor)
-        raise OutputError(f"{_named(path)} is already being written by a running session; give another name.") from None
+        raise BlockingIOError(error.errno, "another session writes it") from None
     except OSError:  # a network file system without locks is no reason to refuse a transcript
-        return descriptor
+        pass
     return descriptor
 
 

@@ -5,6 +5,7 @@ import resource
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,19 @@ def small_disk(tmp_path) -> Iterator[Path]:
         pytest.skip("mounting a small tmpfs needs root")
     yield disk
     subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """Nobody may create or delete a file in the folder; root is bound by its immutable flag alone."""
+    if os.geteuid():
+        folder.chmod(0o500)
+    elif subprocess.run(["chattr", "+i", folder], capture_output=True).returncode:
+        pytest.skip("this file system has no immutable flag, and nothing else binds root")
+    try:
+        yield
+    finally:
+        folder.chmod(0o700) if os.geteuid() else subprocess.run(["chattr", "-i", folder], check=True)
 
 
 GIGABYTE = 1_000_000_000

@@ -1,6 +1,7 @@
 """Transcript files that cannot be written for a while, and what recovery adds to them."""
 
 import os
+from contextlib import ExitStack
 
 import pytest
 
@@ -12,7 +13,7 @@ from live_canary.session.folder import SessionFolder
 from live_canary.session.record import OutputRecord
 from live_canary.transcript.utterance import Utterance
 from live_canary.transcript.writer import TranscriptFile
-from tests.faults.conftest import fill
+from tests.faults.conftest import fill, read_only
 from tests.faults.sessions import PATIENCE_SECONDS, STARTED, abort, hold, prepare, recording, recover, replay
 from tests.session.fakes import ENDPOINT, ScriptedSource
 
@@ -82,6 +83,41 @@ def test_a_file_that_was_deleted_meanwhile_is_made_again_with_what_comes(tmp_pat
     folder, output = SessionFolder.create(tmp_path / "sessions"), tmp_path / "talk.jsonl"
     run(folder, tmp_path / "talk.wav", output, AtTheEndOf(1, output.unlink))
     assert output.read_bytes().splitlines() == undisturbed.splitlines()[2:]
+    assert folder.journal.is_settled
+
+
+def test_a_folder_that_becomes_read_only_does_not_matter_to_an_open_file(tmp_path, undisturbed):
+    folder, output = SessionFolder.create(tmp_path / "sessions"), tmp_path / "texts" / "talk.jsonl"
+    output.parent.mkdir()
+    with ExitStack() as stack:
+        lock = AtTheEndOf(0, lambda: stack.enter_context(read_only(output.parent)))
+        events = run(folder, tmp_path / "talk.wav", output, lock)
+    assert output.read_bytes() == undisturbed
+    assert not [event for event in events if isinstance(event, StageFailed) and event.stage == "file"]
+
+
+def test_a_file_that_cannot_be_made_again_is_told_and_gets_its_lines_when_it_can(tmp_path, undisturbed):
+    folder, output = SessionFolder.create(tmp_path / "sessions"), tmp_path / "texts" / "talk.jsonl"
+    output.parent.mkdir()
+    locked = ExitStack()
+
+    def follow(event) -> None:
+        events.append(event)
+        match event:
+            case UtteranceFinal(utterance) if utterance.index == 0:
+                output.unlink()
+                locked.enter_context(read_only(output.parent))
+            case UtteranceFinal(utterance) if utterance.index == 2:
+                locked.close()
+
+    events: list = []
+    follow.events = events
+    with locked:
+        run(folder, tmp_path / "talk.wav", output, follow)
+    failures = [event.message for event in events if isinstance(event, StageFailed) and event.stage == "file"]
+    assert "talk.jsonl' cannot be written" in failures[0]
+    assert "2 lines are not saved yet" in failures[1]
+    assert output.read_bytes().splitlines() == undisturbed.splitlines()[1:]
     assert folder.journal.is_settled
 
 
