@@ -42,7 +42,8 @@ def run(settings: Settings, inputs: Sequence[Listening]) -> int:
     ask = terminal_question()
     unheard = partial(ask_unheard, ask, inputs) if ask else None
     choice = choose_model(settings.model, demo_will_do=bool(settings.recordings), ask=unheard)
-    plain = settings.plain or settings.json_lines or not (sys.stdout.isatty() and sys.stdin.isatty())
+    on_terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))  # the screen is on stderr
+    plain = settings.plain or settings.json_lines or not on_terminal
     _log_bugs(to_stderr=plain)
     several = len(sources) > 1
     speaker = sources[0].name  # of several, the microphone
