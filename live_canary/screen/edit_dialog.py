@@ -18,10 +18,12 @@ class Words(TextArea):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "accept", "Keep", priority=True)]
 
     class Accepted(Message):
-        pass
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
 
     def action_accept(self) -> None:
-        self.post_message(self.Accepted())
+        self.post_message(self.Accepted(self.text))
 
 
 class EditDialog(ModalScreen[str | None]):
@@ -41,6 +43,7 @@ class EditDialog(ModalScreen[str | None]):
             yield words
             yield Label("Enter keeps it, Escape goes back. Without any text the line is deleted.")
 
-    def on_words_accepted(self) -> None:
-        text = one_line(self.query_one(Words).text)
+    def on_words_accepted(self, accepted: Words.Accepted) -> None:
+        """Keys that were pressed since are no longer words."""
+        text = one_line(accepted.text)
         self.dismiss(None if text == self._text else text)

@@ -244,7 +244,7 @@ class ListeningScreen(Screen[None]):
             self.transcript.toggle_bookmark(number)
 
     def action_to_bookmark(self, step: int) -> None:
-        bookmarks = sorted(self.transcript.bookmarks)
+        bookmarks = sorted(self.transcript.bookmarks - self.transcript.lines.hidden)
         if bookmarks:
             self.transcript.select(next_match(bookmarks, self.transcript.current or 0, step))
 

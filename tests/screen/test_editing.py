@@ -98,6 +98,16 @@ def test_the_selection_is_deleted_and_every_step_can_be_taken_back():
     with_transcript(scenario)
 
 
+def test_a_bookmark_comes_back_with_its_line():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("up", "up", "b", "d", "home", "left_square_bracket")
+        assert transcript(pilot).selected == range(3, 4)  # there is no bookmark to go to
+        await pilot.press("u", "left_square_bracket")
+        assert transcript(pilot).selected == range(2, 3)
+
+    with_transcript(scenario)
+
+
 def test_an_edit_without_any_words_deletes():
     async def scenario(pilot: Pilot[Outcome]) -> None:
         await edit(pilot, " ")

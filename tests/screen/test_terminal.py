@@ -56,7 +56,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     terminal.drawn.close()
 
 
-def test_a_recording_is_transcribed_searched_and_left_in_a_real_terminal(terminal: Terminal, tmp_path: Path) -> None:
+def test_a_recording_is_transcribed_searched_and_edited_in_a_real_terminal(terminal: Terminal, tmp_path: Path) -> None:
     transcript = tmp_path / "out.txt"
     recording = ROOT / "assets" / "dictation.wav"
     program = f"{sys.executable} -m live_canary --replay {recording} --speed max --model demo --output {transcript}"
@@ -72,6 +72,14 @@ def test_a_recording_is_transcribed_searched_and_left_in_a_real_terminal(termina
 
     terminal.tmux("send-keys", "Enter")
     terminal.wait_until_drawn("Quit")
+    terminal.tmux("send-keys", "e")
+    terminal.wait_until_drawn("Enter keeps it")
+    terminal.tmux("send-keys", "-l", " Indeed.")
+    terminal.wait_until_drawn("Indeed.")
+    words = len(transcript.read_text().split()) + 1
+    terminal.tmux("send-keys", "Enter")
+    terminal.wait_until_drawn(f"{words} words")
     terminal.tmux("send-keys", "q")
     terminal.tmux("wait-for", "done")
     assert f"Transcript: {transcript}" in terminal.page().replace("\n", "")
+    assert transcript.read_text().splitlines()[0].endswith(" Indeed.")
