@@ -3,14 +3,20 @@
     python benchmarks/capture.py [--minutes 30] [--output benchmarks/results/capture.md]
 
 Listens to the virtual microphone of tests/microphone/virtual_sound.sh (a real PulseAudio, no hardware), first while it
-is silent, then while assets/long.wav is played into it, then for `--minutes` of soak. The model is not part of it.
+is silent, then while assets/long.wav is played into it, then for `--minutes` of soak. The model is not part of it: in
+the whole program with its screen, on a terminal of 100 columns, one takes its place that gives two words a second at
+once.
 """
 
 import argparse
 import os
 import platform
+import pty
 import resource
 import subprocess
+import sys
+import tempfile
+import termios
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +29,20 @@ ROOT = Path(__file__).parent.parent
 SCRIPT = ROOT / "tests" / "microphone" / "virtual_sound.sh"
 SPEECH = ROOT / "assets" / "long.wav"
 WARM_UP_SECONDS = 5.0
+
+
+PROGRAM = """
+import sys
+from live_canary.commands import live
+from live_canary.transcript.hypothesis import Hypothesis
+WORDS = "we will begin with the new house and then go on to what the others said about it".split()
+class TwoWordsASecond:
+    def transcribe(self, samples, draft=None):
+        return Hypothesis(" ".join(WORDS[at % len(WORDS)] for at in range(len(samples) // 8000)))
+live.load_with = lambda choice, settings: lambda tell: TwoWordsASecond()
+from live_canary.cli import main
+main()
+"""
 
 
 @dataclass
@@ -115,6 +135,39 @@ def segmenter() -> Callable[[object], object]:
     return Segmenter(SileroDetector()).feed
 
 
+def whole_program(seconds: float, *flags: str) -> float:
+    """Per cent of a core that `live-canary` takes with everything but the model."""
+    terminal, inside = pty.openpty()
+    termios.tcsetwinsize(inside, (30, 100))
+    command = [sys.executable, "-c", PROGRAM, "--model", "demo", *flags]
+    process = subprocess.Popen(command, cwd=ROOT, stdin=inside, stdout=inside, stderr=inside, start_new_session=True)
+    os.close(inside)
+    threading.Thread(target=drain, args=(terminal,), daemon=True).start()
+    try:
+        time.sleep(2 * WARM_UP_SECONDS)
+        began, before = time.monotonic(), cpu_seconds(process.pid)
+        time.sleep(seconds)
+        return 100 * (cpu_seconds(process.pid) - before) / (time.monotonic() - began)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def cpu_seconds(pid: int) -> float:
+    """That all threads of a running process have used."""
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def drain(terminal: int) -> None:
+    """Read what a program shows, as a terminal does, until it ends."""
+    try:
+        while os.read(terminal, 65536):
+            pass
+    except OSError:  # the other end has closed
+        os.close(terminal)
+
+
 def conditions() -> str:
     """Machine, commit and day."""
     git = ["git", "describe", "--always", "--dirty"]
@@ -140,11 +193,17 @@ def report(minutes: float, seconds: float) -> Iterator[str]:
     yield "|---|---|---|---|---|---|---|---|"
     yield row("capture, silence", listen(seconds, lambda samples: None))
     yield row("capture and VAD, silence", listen(seconds, segmenter()))
+    silent = [whole_program(seconds), whole_program(seconds, "--mic", "--system")]
     with speaking():
         yield row("capture, speech", listen(seconds, lambda samples: None))
         yield row("capture and VAD, speech", listen(seconds, segmenter()))
+        spoken = [whole_program(seconds), whole_program(seconds, "--mic", "--system")]
         if minutes:
             yield row("soak: capture and VAD, speech", listen(minutes * 60, segmenter()))
+    yield "\n| the program with its screen, without its model | silence | speech into the microphone |"
+    yield "|---|---|---|"
+    for name, still, loud in zip(("live-canary", "live-canary --mic --system"), silent, spoken, strict=True):
+        yield f"| `{name}` | {still:.1f} % of a core | {loud:.1f} % of a core |"
 
 
 def main() -> None:
@@ -153,7 +212,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30.0, help="of each other measurement")
     parser.add_argument("--output", type=Path, help="write the table there too")
     arguments = parser.parse_args()
-    with virtual_sound(Path(f"/tmp/capture-benchmark-{os.getpid()}")):
+    with tempfile.TemporaryDirectory() as home, virtual_sound(Path(f"/tmp/capture-benchmark-{os.getpid()}")):
+        os.environ |= {"XDG_STATE_HOME": home, "XDG_CONFIG_HOME": home, "TERM": "xterm-256color"}
         lines = []
         for line in report(arguments.minutes, arguments.seconds):
             print(line, flush=True)

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from capture import ROOT, conditions, virtual_sound
+from capture import ROOT, conditions, drain, virtual_sound
 
 ANSWER_SECONDS = 30.0
 
@@ -94,14 +94,6 @@ def told_by(code: str, *arguments: str) -> Told:
     if not told:
         raise SystemExit(f"Nothing was heard: {' '.join(command)}")
     return Told(made, *map(float, told.split()))
-
-
-def drain(terminal: int) -> None:
-    try:
-        while os.read(terminal, 65536):
-            pass
-    except OSError:  # the other end has closed
-        os.close(terminal)
 
 
 def row(name: str, seconds: list[float]) -> str:
