@@ -66,11 +66,20 @@ class Inbox:
     def close(self) -> None:
         self._queue.put(None)
 
-    def clear(self) -> None:
-        """Forget what was put so far."""
+    def drain(self) -> list[Chunk]:
+        """All that is there now; a closed inbox stays closed."""
+        chunks: list[Chunk] = []
+        closed = False
         with suppress(queue.Empty):
             while True:
-                self._queue.get_nowait()
+                chunk = self._queue.get_nowait()
+                if chunk:
+                    chunks.append(chunk)
+                else:
+                    closed = True
+        if closed:
+            self.close()
+        return chunks
 
     def _closed(self) -> Nothing:
         self._queue.put(None)  # for whoever asks again

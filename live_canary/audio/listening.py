@@ -63,13 +63,14 @@ class Listening:
 
     def switch(self, chosen: Input) -> str:
         """Hear this input from now on, and wait for it when it is lost; if it refuses, the earlier one, and why."""
-        before = self._chosen
         self.forget()
+        there = next((one for one in self._inputs() if one.identity == chosen.identity), None)
         try:
             assert self._system, "open() comes first"
-            self._open(self._system, chosen)
+            if there is None:
+                raise DeviceError(f"Input '{chosen.name}' cannot be opened: it was unplugged.")
+            self._open(self._system, there)  # under its present index
         except DeviceError as error:
-            self._chosen = before
             self.reopen()
             return str(error)
         self._follows = False
@@ -93,7 +94,7 @@ class Listening:
     def forget(self) -> None:
         """Close, and give away nothing of what was heard; `open()` begins anew."""
         self.close()
-        self.inbox.clear()
+        self.inbox.drain()
 
     def why_lost(self) -> str:
         """After `close()`: what became of the input."""
@@ -112,9 +113,9 @@ class Listening:
         return True
 
     def _open(self, system: SoundSystem, chosen: Input) -> None:
-        self._chosen = chosen
         self.inbox.rate = chosen.rate
         self._opened = system.open(chosen, self.inbox.put)
+        self._chosen = chosen
 
     def _inputs(self) -> list[Input]:
         """What is there now; nothing where the sound system itself is away."""

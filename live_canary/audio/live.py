@@ -1,6 +1,7 @@
 """Sound that happens now: an open input as blocks of 16 kHz, with every loss marked and every return awaited."""
 
 from collections.abc import Iterator
+from itertools import accumulate
 
 from live_canary.audio.inbox import Chunk, Nothing
 from live_canary.audio.listening import Listening
@@ -17,6 +18,7 @@ from live_canary.audio.source import (
     SourceResumed,
     SourceWarning,
 )
+from live_canary.audio.timekeeper import LATE_SECONDS, TOO_BUSY
 from live_canary.audio.timeline import Timeline
 
 POLL_SECONDS = 0.25
@@ -49,6 +51,7 @@ class LiveSource:
         self._idle_seconds = 0.0
         self._pause_wanted = self._paused = False
         self._switch_wanted: Input | None = None
+        self._stopped_at = 0.0
 
     def blocks(self) -> Iterator[SourceItem]:
         self._listening.open()
@@ -65,6 +68,7 @@ class LiveSource:
             self._listening.close()
 
     def stop(self) -> None:
+        self._stopped_at = self._clock.now()
         self._clock.stop()
         self._inbox.close()
 
@@ -91,11 +95,14 @@ class LiveSource:
 
     def _hear(self, chunk: Chunk) -> Iterator[SourceItem]:
         self._idle_seconds = 0.0
+        chunks = [chunk]
         if self._lost:
-            yield from self._recover(chunk.arrived - chunk.seconds)
-        if self._silence.feed(chunk.sound, chunk.seconds):
-            yield from self._tell_silence()
-        yield from self._timeline.feed(chunk)
+            chunks += self._inbox.drain()
+            yield from self._recover(_first_heard(chunks))
+        for one in chunks:
+            if self._silence.feed(one.sound, one.seconds):
+                yield from self._tell_silence()
+            yield from self._timeline.feed(one)
         if self._timeline.off_rate:
             yield from self._lose("its sample rate has changed")
         elif self._listening.has_moved():
@@ -113,17 +120,23 @@ class LiveSource:
 
     def _lose(self, reason: str = "") -> Iterator[SourceItem]:
         self._idle_seconds = 0.0
-        self._listening.close()
-        yield from self._timeline.break_off()
+        yield from self._close()
         if not self._lost or self._moving:
             self._lost, self._moving = True, False
             yield DeviceLost(self._listening.chosen.name, reason or self._listening.why_lost())
         self._listening.reopen()
 
+    def _close(self) -> Iterator[SourceItem]:
+        """What the input has delivered and nobody has read is not lost with it, unless its rate cannot be trusted."""
+        self._listening.close()
+        for chunk in self._inbox.drain():
+            if not self._lost and not self._timeline.off_rate:
+                yield from self._timeline.feed(chunk)
+        yield from self._timeline.break_off()
+
     def _move(self) -> Iterator[SourceItem]:
         """Another device is the default now."""
-        self._listening.close()
-        yield from self._timeline.break_off()
+        yield from self._close()
         if self._listening.reopen():
             self._lost = self._moving = True
         else:
@@ -142,8 +155,8 @@ class LiveSource:
 
     def _finish(self) -> Iterator[SourceItem]:
         yield from self._timeline.break_off()
-        if self._lost:
-            yield from self._timeline.end(self._clock.now(), self._gap_reason)
+        if self._lost or self._timeline.missing_at(self._stopped_at) > LATE_SECONDS:
+            yield from self._timeline.end(self._stopped_at, self._gap_reason if self._lost else TOO_BUSY)
         if self._paused:
             yield from self._timeline.unmute()
 
@@ -162,7 +175,7 @@ class LiveSource:
         self._switch_wanted = None
         if chosen is None or chosen.identity == before.identity:
             return
-        yield from self._timeline.break_off()
+        yield from self._close()
         obstacle = self._listening.switch(chosen)
         if obstacle:
             yield SourceWarning(f"{obstacle} {before.name} is heard on.")
@@ -179,3 +192,9 @@ class LiveSource:
     @property
     def _gap_reason(self) -> str:
         return f"{self._what.lower()} lost"
+
+
+def _first_heard(chunks: list[Chunk]) -> float:
+    """When the first sample was, by the clock: a chunk that had to wait tells too late, those behind it by how much."""
+    ends = accumulate(chunk.seconds for chunk in chunks)
+    return min(chunk.arrived - end for chunk, end in zip(chunks, ends, strict=True))

@@ -2,6 +2,7 @@
 
 import importlib
 import threading
+from collections import Counter
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -38,11 +39,13 @@ class PortAudio:
     def inputs(self) -> list[Input]:
         sounddevice = load_portaudio()
         default_index, host_apis = _default_and_host_apis(sounddevice)
-        return [
-            _input(device, is_default=device["index"] == default_index)
-            for device in sounddevice.query_devices()
-            if device["max_input_channels"] > 0 and device["hostapi"] in host_apis
-        ]
+        names: Counter[str] = Counter()
+        inputs = []
+        for device in sounddevice.query_devices():
+            if device["max_input_channels"] > 0 and device["hostapi"] in host_apis:
+                names[device["name"]] += 1
+                inputs.append(_input(device, names[device["name"]], is_default=device["index"] == default_index))
+        return inputs
 
     def open(self, chosen: Input, deliver: Deliver) -> "PortAudioInput":
         with self._changing:
@@ -105,7 +108,8 @@ def _default_and_host_apis(sounddevice: ModuleType) -> tuple[int, set[int]]:
     return sounddevice.default.device[0], set(range(len(all_apis)))
 
 
-def _input(device: dict[str, Any], is_default: bool) -> Input:
+def _input(device: dict[str, Any], number: int, *, is_default: bool) -> Input:
+    """number: of several with the same name, which one. PortAudio knows no more of them."""
     name = device["name"]
     hears: Hears = "system" if any(known in name.casefold() for known in LOOPBACK_NAMES) else "microphone"
     return Input(
@@ -115,5 +119,5 @@ def _input(device: dict[str, Any], is_default: bool) -> Input:
         rate=int(device["default_samplerate"]),
         is_default=is_default,
         hears=hears,
-        identity=name,
+        identity=name if number == 1 else f"{name} ({number})",
     )

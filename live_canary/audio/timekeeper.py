@@ -16,6 +16,8 @@ OFF_RATE_SECONDS = 0.5  # steering does not follow: the input does not run at th
 OFF_RATE_LOSSES = 3  # nor does one that loses so often
 OFF_RATE_LOSSES_WITHIN_SECONDS = 30.0
 
+TOO_BUSY = "computer asleep or too busy"
+
 
 @dataclass(frozen=True, slots=True)
 class Loss:
@@ -108,7 +110,7 @@ class Timekeeper:
             return "overflow"
         recent = first.arrived - OFF_RATE_LOSSES_WITHIN_SECONDS
         self._unexplained_losses = [time for time in self._unexplained_losses if time > recent] + [first.arrived]
-        return "computer asleep or too busy"
+        return TOO_BUSY
 
     def _lose(self, seconds: float, reason: str) -> Loss:
         self._end += seconds

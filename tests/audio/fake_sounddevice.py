@@ -80,7 +80,9 @@ class FakeSoundDevice:
         chosen = self._known[device]
         if self.refuses or not chosen.plugged:
             raise PortAudioError(self.refuses or "Device unavailable [PaErrorCode -9985]")
-        assert samplerate == chosen.rate and dtype == "float32" and channels <= chosen.channels
+        if samplerate != chosen.rate:
+            raise PortAudioError("Invalid sample rate [PaErrorCode -9997]")
+        assert dtype == "float32" and channels <= chosen.channels
         self.streams.append(FakeStream(chosen, channels, blocksize, callback))
         return self.streams[-1]
 
