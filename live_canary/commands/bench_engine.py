@@ -108,7 +108,7 @@ def time_steps(model: "CanaryQwen", samples: object, new_tokens: int, runs: int)
     generate = measure(lambda: decoder.generate(prompt, new_tokens, NEVER))
     return {
         "features_s": measure(lambda: model.perception.preprocessor(sound)),
-        "encode_s": measure(lambda: model.perception.encode([mel])),
+        "encode_s": measure(lambda: model.encode(mel)),
         "prefill_s": prefill,
         "decode_per_token_s": [
             (long - short) / max(1, new_tokens - 1) for long, short in zip(generate, prefill, strict=True)

@@ -15,7 +15,8 @@ from live_canary.model import encoder, kernels, llm
 from live_canary.model.checkpoint import destinations, load_weights, no_meta_tensors_left
 from live_canary.model.config import CanaryConfig, read_config
 from live_canary.model.decoder import Answer, LeanDecoder
-from live_canary.model.encoder import Perception
+from live_canary.model.encoder import Perception, encoded_frames
+from live_canary.model.fixed import FixedDecoder, FixedEncoder
 from live_canary.model.hub import find_backbone_file, find_checkpoint
 from live_canary.model.kernel_decoder import KernelDecoder
 from live_canary.model.llm import QwenWrapper, read_qwen_config
@@ -30,6 +31,7 @@ Audio = NDArray[np.generic]
 
 MAX_SECONDS = 40.0  # the longest audio the model was trained on
 MAX_CHAT_TOKENS = 512
+RECORDED_SECONDS = 10.0  # longer utterances are recorded when the first comes, which takes it a moment
 TOKENS_PER_SECOND = 16  # far above the fastest speech; bounds a runaway answer
 TOKENS_AT_LEAST = 24
 SMALL_CHECKPOINT_BYTES = 500_000_000  # below it float32 costs nothing and is exact
@@ -54,6 +56,7 @@ class CanaryQwen:
         """quantized: "int8" or "int4", if the decoder's matrices are."""
         self.config, self.perception, self.qwen, self.prompt = config, perception, qwen, prompt
         self._decoder, self._quantized = decoder, quantized
+        self._encoder: FixedEncoder | None = None
 
     @classmethod
     def load(cls, path_or_id: str | Path, device: str = "auto", dtype: DType = "auto") -> "CanaryQwen":
@@ -91,7 +94,25 @@ class CanaryQwen:
         qwen.to(chosen).requires_grad_(False)
         if form in BITS:
             return cls(config, perception, qwen, prompt, _quantized(perception, qwen, weights, BITS[form]), form)
-        return cls(config, perception, qwen, prompt, LeanDecoder(qwen))
+        if chosen.type != "cuda":
+            return cls(config, perception, qwen, prompt, LeanDecoder(qwen))
+        model = cls(config, perception, qwen, prompt)
+        model.use_fixed_shapes()
+        return model
+
+    def use_fixed_shapes(self) -> None:
+        """Go in steps of fixed shapes from now on: what a GPU records, `RECORDED_SECONDS` of them at once."""
+        samples = round(MAX_SECONDS * self.sample_rate)
+        frames, recorded = (
+            round(seconds * self.sample_rate) // self.config.features.hop_samples
+            for seconds in (MAX_SECONDS, RECORDED_SECONDS)
+        )
+        prompt = len(self.prompt_ids()) + self.most_new_tokens(samples)
+        self._encoder = FixedEncoder(self.perception, frames)
+        self._encoder.record(recorded)
+        decoder = FixedDecoder(self.qwen, prompt + encoded_frames(frames))
+        decoder.record(len(self.prompt_ids()) + 2 * encoded_frames(recorded))  # with the tokens of a draft
+        self._decoder = decoder
 
     @property
     def decoder(self) -> LeanDecoder:
@@ -102,7 +123,7 @@ class CanaryQwen:
 
     def weights_changed(self) -> None:
         """Forget the decoder; whoever trains the tree calls this before transcribing with it."""
-        self._decoder = self._quantized = None
+        self._decoder = self._quantized = self._encoder = None
 
     @property
     def sample_rate(self) -> int:
@@ -143,6 +164,16 @@ class CanaryQwen:
         """Normalised log-mel features (mel_bins, frames), 10 ms a frame."""
         mel: Tensor = self.perception.preprocessor(self._samples(audio, sample_rate))
         return mel
+
+    def encode(self, mel: Tensor) -> Tensor:
+        """Features (mel_bins, frames) of one utterance -> what the LLM hears (ceil(frames / 8), hidden).
+
+        On a GPU valid until the next call.
+        """
+        if self._encoder:
+            return self._encoder.encode(mel)
+        [embeddings] = self.perception.encode([mel])
+        return embeddings
 
     def audio_embeds(self, audio: Audio, sample_rate: int = 16_000) -> Tensor:
         """What the LLM hears: (frames, hidden), 80 ms a frame."""
@@ -193,8 +224,12 @@ class CanaryQwen:
         prompt = self.prompt_ids()
         # The placeholder's own embedding is dropped; its id may even lie outside the table.
         embedded = self.qwen.embed([0 if token == self.prompt.placeholder_id else token for token in prompt])
+        if len(samples) == 1:
+            heard = [self.encode(self.perception.preprocessor(samples[0]))]
+        else:
+            heard = self.perception(samples)
         return inject_audio_embeddings(
-            [prompt] * len(samples), [embedded] * len(samples), self.perception(samples), self.prompt.placeholder_id
+            [prompt] * len(samples), [embedded] * len(samples), heard, self.prompt.placeholder_id
         )
 
     def _generate(self, samples: Tensor, max_new_tokens: int | None = None, draft: Sequence[int] = ()) -> Answer:

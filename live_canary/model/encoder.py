@@ -57,14 +57,18 @@ class Perception(nn.Module):
     def encode(self, mels: list[Tensor]) -> list[Tensor]:
         """Features (mel_bins, frames) of each utterance -> (ceil(frames / 8), llm_width) of each."""
         dtype = self.proj.weight.dtype
-        lengths = [mel.shape[1] for mel in mels]
+        frames = [mel.shape[1] for mel in mels]
         batch = pad_sequence([mel.T.to(dtype) for mel in mels], batch_first=True)
-        mask = None  # an utterance alone needs none
-        if len(mels) > 1:
-            limits = torch.tensor(lengths, device=batch.device)
-            mask = torch.arange(batch.shape[1], device=batch.device) < limits[:, None]
-        audio = self.proj(self.encoder(batch, attention_mask=mask).last_hidden_state)
-        return [row[: encoded_frames(length)] for row, length in zip(audio, lengths, strict=True)]
+        limits = torch.tensor(frames, device=batch.device) if len(mels) > 1 else None  # an utterance alone needs none
+        audio = self.encode_padded(batch, limits)
+        return [row[: encoded_frames(length)] for row, length in zip(audio, frames, strict=True)]
+
+    @torch.no_grad()
+    def encode_padded(self, batch: Tensor, frames: Tensor | None) -> Tensor:
+        """Features (B, longest, mel_bins), of which the first `frames` (B,) count -> (B, longest / 8, llm_width)."""
+        mask = None if frames is None else torch.arange(batch.shape[1], device=batch.device) < frames[:, None]
+        audio: Tensor = self.proj(self.encoder(batch, attention_mask=mask).last_hidden_state)
+        return audio
 
 
 def encoded_frames(mel_frames: int) -> int:

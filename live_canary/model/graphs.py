@@ -1,0 +1,52 @@
+"""Steps of fixed shapes, which a GPU replays without any Python between their kernels.
+
+On CUDA a step is recorded once and replayed ever after, with what it reads and writes at the same addresses. Elsewhere
+the same step runs as it is, which is how the tests on a processor hold it to the computation of free shapes.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+WARM_UP_RUNS = 2  # before recording: libraries choose and allocate at their first calls
+
+
+class Step:
+    """A computation that takes no arguments, since it reads and writes tensors that stay where they are.
+
+    It must not wait for the device, nor look at a value on it. What it returns is overwritten by its next run; steps
+    of one `pool` of memory must not run at the same time. Its warm-up runs change the tensors it writes: make it
+    before filling them.
+    """
+
+    def __init__(self, compute: Callable[[], Tensor], device: torch.device, pool: Any = None):
+        self._compute = compute
+        self._graph: torch.cuda.CUDAGraph | None = None
+        if device.type == "cuda":
+            side = torch.cuda.Stream(device)
+            side.wait_stream(torch.cuda.current_stream(device))
+            with torch.cuda.stream(side):
+                for _ in range(WARM_UP_RUNS):
+                    compute()
+            torch.cuda.current_stream(device).wait_stream(side)
+            self._graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self._graph, pool=pool):
+                self._answer = compute()
+
+    def __call__(self) -> Tensor:
+        if self._graph is None:
+            return self._compute()
+        self._graph.replay()
+        return self._answer
+
+
+def new_pool(device: torch.device) -> Any:
+    """Memory that several steps may share; None where there are no graphs."""
+    return torch.cuda.graph_pool_handle() if device.type == "cuda" else None
+
+
+def round_up(count: int, multiple: int) -> int:
+    """The smallest multiple of `multiple` that is not below `count`."""
+    return -(-count // multiple) * multiple

@@ -1,0 +1,98 @@
+"""Steps of fixed shapes, as a GPU records them, give what the free shapes give."""
+
+import pytest
+import soundfile
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from live_canary.model.canary import CanaryQwen
+from live_canary.model.decoder import CACHE_STEP, LeanDecoder
+from live_canary.model.fixed import FRAMES_STEP, PREFILL_STEP, FixedDecoder, FixedEncoder
+from tests.conftest import ROOT
+
+LONGEST_FRAMES = 600
+WAITS_FOR_THE_DEVICE = {  # on CUDA; a graph cannot record these
+    torch.ops.aten._local_scalar_dense.default,
+    torch.ops.aten.nonzero.default,
+    torch.ops.aten.masked_select.default,
+    torch.ops.aten.equal.default,
+    torch.ops.aten.lift_fresh.default,  # torch.tensor([...])
+}
+
+
+class NeverWaiting(TorchDispatchMode):
+    """Refuses what would make the processor wait for a GPU or copy to it."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        assert func not in WAITS_FOR_THE_DEVICE, f"{func} cannot be recorded"
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.fixture(scope="module")
+def mels(tiny):
+    """Features of random sound, long before short, so that what one leaves behind could spoil the next."""
+    rng = torch.Generator().manual_seed(0)
+    frames = [LONGEST_FRAMES, 2, 3, FRAMES_STEP, FRAMES_STEP + 1, 301, 5]
+    return [tiny.perception.preprocessor(torch.randn(160 * n, generator=rng) * 0.1) for n in frames]
+
+
+def test_an_utterance_padded_to_a_fixed_length_is_encoded_as_it_is_alone(tiny, mels):
+    fixed = FixedEncoder(tiny.perception, LONGEST_FRAMES)
+    for mel in mels:
+        [alone] = tiny.perception.encode([mel])
+        torch.testing.assert_close(fixed.encode(mel), alone, rtol=0, atol=1e-5)
+
+
+def test_the_encoder_can_be_recorded(tiny, mels):
+    fixed = FixedEncoder(tiny.perception, LONGEST_FRAMES)
+    with NeverWaiting():
+        fixed.step(LONGEST_FRAMES)()
+
+
+@pytest.fixture(scope="module")
+def prompt(tiny):
+    """Random embeddings that reach over the step by which the cache is read."""
+    rng = torch.Generator().manual_seed(1)
+    return torch.randn(CACHE_STEP - 10, tiny.qwen.causal_lm.config.hidden_size, generator=rng) * 0.02
+
+
+@pytest.fixture(scope="module")
+def fixed_decoder(tiny):
+    return FixedDecoder(tiny.qwen, longest=2 * CACHE_STEP)
+
+
+@pytest.mark.parametrize("inputs", [1, PREFILL_STEP, PREFILL_STEP + 1, CACHE_STEP - 10])
+@pytest.mark.parametrize("max_new_tokens", [1, 2, 30])
+def test_steps_of_fixed_shapes_choose_the_same_tokens(tiny, fixed_decoder, prompt, inputs, max_new_tokens):
+    free = LeanDecoder(tiny.qwen).generate(prompt[:inputs], max_new_tokens, end_id=-1)
+    fixed = fixed_decoder.generate(prompt[:inputs], max_new_tokens, end_id=-1)
+    assert fixed.ids == free.ids
+    assert fixed.probabilities == pytest.approx(free.probabilities, rel=1e-4)
+
+
+def test_the_end_and_drafts_are_heeded_in_fixed_shapes_too(tiny, fixed_decoder, prompt):
+    free = LeanDecoder(tiny.qwen).generate(prompt, 30, end_id=-1).ids
+    end = free[12]
+    until = free[: free.index(end)]
+    for draft in ([], free, free[:5], [*free[:3], 0, 0, 0]):
+        assert fixed_decoder.generate(prompt, 30, end, draft).ids == until
+
+
+def test_an_answer_longer_than_the_cache_moves_it(tiny, prompt):
+    fixed = FixedDecoder(tiny.qwen, longest=PREFILL_STEP)
+    assert fixed.generate(prompt[:5], 10, end_id=-1).ids == LeanDecoder(tiny.qwen).generate(prompt[:5], 10, -1).ids
+    assert fixed.generate(prompt, 40, end_id=-1).ids == LeanDecoder(tiny.qwen).generate(prompt, 40, -1).ids
+
+
+def test_prefill_and_decoding_can_be_recorded(fixed_decoder):
+    prefill, decode = fixed_decoder.prefill_step(100), fixed_decoder.decode_step(100)
+    with NeverWaiting():
+        prefill()
+        decode()
+
+
+def test_a_model_in_fixed_shapes_writes_the_same_words(demo):
+    sound, _ = soundfile.read(ROOT / "assets" / "dictation.wav", dtype="float32", frames=3 * 16_000)
+    fixed = CanaryQwen(demo.config, demo.perception, demo.qwen, demo.prompt)
+    fixed.use_fixed_shapes()
+    assert fixed.generate_ids(sound) == demo.generate_ids(sound)
