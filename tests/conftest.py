@@ -7,6 +7,7 @@ import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may reach for the network
 os.environ["LIVE_CANARY_CONFIG"] = os.devnull  # nor depend on its user's settings
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # more gain small models nothing, and spin where the machine is shared
 
 
 @pytest.fixture(scope="session", autouse=True)
