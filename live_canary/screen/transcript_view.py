@@ -73,7 +73,7 @@ class TranscriptView(ScrollView, can_focus=True):
 
     def append(self, entry: Entry) -> None:
         """Adds an utterance, which takes the place of its source's partial, or a gap; to be drawn by `draw_changes`."""
-        if self._changed_from is NOTHING:
+        if self._changed_from == NOTHING:
             self._changed_from = self.lines.line_count
         self.lines.append(entry)
         partial = self._partials.get(entry.source)
