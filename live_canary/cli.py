@@ -28,6 +28,7 @@ from live_canary.options import (
     OverwriteOption,
     PreRollOption,
     SilenceOption,
+    ThreadsOption,
     ThresholdOption,
     VadOption,
     check_setting,
@@ -53,7 +54,7 @@ app.add_typer(setup)
 def use_settings(context: typer.Context, profile: str | None) -> str | None:
     """Let config.toml and the environment stand in for flags that are not given. Raises InputError."""
     settings = config_file.in_force(config_file.keys_of(live), profile, check_setting)
-    engine = ("model", "compute")
+    engine = ("model", "compute", "threads")
     context.obj = settings
     context.default_map = settings.values() | {
         "transcribe": settings.values(),
@@ -127,6 +128,7 @@ def live(
     model: ModelOption = "auto",
     compute_device: ComputeDeviceOption = "auto",
     compute: ComputeOption = "auto",
+    threads: ThreadsOption = None,
     vad: VadOption = "silero",
     mode: ModeOption = "dictation",
     vad_threshold: ThresholdOption = None,
@@ -172,6 +174,7 @@ def live(
         model=model,
         compute_device=compute_device,
         compute=compute,
+        threads=threads,
         vad=vad,
         segmenter=segmenter_settings(mode, vad_threshold, min_silence_ms, pre_roll_ms, max_utterance_s),
         outputs=tuple(output or ()),
@@ -200,6 +203,7 @@ def transcribe(
     model: ModelOption = "auto",
     compute_device: ComputeDeviceOption = "auto",
     compute: ComputeOption = "auto",
+    threads: ThreadsOption = None,
     vad: VadOption = "silero",
     mode: ModeOption = "dictation",
     vad_threshold: ThresholdOption = None,
@@ -216,6 +220,7 @@ def transcribe(
         model=model,
         compute_device=compute_device,
         compute=compute,
+        threads=threads,
         vad=vad,
         segmenter=segmenter_settings(mode, vad_threshold, min_silence_ms, pre_roll_ms, max_utterance_s),
         overwrite=overwrite,

@@ -12,6 +12,7 @@ from live_canary.options import (
     JsonOption,
     ModelOption,
     ModeOption,
+    ThreadsOption,
     segmenter_settings,
     switch,
 )
@@ -29,6 +30,7 @@ def bench_engine(
     ] = False,
     device: Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cuda, mps or cpu.")] = "auto",
     compute: ComputeOption = "auto",
+    threads: ThreadsOption = None,
     audio: Annotated[Path | None, typer.Option("--audio", metavar="FILE", help="A recording of at most 40 s.")] = None,
     max_new_tokens: Annotated[
         int, typer.Option("--max-new-tokens", metavar="N", min=1, max=600, help="Decode so many tokens.")
@@ -45,6 +47,7 @@ def bench_engine(
             random_weights=random_weights,
             device=device,
             compute=compute,
+            threads=threads,
             audio=audio,
             max_new_tokens=max_new_tokens,
             runs=runs,
@@ -66,6 +69,7 @@ def bench_live(
     model: ModelOption = "auto",
     compute_device: ComputeDeviceOption = "auto",
     compute: ComputeOption = "auto",
+    threads: ThreadsOption = None,
     mode: ModeOption = "dictation",
 ) -> None:
     """Replay recordings as live sound and measure how soon words and finals stand there."""
@@ -76,6 +80,7 @@ def bench_live(
         model=model,
         compute_device=compute_device,
         compute=compute,
+        threads=threads,
         segmenter=segmenter_settings(mode, None, None, None, None),
     )
     raise typer.Exit(command.run(settings, reference, plot, as_json=json))

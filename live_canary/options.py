@@ -37,6 +37,17 @@ ComputeDeviceOption = Annotated[
 ComputeOption = Annotated[
     str, typer.Option("--compute", metavar="NAME", help="auto, bf16, fp16, fp32, int8 or int4.", rich_help_panel=MODEL)
 ]
+ThreadsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        metavar="N",
+        min=1,
+        max=1024,
+        help="Compute on so many threads; by default one a core.",
+        rich_help_panel=MODEL,
+    ),
+]
 VadOption = Annotated[str, typer.Option("--vad", metavar="NAME", help="silero or webrtc.", rich_help_panel=CUTTING)]
 ModeOption = Annotated[
     str,

@@ -52,6 +52,8 @@ class Settings:
     """"auto", "cpu", "cuda", "mps"."""
     compute: str = "auto"
     """A key of `COMPUTE`: what the weights are computed in."""
+    threads: int | None = None
+    """On how many the processor computes; None for one a core."""
     vad: str = "silero"
     segmenter: SegmenterSettings = field(default_factory=SegmenterSettings)
     partial_interval_ms: int = 300

@@ -51,6 +51,7 @@ def run(
     random_weights: bool,
     device: str,
     compute: str,
+    threads: int | None = None,
     audio: Path | None,
     max_new_tokens: int,
     runs: int,
@@ -66,7 +67,7 @@ def run(
     from live_canary.audio.recording import read_recording
     from live_canary.model.canary import CanaryQwen
 
-    loaded = CanaryQwen.load(folder, device, COMPUTE[compute])
+    loaded = CanaryQwen.load(folder, device, COMPUTE[compute], threads)
     load_s = time.perf_counter() - begun
     samples = read_recording(audio or assets_folder() / "dictation.wav")
     if audio is None:

@@ -282,6 +282,7 @@ EXAMPLES: dict[str, object] = {
     "output": ["notes.md"],
     "jsonl": "-",
     "vad_threshold": 0.5,
+    "threads": 4,
     "min_silence_ms": 600,
     "pre_roll_ms": 1000,
     "max_utterance_s": 30.0,

@@ -86,6 +86,7 @@ def load_with(choice: ModelChoice, settings: Settings) -> Callable[[Callable[[st
         tell(f"Loading {choice.name} …")
         from live_canary.transcript.transcriber import CanaryTranscriber
 
-        return CanaryTranscriber.load(choice.folder, settings.compute_device, COMPUTE[settings.compute])
+        device, dtype = settings.compute_device, COMPUTE[settings.compute]
+        return CanaryTranscriber.load(choice.folder, device, dtype, settings.threads, tell)
 
     return load

@@ -1,6 +1,6 @@
 """Canary-Qwen: samples of speech in, text out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Literal
@@ -59,14 +59,36 @@ class CanaryQwen:
         self._encoder: FixedEncoder | None = None
 
     @classmethod
-    def load(cls, path_or_id: str | Path, device: str = "auto", dtype: DType = "auto") -> "CanaryQwen":
+    def load(
+        cls,
+        path_or_id: str | Path,
+        device: str = "auto",
+        dtype: DType = "auto",
+        threads: int | None = None,
+        tell: Callable[[str], None] = lambda text: None,
+    ) -> "CanaryQwen":
         """The model of a folder in the published layout, or of a hub id in the local cache.
 
-        dtype: of the weights; "int8" is for processors; "auto" is the fastest that the device has.
+        dtype: of the weights; "int8" and "int4" are for processors; "auto" is the fastest that keeps the text.
+        threads: of torch, in the whole process. tell: hears that the model did not fit into the graphics card and was
+        put on the processor, which happens for the device "auto" only.
         Strict: every tensor of the file is used exactly once and none is missing. On the CPU in bfloat16 the weights
-        stay memory-mapped. Raises CheckpointError.
+        stay memory-mapped. Raises CheckpointError, and InputError for a model that does not fit.
         """
+        if threads is not None:
+            torch.set_num_threads(threads)
         folder = find_checkpoint(path_or_id)
+        try:
+            return cls._load(folder, device, dtype)
+        except torch.OutOfMemoryError:
+            too_large = _too_large(folder / "model.safetensors")
+        if device != "auto":
+            raise InputError(f"{too_large}; close what else uses it, or choose --compute-device cpu")
+        tell(f"{too_large}: using the processor, which is slower")
+        return cls._load(folder, "cpu", "auto")
+
+    @classmethod
+    def _load(cls, folder: Path, device: str, dtype: DType) -> "CanaryQwen":
         config = read_config(folder / "config.json")
         qwen_config = read_qwen_config(find_backbone_file(folder, config.pretrained_llm, "config.json"))
         if qwen_config.hidden_size != config.encoder.output_width:
@@ -260,6 +282,15 @@ def _quantized(perception: Perception, qwen: QwenWrapper, weights: Path, bits: i
     perception.quantize(file.maker(8), after_each=release_pages)
     file.keep()
     return decoder
+
+
+def _too_large(weights: Path) -> str:
+    """Of a graphics card that has just refused the model: what there is and what is needed."""
+    needed = f"the model needs {weights.stat().st_size / 1e9:.1f} GB and room to compute"
+    if not torch.cuda.is_available():
+        return f"The graphics card's memory is full: {needed}"
+    free, total = torch.cuda.mem_get_info()
+    return f"The graphics card has {free / 1e9:.1f} of {total / 1e9:.1f} GB free, but {needed}"
 
 
 def choose_device(name: str) -> torch.device:

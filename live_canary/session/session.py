@@ -190,10 +190,16 @@ class Session:
 
     def _load(self) -> None:
         try:
-            self._transcriber = self._load_transcriber(lambda text: self._tell(ModelProgress(text)))
+            self._transcriber = self._load_transcriber(self._tell_of_the_model)
             self._tell(ModelProgress("ready", ready=True))
         finally:
             self._model_settled.set()
+
+    def _tell_of_the_model(self, text: str) -> None:
+        if self._transcriber is None:
+            self._tell(ModelProgress(text))
+        else:
+            self._warn("transcribe", text)
 
     def _transcribe(self) -> None:
         self._guarded("transcribe", self._write_finals)

@@ -1,0 +1,78 @@
+"""A graphics card without room: what is said, and what goes on. The cards are played; their errors are torch's own."""
+
+import numpy as np
+import pytest
+import torch
+
+from live_canary.errors import InputError
+from live_canary.model import canary
+from live_canary.model.canary import CanaryQwen
+from live_canary.transcript.transcriber import CanaryTranscriber
+from tests.conftest import DEMO, TINY
+
+
+@pytest.fixture
+def full_card(monkeypatch):
+    """A card that refuses every model; gives the devices on which loading was tried."""
+    tried = []
+    load_weights = canary.load_weights
+
+    def load(path, wanted, device, dtype):
+        tried.append(device.type)
+        if device.type == "cuda":
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        load_weights(path, wanted, device, dtype)
+
+    monkeypatch.setattr(canary, "load_weights", load)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (1_500_000_000, 8_000_000_000))
+    return tried
+
+
+def test_by_itself_the_model_goes_on_the_processor_when_the_card_is_full_and_says_so(full_card):
+    said = []
+    model = CanaryQwen.load(TINY, tell=said.append)
+    assert (full_card, model.device.type) == (["cuda", "cpu"], "cpu")
+    [sentence] = said
+    assert sentence.startswith("The graphics card has 1.5 of 8.0 GB free, but the model needs 0.0 GB")
+
+
+def test_a_card_that_was_asked_for_and_is_full_is_an_error_with_the_numbers(full_card):
+    with pytest.raises(InputError, match=r"has 1\.5 of 8\.0 GB free.*or choose --compute-device cpu"):
+        CanaryQwen.load(TINY, device="cuda")
+
+
+class Full:
+    """A model whose card is full for so many utterances."""
+
+    def __init__(self, model, times):
+        self.model, self.times = model, times
+
+    def __getattr__(self, name):
+        return getattr(self.model, name)
+
+    def answer(self, samples, draft_ids=()):
+        self.times -= 1
+        if self.times >= 0:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return self.model.answer(samples, draft_ids=draft_ids)
+
+
+@pytest.mark.parametrize(("times", "loaded"), [(1, 0), (2, 1), (100, 1)])
+def test_no_utterance_is_lost_to_a_full_card_and_the_processor_is_called_once(demo, times, loaded):
+    loads = []
+    transcriber = CanaryTranscriber(Full(demo, times), lambda: loads.append(1) or demo)
+    noise = np.random.default_rng(0).normal(0, 0.05, 16_000).astype(np.float32)
+    expected = CanaryTranscriber(demo).transcribe(noise)
+    assert [transcriber.transcribe(noise), transcriber.transcribe(noise)] == [expected, expected]
+    assert len(loads) == loaded
+
+
+def test_threads_are_torchs():
+    before = torch.get_num_threads()
+    try:
+        CanaryQwen.load(DEMO, "cpu", threads=1)
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
