@@ -38,6 +38,8 @@ from live_canary.options import (
 )
 from live_canary.settings import Settings
 
+CUT_OFF = 130  # as shells report a program that Ctrl-C ended
+
 app = typer.Typer(
     name="live-canary",
     cls=HearsFirst,
@@ -274,3 +276,10 @@ def main() -> None:
 
         typer.echo(f"live-canary: {one_line(str(error))}", err=True)
         sys.exit(error.exit_code)
+    except SystemExit as done:
+        if done.code == CUT_OFF:
+            # The model may be in the middle of an answer: Python ending its thread there makes C++ abort the process.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(CUT_OFF)
+        raise

@@ -100,6 +100,21 @@ def test_tab_completes_commands_and_flags_without_hearing_anything():
     assert done.stdout.split() == ["download", "doctor"]
 
 
+CUT_OFF = """
+import atexit, sys
+from live_canary import cli
+atexit.register(print, "Python ended the model's thread")
+cli.app = lambda **_: (print("said"), sys.exit(130))
+cli.main()
+"""
+
+
+def test_a_session_that_is_cut_off_ends_without_ending_the_models_thread_in_mid_answer():
+    """Doing so aborted the process in C++: exit code 134, a core dump, or half a minute of a debugger."""
+    done = subprocess.run([sys.executable, "-c", CUT_OFF], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (130, "said\n")
+
+
 FIRST_PAINT = """
 import asyncio, sys, threading
 import live_canary.commands.live
