@@ -239,7 +239,7 @@ class Bench:
         default = SegmenterSettings()
         changes: list[dict[str, float]] = [{}]
         changes += [{"on_threshold": value} for value in (0.35, 0.65)]
-        changes += [{"hysteresis": value} for value in (0.0, 0.25, 0.35)]
+        changes += [{"hysteresis": value} for value in (0.0, 0.2, 0.25, 0.35)]
         changes += [{"faint_speech_ms": value} for value in (200, 400, 1000)]
         changes += [{"min_speech_ms": value} for value in (30, 60, 150, 250)]
         changes += [{"min_silence_ms": value} for value in (550, 700, 800, 1000, 1200)]
