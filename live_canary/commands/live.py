@@ -22,6 +22,7 @@ from live_canary.screen.contract import Outcome, SessionInfo
 from live_canary.segments.segmenter import Segmenter
 from live_canary.segments.vad import load_detector
 from live_canary.session.completing import output_before
+from live_canary.session.folder import SessionFolder
 from live_canary.session.session import Session
 from live_canary.settings import Settings
 from live_canary.transcript.formats import one_line
@@ -45,32 +46,9 @@ def run(settings: Settings, inputs: Sequence[Listening]) -> int:
     on_terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))  # the screen is on stderr
     plain = settings.plain or settings.json_lines or not on_terminal
     _log_bugs(to_stderr=plain)
-    several = len(sources) > 1
     speaker = sources[0].name  # of several, the microphone
     dictation = dictating.dictation_of(speaker, keyboards, copies=settings.clipboard and plain)
-    echo_of = settings.system_name if several else None
-    started = datetime.now()
-    before = [output_before(path, overwrite=settings.overwrite) for path in settings.outputs]
-    files = [
-        TranscriptFile(path, overwrite=settings.overwrite, with_source=several, started=started)
-        for path in settings.outputs
-    ]
-    keeping.remind()
-    folder = keeping.make_folder() if settings.spool else None
-    if folder:
-        lasting = replace(settings, model=lasting_name(choice, settings.model))
-        sources = folder.begin(lasting, started, sources, before, echo_of=echo_of, with_source=several)
-    session = Session(
-        sources,
-        lambda: Segmenter(load_detector(settings.vad), settings.segmenter),
-        load_with(choice, settings),
-        files,
-        partial_interval_ms=settings.partial_interval_ms if settings.partials or not plain else None,
-        echo_of=echo_of,
-        journal=folder.journal if folder else None,
-        obeyed=speaker if settings.voice_commands else None,
-        between=dictation.between if dictation else None,
-    )
+    session, folder = make_session(settings, choice, sources, dictation, with_partials=settings.partials or not plain)
     keeping.finish_when_the_terminal_closes()
     info = SessionInfo(
         choice.name, tuple(source.name for source in sources), settings.outputs, choice.demo,
@@ -88,6 +66,43 @@ def run(settings: Settings, inputs: Sequence[Listening]) -> int:
     if outcome.failure and not plain:
         raise outcome.failure  # the screen that showed it is gone
     return 1 if outcome.failure else 0 if outcome.ended else ABORTED
+
+
+def make_session(
+    settings: Settings,
+    choice: ModelChoice,
+    sources: Sequence[Source],
+    dictation: Dictation | None,
+    *,
+    with_partials: bool,
+) -> tuple[Session, SessionFolder | None]:
+    """Not begun yet; and what it could be recovered from, if it is kept. Raises OutputError."""
+    several = len(sources) > 1
+    speaker = sources[0].name
+    echo_of = settings.system_name if several else None
+    started = datetime.now()
+    before = [output_before(path, overwrite=settings.overwrite) for path in settings.outputs]
+    files = [
+        TranscriptFile(path, overwrite=settings.overwrite, with_source=several, started=started)
+        for path in settings.outputs
+    ]
+    keeping.remind()
+    folder = keeping.make_folder() if settings.spool else None
+    if folder:
+        lasting = replace(settings, model=lasting_name(choice, settings.model))
+        sources = folder.begin(lasting, started, sources, before, echo_of=echo_of, with_source=several)
+    session = Session(
+        sources,
+        lambda: Segmenter(load_detector(settings.vad), settings.segmenter),
+        load_with(choice, settings),
+        files,
+        partial_interval_ms=settings.partial_interval_ms if with_partials else None,
+        echo_of=echo_of,
+        journal=folder.journal if folder else None,
+        obeyed=speaker if settings.voice_commands else None,
+        between=dictation.between if dictation else None,
+    )
+    return session, folder
 
 
 def lasting_name(choice: ModelChoice, wanted: str) -> str:
