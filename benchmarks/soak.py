@@ -177,11 +177,12 @@ def in_a_terminal(body: Callable[[Path], Measured]) -> Measured:
     return Measured(**values, samples=samples, latencies=latencies)
 
 
-def report(measured: Measured, seconds: float, speed: float | None) -> Iterator[str]:
+def report(measured: Measured, speed: float | None) -> Iterator[str]:
+    seconds = max(sample.heard_seconds for sample in measured.samples)
     pace = "as fast as the model could" if speed is None else f"at {speed:g} times real time"
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     arguments = " ".join(sys.argv[1:])
-    yield f"\n## {seconds / 3600:g} h of sound, {pace}\n"
+    yield f"\n## {seconds / 3600:.2f} h of sound, {pace}\n"
     yield f"`python benchmarks/soak.py {arguments}`; {date.today()}, commit {commit}, {os.cpu_count()} cores, shared.\n"
     yield (
         f"{len(measured.latencies)} utterances in {measured.wall_seconds / 60:.0f} min, "
@@ -221,9 +222,8 @@ def main() -> None:
     parser.add_argument("--speed", type=speed_of, default=1.0, help="times real time, or max")
     parser.add_argument("--output", type=Path, help="add the figures to this file")
     arguments = parser.parse_args()
-    seconds = arguments.hours * 3600
-    measured = in_a_terminal(lambda folder: hold(seconds, arguments.speed, folder))
-    lines = "\n".join(report(measured, seconds, arguments.speed))
+    measured = in_a_terminal(lambda folder: hold(arguments.hours * 3600, arguments.speed, folder))
+    lines = "\n".join(report(measured, arguments.speed))
     print(lines)
     if arguments.output:
         with arguments.output.open("a") as file:

@@ -37,12 +37,33 @@ def live_canary(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=PATIENCE_SECONDS)
 
 
+NO_NETWORK = """
+import os, sys
+
+def refuse(event, arguments):
+    if event in ("socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname"):
+        os._exit(99)
+
+sys.addaudithook(refuse)
+"""
+
+
+@pytest.fixture
+def no_network(tmp_path, monkeypatch) -> None:
+    """Programs that reach for it end with 99."""
+    (tmp_path / "python").mkdir()
+    (tmp_path / "python" / "sitecustomize.py").write_text(NO_NETWORK)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'python'}:{os.environ.get('PYTHONPATH', '')}")
+    reaching = [sys.executable, "-c", "import socket; socket.create_connection(('127.0.0.1', 9))"]
+    assert subprocess.run(reaching).returncode == 99
+
+
 def replaying(talk: Path, transcript: Path, *flags: str) -> list[str]:
     return [*PROGRAM, "--replay", str(talk), "--model", "demo", "--output", str(transcript), *flags]
 
 
 @pytest.mark.slow
-def test_a_killed_replay_is_finished_by_recover_to_the_same_lines(state, talk, tmp_path):
+def test_a_killed_replay_is_finished_by_recover_to_the_same_lines(state, talk, tmp_path, no_network):
     undisturbed, cut_off = tmp_path / "undisturbed.jsonl", tmp_path / "cut-off.jsonl"
     assert subprocess.run(replaying(talk, undisturbed, "--speed", "max"), capture_output=True).returncode == 0
     with subprocess.Popen(replaying(talk, cut_off), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
@@ -73,6 +94,26 @@ def test_a_signal_finishes_what_was_heard_and_leaves_nothing_to_recover(state, t
     assert process.returncode == 0, noted
     assert len(transcript.read_text().splitlines()) == 1 + len(printed.splitlines())
     assert not list(state.iterdir())
+
+
+def test_two_ctrl_c_end_at_once_and_keep_what_is_not_transcribed(state, talk, tmp_path):
+    transcript = tmp_path / "talk.jsonl"
+    with subprocess.Popen(replaying(talk, transcript, "--speed", "max"), stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        awaited = {"Listening", "Loading"}
+        while awaited:
+            awaited -= {process.stderr.readline().split()[0]}
+        [journal] = state.glob("*/session.jsonl")
+        while b'"segment"' not in journal.read_bytes():  # something was heard, and torch is still being imported
+            os.sched_yield()
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.readline().startswith("Finishing")
+        process.send_signal(signal.SIGINT)
+        _, noted = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 130
+    [session] = unfinished_sessions(state)
+    assert f"live-canary recover {session.name}" in noted
+    assert transcript.read_bytes() == b""
 
 
 AFTER_A_HANGUP = """
