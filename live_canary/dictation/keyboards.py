@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from live_canary.dictation.programs import ToolFailed, run
+from live_canary.dictation.programs import ToolFailed, ToolStopped, run
 from live_canary.dictation.spare_keys import SpareKeys
 
 SECONDS_A_KEY = 0.25  # xdotool takes 0.1 to 0.2 for a letter that the layout lacks (xdotool issue 10)
@@ -40,7 +40,7 @@ class Typed:
 
 
 class Keyboard(Protocol):
-    """Every call raises ToolFailed, and ToolHung when the tool had to be ended."""
+    """Every call raises ToolFailed, and ToolStopped when the tool had to be ended."""
 
     name: str
 
@@ -97,8 +97,11 @@ class Wtype:
         run(["wtype", "-"])
 
     def type(self, text: str) -> Typed:
-        for piece in pieces(text, WTYPE_VARIETY):
-            run([*WTYPE, "-"], piece, timeout_seconds=seconds_for(len(piece)))
+        for position, piece in enumerate(pieces(text, WTYPE_VARIETY)):
+            try:
+                run([*WTYPE, "-"], piece, timeout_seconds=seconds_for(len(piece)))
+            except ToolFailed as failure:
+                raise ToolStopped(str(failure)) if position else failure from None
         return Typed(len(text))
 
     def erase(self, characters: int) -> None:

@@ -14,8 +14,8 @@ class ToolFailed(Exception):
     """A program did not do what it was asked; the message is its reason. Never leaves this package."""
 
 
-class ToolHung(ToolFailed):
-    """It was ended because it did not answer; it may have done a part."""
+class ToolStopped(ToolFailed):
+    """It may have done a part: it did not answer and was ended, or it failed in the midst."""
 
 
 def run(command: Sequence[str], text: str = "", *, timeout_seconds: float = PROBE_SECONDS) -> str:
@@ -38,7 +38,7 @@ def run(command: Sequence[str], text: str = "", *, timeout_seconds: float = PROB
                 program.communicate(text.encode(), timeout=timeout_seconds)
             except subprocess.TimeoutExpired:
                 os.killpg(program.pid, signal.SIGKILL)
-                raise ToolHung(f"no answer for {timeout_seconds:.0f} s") from None
+                raise ToolStopped(f"no answer for {timeout_seconds:.0f} s") from None
         said.seek(0)
         output = said.read().decode(errors="replace").strip()
     if program.returncode:

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from live_canary.dictation.keyboards import CannotType, Desktop, Keyboard, Typed
-from live_canary.dictation.programs import ToolFailed, ToolHung
+from live_canary.dictation.programs import ToolFailed, ToolStopped
 from live_canary.errors import DictationError
 from live_canary.transcript.formats import one_line
 
@@ -43,7 +43,6 @@ class Typist:
     def __init__(self, keyboards: Sequence[Keyboard], tell: Callable[[str], None]):
         """keyboards: not empty, the best first; tell: is given a sentence for the user when something did not work."""
         self._keyboards = list(keyboards)
-        self._in_use = self._keyboards[0]
         self._tell = tell
         self._typed: deque[int | None] = deque(maxlen=REMEMBERED)
         """Characters that each utterance and line break put into the window; None where that is not known."""
@@ -71,29 +70,28 @@ class Typist:
         self._typed.append(None if typed is None else typed.characters)
 
     def _ask(self, action: Action, loss: str) -> Typed | None:
-        """What the first keyboard that could do it typed; None when one hung, which may have typed a part.
+        """What the first keyboard that could do it typed; None when one stopped, perhaps in the midst of it.
 
-        That part is not typed again by another. One that fails or hangs comes last from then on.
+        What that one may have typed no other types again. One that fails or stops comes last from then on.
         """
         failures: list[str] = []
+        broken = False
         for keyboard in list(self._keyboards):
             try:
                 typed = action(keyboard)
-            except ToolHung as failure:
+            except ToolStopped as failure:
                 self._put_last(keyboard)
-                self._tell(
-                    f"{keyboard.name}: {failure}; perhaps {loss}. {self._keyboards[0].name} is used from now on."
-                )
+                self._tell(f"{keyboard.name}: {failure}; perhaps {loss}.")
                 return None
             except CannotType as failure:
                 failures.append(f"{keyboard.name} {failure}")
             except ToolFailed as failure:
                 self._put_last(keyboard)
                 failures.append(f"{keyboard.name}: {failure}")
+                broken = True
             else:
-                if keyboard is not self._in_use:
+                if broken:
                     self._tell(f"{'; '.join(failures)}. {keyboard.name} types instead.")
-                    self._in_use = keyboard
                 if typed.missing:
                     self._tell(f"{keyboard.name} has no keys for {typed.missing}; the transcript has it.")
                 return typed

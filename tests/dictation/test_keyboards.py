@@ -19,7 +19,7 @@ from live_canary.dictation.keyboards import (
     desktop_of,
     pieces,
 )
-from live_canary.dictation.programs import ToolFailed, ToolHung, run
+from live_canary.dictation.programs import ToolFailed, ToolStopped, run
 from tests.dictation.tools import FAILS, HANGS
 
 TEXT = "--delay 'Return' $(id) – naïve 🎉 -"
@@ -141,6 +141,19 @@ def test_xdotool_types_also_where_no_key_is_to_spare(tools):
     assert tools.took("xdotool") == "fürfür"
 
 
+def test_a_wtype_that_fails_in_the_midst_has_typed_a_part(tools, tmp_path):
+    tools.put("wtype", f"[ $(/bin/wc -l < {tmp_path}/wtype.asked) = 1 ] || {{ {FAILS}; }}")
+    with pytest.raises(ToolStopped, match="no such display"):
+        Wtype().type("The quick brown fox jumps over the lazy dog.")
+
+
+def test_a_wtype_that_fails_at_once_has_typed_nothing(tools):
+    tools.put("wtype", FAILS)
+    with pytest.raises(ToolFailed) as failure:
+        Wtype().type("The quick brown fox jumps over the lazy dog.")
+    assert not isinstance(failure.value, ToolStopped)
+
+
 def test_no_text_has_no_pieces():
     assert list(pieces("", 12)) == []
 
@@ -162,7 +175,7 @@ def test_a_desktop_has_the_tools_that_can_reach_its_windows(environment, platfor
 
 def test_a_tool_that_hangs_is_ended_with_whatever_it_started(tools, tmp_path):
     tools.put("wtype", f"/bin/sleep 600 & echo $! > {tmp_path}/child; wait")
-    with pytest.raises(ToolHung, match="no answer"):
+    with pytest.raises(ToolStopped, match="no answer"):
         run(["wtype"], timeout_seconds=0.3)
     command = Path("/proc") / (tmp_path / "child").read_text().strip() / "cmdline"
     deadline = time.monotonic() + 5
@@ -182,7 +195,7 @@ def test_a_long_text_may_take_long(tools, monkeypatch):
     monkeypatch.setattr(keyboards, "LEAST_SECONDS", 0.2)
     monkeypatch.setattr(keyboards, "SECONDS_A_KEY", 0.0)
     tools.put("xdotool", HANGS)
-    with pytest.raises(ToolHung):
+    with pytest.raises(ToolStopped):
         Xdotool().type("text")
     assert keyboards.seconds_for(100) == 0.2
     monkeypatch.setattr(keyboards, "SECONDS_A_KEY", 1.0)
