@@ -10,7 +10,7 @@ A word settles when every hypothesis of the last half second of sound has it and
 of it and of them, and something follows it: the last word may still be growing. Settled text only grows; a later
 hypothesis that contradicts it changes what follows, and the final corrects the whole.
 
-Of the rules in benchmarks/results/stability.md the one with the least lag whose settled words stay.
+benchmarks/results/stability.md compares the rules; only those with confidence keep text settled in long utterances.
 """
 
 from collections import deque
@@ -20,7 +20,7 @@ from live_canary.transcript.hypothesis import Hypothesis
 
 AGREED_SECONDS = 0.5  # three hypotheses at the usual pace; two when they come more seldom
 FOLLOWED_BY_WORDS = 1
-LEAST_CONFIDENCE = 0.5
+LEAST_CONFIDENCE = 0.5  # of 40 people reading to the demo model, 5 of 72 settled words changed at 0.3, 0 of 33 at 0.5
 
 
 @dataclass(frozen=True, slots=True)
