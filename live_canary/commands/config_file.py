@@ -36,7 +36,6 @@ JSON_TYPES: dict[type, dict[str, Any]] = {
     bool: {"type": "boolean"},
     list: {"type": "array", "items": {"type": "string"}},
 }
-LISTED = "docs/settings.md and `live-canary --help` list them"
 LARGEST = 2**53  # of whole numbers; Python refuses to print one of thousands of digits
 MOST_LETTERS, MOST_LETTERS_IN_A_LINE = 65_536, 4096
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
@@ -161,7 +160,8 @@ def _entries(
     for name, value in entries.items():
         line = _line_of(name, text, table)
         if name not in keys:
-            raise InputError(f"{file}, line {line}: there is no setting '{name}'{meant(name, keys)}; {LISTED}.")
+            unknown = f"there is no setting '{name}'{meant(name, keys)}"
+            raise InputError(f"{file}, line {line}: {unknown}; `live-canary --help` lists them.")
         place = f"{file}, line {line}: {name}"
         found[name] = Value(_checked(_typed(value, keys[name], place), name, place, check), f"{file.name}, line {line}")
     return found

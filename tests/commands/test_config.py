@@ -95,7 +95,7 @@ def test_a_speed_may_be_written_as_a_number(file, started):
     [
         ("\nmodle = 1", r"config\.toml, line 2: there is no setting 'modle' \(did you mean 'mode'\?\);"),
         ("compute-device = 'cpu'", r"line 1: .* 'compute-device' \(did you mean 'compute_device'\?\)"),
-        ("xyzzy = 1", r"line 1: there is no setting 'xyzzy'; docs/settings.md"),
+        ("xyzzy = 1", r"line 1: there is no setting 'xyzzy'; `live-canary --help` lists them"),
         ("\n\nmin_silence_ms = 'long'", r"line 3: min_silence_ms must be a whole number, not 'long'\."),
         ("mic = 1", r"line 1: mic must be true or false, not 1\."),
         ("min_silence_ms = true", r"line 1: min_silence_ms must be a whole number, not True\."),
