@@ -43,7 +43,9 @@ def test_a_replay_prints_one_line_an_utterance_and_writes_every_format(beginning
     lines = done.stdout.splitlines()
     assert [line[:11] for line in lines] == ["[00:00:00] ", "[00:00:03] "]
     entries = [json.loads(line) for line in outputs[-1].read_text().splitlines()]
-    assert [list(entry) for entry in entries] == [["type", "index", "start", "end", "text", "source"]] * 2
+    assert [list(entry) for entry in entries] == [
+        ["type", "index", "start", "end", "text", "source", "confidence", "word_confidences"]
+    ] * 2
     for path in outputs:
         assert entries[1]["text"] in path.read_text()
     assert not list(tmp_path.glob("*.lock"))
