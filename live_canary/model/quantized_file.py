@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import struct
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from live_canary.model.memory import use_huge_pages
 from live_canary.model.quantize import MakeQuantized, QuantizedLinear
 
 LAYOUT = 1  # to be raised whenever the same checkpoint would be quantised or laid out differently
+ABANDONED_SECONDS = 3600  # after which an unfinished file is nobody's any more
 SMALLEST_CHECKPOINT_BYTES = 500_000_000  # a smaller one is quantised sooner than a file is written
 _DTYPES = {"U8": torch.uint8, "I8": torch.int8, "F16": torch.float16, "F32": torch.float32}
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
@@ -63,6 +65,9 @@ class QuantizedFile:
         unfinished = self._path.with_suffix(f".{os.getpid()}")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            for left in self._path.parent.glob(f"{self._path.stem}.[0-9]*"):
+                if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
+                    left.unlink()
             self._write(unfinished)
             unfinished.replace(self._path)
         except OSError:

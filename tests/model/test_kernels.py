@@ -180,6 +180,19 @@ def test_a_file_that_does_not_fit_is_made_again(kept, harm):
     QuantizedFile(path, belongs_to).maker(8)("one", unneeded)
 
 
+def test_what_a_killed_program_left_unfinished_is_cleared_away(kept):
+    path, _ = kept
+    path.unlink()
+    left, under_way = path.with_suffix(".123"), path.with_suffix(".456")
+    left.touch()
+    under_way.touch()
+    os.utime(left, (0, 0))
+    file = QuantizedFile(path, "this checkpoint")
+    file.maker(8)("one", lambda: [torch.ones(3, 4)])
+    file.keep()
+    assert {entry.name for entry in path.parent.iterdir()} == {path.name, under_way.name}
+
+
 def test_a_disk_without_room_costs_only_the_file(kept, monkeypatch):
     path, _ = kept
 
