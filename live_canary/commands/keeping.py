@@ -5,6 +5,8 @@ import io
 import os
 import signal
 import sys
+import threading
+import time
 from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
@@ -67,13 +69,24 @@ def finish_when_the_terminal_closes() -> None:
     def hang_up(number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGCONT, signal.SIG_IGN)
-        silent, _ = os.pipe()  # has nothing to read and never ends, where /dev/null would be read for ever
+        silent, pulse = os.pipe()
+        threading.Thread(target=_beat, args=[pulse], daemon=True).start()
         nowhere = os.open(os.devnull, os.O_WRONLY)
         for descriptor in terminals:
             os.dup2(nowhere if descriptor else silent, descriptor)
         signal.raise_signal(signal.SIGTERM)
 
     signal.signal(signal.SIGHUP, hang_up)
+
+
+def _beat(pipe: int) -> None:
+    """Put a key that means nothing into the pipe twice a second.
+
+    Whoever reads keys then neither finds an end again and again, as in /dev/null, nor waits for good.
+    """
+    while True:
+        os.write(pipe, b"\0")
+        time.sleep(0.5)
 
 
 class _Terminal(io.FileIO):
