@@ -20,7 +20,7 @@ from live_canary.model.fixed import FixedDecoder, FixedEncoder
 from live_canary.model.hub import find_backbone_file, find_checkpoint
 from live_canary.model.kernel_decoder import KernelDecoder
 from live_canary.model.llm import QwenWrapper, read_qwen_config
-from live_canary.model.memory import release_pages
+from live_canary.model.memory import keep_few_kernels, release_pages
 from live_canary.model.prompt import Prompt, inject_audio_embeddings
 from live_canary.model.quantized_file import QuantizedFile
 from live_canary.model.samples import mono_float32
@@ -75,6 +75,7 @@ class CanaryQwen:
         Strict: every tensor of the file is used exactly once and none is missing. On the CPU in bfloat16 the weights
         stay memory-mapped. Raises CheckpointError, and InputError for a model that does not fit.
         """
+        keep_few_kernels()
         if threads is not None:
             torch.set_num_threads(threads)
         folder = find_checkpoint(path_or_id)

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from live_canary.model.canary import CanaryQwen, DType
+from live_canary.model.memory import return_free_memory
 from live_canary.transcript.hypothesis import Hypothesis
 from live_canary.transcript.loops import without_loops
 
@@ -55,6 +56,7 @@ class CanaryTranscriber:
 
     def _transcribe(self, samples: NDArray[np.float32], draft: Hypothesis | None) -> Hypothesis:
         answer = self.model.answer(samples, draft_ids=draft.ids if draft else ())
+        return_free_memory()
         words = self.model.words(answer)
         kept = [words[position] for position in without_loops([word for word, _ in words])]
         ran_away = len(answer.ids) >= self.model.most_new_tokens(len(samples))

@@ -1,4 +1,11 @@
-"""A graphics card without room: what is said, and what goes on. The cards are played; their errors are torch's own."""
+"""A graphics card without room: what is said, and what goes on. The cards are played; their errors are torch's own.
+
+And what a process keeps of the sound it has heard: nothing that grows.
+"""
+
+import ctypes
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -76,3 +83,31 @@ def test_threads_are_torchs():
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("wished", "kept"), [(None, "32"), ("1024", "1024")])
+def test_onednn_keeps_the_kernels_of_few_lengths_of_sound_unless_the_user_wants_more(monkeypatch, wished, kept):
+    """It reads this when it computes for the first time; 1024, its own number, made memory grow for an hour."""
+    name = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
+    monkeypatch.setenv(name, wished) if wished else monkeypatch.delenv(name, raising=False)
+    CanaryQwen.load(TINY, "cpu")
+    assert os.environ[name] == kept
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="this C library always keeps freed memory")
+def test_memory_that_was_freed_between_what_stays_is_the_systems_again_after_an_utterance(demo):
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+    blocks = [libc.malloc(1 << 16) for _ in range(1000)]
+    for block in blocks:
+        ctypes.memset(block, 1, 1 << 16)
+    for block in blocks[:-1]:  # the last one stays, and keeps the heap as long as it is
+        libc.free(block)
+    held = resident_bytes()
+    CanaryTranscriber(demo).transcribe(np.zeros(16_000, np.float32))
+    assert resident_bytes() < held - 50_000_000
+    libc.free(blocks[-1])
