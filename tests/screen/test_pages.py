@@ -125,6 +125,7 @@ def test_a_line_is_edited():
     async def scenario(pilot: Pilot[Outcome]) -> None:
         await pilot.press("g", "down", "down", "e")
         await until_shown(pilot, "Enter keeps it")
+        await until_shown(pilot, "get started")  # the page behind the dialog may be drawn after it
         assert_page(pilot, "edit")
 
     in_app(scenario, FakeSession(SourceOpened(MICROPHONE), READY, *MEETING))
@@ -137,6 +138,7 @@ def test_another_input_is_chosen():
     async def scenario(pilot: Pilot[Outcome]) -> None:
         await pilot.press("i")
         await until_shown(pilot, "Blue Yeti")
+        await until_shown(pilot, "notes.md")  # the page behind the dialog may be drawn after it
         assert_page(pilot, "inputs")
 
     in_app(scenario, session)
