@@ -92,7 +92,7 @@ def _here_and_right(repo_id: str, progress: Progress) -> Path | None:
         return None
     pinned = [(repo_id, hub.CHECKPOINT_FILES), (hub.QWEN, hub.LLM_FILES)]
     paths = [(hub.cached_file(one, name), hub.PINNED[one].files[name]) for one, names in pinned for name in names]
-    if not all(path and path.stat().st_size == known.size for path, known in paths):
+    if not all(path for path, _ in paths):
         return None
     for path, known in paths:
         assert path is not None
@@ -160,13 +160,12 @@ def take_over(repo_id: str, carried: Path, console: Console) -> Path:
 
 def _check_carried(path: Path, known: hub.Known) -> None:
     """Raises InputError when it is not the published file."""
-    size = path.stat().st_size
-    if size != known.size:
-        what = f"has {size:,} bytes, and {known.size:,} are right"
-    elif (found := checksum(path, like=known.sha256)) != known.sha256:
-        what = f"is damaged: its checksum is {found}, and {known.sha256} is right"
-    else:
+    if (found := checksum(path, like=known.sha256)) == known.sha256:
         return
+    if (size := path.stat().st_size) != known.size:
+        what = f"has {size:,} bytes, and {known.size:,} are right"
+    else:
+        what = f"is damaged: its checksum is {found}, and {known.sha256} is right"
     raise InputError(
         f"{path} {what}: copy it again, whole; if you want this very copy, live-canary --model {path.parent}"
     )

@@ -112,10 +112,10 @@ def look_up(
 
 
 def _difference(size: int, etag: str, known: Known) -> str:
-    """What is announced and what is known, where they differ."""
-    if size != known.size:
-        return f"{size:,} bytes instead of {known.size:,}"
-    return f"checksum {etag} instead of {known.sha256}" if len(etag) == 64 and etag != known.sha256 else ""
+    """What is announced and what is known, where they differ; a SHA-256 says more than a size."""
+    if len(etag) == 64:
+        return "" if etag == known.sha256 else f"checksum {etag} instead of {known.sha256}"
+    return "" if size == known.size else f"{size:,} bytes instead of {known.size:,}"
 
 
 def check_room(offers: Iterable[Offer]) -> None:

@@ -40,7 +40,8 @@ class Pinned:
 # - both revisions, and sizes and SHA-256 of Canary-Qwen's files: the hub's listing of them as kept by ayutaz/vokra
 #   (github.com), tools/parity/canary_qwen_2_5b_inspect.py at 52ac29a. The revision is also the one that
 #   handy-computer/transcribe.cpp converts (docs/models/canary-qwen-2.5b.md). The size is what the 1,718 tensors
-#   and safetensors' note of the tied lm_head come to.
+#   and safetensors' note of the tied lm_head come to; without that note it would be 80 bytes less. Where both are
+#   known, the SHA-256 decides.
 # - Qwen3-1.7B's: flujo-app/CommunityAI (github.com), manifests/candidates/qwen3-1.7b-bfloat16-eager.json at 2a47dd1;
 #   generation_config.json's Git name is in vokra's listing. Those of config.json, generation_config.json and
 #   tokenizer.json have been computed again from the files' text.
