@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from threading import Thread
 from typing import Literal
 
 import numpy as np
@@ -34,6 +35,7 @@ MAX_CHAT_TOKENS = 512
 RECORDED_SECONDS = 10.0  # longer utterances are recorded when the first comes, which takes it a moment
 TOKENS_PER_SECOND = 16  # far above the fastest speech; bounds a runaway answer
 TOKENS_AT_LEAST = 24
+KEEPING = "keeping quantised weights"
 SMALL_CHECKPOINT_BYTES = 500_000_000  # below it float32 costs nothing and is exact
 
 
@@ -275,13 +277,14 @@ class CanaryQwen:
 def _quantized(perception: Perception, qwen: QwenWrapper, weights: Path, bits: int) -> LeanDecoder:
     """The decoder in int8 or int4 weights; the encoder, which is not read again for every token, in int8.
 
-    Trees as stored, on the CPU; the pages of what has been quantised are given back.
+    Trees as stored, on the CPU; the pages of what has been quantised are given back. A thread, called `KEEPING`, writes
+    the quantised weights to their file if it is not there.
     """
     file = QuantizedFile.of(weights, bits)
     make_decoder = KernelDecoder if kernels.available() else LeanDecoder
     decoder = make_decoder(qwen, file.maker(bits), torch.float32, after_each=release_pages)
     perception.quantize(file.maker(8), after_each=release_pages)
-    file.keep()
+    Thread(target=file.keep, name=KEEPING).start()  # the model is ready before the file is
     return decoder
 
 

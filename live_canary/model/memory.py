@@ -4,10 +4,14 @@ import ctypes
 import mmap
 import os
 import sys
+from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 _HUGE_PAGE = 2 << 20
+_DONTNEED, _HUGEPAGE = (getattr(mmap, name, None) for name in ("MADV_DONTNEED", "MADV_HUGEPAGE"))
+_POPULATE_READ = 22 if _HUGEPAGE is not None else None  # of Linux 5.14; earlier ones refuse it, which does no harm
 _KERNELS_KEPT = "32"
 
 
@@ -26,7 +30,7 @@ def release_pages(module: nn.Module) -> None:
     Only for modules loaded as stored, on the CPU: what is not a view of a file would be wiped.
     """
     for weight in module.parameters():
-        _advise(weight, "MADV_DONTNEED", mmap.PAGESIZE)
+        _advise(weight, _DONTNEED, mmap.PAGESIZE)
 
 
 def return_free_memory() -> None:
@@ -40,16 +44,26 @@ def return_free_memory() -> None:
 
 def use_huge_pages(new: Tensor) -> Tensor:
     """The same tensor, not yet written: in pages of 2 MB it is read faster than in those of 4 KB."""
-    _advise(new, "MADV_HUGEPAGE", _HUGE_PAGE)
+    _advise(new, _HUGEPAGE, _HUGE_PAGE)
     return new
 
 
-def _advise(tensor: Tensor, advice: str, page: int) -> None:
+def map_file(path: Path) -> Tensor:
+    """The bytes of a file, not empty, where the system keeps them anyway: (n,) uint8. Writing does not reach the file.
+
+    All of it is fetched at once: page by page, as it is first used, would take longer.
+    """
+    mapped = torch.from_file(str(path), size=path.stat().st_size, dtype=torch.uint8)
+    _advise(mapped, _POPULATE_READ, mmap.PAGESIZE)
+    return mapped
+
+
+def _advise(tensor: Tensor, advice: int | None, page: int) -> None:
     """For the whole pages inside the tensor."""
-    if not hasattr(mmap, advice):
+    if advice is None:
         return
     first = -(-tensor.data_ptr() // page) * page
     length = (tensor.data_ptr() + tensor.nbytes - first) // page * page
     if length > 0:
         madvise = ctypes.CDLL(None, use_errno=True).madvise
-        madvise(ctypes.c_void_p(first), ctypes.c_size_t(length), getattr(mmap, advice))
+        madvise(ctypes.c_void_p(first), ctypes.c_size_t(length), advice)
