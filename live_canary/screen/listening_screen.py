@@ -140,6 +140,8 @@ class ListeningScreen(Screen[None]):
         if number is None:
             return
         before = self.transcript.lines.text_of(number)
+        if self._corrections.is_shown((index, text), before):
+            return
         if text == before:
             self._tell("The model heard the same words again.")
             return
@@ -148,6 +150,13 @@ class ListeningScreen(Screen[None]):
             self._search.show_position(self.transcript.find(self._pattern), self.transcript.current)
         if not self._corrections.made(index, before, text) and text is None:
             self._tell("Deleted; u brings it back.")
+
+    def _correct(self, index: int, text: str | None) -> None:
+        """Shows a correction at once: the session writes it when the model, which may take seconds, lets it."""
+        self._state.apply(UtteranceAmended(index, text))
+        self.show([UtteranceAmended(index, text)])
+        self._corrections.ask((index, text))
+        self._session.amend(index, text)
 
     def action_input(self) -> None:
         """Shows what can be heard, each with its level, and hears what is chosen from then on."""
@@ -208,14 +217,14 @@ class ListeningScreen(Screen[None]):
 
     def _edited(self, index: int, text: str | None) -> None:
         if text is not None:
-            self._session.amend(index, text or None)
+            self._correct(index, one_line(text) or None)
 
     def action_delete(self) -> None:
         """Takes the selected lines, or the newest, out of the transcript."""
         for number in self._chosen():
             entry = self.transcript.lines.entries[number]
             if isinstance(entry, Utterance):
-                self._session.amend(entry.index, None)
+                self._correct(entry.index, None)
 
     def action_hear_again(self) -> None:
         """Asks the model once more, with a little more sound before and after the line."""
@@ -230,7 +239,7 @@ class ListeningScreen(Screen[None]):
         if step is None:
             self._tell("There is no edit to undo.")
         else:
-            self._session.amend(*step)
+            self._correct(*step)
 
     def _chosen(self) -> list[int]:
         """The selected entries, or the newest one; none while there is none."""

@@ -47,6 +47,8 @@ class FakeSession:
         self.script = script
         self.ends = ends
         self.asked: list[str] = []
+        self.busy = False
+        """Whether the model keeps the session from answering what is asked of it."""
         self.audition_of: dict[str, FakeAudition] = {}
         self._told = 0
         self.tell: Callable[[Event], None] = lambda event: None
@@ -81,7 +83,8 @@ class FakeSession:
 
     def amend(self, index: int, text: str | None) -> None:
         self.asked.append(f"amend {index}: {text}")
-        self.tell(UtteranceAmended(index, text))
+        if not self.busy:
+            self.tell(UtteranceAmended(index, text))
 
     def hear_again(self, index: int) -> None:
         self.asked.append(f"hear again {index}")

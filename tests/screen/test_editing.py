@@ -108,6 +108,39 @@ def test_a_bookmark_comes_back_with_its_line():
     with_transcript(scenario)
 
 
+def test_a_correction_is_shown_at_once_also_while_the_model_is_busy():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        session.busy = True
+        await edit(pilot, "Frist.")
+        await edit(pilot, "Last.")
+        assert first_words(pilot) == ["Last."]
+        session.tell(UtteranceAmended(0, "Frist."))
+        await pilot.pause()
+        assert first_words(pilot) == ["Last."]
+        session.tell(UtteranceAmended(0, "Last."))
+        await pilot.pause()
+        assert first_words(pilot) == ["Last."]
+        assert not pilot.app._notifications
+        await pilot.press("u")
+        assert first_words(pilot) == ["Frist."]
+
+    session = FakeSession(*OPENED, said("First."))
+    in_app(scenario, session)
+
+
+def test_a_voice_that_deletes_a_line_meanwhile_does_not_bring_back_what_was_asked_for_later():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        session.busy = True
+        await edit(pilot, "Kept.")
+        session.tell(UtteranceAmended(0, None))
+        session.tell(UtteranceAmended(0, "Kept."))
+        await pilot.pause()
+        assert first_words(pilot) == ["Kept."]
+
+    session = FakeSession(*OPENED, said("First."))
+    in_app(scenario, session)
+
+
 def test_an_edit_without_any_words_deletes():
     async def scenario(pilot: Pilot[Outcome]) -> None:
         await edit(pilot, " ")
