@@ -8,8 +8,10 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers.models.parakeet.configuration_parakeet import ParakeetEncoderConfig
 from transformers.models.parakeet.modeling_parakeet import ParakeetEncoder, ParakeetEncoderRelPositionalEncoding
 
+from live_canary.model import kernels
 from live_canary.model.config import CanaryConfig, EncoderConfig
 from live_canary.model.features import LogMel
+from live_canary.model.kernel_encoder import KernelConformer
 from live_canary.model.quantize import MakeQuantized, quantize_linears
 
 # transformers' names for the FastConformer's parts, and the checkpoint's; applied in this order.
@@ -47,6 +49,8 @@ class Perception(nn.Module):
         """Quantise the large matrices of the encoder; everything else becomes float32."""
         quantize_linears("encoder", self.encoder, make, after_each)
         self.float()
+        if kernels.available():
+            self.encoder.layers = nn.ModuleList([KernelConformer(self.encoder)])
 
     @torch.no_grad()
     def forward(self, utterances: list[Tensor]) -> list[Tensor]:

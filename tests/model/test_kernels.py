@@ -16,6 +16,7 @@ from live_canary.model import kernels, quantized_file
 from live_canary.model.canary import KEEPING, CanaryQwen, choose_dtype
 from live_canary.model.decoder import LeanDecoder
 from live_canary.model.kernel_decoder import KernelDecoder
+from live_canary.model.kernel_encoder import KernelConformer
 from live_canary.model.quantize import QuantizedLinear, int8_matmul, quantize_groups, quantize_rows
 from live_canary.model.quantized_file import QuantizedFile
 from tests.conftest import DEMO, ROOT, TINY
@@ -105,6 +106,24 @@ def test_the_layers_in_c_are_those_in_torch(folder):
     in_c = [model.decoder._forward(x[part], positions[part], part.stop) for part in parts]
     in_torch = LeanDecoder._forward(model.decoder, x, positions, 150, positions <= positions[:, None])
     assert torch.allclose(torch.cat(in_c), in_torch, rtol=0, atol=1e-3 * float(in_torch.abs().max()))
+
+
+@compiled
+@pytest.mark.parametrize("folder", [DEMO, TINY])
+def test_the_encoders_layers_in_c_are_those_in_torch(folder):
+    """Several lengths, growing and shrinking, against the same 8-bit matrices with torch between them."""
+    encoder = CanaryQwen.load(folder, device="cpu", dtype="int8").perception.encoder
+    [conformer] = encoder.layers
+    assert type(conformer) is KernelConformer
+    for frames in (1, 2, 17, 130, 64):
+        x = torch.randn(1, frames, encoder.config.hidden_size, generator=torch.Generator().manual_seed(frames))
+        before = x.clone()
+        positions = encoder.encode_positions(x)
+        in_c = conformer(x, position_embeddings=positions)
+        everywhere = torch.ones(1, 1, frames, frames, dtype=torch.bool)
+        in_torch = conformer(x, attention_mask=everywhere, position_embeddings=positions)
+        assert torch.allclose(in_c, in_torch, rtol=0, atol=1e-3 * float(in_torch.abs().max()))
+        assert torch.equal(x, before)
 
 
 @compiled

@@ -1,4 +1,4 @@
-"""Matrices in 8- or 4-bit weights, multiplied by `kernels.c` where it was compiled and the processor can run it.
+"""Matrices in 8- or 4-bit weights and the layers around them, by `kernels.c` where it was compiled for this processor.
 
 The results are those of the torch code in `quantize.py`, bit by bit for 8-bit matrices, several times as fast.
 LIVE_CANARY_KERNELS=off switches the kernels off, to compare. They run on the threads of torch's own OpenMP.
@@ -58,20 +58,46 @@ class Decoder(ctypes.Structure):
     )
 
 
+class ConformerLayer(ctypes.Structure):
+    """One layer of the FastConformer, as C sees it."""
+
+    _fields_ = (
+        *((name, Matrix) for name in ("ff1_in", "ff1_out", "q", "k", "v", "o")),
+        *((name, Matrix) for name in ("pointwise1", "pointwise2", "ff2_in", "ff2_out")),
+        *(
+            (f"norm_{name}_{part}", ctypes.c_void_p)
+            for name in ("ff1", "attention", "conv", "ff2", "out")
+            for part in ("weight", "bias")
+        ),
+        *((name, ctypes.c_void_p) for name in ("bias_u", "bias_v", "taps", "taps_bias", "relative")),
+    )
+
+
+class Conformer(ctypes.Structure):
+    """All its layers, as C sees them."""
+
+    _fields_ = (
+        ("layers", ctypes.POINTER(ConformerLayer)),
+        *((name, ctypes.c_int64) for name in ("layer_count", "width", "inner", "heads", "taps", "longest")),
+        ("eps", ctypes.c_float),
+    )
+
+
 @cache
 def _library() -> ctypes.CDLL | None:
     """The compiled kernels; None where there are none, or none that this processor and this torch can run."""
     if os.environ.get("LIVE_CANARY_KERNELS") == "off":
         return None
+    pointer, int64 = ctypes.c_void_p, ctypes.c_int64
     try:
         library = ctypes.CDLL(str(_LIBRARY))
-        parallel = ctypes.cast(ctypes.CDLL(None).GOMP_parallel, ctypes.c_void_p)  # torch has loaded it for all
+        parallel = ctypes.cast(ctypes.CDLL(None).GOMP_parallel, pointer)  # torch has loaded it for all
+        library.live_canary_start.argtypes = [pointer]
+        library.live_canary_matmul.argtypes = [ctypes.POINTER(Matrix), pointer, pointer, int64, ctypes.c_int]
+        library.live_canary_decode.argtypes = [ctypes.POINTER(Decoder), pointer, int64, int64, ctypes.c_int]
+        library.live_canary_encode.argtypes = [ctypes.POINTER(Conformer), pointer, int64, ctypes.c_int]
     except (OSError, AttributeError, TypeError):
         return None
-    pointer, int64 = ctypes.c_void_p, ctypes.c_int64
-    library.live_canary_start.argtypes = [pointer]
-    library.live_canary_matmul.argtypes = [ctypes.POINTER(Matrix), pointer, pointer, int64, ctypes.c_int]
-    library.live_canary_decode.argtypes = [ctypes.POINTER(Decoder), pointer, int64, int64, ctypes.c_int]
     return library if library.live_canary_start(parallel) else None
 
 
@@ -94,6 +120,13 @@ def decode(decoder: Decoder, x: Tensor, start: int) -> None:
     library = _library()
     assert library is not None and x.is_contiguous() and x.dtype == torch.float32
     _done(library.live_canary_decode(decoder, x.data_ptr(), len(x), start, torch.get_num_threads()))
+
+
+def encode(conformer: Conformer, x: Tensor) -> None:
+    """x: (frames, width) float32, contiguous, of one utterance; becomes what the layers make of it."""
+    library = _library()
+    assert library is not None and x.is_contiguous() and x.dtype == torch.float32 and len(x) <= conformer.longest
+    _done(library.live_canary_encode(conformer, x.data_ptr(), len(x), torch.get_num_threads()))
 
 
 def _done(code: int) -> None:

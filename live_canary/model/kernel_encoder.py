@@ -1,0 +1,100 @@
+"""The FastConformer's layers in one call of the kernels: no Python between them, and no memory that comes and goes."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from live_canary.model import kernels
+from live_canary.model.graphs import round_up
+
+FRAMES_STEP = 64  # by which the longest utterance grows, whose distances between frames are kept
+
+
+class KernelConformer(nn.Module):
+    """In place of the layers of a quantised ParakeetEncoder, in float32, where the kernels are available.
+
+    An utterance alone goes through C; several, some of them padded, through the layers themselves.
+    """
+
+    def __init__(self, encoder: Any):
+        super().__init__()
+        self.layers: nn.ModuleList = encoder.layers
+        self._encode_positions, self._heads = encoder.encode_positions, encoder.config.num_attention_heads
+        self._kept: list[Tensor] = []
+        self._longest = 0
+
+    def forward(
+        self,
+        hidden_states: Tensor,
+        attention_mask: Tensor | None = None,
+        position_embeddings: Tensor | None = None,
+    ) -> Tensor:
+        """(B, frames, width) -> the same shape; arguments as of transformers' ParakeetEncoderBlock."""
+        if len(hidden_states) == 1 and attention_mask is None:
+            return self._alone(hidden_states[0])[None]
+        for layer in self.layers:
+            hidden_states = layer(hidden_states, attention_mask=attention_mask, position_embeddings=position_embeddings)
+        return hidden_states
+
+    def _alone(self, x: Tensor) -> Tensor:
+        frames, width = x.shape
+        if frames > self._longest:
+            self._longest = round_up(frames, FRAMES_STEP)
+            self._structure = self._as_structure(width)
+        x = x.clone(memory_format=torch.contiguous_format)
+        kernels.encode(self._structure, x)
+        return x
+
+    def _as_structure(self, width: int) -> kernels.Conformer:
+        """Pointers to the weights and to the keys of all distances up to the longest utterance so far."""
+        self._kept = []
+        distances = self._encode_positions(torch.empty(1, self._longest, 1))[0]
+        layers = [self._layer(layer, distances) for layer in self.layers]
+        first: Any = self.layers[0]
+        return kernels.Conformer(
+            layers=(kernels.ConformerLayer * len(layers))(*layers),
+            layer_count=len(layers),
+            width=width,
+            inner=first.feed_forward1.linear1.outputs,
+            heads=self._heads,
+            taps=first.conv.depthwise_conv.kernel_size[0],
+            longest=self._longest,
+            eps=first.norm_out.eps,
+        )
+
+    def _layer(self, layer: Any, distances: Tensor) -> kernels.ConformerLayer:
+        attention, conv = layer.self_attn, layer.conv
+        matrices = (
+            *(layer.feed_forward1.linear1, layer.feed_forward1.linear2),
+            *(attention.q_proj, attention.k_proj, attention.v_proj, attention.o_proj),
+            *(conv.pointwise_conv1.linear, conv.pointwise_conv2.linear),
+            *(layer.feed_forward2.linear1, layer.feed_forward2.linear2),
+        )
+        norms = (
+            layer.norm_feed_forward1,
+            layer.norm_self_att,
+            layer.norm_conv,
+            layer.norm_feed_forward2,
+            layer.norm_out,
+        )
+        taps, taps_bias = _normed_taps(conv)
+        relative = attention.relative_k_proj(distances).T.contiguous()
+        tensors = (
+            *(part for norm in norms for part in (norm.weight, norm.bias)),
+            *(attention.bias_u, attention.bias_v, taps, taps_bias, relative),
+        )
+        self._kept += [taps, taps_bias, relative]
+        return kernels.ConformerLayer(
+            *(matrix.matrix for matrix in matrices), *(tensor.data_ptr() for tensor in tensors)
+        )
+
+
+def _normed_taps(conv: Any) -> tuple[Tensor, Tensor]:
+    """The depthwise convolution with the batch norm behind it: (taps, width) and (width,)."""
+    norm, depthwise = conv.norm, conv.depthwise_conv
+    scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+    bias = norm.bias - norm.running_mean * scale
+    if depthwise.bias is not None:
+        bias = bias + depthwise.bias * scale
+    return (depthwise.weight[:, 0] * scale[:, None]).T.contiguous(), bias

@@ -1,0 +1,323 @@
+/* Products of matrices in 8- or 4-bit weights, and what Qwen3 and the FastConformer share besides. */
+
+#pragma once
+
+#include <float.h>
+#include <immintrin.h>
+#include <math.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+enum { LANES = 16, GROUP = 32, PANELS = 2, ROWS8 = 6, ROWS4 = 3, LARGEST = 127 * 128, AHEAD = 2048 };
+
+typedef struct {
+    const uint8_t *weights; /* 8 bits: [panel][in / 4][16][4]; 4 bits: [panel][in / 32][4][16][4], two to a byte */
+    const void *scales;     /* 8 bits: float [out]; 4 bits: float16 [panel][in / 32][16] */
+    const float *bias;      /* [out] or NULL */
+    int64_t in, out, bits;
+} Matrix;
+
+typedef struct {
+    int8_t *halves;  /* [rows][padded / 4][high, low][4] */
+    int32_t *groups; /* [rows][padded / 32]: sums of steps */
+    int32_t *sums;   /* [rows][high, low] */
+    float *scales;   /* [rows] */
+    int64_t padded;
+} Activations;
+
+typedef void (*Parallel)(void (*)(void *), void *, unsigned, unsigned);
+static Parallel openmp; /* GOMP_parallel of the OpenMP that torch brought: a second pool would fight it for the cores */
+
+int live_canary_start(Parallel parallel) {
+    openmp = parallel;
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
+}
+
+/* One loop, its items handed out one by one: cores need not be equally fast or free. */
+typedef struct {
+    void (*item)(const void *, int64_t);
+    const void *context;
+    int64_t items;
+    atomic_llong next;
+} Loop;
+
+static void take_items(void *data) {
+    Loop *loop = data;
+    for (int64_t i; (i = atomic_fetch_add(&loop->next, 1)) < loop->items;) loop->item(loop->context, i);
+}
+
+static void run(void (*item)(const void *, int64_t), const void *context, int64_t items, int threads) {
+    Loop loop = {item, context, items, 0};
+    if (threads > 1 && items > 1)
+        openmp(take_items, &loop, threads, 0);
+    else
+        take_items(&loop);
+}
+
+static int64_t pad(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+static __mmask16 lanes(int64_t left) { return left >= LANES ? 0xffff : (1u << (left < 0 ? 0 : left)) - 1; }
+
+/* Elementwise parts, 16 lanes at a time. */
+
+static __m512 exponential(__m512 x) { /* of x <= 88; within 2 units in the last place */
+    const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)), 8);
+    __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375f), x);
+    r = _mm512_fnmadd_ps(n, _mm512_set1_ps(-2.12194440e-4f), r);
+    __m512 p = _mm512_set1_ps(1.0f / 5040);
+    const float factorials[] = {1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f};
+    for (int i = 0; i < 7; i++) p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(factorials[i]));
+    return _mm512_scalef_ps(p, n);
+}
+
+static float dot(const float *a, const float *b, int64_t n) {
+    __m512 sum = _mm512_setzero_ps();
+    for (int64_t i = 0; i < n; i += LANES) {
+        const __mmask16 m = lanes(n - i);
+        sum = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(m, a + i), _mm512_maskz_loadu_ps(m, b + i), sum);
+    }
+    return _mm512_reduce_add_ps(sum);
+}
+
+static __m512 sigmoid(__m512 x) {
+    const __m512 decay = exponential(_mm512_min_ps(_mm512_sub_ps(_mm512_setzero_ps(), x), _mm512_set1_ps(88)));
+    return _mm512_div_ps(_mm512_set1_ps(1), _mm512_add_ps(_mm512_set1_ps(1), decay));
+}
+
+static __m512 silu(__m512 x) { return _mm512_mul_ps(x, sigmoid(x)); }
+
+/* Scores of n positions become e to the power of what they are less than the most of them. Gives the sum. */
+static float soften(float *scores, int64_t n) {
+    float most = -INFINITY, total = 0;
+    for (int64_t t = 0; t < n; t++) most = fmaxf(most, scores[t]);
+    for (int64_t t = 0; t < n; t += LANES) {
+        const __mmask16 m = lanes(n - t);
+        const __m512 e = exponential(_mm512_sub_ps(_mm512_maskz_loadu_ps(m, scores + t), _mm512_set1_ps(most)));
+        _mm512_mask_storeu_ps(scores + t, m, e);
+        total += _mm512_mask_reduce_add_ps(m, e);
+    }
+    return total;
+}
+
+/* y (n) = the sum over positions of weights[position] / total times the n values at `stride * position` */
+static void weigh(const float *weights, int64_t positions, float total, const float *values, int64_t stride, int64_t n,
+                  float *y) {
+    for (int64_t i = 0; i < n; i += LANES) {
+        const __mmask16 m = lanes(n - i);
+        __m512 sum = _mm512_setzero_ps();
+        for (int64_t t = 0; t < positions; t++)
+            sum = _mm512_fmadd_ps(_mm512_set1_ps(weights[t]), _mm512_maskz_loadu_ps(m, values + t * stride + i), sum);
+        _mm512_mask_storeu_ps(y + i, m, _mm512_div_ps(sum, _mm512_set1_ps(total)));
+    }
+}
+
+/* Products. */
+
+static void quantize(const float *x, int64_t n, const Activations *a, int64_t row) {
+    __m512 most = _mm512_setzero_ps();
+    for (int64_t i = 0; i < n; i += LANES)
+        most = _mm512_max_ps(most, _mm512_abs_ps(_mm512_maskz_loadu_ps(lanes(n - i), x + i)));
+    const float scale = fmaxf(_mm512_reduce_max_ps(most) / LARGEST, FLT_MIN);
+    const __m512 by = _mm512_set1_ps(scale), half = _mm512_set1_ps(128);
+    __m512i high_sum = _mm512_setzero_si512(), low_sum = high_sum, group = high_sum;
+    int8_t *halves = a->halves + row * a->padded * 2;
+    for (int64_t i = 0; i < a->padded; i += LANES) {
+        const __m512 steps = _mm512_roundscale_ps(_mm512_div_ps(_mm512_maskz_loadu_ps(lanes(n - i), x + i), by), 8);
+        const __m512 above = _mm512_roundscale_ps(_mm512_div_ps(steps, half), 8);
+        const __m512i high = _mm512_cvtps_epi32(above), low = _mm512_cvtps_epi32(_mm512_fnmadd_ps(above, half, steps));
+        const __m128i high8 = _mm512_cvtepi32_epi8(high), low8 = _mm512_cvtepi32_epi8(low);
+        _mm_storeu_si128((__m128i *)(halves + i * 2), _mm_unpacklo_epi32(high8, low8));
+        _mm_storeu_si128((__m128i *)(halves + i * 2 + 16), _mm_unpackhi_epi32(high8, low8));
+        high_sum = _mm512_add_epi32(high_sum, high);
+        low_sum = _mm512_add_epi32(low_sum, low);
+        group = _mm512_add_epi32(group, _mm512_cvtps_epi32(steps));
+        if (i % GROUP) {
+            a->groups[(row * a->padded + i) / GROUP] = _mm512_reduce_add_epi32(group);
+            group = _mm512_setzero_si512();
+        }
+    }
+    a->sums[row * 2] = _mm512_reduce_add_epi32(high_sum);
+    a->sums[row * 2 + 1] = _mm512_reduce_add_epi32(low_sum);
+    a->scales[row] = scale;
+}
+
+/* The intrinsic, but for gcc 12, which copies the sums around until they spill. */
+static inline __attribute__((always_inline)) __m512i multiply_add(__m512i sum, __m512i weights, __m512i x) {
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(weights), "v"(x));
+    return sum;
+}
+
+static inline __m512i broadcast(const int8_t *four) { return _mm512_set1_epi32(*(const int32_t *)four); }
+
+/* `rows` rows times two panels, in steps of the activations. `rows` is a constant wherever these are inlined. */
+
+static inline __attribute__((always_inline)) void block8(int rows, const Matrix *w, int64_t panel, const Activations *a,
+                                                         int64_t row, __m512 y[][PANELS]) {
+    const int64_t size = a->padded * LANES;
+    const uint8_t *weights = w->weights + panel * size;
+    const int8_t *x = a->halves + row * a->padded * 2;
+    __m512i high[ROWS8][PANELS], low[ROWS8][PANELS];
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 2
+        for (int p = 0; p < PANELS; p++) {
+            high[r][p] = _mm512_set1_epi32(-128 * a->sums[(row + r) * 2]);
+            low[r][p] = _mm512_set1_epi32(-128 * a->sums[(row + r) * 2 + 1]);
+        }
+    for (int64_t k = 0; k < a->padded; k += 4) {
+        const __m512i w0 = _mm512_loadu_si512(weights + k * LANES), w1 = _mm512_loadu_si512(weights + size + k * LANES);
+        if (rows == 1) { /* the weights come from memory, once */
+            _mm_prefetch((const char *)weights + k * LANES + AHEAD, _MM_HINT_T0);
+            _mm_prefetch((const char *)weights + size + k * LANES + AHEAD, _MM_HINT_T0);
+        }
+#pragma GCC unroll 8
+        for (int r = 0; r < rows; r++) {
+            const int8_t *four = x + (r * a->padded + k) * 2;
+            const __m512i high4 = broadcast(four), low4 = broadcast(four + 4);
+            high[r][0] = multiply_add(high[r][0], w0, high4);
+            high[r][1] = multiply_add(high[r][1], w1, high4);
+            low[r][0] = multiply_add(low[r][0], w0, low4);
+            low[r][1] = multiply_add(low[r][1], w1, low4);
+        }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 2
+        for (int p = 0; p < PANELS; p++)
+            y[r][p] = _mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(high[r][p]), _mm512_set1_ps(128)),
+                                    _mm512_cvtepi32_ps(low[r][p]));
+}
+
+static inline __attribute__((always_inline)) void block4(int rows, const Matrix *w, int64_t panel, const Activations *a,
+                                                         int64_t row, __m512 y[][PANELS]) {
+    const int64_t groups = a->padded / GROUP, size = a->padded * LANES / 2;
+    const int8_t *x = a->halves + row * a->padded * 2;
+    const __m512i nibble = _mm512_set1_epi8(15);
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; r++) y[r][0] = y[r][1] = _mm512_setzero_ps();
+    for (int64_t g = 0; g < groups; g++) {
+        __m512i high[ROWS4][PANELS], low[ROWS4][PANELS];
+#pragma GCC unroll 8
+        for (int r = 0; r < rows; r++)
+#pragma GCC unroll 2
+            for (int p = 0; p < PANELS; p++) {
+                high[r][p] = _mm512_setzero_si512();
+                low[r][p] = _mm512_set1_epi32(-8 * a->groups[(row + r) * groups + g]);
+            }
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++)
+#pragma GCC unroll 2
+            for (int p = 0; p < PANELS; p++) {
+                const uint8_t *from = w->weights + (panel + p) * size + g * 256 + i * 64;
+                if (rows == 1) _mm_prefetch((const char *)from + AHEAD, _MM_HINT_T0);
+                const __m512i both = _mm512_loadu_si512(from);
+                const __m512i first = _mm512_and_si512(both, nibble);
+                const __m512i second = _mm512_and_si512(_mm512_srli_epi16(both, 4), nibble);
+#pragma GCC unroll 8
+                for (int r = 0; r < rows; r++) {
+                    const int8_t *four = x + (r * a->padded + g * GROUP + i * 4) * 2;
+                    high[r][p] = multiply_add(high[r][p], first, broadcast(four));
+                    low[r][p] = multiply_add(low[r][p], first, broadcast(four + 4));
+                    high[r][p] = multiply_add(high[r][p], second, broadcast(four + 32));
+                    low[r][p] = multiply_add(low[r][p], second, broadcast(four + 36));
+                }
+            }
+#pragma GCC unroll 2
+        for (int p = 0; p < PANELS; p++) {
+            const uint16_t *halves = (const uint16_t *)w->scales + ((panel + p) * groups + g) * LANES;
+            const __m512 scale = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)halves));
+#pragma GCC unroll 8
+            for (int r = 0; r < rows; r++) {
+                const __m512i sum = _mm512_add_epi32(_mm512_slli_epi32(high[r][p], 7), low[r][p]);
+                y[r][p] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scale, y[r][p]);
+            }
+        }
+    }
+}
+
+typedef struct {
+    const Matrix *w;
+    const Activations *a;
+    float *y;
+    int64_t rows;
+    float add; /* 0: y becomes the product; else so many times the product is added to it */
+} Product;
+
+static void store(const Product *p, int64_t panel, int64_t row, int rows, __m512 y[][PANELS]) {
+    const Matrix *w = p->w;
+    for (int r = 0; r < rows; r++)
+        for (int i = 0; i < PANELS; i++) {
+            const int64_t first = (panel + i) * LANES;
+            const __mmask16 m = lanes(w->out - first);
+            float *to = p->y + (row + r) * w->out + first;
+            __m512 value = _mm512_mul_ps(y[r][i], _mm512_set1_ps(p->a->scales[row + r]));
+            if (w->bits == 8) value = _mm512_mul_ps(value, _mm512_maskz_loadu_ps(m, (const float *)w->scales + first));
+            if (w->bias) value = _mm512_add_ps(value, _mm512_maskz_loadu_ps(m, w->bias + first));
+            if (p->add != 0)
+                value = _mm512_add_ps(_mm512_mul_ps(value, _mm512_set1_ps(p->add)), _mm512_maskz_loadu_ps(m, to));
+            _mm512_mask_storeu_ps(to, m, value);
+        }
+}
+
+#define CASE(bits, n) \
+    case n: block##bits(n, p->w, panel, p->a, row, y); break;
+
+static void two_panels(const void *context, int64_t item) {
+    const Product *p = context;
+    const int64_t panel = item * PANELS, most = p->w->bits == 8 ? ROWS8 : ROWS4;
+    __m512 y[ROWS8][PANELS];
+    for (int64_t row = 0; row < p->rows; row += most) {
+        const int rows = p->rows - row < most ? p->rows - row : most;
+        if (p->w->bits == 8)
+            switch (rows) { CASE(8, 1) CASE(8, 2) CASE(8, 3) CASE(8, 4) CASE(8, 5) CASE(8, 6) }
+        else
+            switch (rows) { CASE(4, 1) CASE(4, 2) CASE(4, 3) }
+        store(p, panel, row, rows, y);
+    }
+}
+
+static void multiply(const Matrix *w, const Activations *a, float *y, int64_t rows, float add, int threads) {
+    const Product product = {w, a, y, rows, add};
+    run(two_panels, &product, pad(w->out, LANES * PANELS) / (LANES * PANELS), threads);
+}
+
+static void *room(char **at, int64_t bytes) {
+    void *here = *at;
+    *at += pad(bytes, 64);
+    return here;
+}
+
+static Activations activations(int64_t rows, int64_t in, char **at) {
+    const int64_t padded = pad(in, GROUP);
+    return (Activations){.halves = room(at, rows * padded * 2),
+                         .groups = room(at, rows * padded / GROUP * 4),
+                         .sums = room(at, rows * 8),
+                         .scales = room(at, rows * 4),
+                         .padded = padded};
+}
+
+typedef struct {
+    const float *x;
+    int64_t in;
+    const Activations *a;
+} Rounding;
+
+static void round_row(const void *context, int64_t row) {
+    const Rounding *r = context;
+    quantize(r->x + row * r->in, r->in, r->a, row);
+}
+
+/* x (rows, in) -> y (rows, out). 0, or -1 when there is no memory. */
+int live_canary_matmul(const Matrix *w, const float *x, float *y, int64_t rows, int threads) {
+    char *scratch = NULL, *at = NULL;
+    activations(rows, w->in, &at);
+    if (!(at = scratch = aligned_alloc(64, (intptr_t)at))) return -1;
+    const Activations a = activations(rows, w->in, &at);
+    const Rounding rounding = {x, w->in, &a};
+    run(round_row, &rounding, rows, threads);
+    multiply(w, &a, y, rows, 0, threads);
+    free(scratch);
+    return 0;
+}
