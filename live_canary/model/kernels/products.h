@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-enum { LANES = 16, GROUP = 32, PANELS = 2, ROWS8 = 6, ROWS4 = 3, LARGEST = 127 * 128, AHEAD = 2048 };
+enum { LANES = 16, GROUP = 32, PANELS = 2, ROWS8 = 6, ROWS4 = 3, LARGEST = 127 * 128, AHEAD = 2048, CACHED = 3 << 19 };
 
 typedef struct {
     const uint8_t *weights; /* 8 bits: [panel][in / 4][16][4]; 4 bits: [panel][in / 32][4][16][4], two to a byte */
@@ -104,12 +104,20 @@ static float soften(float *scores, int64_t n) {
 /* y (n) = the sum over positions of weights[position] / total times the n values at `stride * position` */
 static void weigh(const float *weights, int64_t positions, float total, const float *values, int64_t stride, int64_t n,
                   float *y) {
-    for (int64_t i = 0; i < n; i += LANES) {
-        const __mmask16 m = lanes(n - i);
-        __m512 sum = _mm512_setzero_ps();
+    for (int64_t i = 0; i < n; i += 8 * LANES) {
+        __m512 sum[8];
+#pragma GCC unroll 8
+        for (int b = 0; b < 8; b++) sum[b] = _mm512_setzero_ps();
         for (int64_t t = 0; t < positions; t++)
-            sum = _mm512_fmadd_ps(_mm512_set1_ps(weights[t]), _mm512_maskz_loadu_ps(m, values + t * stride + i), sum);
-        _mm512_mask_storeu_ps(y + i, m, _mm512_div_ps(sum, _mm512_set1_ps(total)));
+#pragma GCC unroll 8
+            for (int b = 0; b < 8; b++) {
+                const __m512 there = _mm512_maskz_loadu_ps(lanes(n - i - b * LANES), values + t * stride + i + b * LANES);
+                sum[b] = _mm512_fmadd_ps(_mm512_set1_ps(weights[t]), there, sum[b]);
+            }
+#pragma GCC unroll 8
+        for (int b = 0; b < 8; b++)
+            _mm512_mask_storeu_ps(y + i + b * LANES, lanes(n - i - b * LANES),
+                                  _mm512_div_ps(sum[b], _mm512_set1_ps(total)));
     }
 }
 
@@ -151,13 +159,20 @@ static inline __attribute__((always_inline)) __m512i multiply_add(__m512i sum, _
 
 static inline __m512i broadcast(const int8_t *four) { return _mm512_set1_epi32(*(const int32_t *)four); }
 
+/* What to fetch into the cache meanwhile, so many bytes a step of the loop: the weights that this core needs next. */
+typedef struct {
+    const uint8_t *from;
+    int64_t step;
+} Fetch;
+
 /* `rows` rows times two panels, in steps of the activations. `rows` is a constant wherever these are inlined. */
 
 static inline __attribute__((always_inline)) void block8(int rows, const Matrix *w, int64_t panel, const Activations *a,
-                                                         int64_t row, __m512 y[][PANELS]) {
+                                                         int64_t row, const Fetch *next, __m512 y[][PANELS]) {
     const int64_t size = a->padded * LANES;
     const uint8_t *weights = w->weights + panel * size;
     const int8_t *x = a->halves + row * a->padded * 2;
+    const uint8_t *fetched = next->from;
     __m512i high[ROWS8][PANELS], low[ROWS8][PANELS];
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++)
@@ -171,6 +186,9 @@ static inline __attribute__((always_inline)) void block8(int rows, const Matrix 
         if (rows == 1) { /* the weights come from memory, once */
             _mm_prefetch((const char *)weights + k * LANES + AHEAD, _MM_HINT_T0);
             _mm_prefetch((const char *)weights + size + k * LANES + AHEAD, _MM_HINT_T0);
+        } else {
+            _mm_prefetch((const char *)fetched, _MM_HINT_T1);
+            fetched += next->step;
         }
 #pragma GCC unroll 8
         for (int r = 0; r < rows; r++) {
@@ -191,7 +209,8 @@ static inline __attribute__((always_inline)) void block8(int rows, const Matrix 
 }
 
 static inline __attribute__((always_inline)) void block4(int rows, const Matrix *w, int64_t panel, const Activations *a,
-                                                         int64_t row, __m512 y[][PANELS]) {
+                                                         int64_t row, const Fetch *next, __m512 y[][PANELS]) {
+    const uint8_t *fetched = next->from;
     const int64_t groups = a->padded / GROUP, size = a->padded * LANES / 2;
     const int8_t *x = a->halves + row * a->padded * 2;
     const __m512i nibble = _mm512_set1_epi8(15);
@@ -211,7 +230,8 @@ static inline __attribute__((always_inline)) void block4(int rows, const Matrix 
 #pragma GCC unroll 2
             for (int p = 0; p < PANELS; p++) {
                 const uint8_t *from = w->weights + (panel + p) * size + g * 256 + i * 64;
-                if (rows == 1) _mm_prefetch((const char *)from + AHEAD, _MM_HINT_T0);
+                _mm_prefetch((const char *)(rows == 1 ? from + AHEAD : fetched), rows == 1 ? _MM_HINT_T0 : _MM_HINT_T1);
+                fetched += next->step;
                 const __m512i both = _mm512_loadu_si512(from);
                 const __m512i first = _mm512_and_si512(both, nibble);
                 const __m512i second = _mm512_and_si512(_mm512_srli_epi16(both, 4), nibble);
@@ -241,7 +261,7 @@ typedef struct {
     const Matrix *w;
     const Activations *a;
     float *y;
-    int64_t rows;
+    int64_t first, end, threads; /* rows */
     float add; /* 0: y becomes the product; else so many times the product is added to it */
 } Product;
 
@@ -262,14 +282,17 @@ static void store(const Product *p, int64_t panel, int64_t row, int rows, __m512
 }
 
 #define CASE(bits, n) \
-    case n: block##bits(n, p->w, panel, p->a, row, y); break;
+    case n: block##bits(n, p->w, panel, p->a, row, &next, y); break;
 
 static void two_panels(const void *context, int64_t item) {
     const Product *p = context;
     const int64_t panel = item * PANELS, most = p->w->bits == 8 ? ROWS8 : ROWS4;
+    const int64_t bytes = p->a->padded * LANES * PANELS * p->w->bits / 8; /* of two panels */
+    const int64_t parts = (p->end - p->first + most - 1) / most, steps = bytes / (p->w->bits == 8 ? 128 : 64);
+    Fetch next = {p->w->weights + (item + p->threads) * bytes, (bytes + parts * steps - 1) / (parts * steps)};
     __m512 y[ROWS8][PANELS];
-    for (int64_t row = 0; row < p->rows; row += most) {
-        const int rows = p->rows - row < most ? p->rows - row : most;
+    for (int64_t row = p->first; row < p->end; row += most, next.from += next.step * steps) {
+        const int rows = p->end - row < most ? p->end - row : most;
         if (p->w->bits == 8)
             switch (rows) { CASE(8, 1) CASE(8, 2) CASE(8, 3) CASE(8, 4) CASE(8, 5) CASE(8, 6) }
         else
@@ -279,8 +302,12 @@ static void two_panels(const void *context, int64_t item) {
 }
 
 static void multiply(const Matrix *w, const Activations *a, float *y, int64_t rows, float add, int threads) {
-    const Product product = {w, a, y, rows, add};
-    run(two_panels, &product, pad(w->out, LANES * PANELS) / (LANES * PANELS), threads);
+    const int64_t slabs = (rows * a->padded * 2 + CACHED - 1) / CACHED; /* of activations that stay in the cache */
+    const int64_t height = pad((rows + slabs - 1) / slabs, ROWS8);
+    for (int64_t first = 0; first < rows; first += height) {
+        const Product product = {w, a, y, first, rows - first < height ? rows : first + height, threads, add};
+        run(two_panels, &product, pad(w->out, LANES * PANELS) / (LANES * PANELS), threads);
+    }
 }
 
 static void *room(char **at, int64_t bytes) {
