@@ -17,12 +17,13 @@ from live_canary.options import parse_speed
 from tests.conftest import ROOT
 
 LIVE_CANARY = [sys.executable, "-m", "live_canary"]
+WITH_AN_INSTANT_MODEL = [sys.executable, str(ROOT / "tests" / "instant.py")]
 MEETING = ROOT / "assets" / "meeting.wav"
 NOISE_ONLY = ROOT / "assets" / "silence-and-noise.wav"
 
 
-def live_canary(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [*LIVE_CANARY, *map(str, arguments)]
+def live_canary(*arguments: object, program: list[str] = LIVE_CANARY) -> subprocess.CompletedProcess[str]:
+    command = [*program, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120)
 
 
@@ -35,7 +36,30 @@ def beginning(tmp_path) -> Path:
     return path
 
 
-def test_a_replay_prints_one_line_an_utterance_and_writes_every_format(beginning, tmp_path):
+NO_NETWORK = """
+import os, sys
+
+def refuse(event, arguments):
+    if event in ("socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname"):
+        os._exit(99)
+
+sys.addaudithook(refuse)
+"""
+
+
+@pytest.fixture
+def no_network(tmp_path, monkeypatch) -> None:
+    """Programs that reach for it end with 99."""
+    (tmp_path / "python").mkdir()
+    (tmp_path / "python" / "sitecustomize.py").write_text(NO_NETWORK)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'python'}:{os.environ.get('PYTHONPATH', '')}")
+    reaching = [sys.executable, "-c", "import socket; socket.create_connection(('127.0.0.1', 9))"]
+    assert subprocess.run(reaching).returncode == 99
+
+
+def test_a_replay_without_a_network_prints_one_line_an_utterance_and_writes_every_format(
+    beginning, tmp_path, no_network
+):
     outputs = [tmp_path / f"talk{suffix}" for suffix in (".txt", ".md", ".srt", ".vtt", ".jsonl")]
     flags = [flag for path in outputs for flag in ("--output", path)]
     done = live_canary("--replay", beginning, "--speed", "max", "--model", "demo", *flags)
@@ -53,7 +77,8 @@ def test_a_replay_prints_one_line_an_utterance_and_writes_every_format(beginning
 
 def test_ctrl_c_finishes_the_current_utterance_closes_the_files_and_exits_0(tmp_path):
     transcript = tmp_path / "talk.jsonl"
-    command = [*LIVE_CANARY, "--replay", str(MEETING), "--model", "demo", "--output", str(transcript)]
+    command = [*WITH_AN_INSTANT_MODEL, "--replay", str(MEETING), "--speed", "4", "--model", "demo"]
+    command += ["--output", str(transcript)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout and process.stdout.readline().startswith("[00:00:00] ")
         process.send_signal(signal.SIGINT)
@@ -74,7 +99,8 @@ def test_transcribe_writes_a_file_for_each_recording(beginning, tmp_path):
 
 
 def test_a_pipe_can_have_json_lines(beginning):
-    done = live_canary("--replay", beginning, "--jsonl", "-", "--partials", "--model", "demo", "--speed", "max")
+    flags = ["--jsonl", "-", "--partials", "--model", "demo", "--speed", "max"]
+    done = live_canary("--replay", beginning, *flags, program=WITH_AN_INSTANT_MODEL)
     assert done.returncode == 0, done.stderr
     entries = [json.loads(line) for line in done.stdout.splitlines()]
     assert [entry["index"] for entry in entries if entry["type"] == "utterance"] == [0, 1]
