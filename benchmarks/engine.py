@@ -22,7 +22,7 @@ import torch
 from live_canary.audio.recording import read_recording
 from live_canary.bundled import assets_folder
 from live_canary.commands.bench_engine import NEVER, machine_name, time_steps
-from live_canary.model.canary import CanaryQwen
+from live_canary.model.canary import CanaryQwen, wait_until_kept
 from live_canary.settings import COMPUTE
 
 SECONDS = 11.0
@@ -83,6 +83,7 @@ def main() -> None:
     canonical = medians(canonical_steps(canonical_model, samples, args.tokens, args.runs))
     del canonical_model
     lean_model = CanaryQwen.load(args.model, "cpu", COMPUTE[args.compute])
+    wait_until_kept()
     lean = medians(time_steps(lean_model, samples, args.tokens, args.runs))
 
     lines = [

@@ -65,10 +65,11 @@ def run(
     if random_weights:
         begun = time.perf_counter()  # writing it is not part of loading it
     from live_canary.audio.recording import read_recording
-    from live_canary.model.canary import CanaryQwen
+    from live_canary.model.canary import CanaryQwen, wait_until_kept
 
     loaded = CanaryQwen.load(folder, device, COMPUTE[compute], threads)
     load_s = time.perf_counter() - begun
+    wait_until_kept()
     samples = read_recording(audio or assets_folder() / "dictation.wav")
     if audio is None:
         samples = samples[: round(SECONDS_OF_THE_SAMPLE * loaded.sample_rate)]

@@ -1,9 +1,9 @@
 """Canary-Qwen: samples of speech in, text out."""
 
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from threading import Thread
 from typing import Literal
 
 import numpy as np
@@ -284,8 +284,15 @@ def _quantized(perception: Perception, qwen: QwenWrapper, weights: Path, bits: i
     make_decoder = KernelDecoder if kernels.available() else LeanDecoder
     decoder = make_decoder(qwen, file.maker(bits), torch.float32, after_each=release_pages)
     perception.quantize(file.maker(8), after_each=release_pages)
-    Thread(target=file.keep, name=KEEPING).start()  # the model is ready before the file is
+    threading.Thread(target=file.keep, name=KEEPING).start()  # the model is ready before the file is
     return decoder
+
+
+def wait_until_kept() -> None:
+    """Return when no thread writes quantised weights any more, which disturbs whoever measures."""
+    for thread in threading.enumerate():
+        if thread.name == KEEPING:
+            thread.join()
 
 
 def _too_large(weights: Path) -> str:

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import threading
 
 import pytest
 import soundfile
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 
 from live_canary.errors import InputError
 from live_canary.model import kernels, quantized_file
-from live_canary.model.canary import KEEPING, CanaryQwen, choose_dtype
+from live_canary.model.canary import CanaryQwen, choose_dtype, wait_until_kept
 from live_canary.model.decoder import LeanDecoder
 from live_canary.model.kernel_decoder import KernelDecoder
 from live_canary.model.kernel_encoder import KernelConformer
@@ -237,9 +236,7 @@ def test_a_checkpoint_keeps_its_quantised_weights_and_a_changed_one_makes_them_a
     monkeypatch.setattr(quantized_file, "SMALLEST_CHECKPOINT_BYTES", 0)
     weights = TINY / "model.safetensors"
     first = CanaryQwen.load(TINY, device="cpu", dtype="int8")
-    for thread in threading.enumerate():
-        if thread.name == KEEPING:
-            thread.join()
+    wait_until_kept()
     [path] = (tmp_path / "cache" / "live-canary" / "weights").iterdir()
     assert QuantizedFile.of(weights, 8)._kept
     assert torch.equal(CanaryQwen.load(TINY, "cpu", "int8").decoder._head.weight, first.decoder._head.weight)
