@@ -3,8 +3,8 @@
 A file belongs to one checkpoint as it is, one form and one layout; one that does not fit, or is cut off, is made again.
 It is a safetensors file with the sizes of the matrices and what it belongs to in its metadata.
 
-Mapped, a file in the system's cache is there at once and takes no memory a second time. Read into memory of the
-process instead it took 12 s of a start (benchmarks/results/engine.md): not the copying, but being given the memory.
+Mapped, a file in the system's cache is there at once and takes no memory a second time. Reading it into memory of the
+process would take seconds where memory is given slowly, as in a virtual machine.
 """
 
 import hashlib
