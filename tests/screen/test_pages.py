@@ -37,13 +37,17 @@ SAVED = OutputWritten(INFO.outputs[0], unsaved=0)
 
 
 async def assert_page(pilot: Pilot[Outcome], name: str) -> None:
-    """The screen is this page, or becomes it while the application works."""
+    """The screen is this page, or becomes it while the application works.
+
+    Redrawn each time: what a dialog shows of the page behind it is as old as the dialog until something there changes.
+    """
     path = PAGES / f"{name}.txt"
     expected = path.read_text() if path.exists() else ""
     for _ in range(100):
         page = "\n".join(rows(pilot)) + "\n"
         if page == expected:
             return
+        pilot.app.screen.refresh()
         await pilot.pause()
     if os.environ.get("UPDATE_PAGES"):
         path.write_text(page)
