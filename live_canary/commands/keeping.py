@@ -52,13 +52,13 @@ def remind() -> None:
         _note(f"{sessions} cut off: live-canary recover finishes the transcript.")
 
 
-def finish_when_the_terminal_closes() -> None:
+def finish_when_the_terminal_closes(*, on_screen: bool) -> None:
     """From now on a hangup ends a session as SIGTERM does, and what it still has to say goes nowhere.
 
-    A second hangup (kernel and shell may both send one) is no wish to abort, and the SIGCONT that the kernel adds none
-    to open the screen again.
+    Under nohup, lines go on; a screen without a terminal cannot. A second hangup (kernel and shell may both send one)
+    is no wish to abort, and the SIGCONT that the kernel adds none to open the screen again.
     """
-    if sys.platform == "win32" or signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:  # nohup
+    if sys.platform == "win32" or (signal.getsignal(signal.SIGHUP) == signal.SIG_IGN and not on_screen):
         return
     terminals = [descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)]
     if 1 in terminals:

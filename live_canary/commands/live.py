@@ -49,7 +49,7 @@ def run(settings: Settings, inputs: Sequence[Listening]) -> int:
     speaker = sources[0].name  # of several, the microphone
     dictation = dictating.dictation_of(speaker, keyboards, copies=settings.clipboard and plain)
     session, folder = make_session(settings, choice, sources, dictation, with_partials=settings.partials or not plain)
-    keeping.finish_when_the_terminal_closes()
+    keeping.finish_when_the_terminal_closes(on_screen=not plain)
     info = SessionInfo(
         choice.name, tuple(source.name for source in sources), settings.outputs, choice.demo,
         clipboard=settings.clipboard, typing=keyboards[0].name if keyboards else "",

@@ -64,10 +64,10 @@ def test_a_state_folder_that_cannot_be_made_does_not_keep_anybody_from_dictating
     assert "transcribing goes on" in capsys.readouterr().err
 
 
-def test_a_program_that_was_told_to_ignore_hangups_does_so(monkeypatch):
+def test_lines_that_were_told_to_ignore_hangups_do_so():
     earlier = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        keeping.finish_when_the_terminal_closes()
+        keeping.finish_when_the_terminal_closes(on_screen=False)
         assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, earlier)

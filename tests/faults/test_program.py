@@ -100,7 +100,7 @@ def finish(*_):
     os._exit(0)
 
 signal.signal(signal.SIGTERM, finish)
-finish_when_the_terminal_closes()
+finish_when_the_terminal_closes(on_screen=True)
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
 print("ready")
 signal.sigwait([signal.SIGHUP])
@@ -122,11 +122,16 @@ def test_after_a_hangup_reading_keys_neither_ends_nor_waits_for_good_and_drawing
     assert found.read_text() == "{0} True\n"
 
 
-@pytest.mark.parametrize("flags", [["--plain"], []], ids=["lines", "screen"])
-def test_closing_the_terminal_finishes_what_was_heard(state, tmp_path, flags):
+@pytest.mark.parametrize(
+    ("flags", "hangups"),
+    [(["--plain"], signal.SIG_DFL), ([], signal.SIG_DFL), ([], signal.SIG_IGN)],
+    ids=["lines", "screen", "screen under nohup"],
+)
+def test_closing_the_terminal_finishes_what_was_heard(state, tmp_path, flags, hangups):
     transcript = tmp_path / "talk.txt"
     child, terminal = pty.fork()
     if not child:
+        signal.signal(signal.SIGHUP, hangups)
         os.execve(sys.executable, replaying(transcript, "4", *flags), {**os.environ, "TERM": "xterm-256color"})
     while not transcript.exists() or not transcript.stat().st_size:
         os.read(terminal, 100_000)
