@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from torch import Tensor
 from live_canary.errors import AudioTooLong, AudioTooShort, CheckpointError, InputError
 from live_canary.model import encoder, kernels, llm
 from live_canary.model.checkpoint import destinations, load_weights, no_meta_tensors_left
+from live_canary.model.compute import DType, choose_device, choose_dtype, memory_full
 from live_canary.model.config import CanaryConfig, read_config
 from live_canary.model.decoder import Answer, LeanDecoder
 from live_canary.model.encoder import Perception, encoded_frames
@@ -26,7 +26,6 @@ from live_canary.model.prompt import Prompt, inject_audio_embeddings
 from live_canary.model.quantized_file import QuantizedFile
 from live_canary.model.samples import mono_float32
 
-DType = Literal["auto", "float32", "bfloat16", "float16", "int8", "int4"]
 BITS = {"int8": 8, "int4": 4}
 Audio = NDArray[np.generic]
 
@@ -36,7 +35,6 @@ RECORDED_SECONDS = 10.0  # longer utterances are recorded when the first comes, 
 TOKENS_PER_SECOND = 16  # far above the fastest speech; bounds a runaway answer
 TOKENS_AT_LEAST = 24
 KEEPING = "keeping quantised weights"
-SMALL_CHECKPOINT_BYTES = 500_000_000  # below it float32 costs nothing and is exact
 
 
 class CanaryQwen:
@@ -84,7 +82,7 @@ class CanaryQwen:
         try:
             return cls._load(folder, device, dtype)
         except torch.OutOfMemoryError:
-            too_large = _too_large(folder / "model.safetensors")
+            too_large = memory_full(folder / "model.safetensors")
         if device != "auto":
             raise InputError(f"{too_large}; close what else uses it, or choose --compute-device cpu")
         tell(f"{too_large}: using the processor, which is slower")
@@ -293,45 +291,3 @@ def wait_until_kept() -> None:
     for thread in threading.enumerate():
         if thread.name == KEEPING:
             thread.join()
-
-
-def _too_large(weights: Path) -> str:
-    """Of a graphics card that has just refused the model: what there is and what is needed."""
-    needed = f"the model needs {weights.stat().st_size / 1e9:.1f} GB and room to compute"
-    if not torch.cuda.is_available():
-        return f"The graphics card's memory is full: {needed}"
-    free, total = torch.cuda.mem_get_info()
-    return f"The graphics card has {free / 1e9:.1f} of {total / 1e9:.1f} GB free, but {needed}"
-
-
-def choose_device(name: str) -> torch.device:
-    """The device called `name`, or for "auto" the fastest one here. Raises InputError for one that is not here."""
-    here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name == "auto":
-        return torch.device(next(kind for kind, available in here.items() if available))
-    device = torch.device(name)
-    if not here.get(device.type, False):
-        raise InputError(
-            f"This machine, or the installed torch {torch.__version__}, has no device '{name}'; choose auto or cpu"
-        )
-    return device
-
-
-def choose_dtype(name: DType, device: torch.device, weights: Path) -> str:
-    """What "auto" means, else `name`: the smallest that keeps the text, unless the model is small anyway.
-
-    Raises InputError for one that is of no use on the device.
-    """
-    if name in ("int8", "int4") and device.type != "cpu":
-        raise InputError(f"{name} is for processors; on '{device.type}' choose bf16 or fp16")
-    if name == "int4" and not kernels.available():
-        raise InputError("int4 needs a processor with AVX-512 VNNI and live-canary's compiled kernels; choose int8")
-    if name != "auto":
-        return name
-    if weights.is_file() and weights.stat().st_size < SMALL_CHECKPOINT_BYTES:
-        return "float32"
-    if device.type == "cuda":
-        return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
-    if device.type == "mps":
-        return "float16"
-    return "int8"

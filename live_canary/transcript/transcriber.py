@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from live_canary.model.canary import CanaryQwen, DType
+from live_canary.model.canary import CanaryQwen
+from live_canary.model.compute import DType
 from live_canary.model.memory import return_free_memory
 from live_canary.transcript.hypothesis import Hypothesis
 from live_canary.transcript.loops import without_loops

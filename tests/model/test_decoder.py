@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from live_canary.errors import InputError
-from live_canary.model.canary import CanaryQwen, choose_device, choose_dtype
+from live_canary.model.canary import CanaryQwen
+from live_canary.model.compute import choose_device, choose_dtype
 from live_canary.model.quantize import int8_matmul, quantize_rows
 from tests.conftest import DEMO, ROOT, TINY
 

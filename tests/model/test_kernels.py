@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from live_canary.errors import InputError
 from live_canary.model import kernels, quantized_file
-from live_canary.model.canary import CanaryQwen, choose_dtype, wait_until_kept
+from live_canary.model.canary import CanaryQwen, wait_until_kept
+from live_canary.model.compute import choose_dtype
 from live_canary.model.decoder import LeanDecoder
 from live_canary.model.kernel_decoder import KernelDecoder
 from live_canary.model.kernel_encoder import KernelConformer

@@ -1,0 +1,55 @@
+"""Where a model computes, and in what form of its weights."""
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from live_canary.errors import InputError
+from live_canary.model import kernels
+
+DType = Literal["auto", "float32", "bfloat16", "float16", "int8", "int4"]
+
+SMALL_CHECKPOINT_BYTES = 500_000_000  # below it float32 costs nothing and is exact
+
+
+def choose_device(name: str) -> torch.device:
+    """The device called `name`, or for "auto" the fastest one here. Raises InputError for one that is not here."""
+    here = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(kind for kind, available in here.items() if available))
+    device = torch.device(name)
+    if not here.get(device.type, False):
+        raise InputError(
+            f"This machine, or the installed torch {torch.__version__}, has no device '{name}'; choose auto or cpu"
+        )
+    return device
+
+
+def choose_dtype(name: DType, device: torch.device, weights: Path) -> str:
+    """What "auto" means, else `name`: the smallest that keeps the text, unless the model is small anyway.
+
+    Raises InputError for one that is of no use on the device.
+    """
+    if name in ("int8", "int4") and device.type != "cpu":
+        raise InputError(f"{name} is for processors; on '{device.type}' choose bf16 or fp16")
+    if name == "int4" and not kernels.available():
+        raise InputError("int4 needs a processor with AVX-512 VNNI and live-canary's compiled kernels; choose int8")
+    if name != "auto":
+        return name
+    if weights.is_file() and weights.stat().st_size < SMALL_CHECKPOINT_BYTES:
+        return "float32"
+    if device.type == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+    if device.type == "mps":
+        return "float16"
+    return "int8"
+
+
+def memory_full(weights: Path) -> str:
+    """Of a graphics card that has just refused the model: what there is and what is needed."""
+    needed = f"the model needs {weights.stat().st_size / 1e9:.1f} GB and room to compute"
+    if not torch.cuda.is_available():
+        return f"The graphics card's memory is full: {needed}"
+    free, total = torch.cuda.mem_get_info()
+    return f"The graphics card has {free / 1e9:.1f} of {total / 1e9:.1f} GB free, but {needed}"
