@@ -7,15 +7,14 @@ The memory's speed is that of torch adding up 1 GB of float32 on all threads, th
 
 import argparse
 import statistics
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import torch
 
-from live_canary.commands.bench_engine import NEVER, machine_name
+from live_canary.commands.bench_engine import NEVER, machine_name, timed
 from live_canary.model.canary import CanaryQwen, wait_until_kept
 from live_canary.model.memory import use_huge_pages
 
@@ -32,20 +31,10 @@ class Form:
     """Of each run: the tokens after a prompt."""
 
 
-def seconds(step: Callable[[], object], runs: int) -> list[float]:
-    """Of each run after one that warms up."""
-    timings = []
-    for _ in range(runs + 1):
-        begun = time.perf_counter()
-        step()
-        timings.append(time.perf_counter() - begun)
-    return timings[1:]
-
-
 def memory_speed(runs: int) -> float:
     """Bytes a second."""
     numbers = use_huge_pages(torch.empty(BYTES // 4)).fill_(1)
-    return BYTES / min(seconds(numbers.sum, runs))
+    return BYTES / min(timed(numbers.sum, runs))
 
 
 def measured(folder: Path, form: str, runs: int) -> Form:
@@ -56,7 +45,7 @@ def measured(folder: Path, form: str, runs: int) -> Form:
     with torch.inference_mode():
         decoder.generate(decoder.embed(range(PROMPT)), 1, NEVER)
         following = decoder._continue(0, PROMPT)
-        return Form(form, read, seconds(lambda: next(following), runs))
+        return Form(form, read, timed(lambda: next(following), runs))
 
 
 def plot(forms: Sequence[Form], speed: float) -> str:

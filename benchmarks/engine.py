@@ -11,8 +11,6 @@ import argparse
 import statistics
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -21,7 +19,7 @@ import torch
 
 from live_canary.audio.recording import read_recording
 from live_canary.bundled import assets_folder
-from live_canary.commands.bench_engine import NEVER, machine_name, time_steps
+from live_canary.commands.bench_engine import NEVER, machine_name, time_steps, timed
 from live_canary.model.canary import CanaryQwen, wait_until_kept
 from live_canary.settings import COMPUTE
 
@@ -31,16 +29,6 @@ STEPS = {"encode": "encode_s", "prefill": "prefill_s", "a token": "decode_per_to
 
 def medians(timings: dict[str, list[float]]) -> dict[str, float]:
     return {name: statistics.median(seconds) for name, seconds in timings.items()}
-
-
-def timed(step: Callable[[], object], runs: int) -> list[float]:
-    """Seconds of each run after one that warms up."""
-    seconds = []
-    for _ in range(runs + 1):
-        begun = time.perf_counter()
-        step()
-        seconds.append(time.perf_counter() - begun)
-    return seconds[1:]
 
 
 def canonical_steps(model: CanaryQwen, samples: object, tokens: int, runs: int) -> dict[str, list[float]]:

@@ -8,34 +8,23 @@ what counts is how many 8-bit products a second, two for each weight and row.
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable, Sequence
 from datetime import date
 
 import torch
 from torch import Tensor
 
-from live_canary.commands.bench_engine import machine_name
+from live_canary.commands.bench_engine import machine_name, timed
 from live_canary.model.quantize import QuantizedLinear, int8_matmul, quantize_rows
 
 OUTPUTS, INPUTS, LAYERS, PROMPT = 12288, 2048, 24, 152
 
 
-def seconds(step: Callable[[], object], runs: int) -> list[float]:
-    """Of each run after one that warms up."""
-    timings = []
-    for _ in range(runs + 1):
-        begun = time.perf_counter()
-        step()
-        timings.append(time.perf_counter() - begun)
-    return timings[1:]
-
-
 def row(name: str, products: Sequence[Callable[[Tensor], Tensor]], weight_bytes: int, runs: int) -> str:
     one, many = torch.randn(1, INPUTS), torch.randn(PROMPT, INPUTS)
-    reading = [weight_bytes * len(products) / 1e9 / s for s in seconds(lambda: [f(one) for f in products], runs)]
+    reading = [weight_bytes * len(products) / 1e9 / s for s in timed(lambda: [f(one) for f in products], runs)]
     work = OUTPUTS * INPUTS * PROMPT * 2 / 1e9
-    computing = [work / s for s in seconds(lambda: products[0](many), runs)]
+    computing = [work / s for s in timed(lambda: products[0](many), runs)]
     figures = " | ".join(f"{statistics.median(f):.1f} ({min(f):.1f} to {max(f):.1f})" for f in (reading, computing))
     return f"| {name} | {figures} |"
 

@@ -103,20 +103,17 @@ def time_steps(model: "CanaryQwen", samples: object, new_tokens: int, runs: int)
     def whole(draft: list[int]) -> list[int]:
         return decoder.generate(model.inputs_embeds([sound])[0][0], new_tokens, NEVER, draft).ids
 
-    def measure(step: Callable[[], object]) -> list[float]:
-        return [_seconds(step, model) for _ in range(runs + 1)][1:]
-
-    prefill = measure(lambda: decoder.generate(prompt, 1, NEVER))
-    generate = measure(lambda: decoder.generate(prompt, new_tokens, NEVER))
+    prefill = timed(lambda: decoder.generate(prompt, 1, NEVER), runs)
+    generate = timed(lambda: decoder.generate(prompt, new_tokens, NEVER), runs)
     return {
-        "features_s": measure(lambda: model.perception.preprocessor(sound)),
-        "encode_s": measure(lambda: model.encode(mel)),
+        "features_s": timed(lambda: model.perception.preprocessor(sound), runs),
+        "encode_s": timed(lambda: model.encode(mel), runs),
         "prefill_s": prefill,
         "decode_per_token_s": [
             (long - short) / max(1, new_tokens - 1) for long, short in zip(generate, prefill, strict=True)
         ],
-        "verify_s": measure(lambda: whole(answer)),
-        "total_s": measure(lambda: whole([])),
+        "verify_s": timed(lambda: whole(answer), runs),
+        "total_s": timed(lambda: whole([]), runs),
     }
 
 
@@ -139,14 +136,18 @@ def peak_rss_mb() -> float:
     return peak / (1e6 if sys.platform == "darwin" else 1e3)
 
 
-def _seconds(step: Callable[[], object], model: "CanaryQwen") -> float:
-    begun = time.perf_counter()
-    step()
-    if model.device.type == "cuda":
-        import torch
+def timed(step: Callable[[], object], runs: int) -> list[float]:
+    """Seconds of each run after one that warms up; on a GPU until its work is done."""
+    import torch
 
-        torch.cuda.synchronize()
-    return time.perf_counter() - begun
+    seconds = []
+    for _ in range(runs + 1):
+        begun = time.perf_counter()
+        step()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - begun)
+    return seconds[1:]
 
 
 def _peak_gpu_mb(model: "CanaryQwen") -> float:
