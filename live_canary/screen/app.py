@@ -1,6 +1,7 @@
 """The terminal application around a session: starts it, shows its events, and ends it when the user wants to leave."""
 
 import asyncio
+import gc
 import signal
 import time
 from collections.abc import Callable, Iterable
@@ -92,6 +93,7 @@ class LiveCanaryApp(App[Outcome]):
         if self._leaving:
             self.exit(Outcome(None))
             return
+        gc.freeze()  # what was imported stays: looking through it for garbage would be seen on the screen
         try:
             self._session.start(self._feed)
         except LiveCanaryError as error:
