@@ -1,6 +1,5 @@
 """The screen of a running session: header, transcript, status, keys. Widgets draw; this decides what a key does."""
 
-import re
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -33,7 +32,7 @@ from live_canary.screen.header_line import HeaderLine
 from live_canary.screen.help_screen import HelpScreen
 from live_canary.screen.input_dialog import Choice, InputDialog
 from live_canary.screen.key_row import KeyRow
-from live_canary.screen.search import SearchBar, next_match, pattern_for
+from live_canary.screen.search import SearchBar, next_match
 from live_canary.screen.state import SessionState
 from live_canary.screen.status_line import StatusLine
 from live_canary.screen.transcript_view import TranscriptView
@@ -76,11 +75,10 @@ class ListeningScreen(Screen[None]):
         self._state = state
         self._session = session
         self._corrections = Corrections()
-        self._pattern: re.Pattern[str] | None = None
         self._header = HeaderLine(state, id="header")
         self._empty = EmptyState(id="empty")
         self.transcript = TranscriptView(with_source=state.info.with_source, id="transcript")
-        self._search = SearchBar(id="search")
+        self._search = SearchBar(self.transcript, id="search")
         self._status = StatusLine(state, id="status")
 
     def compose(self) -> ComposeResult:
@@ -113,12 +111,8 @@ class ListeningScreen(Screen[None]):
 
     def _show(self, event: Event) -> None:
         match event:
-            case UtteranceFinal(utterance) if utterance.command:
-                self.transcript.show_partial(PartialChanged(utterance.source, utterance.start_seconds, "", ""))
             case UtteranceFinal(utterance):
-                self.transcript.append(utterance)
-                if self._state.copying:
-                    clipboard.copy(self.app, one_line(utterance.text))
+                self._show_utterance(utterance)
             case UtteranceAmended(index, text):
                 self._amend(index, text)
             case GapMarked(gap):
@@ -134,6 +128,14 @@ class ListeningScreen(Screen[None]):
             case StageFailed(_, message, fatal=False):
                 self._tell(message, "error")
 
+    def _show_utterance(self, utterance: Utterance) -> None:
+        if utterance.command:
+            self.transcript.show_partial(PartialChanged(utterance.source, utterance.start_seconds, "", ""))
+            return
+        self.transcript.append(utterance)
+        if self._state.copying:
+            clipboard.copy(self.app, one_line(utterance.text))
+
     def _amend(self, index: int, text: str | None) -> None:
         """The session has changed a line, because a key or a voice asked it to."""
         number = self.transcript.lines.number_of(index)
@@ -146,8 +148,7 @@ class ListeningScreen(Screen[None]):
             self._tell("The model heard the same words again.")
             return
         self.transcript.amend(number, text)
-        if self._pattern:
-            self._search.show_position(self.transcript.find(self._pattern), self.transcript.current)
+        self._search.look_again()
         if not self._corrections.made(index, before, text) and text is None:
             self._tell("Deleted; u brings it back.")
 
@@ -178,30 +179,13 @@ class ListeningScreen(Screen[None]):
     def action_search(self) -> None:
         self._search.open()
 
-    def on_search_bar_typed(self, typed: SearchBar.Typed) -> None:
-        self._pattern = pattern_for(typed.text)
-        matches = self.transcript.find(self._pattern)
-        if matches:
-            current = self.transcript.current or 0
-            self.transcript.select(current if current in matches else next_match(matches, current, -1))
-        self._search.show_position(matches, self.transcript.current)
-
-    def on_search_bar_accepted(self) -> None:
-        self.transcript.focus()
-
-    def on_search_bar_closed(self) -> None:
-        self._end_search()
-
     def action_match(self, step: int) -> None:
-        matches = self.transcript.find(self._pattern)
-        if matches:
-            self.transcript.select(next_match(matches, self.transcript.current or 0, step))
-            self._search.show_position(matches, self.transcript.current)
+        self._search.go(step)
 
     def action_back(self) -> None:
         """Ends the search if there is one, else the selection."""
         if self._search.display:
-            self._end_search()
+            self._search.action_end()
         else:
             self.transcript.clear_selection()
 
@@ -217,7 +201,7 @@ class ListeningScreen(Screen[None]):
 
     def _edited(self, index: int, text: str | None) -> None:
         if text is not None:
-            self._correct(index, one_line(text) or None)
+            self._correct(index, " ".join(one_line(text).split()) or None)
 
     def action_delete(self) -> None:
         """Takes the selected lines, or the newest, out of the transcript."""
@@ -256,12 +240,6 @@ class ListeningScreen(Screen[None]):
         bookmarks = sorted(self.transcript.bookmarks - self.transcript.lines.hidden)
         if bookmarks:
             self.transcript.select(next_match(bookmarks, self.transcript.current or 0, step))
-
-    def _end_search(self) -> None:
-        self._pattern = None
-        self.transcript.find(None)
-        self._search.close()
-        self.transcript.focus()
 
     def action_copy(self) -> None:
         """Copies the selection, or the newest utterance."""

@@ -6,8 +6,9 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.message import Message
 from textual.widgets import Input, Label
+
+from live_canary.screen.transcript_view import TranscriptView
 
 
 def pattern_for(text: str) -> re.Pattern[str] | None:
@@ -23,20 +24,14 @@ def next_match(matches: list[int], current: int, step: int) -> int:
 
 
 class SearchBar(Horizontal):
-    """Tells what is typed; hidden until `open`."""
+    """Marks what is typed in a transcript and goes from match to match; hidden until `open`."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "End the search", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "end", "End the search", show=False)]
 
-    class Typed(Message):
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
-
-    class Accepted(Message):
-        """Enter: the reader goes on in the transcript, with the matches still marked."""
-
-    class Closed(Message):
-        """Escape: nothing is looked for any more."""
+    def __init__(self, transcript: TranscriptView, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._transcript = transcript
+        self._pattern: re.Pattern[str] | None = None
 
     def compose(self) -> ComposeResult:
         yield Label("/")
@@ -48,15 +43,45 @@ class SearchBar(Horizontal):
 
     def open(self) -> None:
         self.display = True
-        search = self.query_one(Input)
-        search.focus()
-        search.select_all()
+        typed = self.query_one(Input)
+        typed.focus()
+        typed.select_all()
 
-    def close(self) -> None:
+    def go(self, step: int) -> None:
+        """To the next match, or to the previous one if step < 0."""
+        matches = self._transcript.find(self._pattern)
+        if matches:
+            self._transcript.select(next_match(matches, self._transcript.current or 0, step))
+            self._show_position(matches)
+
+    def look_again(self) -> None:
+        """The transcript has changed."""
+        if self._pattern:
+            self._show_position(self._transcript.find(self._pattern))
+
+    def action_end(self) -> None:
+        self._pattern = None
+        self._transcript.find(None)
         self.display = False
+        self._transcript.focus()
 
-    def show_position(self, matches: list[int], current: int | None) -> None:
-        """`2 of 7` when entry `current` is one of `matches`."""
+    def on_input_changed(self, changed: Input.Changed) -> None:
+        changed.stop()
+        self._pattern = pattern_for(changed.value)
+        matches = self._transcript.find(self._pattern)
+        if matches:
+            current = self._transcript.current or 0
+            self._transcript.select(current if current in matches else next_match(matches, current, -1))
+        self._show_position(matches)
+
+    def on_input_submitted(self, submitted: Input.Submitted) -> None:
+        """The reader goes on in the transcript, with the matches still marked."""
+        submitted.stop()
+        self._transcript.focus()
+
+    def _show_position(self, matches: list[int]) -> None:
+        """`2 of 7` when the current entry is one of `matches`."""
+        current = self._transcript.current
         if not matches:
             text = "nothing found" if self.query_one(Input).value.strip() else ""
         elif current in matches:
@@ -64,14 +89,3 @@ class SearchBar(Horizontal):
         else:
             text = f"{len(matches)} found"
         self.query_one("#search-count", Label).update(text)
-
-    def action_close(self) -> None:
-        self.post_message(self.Closed())
-
-    def on_input_changed(self, changed: Input.Changed) -> None:
-        changed.stop()
-        self.post_message(self.Typed(changed.value))
-
-    def on_input_submitted(self, submitted: Input.Submitted) -> None:
-        submitted.stop()
-        self.post_message(self.Accepted())

@@ -58,8 +58,11 @@ class TranscriptLines:
             self._ends = list(accumulate(map(self._height, range(len(self.texts)))))
 
     def append(self, entry: Entry) -> None:
-        text = self.label(entry.source) + spoken_text(entry)
-        self._ends.append(self.line_count + line_count(text, self._width))
+        text = spoken_text(entry)
+        if self._with_source:
+            text = self.label(entry.source) + text
+        ends = self._ends
+        ends.append((ends[-1] if ends else 0) + line_count(text, self._width))
         if isinstance(entry, Utterance):
             self._numbers[entry.index] = len(self.entries)
         self.entries.append(entry)

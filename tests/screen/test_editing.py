@@ -30,7 +30,7 @@ def first_words(pilot: Pilot[Outcome]) -> list[str]:
 @pytest.mark.parametrize("key", ["e", "enter"])
 def test_the_newest_line_is_edited_where_it_stands(key):
     async def scenario(pilot: Pilot[Outcome]) -> None:
-        await edit(pilot, "Any\nanswers? ", key)
+        await edit(pilot, "Any\n\n  answers? ", key)
         assert first_words(pilot) == [*TEXTS[:3], "Any answers?"]
 
     assert with_transcript(scenario).asked[1:] == ["amend 3: Any answers?"]
