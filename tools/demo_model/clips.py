@@ -181,6 +181,7 @@ class Clips(IterableDataset[Batch]):
             letter_times = letter_times / speed + left
         mel = self.mel(torch.from_numpy(wave)).T.contiguous()
         if text:
+            mel = stretch_bands(mel, self.rng)
             mask_bands(mel, self.rng)
         coded = self.prompt.tokenizer.encode(text)
         guess = torch.zeros(encoded_frames(len(mel)), dtype=torch.long)
@@ -204,6 +205,16 @@ def join(clips: list[Clip], rng: np.random.Generator) -> tuple[Wave, np.ndarray]
         parts += [wave, np.zeros(pause, np.float32)]
         now += len(wave) + pause
     return np.concatenate(parts[:-1]), np.array(times)
+
+
+def stretch_bands(mel: Tensor, rng: np.random.Generator) -> Tensor:
+    """Another length of the vocal tract, in half the cases: every band is read up to 12 % higher or lower."""
+    if rng.random() < 0.5:
+        return mel
+    bins = mel.shape[1]
+    at = (torch.arange(bins) * rng.uniform(0.88, 1.12)).clamp(max=bins - 1)
+    below = at.long().clamp(max=bins - 2)
+    return torch.lerp(mel[:, below], mel[:, below + 1], at - below)
 
 
 def mask_bands(mel: Tensor, rng: np.random.Generator) -> None:
