@@ -1,12 +1,15 @@
 """Linear layers in 8- or 4-bit weights, for processors: a half or nearly a quarter of what bfloat16 has to read.
 
-Weights of 8 bits have one scale an output row, those of 4 bits one for every 32 inputs of a row. Activations are
-rounded to 15 bits with one scale a row and split into two int8 halves, which the processor's integer units multiply:
+Weights of 8 bits have one scale an output row. Activations are rounded to 15 bits with one scale a row and split into
+two int8 halves, which the processor's integer units multiply:
 
     x ~ scale * (128 * high + low)        y = scale * row_scale * (128 * (high @ W) + low @ W)
 
 so only the weights lose precision: what the literature calls weight-only quantisation, where ggml's Q8_0 and most W8A8
 schemes also round activations to 8 bits. (The rounding of activations is finer than bfloat16's own.)
+
+Weights of 4 bits have a scale for every 32 inputs of a row, and so have their activations, in 8 bits: a rounding many
+times finer than that of the weights, and half the products.
 """
 
 from collections.abc import Callable, Sequence

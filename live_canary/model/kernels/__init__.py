@@ -14,7 +14,7 @@ from torch import Tensor
 
 from live_canary.model.memory import use_huge_pages
 
-LANES, GROUP = 16, 32  # outputs of a panel; inputs that share a 4-bit scale
+LANES, GROUP = 16, 32  # outputs of a panel; inputs that share a scale where weights have 4 bits
 _PANELS = 2  # multiplied together
 _LIBRARY = Path(__file__).with_name("kernels.so")
 

@@ -160,8 +160,8 @@ static Encoding lay_out_encoding(const Conformer *c, float *x, int64_t frames, c
     e.attended = room(at, rows);
     e.wide = room(at, frames * (c->inner > 2 * c->width ? c->inner : 2 * c->width) * 4);
     e.keys = room(at, c->width * e.padded * 4);
-    e.from_width = activations(frames, c->width, at);
-    e.from_inner = activations(frames, c->inner, at);
+    e.from_width = activations(frames, c->width, c->layers->q.bits, at);
+    e.from_inner = activations(frames, c->inner, c->layers->q.bits, at);
     return e;
 }
 

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-enum { LANES = 16, GROUP = 32, PANELS = 2, ROWS8 = 6, ROWS4 = 3, LARGEST = 127 * 128, AHEAD = 2048, CACHED = 3 << 19 };
+enum { LANES = 16, GROUP = 32, PANELS = 2, ROWS = 6, LARGEST = 127 * 128, AHEAD = 2048, CACHED = 3 << 19 };
 
 typedef struct {
     const uint8_t *weights; /* 8 bits: [panel][in / 4][16][4]; 4 bits: [panel][in / 32][4][16][4], two to a byte */
@@ -18,12 +18,12 @@ typedef struct {
     int64_t in, out, bits;
 } Matrix;
 
+/* Rounded rows. For 8-bit weights: 15 bits, in two halves; for 4-bit weights: 8 bits, a scale for every 32. */
 typedef struct {
-    int8_t *halves;  /* [rows][padded / 4][high, low][4] */
-    int32_t *groups; /* [rows][padded / 32]: sums of steps */
-    int32_t *sums;   /* [rows][high, low] */
-    float *scales;   /* [rows] */
-    int64_t padded;
+    int8_t *steps;  /* 15 bits: [rows][padded / 4][high, low][4]; 8 bits: [rows][padded] */
+    int32_t *sums;  /* of the steps; 15 bits: [rows][high, low]; 8 bits: [rows][padded / 32] */
+    float *scales;  /* 15 bits: [rows]; 8 bits: [rows][padded / 32] */
+    int64_t padded, weight_bits;
 } Activations;
 
 typedef void (*Parallel)(void (*)(void *), void *, unsigned, unsigned);
@@ -123,14 +123,14 @@ static void weigh(const float *weights, int64_t positions, float total, const fl
 
 /* Products. */
 
-static void quantize(const float *x, int64_t n, const Activations *a, int64_t row) {
+static void halve_row(const float *x, int64_t n, const Activations *a, int64_t row) {
     __m512 most = _mm512_setzero_ps();
     for (int64_t i = 0; i < n; i += LANES)
         most = _mm512_max_ps(most, _mm512_abs_ps(_mm512_maskz_loadu_ps(lanes(n - i), x + i)));
     const float scale = fmaxf(_mm512_reduce_max_ps(most) / LARGEST, FLT_MIN);
     const __m512 by = _mm512_set1_ps(scale), half = _mm512_set1_ps(128);
-    __m512i high_sum = _mm512_setzero_si512(), low_sum = high_sum, group = high_sum;
-    int8_t *halves = a->halves + row * a->padded * 2;
+    __m512i high_sum = _mm512_setzero_si512(), low_sum = high_sum;
+    int8_t *halves = a->steps + row * a->padded * 2;
     for (int64_t i = 0; i < a->padded; i += LANES) {
         const __m512 steps = _mm512_roundscale_ps(_mm512_div_ps(_mm512_maskz_loadu_ps(lanes(n - i), x + i), by), 8);
         const __m512 above = _mm512_roundscale_ps(_mm512_div_ps(steps, half), 8);
@@ -140,15 +140,32 @@ static void quantize(const float *x, int64_t n, const Activations *a, int64_t ro
         _mm_storeu_si128((__m128i *)(halves + i * 2 + 16), _mm_unpackhi_epi32(high8, low8));
         high_sum = _mm512_add_epi32(high_sum, high);
         low_sum = _mm512_add_epi32(low_sum, low);
-        group = _mm512_add_epi32(group, _mm512_cvtps_epi32(steps));
-        if (i % GROUP) {
-            a->groups[(row * a->padded + i) / GROUP] = _mm512_reduce_add_epi32(group);
-            group = _mm512_setzero_si512();
-        }
     }
     a->sums[row * 2] = _mm512_reduce_add_epi32(high_sum);
     a->sums[row * 2 + 1] = _mm512_reduce_add_epi32(low_sum);
     a->scales[row] = scale;
+}
+
+static void round_groups(const float *x, int64_t n, const Activations *a, int64_t row) {
+    const int64_t groups = a->padded / GROUP;
+    for (int64_t g = 0; g < groups; g++) {
+        const int64_t i = g * GROUP;
+        const __m512 first = _mm512_maskz_loadu_ps(lanes(n - i), x + i);
+        const __m512 second = _mm512_maskz_loadu_ps(lanes(n - i - LANES), x + i + LANES);
+        const float most = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(first), _mm512_abs_ps(second)));
+        const float scale = fmaxf(most / 127, FLT_MIN);
+        const __m512 by = _mm512_set1_ps(1 / scale);
+        const __m512i low = _mm512_cvtps_epi32(_mm512_mul_ps(first, by)), high = _mm512_cvtps_epi32(_mm512_mul_ps(second, by));
+        int8_t *steps = a->steps + row * a->padded + i;
+        _mm_storeu_si128((__m128i *)steps, _mm512_cvtsepi32_epi8(low));
+        _mm_storeu_si128((__m128i *)(steps + LANES), _mm512_cvtsepi32_epi8(high));
+        a->sums[row * groups + g] = _mm512_reduce_add_epi32(_mm512_add_epi32(low, high));
+        a->scales[row * groups + g] = scale;
+    }
+}
+
+static void quantize(const float *x, int64_t n, const Activations *a, int64_t row) {
+    (a->weight_bits == 8 ? halve_row : round_groups)(x, n, a, row);
 }
 
 /* The intrinsic, but for gcc 12, which copies the sums around until they spill. */
@@ -171,9 +188,9 @@ static inline __attribute__((always_inline)) void block8(int rows, const Matrix 
                                                          int64_t row, const Fetch *next, __m512 y[][PANELS]) {
     const int64_t size = a->padded * LANES;
     const uint8_t *weights = w->weights + panel * size;
-    const int8_t *x = a->halves + row * a->padded * 2;
+    const int8_t *x = a->steps + row * a->padded * 2;
     const uint8_t *fetched = next->from;
-    __m512i high[ROWS8][PANELS], low[ROWS8][PANELS];
+    __m512i high[ROWS][PANELS], low[ROWS][PANELS];
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 2
@@ -212,46 +229,44 @@ static inline __attribute__((always_inline)) void block4(int rows, const Matrix 
                                                          int64_t row, const Fetch *next, __m512 y[][PANELS]) {
     const uint8_t *fetched = next->from;
     const int64_t groups = a->padded / GROUP, size = a->padded * LANES / 2;
-    const int8_t *x = a->halves + row * a->padded * 2;
+    const int8_t *x = a->steps + row * a->padded;
     const __m512i nibble = _mm512_set1_epi8(15);
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++) y[r][0] = y[r][1] = _mm512_setzero_ps();
     for (int64_t g = 0; g < groups; g++) {
-        __m512i high[ROWS4][PANELS], low[ROWS4][PANELS];
+        __m512i sum[ROWS][PANELS];
 #pragma GCC unroll 8
-        for (int r = 0; r < rows; r++)
-#pragma GCC unroll 2
-            for (int p = 0; p < PANELS; p++) {
-                high[r][p] = _mm512_setzero_si512();
-                low[r][p] = _mm512_set1_epi32(-8 * a->groups[(row + r) * groups + g]);
-            }
+        for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = _mm512_set1_epi32(-8 * a->sums[(row + r) * groups + g]);
 #pragma GCC unroll 4
-        for (int i = 0; i < 4; i++)
+        for (int i = 0; i < 4; i++) {
+            __m512i first[PANELS], second[PANELS];
 #pragma GCC unroll 2
             for (int p = 0; p < PANELS; p++) {
                 const uint8_t *from = w->weights + (panel + p) * size + g * 256 + i * 64;
                 _mm_prefetch((const char *)(rows == 1 ? from + AHEAD : fetched), rows == 1 ? _MM_HINT_T0 : _MM_HINT_T1);
                 fetched += next->step;
                 const __m512i both = _mm512_loadu_si512(from);
-                const __m512i first = _mm512_and_si512(both, nibble);
-                const __m512i second = _mm512_and_si512(_mm512_srli_epi16(both, 4), nibble);
-#pragma GCC unroll 8
-                for (int r = 0; r < rows; r++) {
-                    const int8_t *four = x + (r * a->padded + g * GROUP + i * 4) * 2;
-                    high[r][p] = multiply_add(high[r][p], first, broadcast(four));
-                    low[r][p] = multiply_add(low[r][p], first, broadcast(four + 4));
-                    high[r][p] = multiply_add(high[r][p], second, broadcast(four + 32));
-                    low[r][p] = multiply_add(low[r][p], second, broadcast(four + 36));
-                }
+                first[p] = _mm512_and_si512(both, nibble);
+                second[p] = _mm512_and_si512(_mm512_srli_epi16(both, 4), nibble);
             }
+#pragma GCC unroll 8
+            for (int r = 0; r < rows; r++) {
+                const int8_t *four = x + r * a->padded + g * GROUP + i * 4;
+                const __m512i early = broadcast(four), late = broadcast(four + LANES);
+                sum[r][0] = multiply_add(sum[r][0], first[0], early);
+                sum[r][1] = multiply_add(sum[r][1], first[1], early);
+                sum[r][0] = multiply_add(sum[r][0], second[0], late);
+                sum[r][1] = multiply_add(sum[r][1], second[1], late);
+            }
+        }
 #pragma GCC unroll 2
         for (int p = 0; p < PANELS; p++) {
             const uint16_t *halves = (const uint16_t *)w->scales + ((panel + p) * groups + g) * LANES;
             const __m512 scale = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)halves));
 #pragma GCC unroll 8
             for (int r = 0; r < rows; r++) {
-                const __m512i sum = _mm512_add_epi32(_mm512_slli_epi32(high[r][p], 7), low[r][p]);
-                y[r][p] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scale, y[r][p]);
+                const __m512 step = _mm512_mul_ps(scale, _mm512_set1_ps(a->scales[(row + r) * groups + g]));
+                y[r][p] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[r][p]), step, y[r][p]);
             }
         }
     }
@@ -272,8 +287,11 @@ static void store(const Product *p, int64_t panel, int64_t row, int rows, __m512
             const int64_t first = (panel + i) * LANES;
             const __mmask16 m = lanes(w->out - first);
             float *to = p->y + (row + r) * w->out + first;
-            __m512 value = _mm512_mul_ps(y[r][i], _mm512_set1_ps(p->a->scales[row + r]));
-            if (w->bits == 8) value = _mm512_mul_ps(value, _mm512_maskz_loadu_ps(m, (const float *)w->scales + first));
+            __m512 value = y[r][i];
+            if (w->bits == 8) {
+                value = _mm512_mul_ps(value, _mm512_set1_ps(p->a->scales[row + r]));
+                value = _mm512_mul_ps(value, _mm512_maskz_loadu_ps(m, (const float *)w->scales + first));
+            }
             if (w->bias) value = _mm512_add_ps(value, _mm512_maskz_loadu_ps(m, w->bias + first));
             if (p->add != 0)
                 value = _mm512_add_ps(_mm512_mul_ps(value, _mm512_set1_ps(p->add)), _mm512_maskz_loadu_ps(m, to));
@@ -286,24 +304,24 @@ static void store(const Product *p, int64_t panel, int64_t row, int rows, __m512
 
 static void two_panels(const void *context, int64_t item) {
     const Product *p = context;
-    const int64_t panel = item * PANELS, most = p->w->bits == 8 ? ROWS8 : ROWS4;
+    const int64_t panel = item * PANELS;
     const int64_t bytes = p->a->padded * LANES * PANELS * p->w->bits / 8; /* of two panels */
-    const int64_t parts = (p->end - p->first + most - 1) / most, steps = bytes / (p->w->bits == 8 ? 128 : 64);
+    const int64_t parts = (p->end - p->first + ROWS - 1) / ROWS, steps = bytes / (p->w->bits == 8 ? 128 : 64);
     Fetch next = {p->w->weights + (item + p->threads) * bytes, (bytes + parts * steps - 1) / (parts * steps)};
-    __m512 y[ROWS8][PANELS];
-    for (int64_t row = p->first; row < p->end; row += most, next.from += next.step * steps) {
-        const int rows = p->end - row < most ? p->end - row : most;
+    __m512 y[ROWS][PANELS];
+    for (int64_t row = p->first; row < p->end; row += ROWS, next.from += next.step * steps) {
+        const int rows = p->end - row < ROWS ? p->end - row : ROWS;
         if (p->w->bits == 8)
             switch (rows) { CASE(8, 1) CASE(8, 2) CASE(8, 3) CASE(8, 4) CASE(8, 5) CASE(8, 6) }
         else
-            switch (rows) { CASE(4, 1) CASE(4, 2) CASE(4, 3) }
+            switch (rows) { CASE(4, 1) CASE(4, 2) CASE(4, 3) CASE(4, 4) CASE(4, 5) CASE(4, 6) }
         store(p, panel, row, rows, y);
     }
 }
 
 static void multiply(const Matrix *w, const Activations *a, float *y, int64_t rows, float add, int threads) {
-    const int64_t slabs = (rows * a->padded * 2 + CACHED - 1) / CACHED; /* of activations that stay in the cache */
-    const int64_t height = pad((rows + slabs - 1) / slabs, ROWS8);
+    const int64_t slabs = (rows * a->padded * (w->bits == 8 ? 2 : 1) + CACHED - 1) / CACHED; /* of activations that stay in the cache */
+    const int64_t height = pad((rows + slabs - 1) / slabs, ROWS);
     for (int64_t first = 0; first < rows; first += height) {
         const Product product = {w, a, y, first, rows - first < height ? rows : first + height, threads, add};
         run(two_panels, &product, pad(w->out, LANES * PANELS) / (LANES * PANELS), threads);
@@ -316,13 +334,13 @@ static void *room(char **at, int64_t bytes) {
     return here;
 }
 
-static Activations activations(int64_t rows, int64_t in, char **at) {
-    const int64_t padded = pad(in, GROUP);
-    return (Activations){.halves = room(at, rows * padded * 2),
-                         .groups = room(at, rows * padded / GROUP * 4),
-                         .sums = room(at, rows * 8),
-                         .scales = room(at, rows * 4),
-                         .padded = padded};
+static Activations activations(int64_t rows, int64_t in, int64_t weight_bits, char **at) {
+    const int64_t padded = pad(in, GROUP), groups = padded / GROUP, fine = weight_bits == 8;
+    return (Activations){.steps = room(at, rows * padded * (fine ? 2 : 1)),
+                         .sums = room(at, rows * (fine ? 2 : groups) * 4),
+                         .scales = room(at, rows * (fine ? 1 : groups) * 4),
+                         .padded = padded,
+                         .weight_bits = weight_bits};
 }
 
 typedef struct {
@@ -339,9 +357,9 @@ static void round_row(const void *context, int64_t row) {
 /* x (rows, in) -> y (rows, out). 0, or -1 when there is no memory. */
 int live_canary_matmul(const Matrix *w, const float *x, float *y, int64_t rows, int threads) {
     char *scratch = NULL, *at = NULL;
-    activations(rows, w->in, &at);
+    activations(rows, w->in, w->bits, &at);
     if (!(at = scratch = aligned_alloc(64, (intptr_t)at))) return -1;
-    const Activations a = activations(rows, w->in, &at);
+    const Activations a = activations(rows, w->in, w->bits, &at);
     const Rounding rounding = {x, w->in, &a};
     run(round_row, &rounding, rows, threads);
     multiply(w, &a, y, rows, 0, threads);

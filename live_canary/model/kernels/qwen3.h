@@ -111,8 +111,9 @@ static Pass lay_out(const Decoder *d, float *x, int64_t rows, int64_t start, cha
     p.qkv = room(at, rows * (d->heads + 2 * d->kv_heads) * d->head_dim * 4);
     p.attended = room(at, rows * d->heads * d->head_dim * 4);
     p.gate_up = room(at, rows * d->inner * 2 * 4);
-    p.wide = activations(rows, d->hidden, at);
-    p.inner = activations(rows, d->inner > d->heads * d->head_dim ? d->inner : d->heads * d->head_dim, at);
+    const int64_t bits = d->layers->qkv.bits, attended = d->heads * d->head_dim;
+    p.wide = activations(rows, d->hidden, bits, at);
+    p.inner = activations(rows, d->inner > attended ? d->inner : attended, bits, at);
     return p;
 }
 
