@@ -282,4 +282,18 @@ def main() -> None:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(CUT_OFF)
+        _wait_for_the_next_starts_weights(done.code)
         raise
+
+
+def _wait_for_the_next_starts_weights(exit_code: str | int | None) -> None:
+    """After a first session that was short, they may still be on their way to the disk. Ctrl-C goes without them."""
+    if "live_canary.model.canary" not in sys.modules:
+        return
+    from live_canary.model.canary import wait_until_kept
+
+    text = "Writing the model's weights in a form that loads faster next time; Ctrl-C does without."
+    try:
+        wait_until_kept(lambda: typer.echo(text, err=True))
+    except KeyboardInterrupt:
+        os._exit(exit_code if isinstance(exit_code, int) else 0)

@@ -35,6 +35,7 @@ RECORDED_SECONDS = 10.0  # longer utterances are recorded when the first comes, 
 TOKENS_PER_SECOND = 16  # far above the fastest speech; bounds a runaway answer
 TOKENS_AT_LEAST = 24
 KEEPING = "keeping quantised weights"
+WAIT_TOLD_AFTER_SECONDS = 0.3
 
 
 class CanaryQwen:
@@ -286,8 +287,11 @@ def _quantized(perception: Perception, qwen: QwenWrapper, weights: Path, bits: i
     return decoder
 
 
-def wait_until_kept() -> None:
-    """Return when no thread writes quantised weights any more, which disturbs whoever measures."""
+def wait_until_kept(tell_of_waiting: Callable[[], None] = lambda: None) -> None:
+    """Return when no thread writes quantised weights any more: they disturb whoever measures, and hold up an exit."""
     for thread in threading.enumerate():
         if thread.name == KEEPING:
+            thread.join(WAIT_TOLD_AFTER_SECONDS)
+            if thread.is_alive():
+                tell_of_waiting()
             thread.join()

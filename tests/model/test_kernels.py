@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 import soundfile
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from live_canary.errors import InputError
 from live_canary.model import kernels, quantized_file
-from live_canary.model.canary import CanaryQwen, wait_until_kept
+from live_canary.model.canary import KEEPING, CanaryQwen, wait_until_kept
 from live_canary.model.compute import choose_dtype
 from live_canary.model.decoder import LeanDecoder
 from live_canary.model.kernel_decoder import KernelDecoder
@@ -223,6 +224,14 @@ def test_what_a_killed_program_left_unfinished_is_cleared_away(kept):
     file.maker(8)("one", lambda: [torch.ones(3, 4)])
     file.keep()
     assert {entry.name for entry in path.parent.iterdir()} == {path.name, under_way.name}
+
+
+def test_whoever_waits_for_the_file_hears_of_it():
+    told = threading.Event()
+    writing = threading.Thread(target=told.wait, name=KEEPING)
+    writing.start()
+    wait_until_kept(told.set)
+    assert told.is_set() and not writing.is_alive()
 
 
 def test_a_disk_without_room_costs_only_the_file(kept, monkeypatch):
