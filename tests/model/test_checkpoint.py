@@ -3,6 +3,7 @@
 import json
 import shutil
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,19 @@ def test_a_text_file_in_place_of_the_weights_is_recognised(checkpoint):
 def test_a_pickled_checkpoint_is_not_read(checkpoint):
     torch.save({"weight": torch.zeros(2)}, checkpoint / "model.safetensors")
     assert "not a safetensors file" in refusal(checkpoint)
+
+
+@pytest.mark.parametrize("config", ["config.json", "llm_backbone/config.json", "llm_backbone/tokenizer.json"])
+def test_code_that_comes_with_a_checkpoint_is_not_run(checkpoint, config):
+    """transformers would import `auto_map`'s module for whoever trusts remote code."""
+    ran = checkpoint / "it-ran"
+    for folder in (checkpoint, checkpoint / "llm_backbone"):
+        (folder / "planted.py").write_text(f"open({str(ran)!r}, 'w')\nclass Model: ...\n")
+    classes = ("AutoConfig", "AutoModel", "AutoModelForCausalLM", "AutoTokenizer")
+    edit_json(checkpoint / config, "auto_map", value=dict.fromkeys(classes, "planted.Model"))
+    with suppress(CheckpointError):
+        CanaryQwen.load(checkpoint, device="cpu")
+    assert not ran.exists()
 
 
 @pytest.mark.parametrize(
