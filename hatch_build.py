@@ -8,6 +8,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,16 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FOLDER = Path("live_canary", "model", "kernels")
 FLAGS = (
-    *("-O3", "-shared", "-fPIC", "-Wall", "-Wextra", "-fno-math-errno"),
+    *("-O3", "-fPIC", "-Wall", "-Wextra", "-fno-math-errno"),
     "-ffp-contract=off",  # every rounding is written out: the results are torch's, bit by bit
-    *("-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512vnni", "-mfma", "-mf16c"),  # asked for before they are used
 )
+AVX2 = ("-mavx2", "-mfma", "-mf16c")
+OBJECTS = {  # each made of a source for processors that are asked what they can before it is used
+    "start": ("start.c",),
+    "avx2": ("avx2.c", *AVX2),
+    "avxvnni": ("avx2.c", *AVX2, "-mavxvnni"),
+    "avx512": ("kernels.c", "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512vnni", "-mfma", "-mf16c"),
+}
 PLATFORM = "manylinux_2_17_x86_64"  # aligned_alloc is the youngest that it asks of the C library
 
 
@@ -32,18 +39,26 @@ class KernelsBuildHook(BuildHookInterface):  # type: ignore[type-arg]
 
 
 def compiled(root: Path) -> bool:
-    """Whether `kernels.so` is there, made of the source as it is."""
-    source, library = root / FOLDER / "kernels.c", root / FOLDER / "kernels.so"
+    """Whether `kernels.so` is there, made of the sources as they are."""
+    folder = root / FOLDER
+    library = folder / "kernels.so"
     compiler = shutil.which(os.environ.get("CC", "cc"))
     if sys.platform != "linux" or platform.machine() != "x86_64" or compiler is None:
-        library.unlink(missing_ok=True)  # of another source, perhaps
+        library.unlink(missing_ok=True)  # of other sources, perhaps
         return False
     made = library.with_suffix(".new")  # a running program keeps the library that it has opened
-    done = subprocess.run([compiler, *FLAGS, str(source), "-o", str(made), "-lm"], capture_output=True, text=True)
-    if done.returncode:
-        library.unlink(missing_ok=True)
-        print(f"live-canary: no kernels, torch will compute instead:\n{done.stderr}", file=sys.stderr)
-        return False
+    with tempfile.TemporaryDirectory() as objects:
+        steps = [
+            [*FLAGS, *flags, "-c", str(folder / source), "-o", f"{objects}/{name}.o"]
+            for name, (source, *flags) in OBJECTS.items()
+        ]
+        steps.append(["-shared", *(f"{objects}/{name}.o" for name in OBJECTS), "-o", str(made), "-lm"])
+        for step in steps:
+            done = subprocess.run([compiler, *step], capture_output=True, text=True)
+            if done.returncode:
+                library.unlink(missing_ok=True)
+                print(f"live-canary: no kernels, torch will compute instead:\n{done.stderr}", file=sys.stderr)
+                return False
     made.replace(library)
     return True
 

@@ -54,7 +54,7 @@ class Perception(nn.Module):
                 layer.inplace = True  # what comes and goes is 36 MB for 11 s of sound
             else:
                 layer.to(memory_format=torch.channels_last)  # twice as fast
-        if kernels.available():
+        if kernels.layers_available():
             self.encoder.layers = nn.ModuleList([KernelConformer(self.encoder)])
 
     @torch.no_grad()

@@ -1,13 +1,15 @@
-"""Matrices in 8- or 4-bit weights and the layers around them, by `kernels.c` where it was compiled for this processor.
+"""Matrices in 8- or 4-bit weights, and the layers around them, in C where it was compiled for this processor.
 
-The results are those of the torch code in `quantize.py`, bit by bit for 8-bit matrices, several times as fast.
-LIVE_CANARY_KERNELS=off switches the kernels off, to compare. They run on the threads of torch's own OpenMP.
+The results are those of the torch code in `quantize.py`, bit by bit for 8-bit matrices, several times as fast: products
+on processors with AVX2, faster ones with AVX-VNNI, whole layers with AVX-512 VNNI. LIVE_CANARY_KERNELS=avx2, avxvnni
+or off (everything in torch) is for comparisons. The threads are those of torch's own OpenMP.
 """
 
 import ctypes
 import os
 from functools import cache
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,6 +18,7 @@ from live_canary.model.memory import use_huge_pages
 
 LANES, GROUP = 16, 32  # outputs of a panel; inputs that share a scale where weights have 4 bits
 _PANELS = 2  # multiplied together
+VECTORS = ("avx2", "avxvnni", "avx512")  # of live_canary_start, from 1
 _LIBRARY = Path(__file__).with_name("kernels.so")
 
 
@@ -83,50 +86,72 @@ class Conformer(ctypes.Structure):
     )
 
 
+class _Kernels(NamedTuple):
+    """What this processor can run, and how fast: a vector of 16 or of 8 at a time."""
+
+    library: ctypes.CDLL
+    matmul: Any
+    layers: bool
+    """Whether whole layers can be computed, not only products."""
+
+
 @cache
-def _library() -> ctypes.CDLL | None:
-    """The compiled kernels; None where there are none, or none that this processor and this torch can run."""
-    if os.environ.get("LIVE_CANARY_KERNELS") == "off":
+def _kernels() -> _Kernels | None:
+    """None where there are no compiled kernels, or none that this processor and this torch can run."""
+    wanted = os.environ.get("LIVE_CANARY_KERNELS", VECTORS[-1])
+    if wanted not in VECTORS:
         return None
     pointer, int64 = ctypes.c_void_p, ctypes.c_int64
     try:
         library = ctypes.CDLL(str(_LIBRARY))
         parallel = ctypes.cast(ctypes.CDLL(None).GOMP_parallel, pointer)  # torch has loaded it for all
         library.live_canary_start.argtypes = [pointer]
-        library.live_canary_matmul.argtypes = [ctypes.POINTER(Matrix), pointer, pointer, int64, ctypes.c_int]
         library.live_canary_decode.argtypes = [ctypes.POINTER(Decoder), pointer, int64, int64, ctypes.c_int]
         library.live_canary_encode.argtypes = [ctypes.POINTER(Conformer), pointer, int64, ctypes.c_int]
+        level = min(library.live_canary_start(parallel), VECTORS.index(wanted) + 1)
+        if not level:
+            return None
+        matmul = library[f"live_canary_matmul_{VECTORS[level - 1]}"]
     except (OSError, AttributeError, TypeError):
         return None
-    return library if library.live_canary_start(parallel) else None
+    matmul.argtypes = [ctypes.POINTER(Matrix), pointer, pointer, int64, ctypes.c_int]
+    return _Kernels(library, matmul, VECTORS[level - 1] == "avx512")
 
 
 def available() -> bool:
-    return _library() is not None
+    """Whether products can be computed here."""
+    return _kernels() is not None
+
+
+def layers_available() -> bool:
+    """Whether whole layers can."""
+    kernels = _kernels()
+    return kernels is not None and kernels.layers
 
 
 def matmul(x: Tensor, matrix: Matrix) -> Tensor:
     """x: (n, in) float32 -> (n, out) float32."""
     x = x.contiguous()
     y = torch.empty(len(x), matrix.outputs)
-    library = _library()
-    assert library is not None and x.dtype == torch.float32
-    _done(library.live_canary_matmul(matrix, x.data_ptr(), y.data_ptr(), len(x), torch.get_num_threads()))
+    kernels = _kernels()
+    assert kernels and x.dtype == torch.float32
+    _done(kernels.matmul(matrix, x.data_ptr(), y.data_ptr(), len(x), torch.get_num_threads()))
     return y
 
 
 def decode(decoder: Decoder, x: Tensor, start: int) -> None:
     """x: (n, hidden) float32, contiguous, at positions from `start` on; becomes what the layers make of it."""
-    library = _library()
-    assert library is not None and x.is_contiguous() and x.dtype == torch.float32
-    _done(library.live_canary_decode(decoder, x.data_ptr(), len(x), start, torch.get_num_threads()))
+    kernels = _kernels()
+    assert kernels and kernels.layers and x.is_contiguous() and x.dtype == torch.float32
+    _done(kernels.library.live_canary_decode(decoder, x.data_ptr(), len(x), start, torch.get_num_threads()))
 
 
 def encode(conformer: Conformer, x: Tensor) -> None:
     """x: (frames, width) float32, contiguous, of one utterance; becomes what the layers make of it."""
-    library = _library()
-    assert library is not None and x.is_contiguous() and x.dtype == torch.float32 and len(x) <= conformer.longest
-    _done(library.live_canary_encode(conformer, x.data_ptr(), len(x), torch.get_num_threads()))
+    kernels = _kernels()
+    assert kernels and kernels.layers and x.is_contiguous() and x.dtype == torch.float32
+    assert len(x) <= conformer.longest
+    _done(kernels.library.live_canary_encode(conformer, x.data_ptr(), len(x), torch.get_num_threads()))
 
 
 def _done(code: int) -> None:

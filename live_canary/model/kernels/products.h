@@ -2,61 +2,9 @@
 
 #pragma once
 
-#include <float.h>
-#include <immintrin.h>
-#include <math.h>
-#include <stdatomic.h>
-#include <stdint.h>
-#include <stdlib.h>
+#include "common.h"
 
-enum { LANES = 16, GROUP = 32, PANELS = 2, ROWS = 6, LARGEST = 127 * 128, AHEAD = 2048, CACHED = 3 << 19 };
-
-typedef struct {
-    const uint8_t *weights; /* 8 bits: [panel][in / 4][16][4]; 4 bits: [panel][in / 32][4][16][4], two to a byte */
-    const void *scales;     /* 8 bits: float [out]; 4 bits: float16 [panel][in / 32][16] */
-    const float *bias;      /* [out] or NULL */
-    int64_t in, out, bits;
-} Matrix;
-
-/* Rounded rows. For 8-bit weights: 15 bits, in two halves; for 4-bit weights: 8 bits, a scale for every 32. */
-typedef struct {
-    int8_t *steps;  /* 15 bits: [rows][padded / 4][high, low][4]; 8 bits: [rows][padded] */
-    int32_t *sums;  /* of the steps; 15 bits: [rows][high, low]; 8 bits: [rows][padded / 32] */
-    float *scales;  /* 15 bits: [rows]; 8 bits: [rows][padded / 32] */
-    int64_t padded, weight_bits;
-} Activations;
-
-typedef void (*Parallel)(void (*)(void *), void *, unsigned, unsigned);
-static Parallel openmp; /* GOMP_parallel of the OpenMP that torch brought: a second pool would fight it for the cores */
-
-int live_canary_start(Parallel parallel) {
-    openmp = parallel;
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
-}
-
-/* One loop, its items handed out one by one: cores need not be equally fast or free. */
-typedef struct {
-    void (*item)(const void *, int64_t);
-    const void *context;
-    int64_t items;
-    atomic_llong next;
-} Loop;
-
-static void take_items(void *data) {
-    Loop *loop = data;
-    for (int64_t i; (i = atomic_fetch_add(&loop->next, 1)) < loop->items;) loop->item(loop->context, i);
-}
-
-static void run(void (*item)(const void *, int64_t), const void *context, int64_t items, int threads) {
-    Loop loop = {item, context, items, 0};
-    if (threads > 1 && items > 1)
-        openmp(take_items, &loop, threads, 0);
-    else
-        take_items(&loop);
-}
-
-static int64_t pad(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+enum { ROWS = 6 };
 
 static __mmask16 lanes(int64_t left) { return left >= LANES ? 0xffff : (1u << (left < 0 ? 0 : left)) - 1; }
 
@@ -272,14 +220,6 @@ static inline __attribute__((always_inline)) void block4(int rows, const Matrix 
     }
 }
 
-typedef struct {
-    const Matrix *w;
-    const Activations *a;
-    float *y;
-    int64_t first, end, threads; /* rows */
-    float add; /* 0: y becomes the product; else so many times the product is added to it */
-} Product;
-
 static void store(const Product *p, int64_t panel, int64_t row, int rows, __m512 y[][PANELS]) {
     const Matrix *w = p->w;
     for (int r = 0; r < rows; r++)
@@ -319,50 +259,4 @@ static void two_panels(const void *context, int64_t item) {
     }
 }
 
-static void multiply(const Matrix *w, const Activations *a, float *y, int64_t rows, float add, int threads) {
-    const int64_t slabs = (rows * a->padded * (w->bits == 8 ? 2 : 1) + CACHED - 1) / CACHED; /* of activations that stay in the cache */
-    const int64_t height = pad((rows + slabs - 1) / slabs, ROWS);
-    for (int64_t first = 0; first < rows; first += height) {
-        const Product product = {w, a, y, first, rows - first < height ? rows : first + height, threads, add};
-        run(two_panels, &product, pad(w->out, LANES * PANELS) / (LANES * PANELS), threads);
-    }
-}
-
-static void *room(char **at, int64_t bytes) {
-    void *here = *at;
-    *at += pad(bytes, 64);
-    return here;
-}
-
-static Activations activations(int64_t rows, int64_t in, int64_t weight_bits, char **at) {
-    const int64_t padded = pad(in, GROUP), groups = padded / GROUP, fine = weight_bits == 8;
-    return (Activations){.steps = room(at, rows * padded * (fine ? 2 : 1)),
-                         .sums = room(at, rows * (fine ? 2 : groups) * 4),
-                         .scales = room(at, rows * (fine ? 1 : groups) * 4),
-                         .padded = padded,
-                         .weight_bits = weight_bits};
-}
-
-typedef struct {
-    const float *x;
-    int64_t in;
-    const Activations *a;
-} Rounding;
-
-static void round_row(const void *context, int64_t row) {
-    const Rounding *r = context;
-    quantize(r->x + row * r->in, r->in, r->a, row);
-}
-
-/* x (rows, in) -> y (rows, out). 0, or -1 when there is no memory. */
-int live_canary_matmul(const Matrix *w, const float *x, float *y, int64_t rows, int threads) {
-    char *scratch = NULL, *at = NULL;
-    activations(rows, w->in, w->bits, &at);
-    if (!(at = scratch = aligned_alloc(64, (intptr_t)at))) return -1;
-    const Activations a = activations(rows, w->in, w->bits, &at);
-    const Rounding rounding = {x, w->in, &a};
-    run(round_row, &rounding, rows, threads);
-    multiply(w, &a, y, rows, 0, threads);
-    free(scratch);
-    return 0;
-}
+#include "matmul.h"

@@ -1,0 +1,77 @@
+/* What the products have in common, whichever vectors they are computed in: layouts, threads, memory. */
+
+#pragma once
+
+#include <float.h>
+#include <immintrin.h>
+#include <math.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+enum { LANES = 16, GROUP = 32, PANELS = 2, LARGEST = 127 * 128, AHEAD = 2048, CACHED = 3 << 19 };
+
+typedef struct {
+    const uint8_t *weights; /* 8 bits: [panel][in / 4][16][4]; 4 bits: [panel][in / 32][4][16][4], two to a byte */
+    const void *scales;     /* 8 bits: float [out]; 4 bits: float16 [panel][in / 32][16] */
+    const float *bias;      /* [out] or NULL */
+    int64_t in, out, bits;
+} Matrix;
+
+/* Rounded rows. For 8-bit weights: 15 bits, in two halves; for 4-bit weights: 8 bits, a scale for every 32. */
+typedef struct {
+    int8_t *steps;  /* 15 bits: [rows][padded / 4][high, low][4]; 8 bits: [rows][padded] */
+    int32_t *sums;  /* of the steps; 15 bits: [rows][high, low]; 8 bits: [rows][padded / 32] */
+    float *scales;  /* 15 bits: [rows]; 8 bits: [rows][padded / 32] */
+    int64_t padded, weight_bits;
+} Activations;
+
+typedef void (*Parallel)(void (*)(void *), void *, unsigned, unsigned);
+extern Parallel openmp __attribute__((visibility("hidden"))); /* GOMP_parallel of the OpenMP that torch brought: a second pool would fight it for the cores */
+
+/* One loop, its items handed out one by one: cores need not be equally fast or free. */
+typedef struct {
+    void (*item)(const void *, int64_t);
+    const void *context;
+    int64_t items;
+    atomic_llong next;
+} Loop;
+
+static void take_items(void *data) {
+    Loop *loop = data;
+    for (int64_t i; (i = atomic_fetch_add(&loop->next, 1)) < loop->items;) loop->item(loop->context, i);
+}
+
+static void run(void (*item)(const void *, int64_t), const void *context, int64_t items, int threads) {
+    Loop loop = {item, context, items, 0};
+    if (threads > 1 && items > 1)
+        openmp(take_items, &loop, threads, 0);
+    else
+        take_items(&loop);
+}
+
+static int64_t pad(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+typedef struct {
+    const Matrix *w;
+    const Activations *a;
+    float *y;
+    int64_t first, end, threads; /* rows */
+    float add; /* 0: y becomes the product; else so many times the product is added to it */
+} Product;
+
+static void *room(char **at, int64_t bytes) {
+    void *here = *at;
+    *at += pad(bytes, 64);
+    return here;
+}
+
+static Activations activations(int64_t rows, int64_t in, int64_t weight_bits, char **at) {
+    const int64_t padded = pad(in, GROUP), groups = padded / GROUP, fine = weight_bits == 8;
+    return (Activations){.steps = room(at, rows * padded * (fine ? 2 : 1)),
+                         .sums = room(at, rows * (fine ? 2 : groups) * 4),
+                         .scales = room(at, rows * (fine ? 1 : groups) * 4),
+                         .padded = padded,
+                         .weight_bits = weight_bits};
+}
+
