@@ -35,7 +35,7 @@ def logits(model: CanaryQwen, sound: torch.Tensor, answer: list[int]) -> torch.T
     inputs = torch.cat([prompt.to(decoder.dtype), decoder.embed(answer)])
     decoder._reserve(len(inputs) + 1)
     with torch.inference_mode():
-        hidden = decoder._prefill(inputs)[len(prompt) - 1 :]
+        hidden = decoder._prefill(inputs, len(prompt) - 1, 0)
         normed = torch.nn.functional.rms_norm(hidden, hidden.shape[-1:], decoder._final_norm, decoder.eps)
         return decoder._head(normed)
 

@@ -6,7 +6,7 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,8 @@ from live_canary.commands.model_choice import choose_model
 from live_canary.settings import COMPUTE, DEVICES, check_choice
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from live_canary.model.canary import CanaryQwen
 
 SECONDS_OF_THE_SAMPLE = 11.0
@@ -98,13 +100,16 @@ def time_steps(model: "CanaryQwen", samples: object, new_tokens: int, runs: int)
     mel = model.perception.preprocessor(sound)
     [prompt], _ = model.inputs_embeds([sound])
     decoder = model.decoder
-    answer = decoder.generate(prompt, new_tokens, NEVER).ids
+
+    def decode(prompt: "Tensor", new_tokens: int, draft: Sequence[int] = ()) -> list[int]:
+        return decoder.generate(prompt, new_tokens, NEVER, draft, model.before_audio).ids
 
     def whole(draft: list[int]) -> list[int]:
-        return decoder.generate(model.inputs_embeds([sound])[0][0], new_tokens, NEVER, draft).ids
+        return decode(model.inputs_embeds([sound])[0][0], new_tokens, draft)
 
-    prefill = timed(lambda: decoder.generate(prompt, 1, NEVER), runs)
-    generate = timed(lambda: decoder.generate(prompt, new_tokens, NEVER), runs)
+    answer = decode(prompt, new_tokens)
+    prefill = timed(lambda: decode(prompt, 1), runs)
+    generate = timed(lambda: decode(prompt, new_tokens), runs)
     return {
         "features_s": timed(lambda: model.perception.preprocessor(sound), runs),
         "encode_s": timed(lambda: model.encode(mel), runs),

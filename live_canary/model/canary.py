@@ -231,6 +231,11 @@ class CanaryQwen:
         """Token ids of the transcription prompt, with the placeholder that the audio replaces."""
         return self.prompt.ids()
 
+    @property
+    def before_audio(self) -> int:
+        """How many positions stand before the audio; every prompt begins with them."""
+        return self.prompt_ids().index(self.prompt.placeholder_id)
+
     def chat(self, prompt: str, max_new_tokens: int = MAX_CHAT_TOKENS) -> str:
         """The answer of the same weights without the adapter: plain Qwen3 (LLM mode)."""
         return self.text(self.chat_ids(prompt, max_new_tokens))
@@ -260,7 +265,7 @@ class CanaryQwen:
         if max_new_tokens is None:
             max_new_tokens = self.most_new_tokens(len(samples))
         [embeddings], _ = self.inputs_embeds([samples])
-        return self.decoder.generate(embeddings, max_new_tokens, self.prompt.end_id, draft)
+        return self.decoder.generate(embeddings, max_new_tokens, self.prompt.end_id, draft, self.before_audio)
 
     def _samples(self, audio: Audio, sample_rate: int) -> Tensor:
         mono = mono_float32(audio, sample_rate, self.sample_rate)

@@ -106,8 +106,10 @@ class LeanDecoder:
         return self._embeddings[torch.tensor(ids, dtype=torch.long, device=self.device)].to(self.dtype)
 
     @torch.inference_mode()
-    def generate(self, prompt: Tensor, max_new_tokens: int, end_id: int, draft: Sequence[int] = ()) -> Answer:
-        """Greedy continuation of prompt embeddings (n, hidden).
+    def generate(
+        self, prompt: Tensor, max_new_tokens: int, end_id: int, draft: Sequence[int] = (), same: int = 0
+    ) -> Answer:
+        """Greedy continuation of prompt embeddings (n, hidden), the first `same` < n of which every prompt begins with.
 
         `draft` is a guess of the answer. It rides along in the pass over the prompt; the tokens that greedy decoding
         would choose again are kept and decoding goes on after them, so the result does not depend on it.
@@ -116,7 +118,7 @@ class LeanDecoder:
         n = len(prompt)
         self._reserve(n + max_new_tokens + 1)
         inputs = torch.cat([prompt.to(self.dtype), self.embed(draft)]) if draft else prompt.to(self.dtype)
-        chosen, likely = self._choose(self._prefill(inputs)[n - 1 :])
+        chosen, likely = self._choose(self._prefill(inputs, n - 1, same))
         accepted = _common_prefix(draft, chosen)
         ids, probabilities, token, probability = draft[:accepted], likely[:accepted], chosen[accepted], likely[accepted]
         following = self._continue(token, n + accepted)
@@ -128,11 +130,14 @@ class LeanDecoder:
         length = ids.index(end_id) if end_id in ids else len(ids)
         return Answer(ids[:length], probabilities[:length])
 
-    def _prefill(self, inputs: Tensor) -> Tensor:
-        """(n, hidden) inputs of an empty cache -> (n, hidden)."""
+    def _prefill(self, inputs: Tensor, first: int, same: int) -> Tensor:
+        """(n, hidden) inputs of an empty cache -> what those from `first` on become (n - first, hidden).
+
+        The first `same` <= `first` of them are those of every prompt.
+        """
         n = len(inputs)
         positions = torch.arange(n, device=self.device)
-        return self._forward(inputs, positions, n, positions <= positions[:, None])
+        return self._forward(inputs, positions, n, positions <= positions[:, None])[first:]
 
     def _continue(self, token: int, position: int) -> Iterator[tuple[int, float]]:
         """What greedy decoding chooses after a token at a position and so on, without end, with its probability."""

@@ -83,10 +83,10 @@ class FixedDecoder(LeanDecoder):
         self._decodes: dict[int, Step] = {}
         self._pool = new_pool(self.device)
 
-    def _prefill(self, inputs: Tensor) -> Tensor:
+    def _prefill(self, inputs: Tensor, first: int, same: int) -> Tensor:
         step = self.prefill_step(len(inputs))
         self._inputs[: len(inputs)] = inputs
-        return step()[: len(inputs)]
+        return step()[first : len(inputs)]
 
     def _continue(self, token: int, position: int) -> Iterator[tuple[int, float]]:
         self._token.fill_(token)

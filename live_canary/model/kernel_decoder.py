@@ -14,18 +14,29 @@ class KernelDecoder(LeanDecoder):
     """A LeanDecoder in float32 whose matrices are QuantizedLinear, where the kernels are available."""
 
     _structure: kernels.Decoder
+    _start = torch.empty(0)
+    """Inputs (n, hidden) whose keys and values stand at the beginning of the cache."""
+
+    def _prefill(self, inputs: Tensor, first: int, same: int) -> Tensor:
+        """What every prompt begins with is not computed again."""
+        known = same if torch.equal(self._start, inputs[:same]) else 0
+        self._start = torch.empty(0)  # a pass may fail half-way
+        x = inputs[known:].clone(memory_format=torch.contiguous_format)
+        kernels.decode(self._structure, x, known, len(inputs) - first)
+        self._start = inputs[:same].clone()
+        return x[first - known :]
 
     def _forward(self, x: Tensor, positions: Tensor, end: int, visible: Tensor | None = None) -> Tensor:
         """As in torch, for the last positions before `end`, each of which sees what is not later."""
         x = x.clone(memory_format=torch.contiguous_format)
-        kernels.decode(self._structure, x, end - len(x))
+        kernels.decode(self._structure, x, end - len(x), len(x))
         return x
 
     def _reserve(self, positions: int) -> None:
         before = self._cache
         super()._reserve(positions)
         if self._cache is not before:
-            self._structure = self._as_structure()
+            self._structure, self._start = self._as_structure(), torch.empty(0)
 
     def _as_structure(self) -> kernels.Decoder:
         """Pointers to the weights, the cache and the rotary tables as they lie now."""

@@ -137,6 +137,25 @@ def test_the_layers_in_c_are_those_in_torch(folder):
 
 
 @layers_compiled
+@pytest.mark.parametrize("dtype", ["int8", "int4"])
+def test_what_every_prompt_begins_with_is_computed_once(dtype, monkeypatch):
+    decoder = CanaryQwen.load(DEMO, device="cpu", dtype=dtype).decoder
+    one, other, elsewhere = (decoder.embed(ids) for ids in ([7, 8, *range(20)], [7, 8, *range(30, 60)], [5] * 22))
+    whole = [decoder._forward(x, torch.arange(len(x)), len(x))[9:] for x in (one, other, other, elsewhere, one)]
+    computed = []
+    in_c = kernels.decode
+
+    def counted(structure, x, *numbers):
+        computed.append(len(x))
+        in_c(structure, x, *numbers)
+
+    monkeypatch.setattr(kernels, "decode", counted)
+    parts = [decoder._prefill(x, 9, same) for x, same in ((one, 2), (other, 2), (other, 0), (elsewhere, 2), (one, 2))]
+    assert all(map(torch.equal, parts, whole))
+    assert computed == [22, 30, 32, 22, 22]
+
+
+@layers_compiled
 @pytest.mark.parametrize("folder", [DEMO, TINY])
 def test_the_encoders_layers_in_c_are_those_in_torch(folder):
     """Several lengths, growing and shrinking, against the same 8-bit matrices with torch between them."""

@@ -106,7 +106,7 @@ def _kernels() -> _Kernels | None:
         library = ctypes.CDLL(str(_LIBRARY))
         parallel = ctypes.cast(ctypes.CDLL(None).GOMP_parallel, pointer)  # torch has loaded it for all
         library.live_canary_start.argtypes = [pointer]
-        library.live_canary_decode.argtypes = [ctypes.POINTER(Decoder), pointer, int64, int64, ctypes.c_int]
+        library.live_canary_decode.argtypes = [ctypes.POINTER(Decoder), pointer, *[int64] * 3, ctypes.c_int]
         library.live_canary_encode.argtypes = [ctypes.POINTER(Conformer), pointer, int64, ctypes.c_int]
         level = min(library.live_canary_start(parallel), VECTORS.index(wanted) + 1)
         if not level:
@@ -139,11 +139,13 @@ def matmul(x: Tensor, matrix: Matrix) -> Tensor:
     return y
 
 
-def decode(decoder: Decoder, x: Tensor, start: int) -> None:
-    """x: (n, hidden) float32, contiguous, at positions from `start` on; becomes what the layers make of it."""
+def decode(decoder: Decoder, x: Tensor, start: int, needed: int) -> None:
+    """x: (n, hidden) float32, contiguous, at positions from `start` on; becomes what the layers make of it, though only
+    its last `needed` rows to the end.
+    """
     kernels = _kernels()
     assert kernels and kernels.layers and x.is_contiguous() and x.dtype == torch.float32
-    _done(kernels.library.live_canary_decode(decoder, x.data_ptr(), len(x), start, torch.get_num_threads()))
+    _done(kernels.library.live_canary_decode(decoder, x.data_ptr(), len(x), start, needed, torch.get_num_threads()))
 
 
 def encode(conformer: Conformer, x: Tensor) -> None:

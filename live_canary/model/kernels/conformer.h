@@ -168,9 +168,9 @@ static Encoding lay_out_encoding(const Conformer *c, float *x, int64_t frames, c
 static void feed_forward(Encoding *e, const Norm *norm, const Matrix *in, const Matrix *out, int threads) {
     e->norm = norm;
     run(conformer_norm, e, e->frames, threads);
-    multiply(in, &e->from_width, e->wide, e->frames, 0, threads);
+    multiply(in, &e->from_width, e->wide, 0, e->frames, 0, threads);
     run(activate, e, e->frames, threads);
-    multiply(out, &e->from_inner, e->x, e->frames, 0.5f, threads);
+    multiply(out, &e->from_inner, e->x, 0, e->frames, 0.5f, threads);
 }
 
 /* x (frames, width), frames <= longest, becomes what the layers make of it. 0, or -1 when there is no memory. */
@@ -184,19 +184,19 @@ int live_canary_encode(const Conformer *c, float *x, int64_t frames, int threads
         feed_forward(&e, &l->norm_ff1, &l->ff1_in, &l->ff1_out, threads);
         e.norm = &l->norm_attention;
         run(conformer_norm, &e, frames, threads);
-        multiply(&l->q, &e.from_width, e.q, frames, 0, threads);
-        multiply(&l->k, &e.from_width, e.k, frames, 0, threads);
-        multiply(&l->v, &e.from_width, e.v, frames, 0, threads);
+        multiply(&l->q, &e.from_width, e.q, 0, frames, 0, threads);
+        multiply(&l->k, &e.from_width, e.k, 0, frames, 0, threads);
+        multiply(&l->v, &e.from_width, e.v, 0, frames, 0, threads);
         run(turn_keys, &e, c->heads, threads);
         run(attend_around, &e, c->heads * frames, threads);
         run(round_around, &e, frames, threads);
-        multiply(&l->o, &e.from_width, x, frames, 1, threads);
+        multiply(&l->o, &e.from_width, x, 0, frames, 1, threads);
         e.norm = &l->norm_conv;
         run(conformer_norm, &e, frames, threads);
-        multiply(&l->pointwise1, &e.from_width, e.wide, frames, 0, threads);
+        multiply(&l->pointwise1, &e.from_width, e.wide, 0, frames, 0, threads);
         run(gate, &e, frames, threads);
         run(convolve, &e, frames, threads);
-        multiply(&l->pointwise2, &e.from_width, x, frames, 1, threads);
+        multiply(&l->pointwise2, &e.from_width, x, 0, frames, 1, threads);
         feed_forward(&e, &l->norm_ff2, &l->ff2_in, &l->ff2_out, threads);
         e.norm = &l->norm_out;
         run(last_norm, &e, frames, threads);

@@ -1,9 +1,11 @@
 /* A whole product, of the vectors' own `quantize`, `two_panels` and ROWS: how many rows these take at once. */
 
-static void multiply(const Matrix *w, const Activations *a, float *y, int64_t rows, float add, int threads) {
-    const int64_t bytes = rows * a->padded * (w->bits == 8 ? 2 : 1), slabs = (bytes + CACHED - 1) / CACHED;
-    const int64_t height = pad((rows + slabs - 1) / slabs, ROWS); /* of activations that stay in the cache */
-    for (int64_t first = 0; first < rows; first += height) {
+/* Of the rows from `first` on. */
+static void multiply(const Matrix *w, const Activations *a, float *y, int64_t first, int64_t rows, float add, int threads) {
+    const int64_t wanted = rows - first, bytes = wanted * a->padded * (w->bits == 8 ? 2 : 1);
+    const int64_t slabs = (bytes + CACHED - 1) / CACHED; /* of activations that stay in the cache */
+    const int64_t height = pad((wanted + slabs - 1) / slabs, ROWS);
+    for (; first < rows; first += height) {
         const Product product = {w, a, y, first, rows - first < height ? rows : first + height, threads, add};
         run(two_panels, &product, pad(w->out, LANES * PANELS) / (LANES * PANELS), threads);
     }
@@ -28,7 +30,7 @@ static int matmul(const Matrix *w, const float *x, float *y, int64_t rows, int t
     const Activations a = activations(rows, w->in, w->bits, &at);
     const Rounding rounding = {x, w->in, &a};
     run(round_row, &rounding, rows, threads);
-    multiply(w, &a, y, rows, 0, threads);
+    multiply(w, &a, y, 0, rows, 0, threads);
     free(scratch);
     return 0;
 }

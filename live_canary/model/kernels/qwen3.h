@@ -54,10 +54,12 @@ typedef struct {
     float *x, *normed, *qkv, *attended, *gate_up;
     Activations wide, inner;
     int64_t rows, start;
+    int64_t first; /* row that is needed, with those after it */
 } Pass;
 
 static void norm_row(const void *context, int64_t row) {
     const Pass *p = context;
+    row += p->first;
     float *normed = p->normed + row * p->d->hidden;
     rms_norm(p->x + row * p->d->hidden, p->norm, p->d->eps, p->d->hidden, normed);
     quantize(normed, p->d->hidden, &p->wide, row);
@@ -82,6 +84,7 @@ static void place_row(const void *context, int64_t row) { /* queries and keys no
 static void attend(const void *context, int64_t item) { /* one query against the positions up to its own */
     const Pass *p = context;
     const Decoder *d = p->d;
+    item += p->first * d->heads;
     const int64_t n = d->head_dim, row = item / d->heads, h = item % d->heads, end = p->start + row + 1;
     const int64_t shared = h / (d->heads / d->kv_heads) * d->positions * n;
     const float *query = p->qkv + (row * (d->heads + 2 * d->kv_heads) + h) * n;
@@ -94,12 +97,14 @@ static void attend(const void *context, int64_t item) { /* one query against the
 
 static void round_attended(const void *context, int64_t row) {
     const Pass *p = context;
+    row += p->first;
     const int64_t in = p->d->heads * p->d->head_dim;
     quantize(p->attended + row * in, in, &p->inner, row);
 }
 
 static void gate_row(const void *context, int64_t row) {
     const Pass *p = context;
+    row += p->first;
     float *gate = p->gate_up + row * p->d->inner * 2;
     silu_times(gate, gate + p->d->inner, p->d->inner);
     quantize(gate, p->d->inner, &p->inner, row);
@@ -117,8 +122,9 @@ static Pass lay_out(const Decoder *d, float *x, int64_t rows, int64_t start, cha
     return p;
 }
 
-/* Positions start .. start + rows - 1. 0, or -1 when there is no memory. */
-int live_canary_decode(const Decoder *d, float *x, int64_t rows, int64_t start, int threads) {
+/* Positions start .. start + rows - 1, of which only the last ones are needed: what the others become is not computed to
+   its end, only what these see of them. 0, or -1 when there is no memory. */
+int live_canary_decode(const Decoder *d, float *x, int64_t rows, int64_t start, int64_t needed, int threads) {
     char *scratch = NULL, *at = NULL;
     lay_out(d, x, rows, start, &at);
     if (!(at = scratch = aligned_alloc(64, (intptr_t)at))) return -1;
@@ -127,19 +133,21 @@ int live_canary_decode(const Decoder *d, float *x, int64_t rows, int64_t start, 
     for (int64_t l = 0; l < d->layer_count; l++) {
         p.layer = d->layers + l;
         p.norm = p.layer->input_norm;
+        p.first = 0;
         run(norm_row, &p, rows, threads);
-        multiply(&p.layer->qkv, &p.wide, p.qkv, rows, 0, threads);
+        multiply(&p.layer->qkv, &p.wide, p.qkv, 0, rows, 0, threads);
         run(place_row, &p, rows, threads);
-        run(attend, &p, rows * d->heads, threads);
+        p.first = l < d->layer_count - 1 ? 0 : rows - needed;
+        run(attend, &p, (rows - p.first) * d->heads, threads);
         p.inner.padded = attended;
-        run(round_attended, &p, rows, threads);
-        multiply(&p.layer->o, &p.inner, x, rows, 1, threads);
+        run(round_attended, &p, rows - p.first, threads);
+        multiply(&p.layer->o, &p.inner, x, p.first, rows, 1, threads);
         p.inner.padded = inner;
         p.norm = p.layer->post_norm;
-        run(norm_row, &p, rows, threads);
-        multiply(&p.layer->gate_up, &p.wide, p.gate_up, rows, 0, threads);
-        run(gate_row, &p, rows, threads);
-        multiply(&p.layer->down, &p.inner, x, rows, 1, threads);
+        run(norm_row, &p, rows - p.first, threads);
+        multiply(&p.layer->gate_up, &p.wide, p.gate_up, p.first, rows, 0, threads);
+        run(gate_row, &p, rows - p.first, threads);
+        multiply(&p.layer->down, &p.inner, x, p.first, rows, 1, threads);
     }
     free(scratch);
     return 0;
