@@ -26,6 +26,7 @@ OBJECTS = {  # each made of a source for processors that are asked what they can
     "avxvnni": ("avx2.c", *AVX2, "-mavxvnni"),
     "avx512": ("kernels.c", "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512vnni", "-mfma", "-mf16c"),
 }
+YOUNG = {"avxvnni"}  # left out where a compiler does not know it yet: gcc before 11
 PLATFORM = "manylinux_2_17_x86_64"  # aligned_alloc is the youngest that it asks of the C library
 
 
@@ -48,19 +49,31 @@ def compiled(root: Path) -> bool:
         return False
     made = library.with_suffix(".new")  # a running program keeps the library that it has opened
     with tempfile.TemporaryDirectory() as objects:
-        steps = [
-            [*FLAGS, *flags, "-c", str(folder / source), "-o", f"{objects}/{name}.o"]
-            for name, (source, *flags) in OBJECTS.items()
-        ]
-        steps.append(["-shared", *(f"{objects}/{name}.o" for name in OBJECTS), "-o", str(made), "-lm"])
-        for step in steps:
-            done = subprocess.run([compiler, *step], capture_output=True, text=True)
-            if done.returncode:
-                library.unlink(missing_ok=True)
-                print(f"live-canary: no kernels, torch will compute instead:\n{done.stderr}", file=sys.stderr)
-                return False
+        refused = compile_library(compiler, folder, Path(objects), made)
+    if refused:
+        library.unlink(missing_ok=True)
+        print(f"live-canary: no kernels, torch will compute instead:\n{refused}", file=sys.stderr)
+        return False
     made.replace(library)
     return True
+
+
+def compile_library(compiler: str, sources: Path, objects: Path, library: Path) -> str:
+    """What the compiler has against it; "" when the library was made."""
+    linked = []
+    for name, (source, *flags) in OBJECTS.items():
+        made = objects / f"{name}.o"
+        refused = complaint([compiler, *FLAGS, *flags, "-c", str(sources / source), "-o", str(made)])
+        if not refused:
+            linked.append(str(made))
+        elif name not in YOUNG:
+            return refused
+    return complaint([compiler, "-shared", *linked, "-o", str(library), "-lm"])
+
+
+def complaint(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True)
+    return (done.stderr or f"exit status {done.returncode}") if done.returncode else ""
 
 
 if __name__ == "__main__":

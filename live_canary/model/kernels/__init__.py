@@ -109,13 +109,14 @@ def _kernels() -> _Kernels | None:
         library.live_canary_decode.argtypes = [ctypes.POINTER(Decoder), pointer, *[int64] * 3, ctypes.c_int]
         library.live_canary_encode.argtypes = [ctypes.POINTER(Conformer), pointer, int64, ctypes.c_int]
         level = min(library.live_canary_start(parallel), VECTORS.index(wanted) + 1)
-        if not level:
-            return None
-        matmul = library[f"live_canary_matmul_{VECTORS[level - 1]}"]
     except (OSError, AttributeError, TypeError):
         return None
-    matmul.argtypes = [ctypes.POINTER(Matrix), pointer, pointer, int64, ctypes.c_int]
-    return _Kernels(library, matmul, VECTORS[level - 1] == "avx512")
+    for vectors in reversed(VECTORS[:level]):
+        matmul = getattr(library, f"live_canary_matmul_{vectors}", None)
+        if matmul:
+            matmul.argtypes = [ctypes.POINTER(Matrix), pointer, pointer, int64, ctypes.c_int]
+            return _Kernels(library, matmul, vectors == "avx512")
+    return None
 
 
 def available() -> bool:
