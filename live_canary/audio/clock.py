@@ -1,6 +1,7 @@
 """The time of a running source: reading it, and waits that end at once when the source is told to stop."""
 
 import queue
+import sys
 import threading
 import time
 from typing import TypeVar
@@ -8,7 +9,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 # Linux's monotonic clock stands still while the computer sleeps, macOS's does not (Python's own there does).
-_CLOCK: int | None = getattr(time, "CLOCK_BOOTTIME", None) or getattr(time, "CLOCK_MONOTONIC", None)
+_CLOCK: int = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", 0))
 
 
 class Clock:
@@ -23,7 +24,10 @@ class Clock:
 
     def now(self) -> float:
         """Seconds since some moment, those in which the computer slept included."""
-        return time.clock_gettime(_CLOCK) if _CLOCK is not None else time.monotonic()
+        if sys.platform == "win32":  # where the monotonic clock ticks only 64 times a second
+            return time.perf_counter()
+        else:
+            return time.clock_gettime(_CLOCK)
 
     def wait(self, seconds: float) -> bool:
         """Wait so long, or until `stop()`: True when stopped."""

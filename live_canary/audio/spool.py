@@ -17,6 +17,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from live_canary import files
 from live_canary.audio.source import (
     SAMPLE_RATE,
     AudioBlock,
@@ -161,7 +162,7 @@ class _Chunk:
         self.path = folder / f"{start_sample:014}.wav"
         self.start_sample = self.end_sample = start_sample
         self._synced = start_sample
-        self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        self._descriptor = files.open_file(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
             self._put(_wav_header(CHUNK_SAMPLES))
         except OSError:
@@ -198,7 +199,7 @@ def compress(chunk: Path) -> None:
         raise OSError(None, str(error)) from error
     unfinished = chunk.with_suffix(".part")
     try:
-        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+        with os.fdopen(files.open_file(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
             file.write(compressed.getbuffer())
             file.flush()
             os.fsync(file.fileno())

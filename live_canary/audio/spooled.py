@@ -9,6 +9,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from live_canary import files
 from live_canary.audio.blocks import Span
 from live_canary.audio.source import SAMPLE_RATE, AudioBlock, AudioGap, SourceItem
 
@@ -88,7 +89,7 @@ def join(folder: Path, recording: Path) -> None:
     """One FLAC recording of all that a spool holds, silent where nothing was heard. Raises OSError."""
     try:
         with (
-            os.fdopen(os.open(recording, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w+b") as file,
+            os.fdopen(files.open_file(recording, os.O_RDWR | os.O_CREAT | os.O_TRUNC), "w+b") as file,
             soundfile.SoundFile(file, "w", SAMPLE_RATE, 1, format="FLAC", subtype="PCM_16") as sound,
         ):
             for item in SpooledSource("", folder).blocks():

@@ -2,7 +2,6 @@
 
 import json
 import platform
-import resource
 import statistics
 import sys
 import time
@@ -137,8 +136,15 @@ def random_checkpoint() -> Path:
 
 def peak_rss_mb() -> float:
     """The most memory that this process has held."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1e6 if sys.platform == "darwin" else 1e3)
+    if sys.platform == "win32":
+        import psutil  # comes with peft
+
+        return float(psutil.Process().memory_info().peak_wset / 1e6)
+    else:
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak / (1e6 if sys.platform == "darwin" else 1e3)
 
 
 def timed(step: Callable[[], object], runs: int) -> list[float]:

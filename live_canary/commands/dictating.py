@@ -2,7 +2,6 @@
 
 import os
 import sys
-import termios
 
 from live_canary.dictation.clipboard import Clipboard, clipboard_programs
 from live_canary.dictation.dictation import Dictation
@@ -25,9 +24,3 @@ def dictation_of(source: str, keyboards: list[Keyboard], *, copies: bool) -> Dic
         return Dictation(source, keyboards) if keyboards else None
     terminal = sys.stderr if sys.stderr.isatty() else None
     return Dictation(source, keyboards, Clipboard(terminal, clipboard_programs(os.environ, sys.platform)))
-
-
-def forget_keys() -> None:
-    """What was typed into the terminal of the program itself must not be run by the shell behind it."""
-    if sys.stdin.isatty():
-        termios.tcflush(sys.stdin, termios.TCIFLUSH)

@@ -56,27 +56,26 @@ def finish_when_the_terminal_closes(*, on_screen: bool) -> None:
     """From now on a hangup ends a session as SIGTERM does, and what it still has to say goes nowhere.
 
     Under nohup, lines go on; a screen without a terminal cannot. A second hangup (kernel and shell may both send one)
-    is no wish to abort, and the SIGCONT that the kernel adds none to open the screen again.
+    is no wish to abort, and the SIGCONT that the kernel adds none to open the screen again. Windows knows no hangup.
     """
-    if sys.platform == "win32" or (signal.getsignal(signal.SIGHUP) == signal.SIG_IGN and not on_screen):
-        return
-    terminals = [descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)]
-    if 1 in terminals:
-        sys.stdout = _text_to_terminal(1, sys.stdout)
-    if 2 in terminals:  # Textual draws on the second name
-        sys.stderr = sys.__stderr__ = _text_to_terminal(2, sys.stderr)  # type: ignore[misc]
+    if sys.platform != "win32" and (on_screen or signal.getsignal(signal.SIGHUP) != signal.SIG_IGN):
+        terminals = [descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)]
+        if 1 in terminals:
+            sys.stdout = _text_to_terminal(1, sys.stdout)
+        if 2 in terminals:  # Textual draws on the second name
+            sys.stderr = sys.__stderr__ = _text_to_terminal(2, sys.stderr)  # type: ignore[misc]
 
-    def hang_up(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        signal.signal(signal.SIGCONT, signal.SIG_IGN)
-        silent, pulse = os.pipe()
-        threading.Thread(target=_beat, args=[pulse], daemon=True).start()
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for descriptor in terminals:
-            os.dup2(nowhere if descriptor else silent, descriptor)
-        signal.raise_signal(signal.SIGTERM)
+        def hang_up(number: int, frame: FrameType | None) -> None:
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            signal.signal(signal.SIGCONT, signal.SIG_IGN)
+            silent, pulse = os.pipe()
+            threading.Thread(target=_beat, args=[pulse], daemon=True).start()
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            for descriptor in terminals:
+                os.dup2(nowhere if descriptor else silent, descriptor)
+            signal.raise_signal(signal.SIGTERM)
 
-    signal.signal(signal.SIGHUP, hang_up)
+        signal.signal(signal.SIGHUP, hang_up)
 
 
 def _beat(pipe: int) -> None:

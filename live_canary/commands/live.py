@@ -16,6 +16,7 @@ from live_canary.audio.recording import RecordingSource, check_recording
 from live_canary.audio.source import Source
 from live_canary.commands import dictating, keeping
 from live_canary.commands.model_choice import Ask, ModelChoice, choose_model, load_with, terminal_question
+from live_canary.console import drop_typed_keys
 from live_canary.dictation.dictation import Dictation
 from live_canary.errors import OutputError
 from live_canary.screen.contract import Outcome, SessionInfo
@@ -56,7 +57,7 @@ def run(settings: Settings, inputs: Sequence[Listening]) -> int:
     )  # fmt: skip
     outcome = _print_lines(session, info, choice, settings) if plain else _open_screen(session, info, dictation)
     if keyboards:
-        dictating.forget_keys()
+        drop_typed_keys()  # what was dictated into this very terminal must not be run by the shell behind it
     if outcome.ended:
         session.wait()
     if folder:

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 
@@ -37,13 +38,20 @@ def run(command: Sequence[str], text: str = "", *, timeout_seconds: float = PROB
             try:
                 program.communicate(text.encode(), timeout=timeout_seconds)
             except subprocess.TimeoutExpired:
-                os.killpg(program.pid, signal.SIGKILL)
+                _end(program)
                 raise ToolStopped(f"no answer for {timeout_seconds:.0f} s") from None
         said.seek(0)
         output = said.read().decode(errors="replace").strip()
     if program.returncode:
         raise ToolFailed(_reason(output) or f"exit code {program.returncode}")
     return output
+
+
+def _end(program: subprocess.Popen[bytes]) -> None:
+    if sys.platform == "win32":
+        program.kill()
+    else:
+        os.killpg(program.pid, signal.SIGKILL)
 
 
 def _reason(output: str) -> str:

@@ -15,6 +15,7 @@ from textual.events import Event as TextualEvent
 from textual.events import Key
 from textual.screen import Screen
 
+from live_canary.console import ENDING_SIGNALS, react
 from live_canary.errors import LiveCanaryError, SessionError
 from live_canary.events import Event, SessionEnded, StageFailed
 from live_canary.screen.contract import Outcome, RunningSession, SessionInfo
@@ -71,8 +72,8 @@ class LiveCanaryApp(App[Outcome]):
 
     def on_mount(self) -> None:
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, self.action_finish)
-        loop.add_signal_handler(signal.SIGINT, self.action_finish_or_abort)
+        for number in ENDING_SIGNALS:
+            react(loop, number, self.action_finish_or_abort if number == signal.SIGINT else self.action_finish)
         self.call_after_refresh(self._start)
 
     async def on_event(self, event: TextualEvent) -> None:

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TextIO
 
+from live_canary.console import DEAF_SECONDS, ENDING_SIGNALS, is_reader_gone
 from live_canary.errors import SessionError
 from live_canary.events import (
     BacklogChanged,
@@ -94,7 +95,10 @@ class PlainScreen:
 
     def _print_until_the_end(self) -> SessionEnded:
         while True:
-            event = self._events.get()
+            try:
+                event = self._events.get(timeout=DEAF_SECONDS)
+            except queue.Empty:
+                continue
             if event is None:
                 self._note("Finishing what was heard; Ctrl-C again stops at once.")
                 self._session.stop()
@@ -106,7 +110,7 @@ class PlainScreen:
     @contextmanager
     def _signals_handled(self) -> Iterator[None]:
         """The first Ctrl-C waits its turn in the queue: raised anywhere, it could cost the line being printed."""
-        earlier = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        earlier = {number: signal.signal(number, self._on_signal) for number in ENDING_SIGNALS}
         try:
             yield
         finally:
@@ -122,7 +126,9 @@ class PlainScreen:
     def _print(self, line: str) -> None:
         try:
             print(line, file=self._out, flush=True)
-        except BrokenPipeError:
+        except OSError as error:
+            if not is_reader_gone(error):
+                raise
             self._discard_output()
             self._session.stop()
 
@@ -132,8 +138,11 @@ class PlainScreen:
             os.dup2(nowhere.fileno(), self._out.fileno())
 
     def _note(self, text: str) -> None:
-        with suppress(BrokenPipeError):
+        try:
             print(text, file=self._err, flush=True)
+        except OSError as error:
+            if not is_reader_gone(error):
+                raise
 
     def _note_backlog(self, seconds: float) -> None:
         if not self._behind and seconds >= BEHIND_SECONDS:

@@ -1,6 +1,5 @@
 """A transcript file gets exactly the lines of a session that it lacks, however the session was cut off."""
 
-import fcntl
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -8,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from live_canary import files
 from live_canary.errors import OutputError
 from live_canary.session.journal import Entry
 from live_canary.session.record import OutputRecord
@@ -129,15 +129,15 @@ def _line_break(before: bytes) -> bytes:
 
 def _append(path: Path, position: int, data: bytes) -> None:
     """Put `data` on the disk after the first `position` bytes of the file, all of it or nothing."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    descriptor = files.open_file(path, os.O_RDWR | os.O_CREAT, private=False)
     try:
         _lock(descriptor, path)
         size = os.fstat(descriptor).st_size
         os.ftruncate(descriptor, position)
         try:
-            written = 0
-            while written < len(data):
-                written += os.pwrite(descriptor, data[written:], position + written)
+            os.lseek(descriptor, position, os.SEEK_SET)
+            while data:
+                data = data[os.write(descriptor, data) :]
             os.fsync(descriptor)
         except OSError:
             os.ftruncate(descriptor, min(position, size))
@@ -148,7 +148,7 @@ def _append(path: Path, position: int, data: bytes) -> None:
 
 def _lock(descriptor: int, path: Path) -> None:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        files.lock(descriptor)
     except BlockingIOError:
         raise OutputError(
             f"'{one_line(str(path))}' is being written by a running session; run recover again when that has ended."

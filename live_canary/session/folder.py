@@ -90,8 +90,7 @@ class SessionFolder:
             kept.append(recording)
         for sound in self._sounds.values():
             shutil.rmtree(self.path / sound, ignore_errors=True)
-        (self.path / JOURNAL).unlink()
-        self.journal.close()
+        self.journal.delete()
         return kept
 
     def remove(self) -> None:
@@ -100,9 +99,8 @@ class SessionFolder:
             if sound.name != JOURNAL:
                 shutil.rmtree(sound, ignore_errors=True)
         with suppress(OSError):
-            (self.path / JOURNAL).unlink()
+            self.journal.delete()
             self.path.rmdir()
-        self.journal.close()
 
 
 def unfinished_sessions(parent: Path | None = None) -> list[Path]:
@@ -138,7 +136,7 @@ def open_session(path: Path) -> tuple[SessionFolder, SessionRecord]:
     folder = hold_session(path)
     try:
         record = read_journal(path / JOURNAL)
-        os.truncate(path / JOURNAL, record.believed_bytes)
+        folder.journal.cut(record.believed_bytes)
     except SessionError:
         folder.journal.close()
         raise

@@ -10,7 +10,6 @@ A line is handed to the system before whatever it announces is done; those that 
 synced. `record.py` reads them.
 """
 
-import fcntl
 import json
 import os
 import threading
@@ -20,6 +19,7 @@ from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
+from live_canary import files
 from live_canary.audio.source import AudioGap
 from live_canary.errors import SessionError
 from live_canary.segments.segment import Segment, WaitingSegment
@@ -68,12 +68,13 @@ class JournalFile(Journal):
 
     def __init__(self, path: Path):
         """Continues the file if there is one. Raises OSError, and SessionError when its session is still running."""
-        self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        self._descriptor = files.open_file(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, follow_links=False)
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            files.lock(self._descriptor)
         except BlockingIOError:
             os.close(self._descriptor)
             raise SessionError(f"Session {path.parent.name} is still running; it needs no recovery.") from None
+        self._path = path
         self._lock = threading.Lock()
         self._unwritten = b""
         self._tell: Callable[[str], None] = lambda message: None
@@ -149,6 +150,19 @@ class JournalFile(Journal):
             if self._descriptor >= 0:
                 os.close(self._descriptor)
             self._descriptor = -1
+
+    def cut(self, size: int) -> None:
+        """Keep its first `size` bytes. Raises OSError."""
+        os.ftruncate(self._descriptor, size)
+
+    def delete(self) -> None:
+        """Take it from the disk while it is held, where the system can, and close it. Raises OSError."""
+        if not files.OPEN_FILES_MAY_GO:
+            self.close()
+        try:
+            self._path.unlink()
+        finally:
+            self.close()
 
     def _count_undecoded(self, change: int) -> None:
         with self._lock:

@@ -189,7 +189,7 @@ def _inside(folder: str) -> str:
 
 
 def _absolute(path: object) -> Path:
-    if not isinstance(path, str) or not path.startswith("/") or "\0" in path:
+    if not isinstance(path, str) or not Path(path).is_absolute() or "\0" in path:
         raise ValueError("no absolute path")
     return Path(path)
 

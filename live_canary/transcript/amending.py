@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from live_canary import files
+
 
 def put_in_order(path: Path, written: Sequence[str], final: Sequence[str]) -> int:
     """Replace, in the file, each of `written` by its counterpart in `final`; all at once, or not at all.
@@ -54,9 +56,9 @@ def _line_start(contents: bytes, pieces: bytes) -> int:
 def _replace_file(path: Path, contents: bytes) -> None:
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        descriptor = files.open_file(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, follow_links=False)
         with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, path.stat().st_mode & 0o7777)
+            files.take_permissions(descriptor, path)
             file.write(contents)
             file.flush()
             os.fsync(descriptor)

@@ -6,13 +6,13 @@ opened anew. What is corrected stands in a .jsonl file at once, as a line of its
 while they grow, and put in order when they are closed (`amending.py`).
 """
 
-import fcntl
 import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from live_canary import files
 from live_canary.errors import OutputError
 from live_canary.transcript.amending import put_in_order
 from live_canary.transcript.formats import FORMATS, Entry, Format, one_line, pieces
@@ -147,10 +147,16 @@ class TranscriptFile:
             if self._unsaved:
                 self._save()
             if not self._in_order:
+                if not files.OPEN_FILES_MAY_GO:
+                    self._let_go()
                 self._put_in_order()
         finally:
-            os.close(self._descriptor)
-            self._descriptor = -1
+            self._let_go()
+
+    def _let_go(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
     @property
     def _closed(self) -> bool:
@@ -168,7 +174,7 @@ class TranscriptFile:
 
     def _save(self) -> None:
         try:
-            if not self._is_in_place():
+            if not files.is_in_place(self._descriptor, self.path):  # editors save by renaming a new file over it
                 self._reopen()
             _append(self._descriptor, "".join(piece.text for piece in self._unsaved).encode())
         except OSError as error:
@@ -195,13 +201,6 @@ class TranscriptFile:
                 f"{_named(self.path)} was changed by another program; what was corrected there was left as it is."
             )
 
-    def _is_in_place(self) -> bool:
-        """False when the path no longer leads to the open file: editors save by renaming a new file over it."""
-        try:
-            return os.path.samestat(self.path.stat(), os.fstat(self._descriptor))
-        except FileNotFoundError:
-            return False
-
     def _reopen(self) -> None:
         replacement = _open_and_lock(self.path)
         os.close(self._descriptor)
@@ -222,9 +221,9 @@ def _open_locked(path: Path) -> int:
 
 def _open_and_lock(path: Path) -> int:
     """The same; raises OSError, and BlockingIOError while another session writes the file."""
-    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    descriptor = files.open_file(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, private=False)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        files.lock(descriptor)
     except BlockingIOError as error:
         os.close(descriptor)
         raise BlockingIOError(error.errno, "another session writes it") from None
@@ -236,7 +235,7 @@ def _open_and_lock(path: Path) -> int:
 def _append(descriptor: int, data: bytes) -> None:
     """Puts `data` on the disk on a line of its own, or raises OSError with the file as long as it was before."""
     size = os.fstat(descriptor).st_size
-    if size and os.pread(descriptor, 1, size - 1) != b"\n":
+    if size and _last_byte(descriptor, size) != b"\n":
         data = b"\n" + data
     try:
         while data:
@@ -246,6 +245,11 @@ def _append(descriptor: int, data: bytes) -> None:
         with suppress(OSError):
             os.ftruncate(descriptor, size)
         raise
+
+
+def _last_byte(descriptor: int, size: int) -> bytes:
+    os.lseek(descriptor, size - 1, os.SEEK_SET)  # what is appended goes to the end nevertheless
+    return os.read(descriptor, 1)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,7 +1,6 @@
 """A disk that is full when a test wants it to be, and limits of memory and time."""
 
 import os
-import resource
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -48,6 +47,7 @@ LONGEST_SECONDS = 60
 @pytest.fixture
 def limits() -> Iterator[None]:
     """The test may not ask the system for a gigabyte more than the process has, nor take a minute."""
+    import resource  # which Windows lacks
 
     def hang(number, frame) -> None:
         raise AssertionError(f"no answer after {LONGEST_SECONDS} s")

@@ -1,5 +1,4 @@
 import json
-import resource
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
@@ -27,6 +26,8 @@ def write(path: Path, *texts: str, overwrite: bool = False) -> None:
 @contextmanager
 def no_file_longer_than(size: int) -> Iterator[None]:
     """A full disk: the system cuts the write that goes beyond `size` bytes and refuses the next."""
+    import resource  # which Windows lacks
+
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:

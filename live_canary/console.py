@@ -1,0 +1,62 @@
+"""The terminal and the signals that end a program, which Windows has otherwise than the rest."""
+
+import errno
+import io
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
+if sys.platform == "win32":
+    ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGBREAK)
+else:
+    ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+DEAF_SECONDS = 0.25 if sys.platform == "win32" else None
+"""How long the main thread may wait at once: on Windows no signal reaches it meanwhile. None: for ever."""
+
+
+def react(loop: "AbstractEventLoop", number: int, reaction: Callable[[], object]) -> None:
+    """Have `reaction` called in the loop, which runs in the main thread, whenever that signal comes."""
+    if sys.platform != "win32":
+        loop.add_signal_handler(number, reaction)
+    else:
+
+        def on_signal(number: int, frame: FrameType | None) -> None:
+            if loop.is_closed():
+                raise KeyboardInterrupt
+            loop.call_soon_threadsafe(reaction)
+
+        signal.signal(number, on_signal)
+
+
+def is_reader_gone(error: OSError) -> bool:
+    """Whether writing failed because nobody reads the pipe any more."""
+    return isinstance(error, BrokenPipeError) or (sys.platform == "win32" and error.errno == errno.EINVAL)
+
+
+def drop_typed_keys() -> None:
+    """What was typed into this program's terminal and not read goes nowhere."""
+    if not sys.stdin.isatty():
+        return
+    if sys.platform != "win32":
+        import termios
+
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)
+    else:
+        import msvcrt
+
+        while msvcrt.kbhit():
+            msvcrt.getwch()
+
+
+def write_utf8() -> None:
+    """To files and pipes too: Windows has an encoding for them that lacks most letters."""
+    if sys.platform == "win32":
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(encoding="utf-8")

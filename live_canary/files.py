@@ -1,0 +1,70 @@
+"""Files as a session needs them: one process holds them, nobody else reads them, and no link leads elsewhere.
+
+Whatever Windows does otherwise than the rest stands here. It knows no permissions of the POSIX kind: there a new file
+has those of its folder, and those of a user's profile keep other users out. And what is open there cannot be deleted,
+renamed or replaced.
+"""
+
+import errno
+import os
+import sys
+from pathlib import Path
+
+if sys.platform == "win32":
+    import ctypes
+    import msvcrt
+else:
+    import fcntl
+
+OPEN_FILES_MAY_GO = sys.platform != "win32"
+"""Whether a file that is open can be deleted or replaced; whoever has it open then keeps what was there."""
+
+_FAR_BEHIND_THE_END = 1 << 30  # times 4 GB: Windows lets nobody else read or write the bytes that one has locked
+_HELD_BY_ANOTHER = 33  # ERROR_LOCK_VIOLATION
+
+
+def open_file(path: Path, flags: int, *, private: bool = True, follow_links: bool = True) -> int:
+    """A descriptor for bytes, which programs that this one starts do not get. Raises OSError.
+
+    flags: those of `os.open` that all systems know. private: a file that is made is for its user alone.
+    """
+    mode = 0o600 if private else 0o666
+    if sys.platform != "win32":
+        return os.open(path, flags | os.O_CLOEXEC | (0 if follow_links else os.O_NOFOLLOW), mode)
+    else:
+        if not follow_links and path.is_symlink():  # making one takes an administrator
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+        return os.open(path, flags | os.O_BINARY | os.O_NOINHERIT, mode)
+
+
+def lock(descriptor: int) -> None:
+    """Hold the file until the descriptor is closed or the process ends, however it ends.
+
+    Raises BlockingIOError while another descriptor holds it, and OSError where the file system has no locks.
+    """
+    if sys.platform != "win32":
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    else:
+        kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+        handle = ctypes.c_void_p(msvcrt.get_osfhandle(descriptor))
+        if not kernel.LockFile(handle, 0, _FAR_BEHIND_THE_END, 1, 0):
+            error = ctypes.WinError(ctypes.get_last_error())
+            if error.winerror == _HELD_BY_ANOTHER:
+                raise BlockingIOError(errno.EAGAIN, error.strerror)
+            raise error
+
+
+def take_permissions(descriptor: int, like: Path) -> None:
+    """Of another file; nothing on Windows."""
+    if sys.platform != "win32":
+        os.fchmod(descriptor, like.stat().st_mode & 0o7777)
+
+
+def is_in_place(descriptor: int, path: Path) -> bool:
+    """False when the path no longer leads to the open file. Raises OSError."""
+    if not OPEN_FILES_MAY_GO:
+        return True
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,105 @@
+"""What the program does where Windows differs; on Linux with the stand-in `tests.like_windows`, see test_windows.py."""
+
+import asyncio
+import os
+import signal
+import sys
+from contextlib import closing
+from pathlib import Path, PureWindowsPath
+from types import ModuleType
+
+import pytest
+
+from live_canary import files
+from live_canary.cli import main
+from live_canary.console import react
+from live_canary.session import record
+from live_canary.session.folder import SessionFolder, unfinished_sessions
+from live_canary.transcript.writer import TranscriptFile
+from tests.instant import InstantTranscriber
+from tests.transcript.test_writer import saying
+
+ASSETS = Path(__file__).parent.parent / "assets"
+
+
+def test_a_recording_is_heard_into_files_of_every_kind_and_nothing_is_left_behind(tmp_path, monkeypatch, capsys):
+    transcriber = ModuleType("live_canary.transcript.transcriber")
+    transcriber.CanaryTranscriber = InstantTranscriber
+    monkeypatch.setitem(sys.modules, transcriber.__name__, transcriber)
+    outputs = [tmp_path / f"talk{suffix}" for suffix in (".txt", ".md", ".srt", ".vtt", ".jsonl")]
+    flags = [
+        "--replay",
+        str(ASSETS / "dictation.wav"),
+        "--speed",
+        "max",
+        "--vad",
+        "webrtc",
+        "--model",
+        "demo",
+        "--plain",
+    ]
+    monkeypatch.setattr(sys, "argv", ["live-canary", *flags, *(f"--output={path}" for path in outputs)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    lines = [line.split("] ", 1)[1] for line in capsys.readouterr().out.splitlines()]
+    assert len(lines) == 6
+    assert outputs[0].read_bytes() == "".join(f"{line}\n" for line in lines).encode()
+    for path in outputs:
+        assert path.read_bytes().count(b"samples") == 6
+    assert unfinished_sessions() == []
+    assert [path for path in tmp_path.iterdir() if path not in outputs] == []
+
+
+def test_a_held_file_is_refused_to_others_and_free_when_it_is_closed(tmp_path):
+    first, second = (files.open_file(tmp_path / "held", os.O_RDWR | os.O_CREAT) for _ in range(2))
+    files.lock(first)
+    with pytest.raises(BlockingIOError):
+        files.lock(second)
+    assert os.write(second, b"not locked\r\n\x1a") == 13
+    os.close(first)
+    files.lock(second)
+    os.close(second)
+    assert (tmp_path / "held").read_bytes() == b"not locked\r\n\x1a"
+
+
+def test_a_link_in_the_place_of_a_journal_is_refused(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="symbolic links"):
+        files.open_file(tmp_path / "link", os.O_RDWR | os.O_CREAT, follow_links=False)
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_corrected_text_file_is_made_anew_although_the_session_has_it_open(tmp_path):
+    with closing(TranscriptFile(tmp_path / "notes.txt")) as file:
+        file.write_utterance(saying("Bugdet."))
+        file.amend(0, "Budget.")
+    assert (tmp_path / "notes.txt").read_bytes() == b"Budget.\n"
+
+
+def test_a_session_takes_its_journal_away_although_it_has_it_open(tmp_path):
+    SessionFolder.create(tmp_path).remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_signal_reaches_the_screen():
+    async def wait_for_it() -> None:
+        came = asyncio.Event()
+        react(asyncio.get_running_loop(), signal.SIGINT, came.set)
+        signal.raise_signal(signal.SIGINT)
+        await asyncio.wait_for(came.wait(), 5)
+
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        asyncio.run(wait_for_it())
+        with pytest.raises(KeyboardInterrupt):  # the screen is gone
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_journal_names_files_as_the_system_does(monkeypatch):
+    monkeypatch.setattr(record, "Path", PureWindowsPath)
+    assert record._absolute(r"C:\talks\one.txt") == PureWindowsPath(r"C:\talks\one.txt")
+    with pytest.raises(ValueError, match="no absolute path"):
+        record._absolute(r"talks\one.txt")
