@@ -1,15 +1,19 @@
-"""The lean engine against the canonical tree's generate(), and transcribe.cpp if it is here, in one run on one machine.
+"""The lean engine against the canonical tree's generate() and against transcribe.cpp, in one run on one machine.
 
-    python benchmarks/engine.py MODEL [--compute int8] [--tokens 24] [--runs 3]
-        [--transcribe-cpp BINARY MODEL.gguf] [--output benchmarks/results/engine.md]
+    python benchmarks/engine.py MODEL [--compute int8] [--tokens 24] [--runs 3] [--output FILE]
+        [--transcribe-cpp WEIGHTS.gguf]    # needs pip install transcribe-cpp
 
 Everything hears the first 11 s of assets/dictation.wav. MODEL is a folder; `live-canary bench engine --random-weights`
-writes one of the published size. transcribe.cpp decodes what it likes, so compare it with real weights.
+writes one of the published size, `python benchmarks/gguf_weights.py` the same weights for transcribe.cpp. That one
+decides itself when to stop, so its whole utterance is the sum of its own figures for the steps.
 """
 
 import argparse
+import os
+import re
 import statistics
 import subprocess
+import sys
 import tempfile
 from datetime import date
 from pathlib import Path
@@ -47,13 +51,37 @@ def canonical_steps(model: CanaryQwen, samples: object, tokens: int, runs: int) 
     }
 
 
-def transcribe_cpp(command: list[str], samples: object, runs: int) -> float:
-    """Seconds of a whole process, loading included: it offers no other figure to scripts."""
+HEAR = """
+import sys, soundfile, transcribe_cpp
+samples, _ = soundfile.read(sys.argv[2], dtype="float32")
+with transcribe_cpp.Model(sys.argv[1], backend="cpu") as model, model.session(n_threads=int(sys.argv[3])) as session:
+    for _ in range(int(sys.argv[4])):
+        try:
+            timings = session.run(samples).timings
+        except transcribe_cpp.OutputTruncated as cut:
+            timings = cut.partial_result.timings
+        print("mel", timings.mel_ms, "encode", timings.encode_ms, flush=True)
+"""
+
+
+def transcribe_cpp_steps(weights: Path, samples: object, tokens: int, runs: int) -> dict[str, list[float]]:
+    """The same steps as transcribe.cpp itself times them, after one run that warms up."""
     with tempfile.NamedTemporaryFile(suffix=".wav") as file:
-        soundfile.write(file.name, samples, 16_000)
-        binary, weights = command
-        call = [binary, "-m", weights, "-f", file.name]
-        return statistics.median(timed(lambda: subprocess.run(call, check=True, capture_output=True), runs))
+        soundfile.write(file.name, samples, 16_000, subtype="FLOAT")
+        command = [sys.executable, "-c", HEAR, str(weights), file.name, str(torch.get_num_threads()), str(runs + 1)]
+        environment = os.environ | {"TRANSCRIBE_PERF_DEBUG": "1"}
+        done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    said = done.stdout + done.stderr
+
+    def figures(before: str) -> list[float]:
+        return [float(ms) / 1000 for ms in re.findall(before + r"\s*([\d.]+)", said)][1:]
+
+    mel, encode, prefill = figures("mel"), figures("encode"), figures("prefill_compute=")
+    step = figures(r"per-step compute ms: mean=[\d.]+ p50=")
+    assert len(mel) == len(encode) == len(prefill) == len(step) == runs, said
+    parts = zip(mel, encode, prefill, step, strict=True)
+    whole = [heard + encoded + read + (tokens - 1) * written for heard, encoded, read, written in parts]
+    return {"encode_s": encode, "prefill_s": prefill, "decode_per_token_s": step, "total_s": whole}
 
 
 def main() -> None:
@@ -62,32 +90,36 @@ def main() -> None:
     parser.add_argument("--compute", default="int8", choices=COMPUTE)
     parser.add_argument("--tokens", type=int, default=24)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--transcribe-cpp", nargs=2, metavar=("BINARY", "MODEL"))
+    parser.add_argument("--transcribe-cpp", type=Path, metavar="WEIGHTS.gguf")
     parser.add_argument("--output", type=Path)
     args = parser.parse_args()
     samples = read_recording(assets_folder() / "dictation.wav")[: round(SECONDS * 16_000)]
 
     canonical_model = CanaryQwen.load(args.model, "cpu", "bfloat16")
-    canonical = medians(canonical_steps(canonical_model, samples, args.tokens, args.runs))
+    columns = {"canonical tree, bfloat16": medians(canonical_steps(canonical_model, samples, args.tokens, args.runs))}
     del canonical_model
+    if args.transcribe_cpp:
+        theirs = transcribe_cpp_steps(args.transcribe_cpp, samples, args.tokens, args.runs)
+        columns[f"transcribe.cpp, {args.transcribe_cpp.stem}"] = medians(theirs)
     lean_model = CanaryQwen.load(args.model, "cpu", COMPUTE[args.compute])
     wait_until_kept()
     lean = medians(time_steps(lean_model, samples, args.tokens, args.runs))
 
+    header = [f"| | {' | '.join(columns)} | lean, {lean_model.compute} |", "|---" * (len(columns) + 2) + "|"]
+    rows = [
+        f"| {step} | "
+        + " | ".join(f"{steps[key]:.3f} ({steps[key] / lean[key]:.1f} times)" for steps in columns.values())
+        + f" | {lean[key]:.3f} |"
+        for step, key in STEPS.items()
+    ]
     lines = [
         f"{date.today()}, {machine_name()}, {SECONDS:.0f} s of sound, {args.tokens} new tokens, "
-        f"medians of {args.runs} runs, seconds",
+        f"medians of {args.runs} runs, seconds; in brackets how many times as long as the lean engine takes",
         "",
-        f"| | canonical tree, bfloat16 | lean, {lean_model.compute} | ratio |",
-        "|---|---|---|---|",
-        *(
-            f"| {step} | {canonical[key]:.3f} | {lean[key]:.3f} | {canonical[key] / lean[key]:.1f} |"
-            for step, key in STEPS.items()
-        ),
-        f"| verify a right draft of {args.tokens} | | {lean['verify_s']:.3f} | |",
+        *header,
+        *rows,
+        f"| verify a right draft of {args.tokens} |{' |' * len(columns)} {lean['verify_s']:.3f} |",
     ]
-    if args.transcribe_cpp:
-        lines += ["", f"transcribe.cpp, whole process: {transcribe_cpp(args.transcribe_cpp, samples, args.runs):.2f}"]
     table = "\n".join(lines)
     print(table)
     if args.output:
