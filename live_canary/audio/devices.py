@@ -12,8 +12,8 @@ from live_canary.errors import DeviceError
 NOTHING_TO_HEAR: dict[Hears, str] = {
     "microphone": "This machine has no microphone; plug one in, or transcribe a recording with --replay FILE.",
     "system": (
-        "What this computer plays cannot be heard: Linux needs PulseAudio or PipeWire with pipewire-pulse, macOS a "
-        "virtual device that the sound also goes to (brew install blackhole-2ch)."
+        "What this computer plays cannot be heard: Linux needs PulseAudio or PipeWire with pipewire-pulse, Windows an "
+        "output, macOS a virtual device that the sound also goes to (brew install blackhole-2ch)."
     ),
 }
 

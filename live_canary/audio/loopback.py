@@ -3,14 +3,17 @@
 import importlib
 import threading
 import time
+import warnings
 from typing import Any
 
-from live_canary.audio.soundsystem import Deliver, Input
+from live_canary.audio.com import let_every_thread_use_com
+from live_canary.audio.soundsystem import ANOTHER_INPUT, Deliver, Input
 from live_canary.errors import DeviceError
 
 RATE = 48_000  # Windows resamples to it
 CHANNELS = 2
 FRAGMENT_FRAMES = RATE // 50  # 20 ms
+BUFFER_FRAMES = RATE // 2  # what Windows keeps for a thread that comes late
 FIRST_INDEX = 100  # so that its inputs and PortAudio's are not confused
 OPENING_SECONDS = 3.0
 LOOK_SECONDS = 2.0
@@ -18,6 +21,8 @@ LOOK_SECONDS = 2.0
 
 def load_soundcard() -> Any:
     """Raises DeviceError where it is not installed or has no sound system."""
+    let_every_thread_use_com()
+    warnings.filterwarnings("ignore", module="soundcard")  # it would print losses, which the clock finds, on the screen
     try:
         return importlib.import_module("soundcard")
     except (ImportError, OSError, AssertionError) as error:  # it asserts that a sound server answers
@@ -29,8 +34,11 @@ class Loopback:
 
     def inputs(self) -> list[Input]:
         soundcard = load_soundcard()
-        default_id = soundcard.default_speaker().id
-        outputs = [one for one in soundcard.all_microphones(include_loopback=True) if one.isloopback]
+        try:
+            outputs = [one for one in soundcard.all_microphones(include_loopback=True) if one.isloopback]
+            default_id = soundcard.default_speaker().id if outputs else None
+        except RuntimeError as error:  # whatever COM answers
+            raise DeviceError(f"What this computer plays cannot be heard: {error}; {ANOTHER_INPUT}") from error
         return [
             Input(FIRST_INDEX + position, one.name, CHANNELS, RATE, one.id == default_id, "system", str(one.id))
             for position, one in enumerate(outputs)
@@ -48,7 +56,7 @@ class LoopbackInput:
 
     def __init__(self, soundcard: Any, chosen: Input, deliver: Deliver):
         self.rate, self.channels = RATE, CHANNELS
-        self._device = soundcard.get_microphone(chosen.identity, include_loopback=True)
+        self._soundcard, self._identity = soundcard, chosen.identity
         self._deliver = deliver
         self._closing = threading.Event()
         self._started = threading.Event()
@@ -80,11 +88,18 @@ class LoopbackInput:
     def _record(self) -> None:
         """Ends when it is closed, or when the output goes away, which `alive()` then tells."""
         try:
+            device = self._soundcard.get_microphone(self._identity, include_loopback=True)
             channels = list(range(CHANNELS))
-            with self._device.recorder(samplerate=RATE, channels=channels, blocksize=FRAGMENT_FRAMES) as recorder:
+            with device.recorder(samplerate=RATE, channels=channels, blocksize=BUFFER_FRAMES) as recorder:
                 self._started.set()
                 while not self._closing.is_set():
                     self._deliver(recorder.record(FRAGMENT_FRAMES).tobytes(), CHANNELS)
-        except (RuntimeError, OSError, IndexError, TypeError) as error:  # whatever COM answers when a device is gone
+        except (
+            RuntimeError,
+            OSError,
+            IndexError,
+            TypeError,
+            AssertionError,
+        ) as error:  # of COM, or of a format it lacks
             self._failure = error
             self._started.set()

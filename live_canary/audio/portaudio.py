@@ -6,6 +6,7 @@ from collections import Counter
 from types import ModuleType
 from typing import Any, ClassVar
 
+from live_canary.audio.com import let_every_thread_use_com
 from live_canary.audio.soundsystem import ANOTHER_INPUT, Deliver, Hears, Input
 from live_canary.errors import DeviceError
 
@@ -24,6 +25,7 @@ LOOPBACK_NAMES = ("blackhole", "soundflower", "loopback", "stereo mix", "cable o
 
 def load_portaudio() -> ModuleType:
     """The sounddevice module, which starts PortAudio. Raises DeviceError with the package to install."""
+    let_every_thread_use_com()
     try:
         return importlib.import_module("sounddevice")
     except (OSError, ImportError) as error:  # sounddevice raises OSError without the library

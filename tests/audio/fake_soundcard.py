@@ -12,19 +12,26 @@ class FakeSoundCard:
         self.outputs, self.default = outputs, default
         self.recorded = 0
         self.gone = False
+        self.refuses = False
+        """As COM does when its service is not running."""
         self.asked = threading.Semaphore(0)
         """One `record` answers for each release."""
 
     def default_speaker(self):
+        if self.default not in self.outputs:
+            raise RuntimeError("Error 0x80070490")
         return SimpleNamespace(name=self.default, id=f"{{{self.default}}}")
 
     def all_microphones(self, include_loopback):
         assert include_loopback
+        if self.refuses:
+            raise RuntimeError("Error 0x8007045b")
         loopbacks = [SimpleNamespace(name=name, id=f"{{{name}}}", isloopback=True) for name in self.outputs]
         return [SimpleNamespace(name="Microphone", id="{Microphone}", isloopback=False), *loopbacks]
 
     def get_microphone(self, identity, include_loopback):
-        assert identity in {f"{{{name}}}" for name in self.outputs}
+        if identity not in {f"{{{name}}}" for name in self.outputs}:
+            raise IndexError(f"no device with id {identity}")
         return self
 
     @contextmanager

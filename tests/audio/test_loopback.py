@@ -54,3 +54,20 @@ def test_an_output_that_refuses_says_which_and_why(soundcard):
     soundcard.gone = True
     with pytest.raises(DeviceError, match="'Speakers' cannot be listened to: Error 0x88890004"):
         Loopback().open(SPEAKERS, lambda sound, channels: None)
+
+
+def test_an_output_that_was_unplugged_meanwhile_is_refused_with_its_name(soundcard):
+    soundcard.outputs = []
+    with pytest.raises(DeviceError, match="'Speakers' cannot be listened to: no device with id"):
+        Loopback().open(SPEAKERS, lambda sound, channels: None)
+
+
+def test_a_machine_without_an_output_has_none_that_could_be_listened_to(soundcard):
+    soundcard.outputs = []
+    assert Loopback().inputs() == []
+
+
+def test_a_sound_service_that_does_not_run_is_told_in_a_sentence(soundcard):
+    soundcard.refuses = True
+    with pytest.raises(DeviceError, match="What this computer plays cannot be heard: Error 0x8007045b; close what"):
+        Loopback().inputs()
