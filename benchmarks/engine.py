@@ -91,13 +91,17 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=24)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--transcribe-cpp", type=Path, metavar="WEIGHTS.gguf")
+    parser.add_argument("--without-canonical", action="store_true", help="which takes most of the time")
     parser.add_argument("--output", type=Path)
     args = parser.parse_args()
     samples = read_recording(assets_folder() / "dictation.wav")[: round(SECONDS * 16_000)]
 
-    canonical_model = CanaryQwen.load(args.model, "cpu", "bfloat16")
-    columns = {"canonical tree, bfloat16": medians(canonical_steps(canonical_model, samples, args.tokens, args.runs))}
-    del canonical_model
+    columns = {}
+    if not args.without_canonical:
+        canonical_model = CanaryQwen.load(args.model, "cpu", "bfloat16")
+        theirs = canonical_steps(canonical_model, samples, args.tokens, args.runs)
+        columns["canonical tree, bfloat16"] = medians(theirs)
+        del canonical_model
     if args.transcribe_cpp:
         theirs = transcribe_cpp_steps(args.transcribe_cpp, samples, args.tokens, args.runs)
         columns[f"transcribe.cpp, {args.transcribe_cpp.stem}"] = medians(theirs)
