@@ -11,7 +11,7 @@ from live_canary.cli_bench import bench
 from live_canary.cli_hearing import HearsFirst, opened
 from live_canary.cli_setup import setup
 from live_canary.commands import config_file
-from live_canary.console import write_utf8
+from live_canary.console import arguments, write_utf8
 from live_canary.errors import InputError, LiveCanaryError
 from live_canary.examples import EXIT_CODES, SETTINGS, epilog
 from live_canary.options import (
@@ -272,7 +272,7 @@ def main() -> None:
     """Run the command line; expected failures end in one line on stderr and exit code 1 or 2."""
     write_utf8()
     try:
-        app(args=spread_replay(sys.argv[1:]), prog_name="live-canary")
+        app(args=spread_replay(arguments()), prog_name="live-canary")
     except LiveCanaryError as error:
         from live_canary.transcript.formats import one_line  # it would import numpy before a microphone is open
 

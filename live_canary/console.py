@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
 if sys.platform == "win32":
+    from glob import glob
+
     ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGBREAK)
 else:
     ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -52,6 +54,14 @@ def drop_typed_keys() -> None:
 
         while msvcrt.kbhit():
             msvcrt.getwch()
+
+
+def arguments() -> list[str]:
+    """What the user typed behind the program's name. Windows leaves it to the program to find the files of `*.wav`."""
+    if sys.platform != "win32":
+        return sys.argv[1:]
+    else:
+        return [one for word in sys.argv[1:] for one in sorted(glob(word)) or [word]]  # noqa: PTH207 - with its drive
 
 
 def write_utf8() -> None:

@@ -1,6 +1,7 @@
 """What the program does where Windows differs; on Linux with the stand-in `tests.like_windows`, see test_windows.py."""
 
 import asyncio
+import errno
 import os
 import signal
 import sys
@@ -12,7 +13,7 @@ import pytest
 
 from live_canary import files
 from live_canary.cli import main
-from live_canary.console import react
+from live_canary.console import arguments, is_reader_gone, react
 from live_canary.session import record
 from live_canary.session.folder import SessionFolder, unfinished_sessions
 from live_canary.transcript.writer import TranscriptFile
@@ -103,3 +104,16 @@ def test_a_journal_names_files_as_the_system_does(monkeypatch):
     assert record._absolute(r"C:\talks\one.txt") == PureWindowsPath(r"C:\talks\one.txt")
     with pytest.raises(ValueError, match="no absolute path"):
         record._absolute(r"talks\one.txt")
+
+
+def test_the_files_of_a_pattern_are_found_and_other_words_stay(tmp_path, monkeypatch):
+    for name in ("b.wav", "a.wav", "a.txt"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["live-canary", "--replay", "*.wav", "--device", "USB [2]", "*.mp3"])
+    assert arguments() == ["--replay", "a.wav", "b.wav", "--device", "USB [2]", "*.mp3"]
+
+
+def test_a_pipe_that_nobody_reads_is_told_from_other_trouble():
+    assert is_reader_gone(OSError(errno.EINVAL, "Invalid argument"))
+    assert not is_reader_gone(OSError(errno.ENOSPC, "No space left on device"))

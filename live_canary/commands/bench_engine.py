@@ -125,7 +125,7 @@ def random_checkpoint() -> Path:
     """A checkpoint of the published size, written once to the cache folder: 5.1 GB."""
     import platformdirs
 
-    folder = platformdirs.user_cache_path("live-canary") / "random-weights"
+    folder = platformdirs.user_cache_path("live-canary", appauthor=False) / "random-weights"
     if not (folder / "model.safetensors").exists():
         from live_canary.model.random_checkpoint import write_random_checkpoint
 

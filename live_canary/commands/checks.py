@@ -180,7 +180,7 @@ def folders() -> Iterator[Finding]:
     yield folder("model cache", Path(constants.HF_HUB_CACHE), needed, "set HF_HOME to a folder on a larger disk")
     yield folder(
         "state",
-        platformdirs.user_state_path("live-canary"),
+        platformdirs.user_state_path("live-canary", appauthor=False),
         10**9,
         "free some disk, or live-canary --no-spool: sound is kept there",
     )

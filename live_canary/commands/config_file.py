@@ -97,7 +97,7 @@ def _kind(hint: Any) -> type:
 def path() -> Path:
     """Where the file is; it need not exist. LIVE_CANARY_CONFIG names another."""
     named = os.environ.get("LIVE_CANARY_CONFIG")
-    return Path(named) if named else platformdirs.user_config_path("live-canary") / "config.toml"
+    return Path(named) if named else platformdirs.user_config_path("live-canary", appauthor=False) / "config.toml"
 
 
 def in_force(keys: Mapping[str, Key], profile: str | None = None, check: Check = lambda *_: None) -> InForce:

@@ -4,10 +4,9 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 from live_canary.commands.checks import Finding
-from live_canary.dictation.clipboard import clipboard_programs
+from live_canary.dictation.clipboard import clipboard_programs, name_of
 from live_canary.dictation.keyboards import desktop_of
 from live_canary.dictation.typist import probed
 
@@ -25,10 +24,10 @@ def typing() -> Iterator[Finding]:
 
 def clipboard() -> Iterator[Finding]:
     """Copies nothing: whether a terminal takes what is copied through it can only be tried by eye."""
-    programs = [program[0] for program in clipboard_programs(os.environ, sys.platform)]
-    able = [Path(program).name for program in programs if shutil.which(program)]
+    programs = clipboard_programs(os.environ, sys.platform)
+    able = [name_of(program) for program in programs if shutil.which(program[0])]
     if programs and not able:
         text = "only through the terminal (OSC 52), which some terminals ignore"
-        yield Finding("clipboard", "warn", text, f"install {' or '.join(programs)}")
+        yield Finding("clipboard", "warn", text, f"install {' or '.join(map(name_of, programs))}")
     else:
         yield Finding("clipboard", "ok", " and ".join(["through the terminal (OSC 52)", *able[:1]]))

@@ -56,7 +56,8 @@ def shortened(findings: Iterable[Finding], home: Path | None = None) -> Iterator
     """The home folder as ~: a report can be shown to others."""
     folder = f"{home or Path.home()}{os.sep}"
     for one in findings:
-        yield replace(one, text=one.text.replace(folder, "~/"), next_step=one.next_step.replace(folder, "~/"))
+        short = f"~{os.sep}"
+        yield replace(one, text=one.text.replace(folder, short), next_step=one.next_step.replace(folder, short))
 
 
 def line(finding: Finding) -> Text:

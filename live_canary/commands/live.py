@@ -164,5 +164,5 @@ def _log_bugs(*, to_stderr: bool) -> None:
     if to_stderr:
         logging.basicConfig(level=logging.WARNING, format="%(message)s")
         return
-    folder = platformdirs.user_log_path("live-canary", ensure_exists=True)
+    folder = platformdirs.user_log_path("live-canary", appauthor=False, ensure_exists=True)
     logging.basicConfig(filename=folder / "live-canary.log", level=logging.WARNING, format="%(asctime)s %(message)s")

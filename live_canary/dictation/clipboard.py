@@ -22,7 +22,7 @@ class Clipboard:
         self._programs = [program for program in programs if shutil.which(program[0])]
         self._told = ""
         if not terminal and not self._programs:
-            wanted = " or ".join(_name(program) for program in programs)
+            wanted = " or ".join(name_of(program) for program in programs)
             raise DictationError(
                 "--clipboard finds no terminal to copy through (stderr is not one) and no program that copies: "
                 + (f"install {wanted}." if wanted else "start it in a terminal, or on a desktop.")
@@ -41,7 +41,7 @@ class Clipboard:
             try:
                 run(program, text)
             except ToolFailed as failure:
-                failures.append(f"{_name(program)}: {failure}")
+                failures.append(f"{name_of(program)}: {failure}")
             else:
                 break
         told, self._told = self._told, "; ".join(failures)
@@ -60,5 +60,6 @@ def clipboard_programs(environment: Mapping[str, str], platform: str) -> list[li
     return (WAYLAND if environment.get("WAYLAND_DISPLAY") else []) + (X11 if environment.get("DISPLAY") else [])
 
 
-def _name(program: Sequence[str]) -> str:
+def name_of(program: Sequence[str]) -> str:
+    """What its user would install."""
     return "pyperclip" if program in ELSEWHERE else program[0]

@@ -102,7 +102,7 @@ def right_checksum(repo_id: str, path: Path) -> str | None:
 
 def carried_folder(repo_id: str) -> Path:
     """Where `live-canary download --from` puts a copy that was carried by hand."""
-    return platformdirs.user_data_path("live-canary") / "models" / repo_id.replace("/", "--")
+    return platformdirs.user_data_path("live-canary", appauthor=False) / "models" / repo_id.replace("/", "--")
 
 
 def is_complete(repo_id: str) -> bool:

@@ -55,7 +55,7 @@ class QuantizedFile:
         place = hashlib.sha256(str(checkpoint.resolve()).encode()).hexdigest()[:16]
         packed = "packed" if kernels.available() else "plain"
         return cls(
-            platformdirs.user_cache_path("live-canary") / "weights" / f"{place}-int{bits}.safetensors",
+            platformdirs.user_cache_path("live-canary", appauthor=False) / "weights" / f"{place}-int{bits}.safetensors",
             f"{LAYOUT} {packed} {stat.st_size} {stat.st_mtime_ns} {header.hexdigest()}",
         )
 

@@ -29,7 +29,7 @@ JOURNAL = "session.jsonl"
 
 def sessions_folder() -> Path:
     """Of this user; it need not exist."""
-    return platformdirs.user_state_path("live-canary") / "sessions"
+    return platformdirs.user_state_path("live-canary", appauthor=False) / "sessions"
 
 
 class SessionFolder:
