@@ -17,6 +17,8 @@ BUFFER_FRAMES = RATE // 2  # what Windows keeps for a thread that comes late
 FIRST_INDEX = 100  # so that its inputs and PortAudio's are not confused
 OPENING_SECONDS = 3.0
 LOOK_SECONDS = 2.0
+TROUBLE = (RuntimeError, OSError, IndexError, TypeError, AssertionError)
+"""What `soundcard` raises when COM refuses, an output is gone, or its format is none that it knows."""
 
 
 def load_soundcard() -> Any:
@@ -94,12 +96,6 @@ class LoopbackInput:
                 self._started.set()
                 while not self._closing.is_set():
                     self._deliver(recorder.record(FRAGMENT_FRAMES).tobytes(), CHANNELS)
-        except (
-            RuntimeError,
-            OSError,
-            IndexError,
-            TypeError,
-            AssertionError,
-        ) as error:  # of COM, or of a format it lacks
+        except TROUBLE as error:
             self._failure = error
             self._started.set()
