@@ -8,6 +8,8 @@ from textual.message_pump import MessagePump
 
 from live_canary.events import BacklogChanged, Event, LevelChanged, PartialChanged, UtteranceFinal
 
+_REPLACEABLE = {LevelChanged, PartialChanged, BacklogChanged}
+
 
 class EventsWaiting(Message):
     """The feed holds events that the screen has not taken yet."""
@@ -46,6 +48,8 @@ class SessionFeed:
 
 def newest(events: Sequence[Event]) -> list[Event]:
     """Of each source's levels, of its partials up to a final, and of backlogs only the last; everything else stays."""
+    if _REPLACEABLE.isdisjoint(map(type, events)):
+        return list(events)
     kept: list[Event] = []
     superseded: set[tuple[str, str]] = set()
     for event in reversed(events):

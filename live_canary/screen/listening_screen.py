@@ -98,7 +98,10 @@ class ListeningScreen(Screen[None]):
     def show(self, events: list[Event]) -> None:
         """Draws what `events` changed; the state already knows them."""
         for event in events:
-            self._show(event)
+            if isinstance(event, UtteranceFinal):  # before all others: thousands may come at once
+                self._show_utterance(event.utterance)
+            else:
+                self._show(event)
         self.transcript.draw_changes()
         self.state_changed()
 
@@ -111,8 +114,6 @@ class ListeningScreen(Screen[None]):
 
     def _show(self, event: Event) -> None:
         match event:
-            case UtteranceFinal(utterance):
-                self._show_utterance(utterance)
             case UtteranceAmended(index, text):
                 self._amend(index, text)
             case GapMarked(gap):

@@ -25,6 +25,7 @@ from live_canary.events import (
     UtteranceFinal,
 )
 from live_canary.screen.contract import SessionInfo
+from live_canary.transcript.utterance import Utterance
 
 SILENCE_DBFS = -60.0  # the left end of the meter
 CLIPPING_DBFS = -0.1
@@ -132,11 +133,10 @@ class SessionState:
             source.stop()
 
     def apply(self, event: Event) -> None:
+        if isinstance(event, UtteranceFinal):  # before all others: thousands may come at once
+            self._hear(event.utterance, event.latency_seconds)
+            return
         match event:
-            case UtteranceFinal(utterance, latency_seconds) if not utterance.command:
-                self.utterances += 1
-                self._count_words(utterance.index, utterance.text)
-                self._latencies.append(latency_seconds)
             case SourceOpened(source):
                 self.sources[source] = SourceState(source)
             case InputOpened(source, opened):
@@ -166,6 +166,13 @@ class SessionState:
                 self.failure = message
             case SessionEnded():
                 self._end(event)
+
+    def _hear(self, utterance: Utterance, latency_seconds: float) -> None:
+        if utterance.command:
+            return
+        self.utterances += 1
+        self._latencies.append(latency_seconds)
+        self._count_words(utterance.index, utterance.text)
 
     def _count_words(self, index: int, text: str) -> None:
         words = text.count(" ") + 1 if text else 0  # spaces are single; split() takes four times as long
