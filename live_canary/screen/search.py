@@ -44,7 +44,7 @@ class SearchBar(Horizontal):
     def open(self) -> None:
         self.display = True
         typed = self.query_one(Input)
-        typed.focus()
+        self.screen.set_focus(typed)  # now: the next letter is one to look for, and no key
         typed.select_all()
 
     def go(self, step: int) -> None:
@@ -63,7 +63,7 @@ class SearchBar(Horizontal):
         self._pattern = None
         self._transcript.find(None)
         self.display = False
-        self._transcript.focus()
+        self.screen.set_focus(self._transcript)
 
     def on_input_changed(self, changed: Input.Changed) -> None:
         changed.stop()
@@ -77,7 +77,7 @@ class SearchBar(Horizontal):
     def on_input_submitted(self, submitted: Input.Submitted) -> None:
         """The reader goes on in the transcript, with the matches still marked."""
         submitted.stop()
-        self._transcript.focus()
+        self.screen.set_focus(self._transcript)
 
     def _show_position(self, matches: list[int]) -> None:
         """`2 of 7` when the current entry is one of `matches`."""

@@ -113,10 +113,11 @@ def test_activations_lose_less_than_a_ten_thousandth_of_their_largest(outlier):
     assert (error <= 1e-4 * x.abs().amax(dim=1) * weight.norm(dim=1).max()).all()
 
 
-def test_the_demo_model_says_nearly_the_same_in_int8(demo, sentence):
+def test_the_demo_model_says_the_same_in_int8(demo, sentence):
+    """But for the last word, which the end of the sound cuts off."""
     int8 = CanaryQwen.load(DEMO, device="cpu", dtype="int8")
-    exact, quantized = demo.generate_ids(sentence), int8.generate_ids(sentence)
-    assert sum(a == b for a, b in zip(exact, quantized, strict=False)) >= 0.9 * len(exact)
+    exact, quantized = demo.transcribe(sentence).split(), int8.transcribe(sentence).split()
+    assert len(exact) > 8 and quantized[:-1] == exact[:-1]
 
 
 def test_a_chat_is_possible_in_int8_too():

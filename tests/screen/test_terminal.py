@@ -66,6 +66,7 @@ def test_a_recording_is_transcribed_searched_and_edited_in_a_real_terminal(termi
     assert " ".join(first_words) in terminal.page()
 
     terminal.tmux("send-keys", "/")
+    terminal.wait_until_drawn("words to find")
     terminal.tmux("send-keys", "-l", " ".join(first_words))
     terminal.wait_until_drawn("1 of 1")
     assert f"▌00:00:00  {first_words[0]}" in terminal.page()
