@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,6 +45,12 @@ class Terminal:
             assert piece, f"the program ended before it drew {text!r}:\n{self.page()}"
             seen = seen[-200:] + piece
 
+    def wait_until_shown(self, text: str) -> None:
+        deadline = time.monotonic() + 30
+        while text not in self.page():
+            assert time.monotonic() < deadline, f"{text!r} is not shown:\n{self.page()}"
+            time.sleep(0.05)
+
     def page(self) -> str:
         return self.tmux("capture-pane", "-p")
 
@@ -66,20 +73,20 @@ def test_a_recording_is_transcribed_searched_and_edited_in_a_real_terminal(termi
     assert " ".join(first_words) in terminal.page()
 
     terminal.tmux("send-keys", "/")
-    terminal.wait_until_drawn("words to find")
+    terminal.wait_until_shown("/ words to find")
     terminal.tmux("send-keys", "-l", " ".join(first_words))
-    terminal.wait_until_drawn("1 of 1")
-    assert f"▌00:00:00  {first_words[0]}" in terminal.page()
+    terminal.wait_until_shown("1 of 1")
+    terminal.wait_until_shown(f"▌00:00:00  {first_words[0]}")
 
     terminal.tmux("send-keys", "Enter")
-    terminal.wait_until_drawn("Quit")
+    terminal.wait_until_shown("q Quit")
     terminal.tmux("send-keys", "e")
-    terminal.wait_until_drawn("Enter keeps it")
+    terminal.wait_until_shown("Enter keeps it")
     terminal.tmux("send-keys", "-l", " Indeed.")
-    terminal.wait_until_drawn("Indeed.")
+    terminal.wait_until_shown("Indeed.")
     words = len(transcript.read_text().split()) + 1
     terminal.tmux("send-keys", "Enter")
-    terminal.wait_until_drawn(f"{words} words")
+    terminal.wait_until_shown(f"{words} words")
     terminal.tmux("send-keys", "q")
     terminal.tmux("wait-for", "done")
     assert f"Transcript: {transcript}" in terminal.page().replace("\n", "")
