@@ -33,7 +33,17 @@ class VirtualSound:
 
     def play(self, recording: Path, into: str) -> subprocess.Popen[bytes]:
         """Starts to play into "mic_feed", "speakers" or "headset"; the process ends when all was played."""
-        command = ["paplay", f"--device={into}", "--latency-msec=1000", str(recording)]
+        # seconds ahead: with less, a player that waits for a busy processor leaves holes in what is played
+        command = ["paplay", f"--device={into}", "--latency-msec=4000", str(recording)]
+        self._players.append(subprocess.Popen(command, env={**os.environ, **self.environment}))
+        return self._players[-1]
+
+    def record(self, source: str, path: Path) -> subprocess.Popen[bytes]:
+        """Starts to write what `source` gives, with the sound server's own recorder; terminate() ends the file.
+
+        It is what our program must have heard: on a busy machine the virtual devices themselves skip some sound.
+        """
+        command = ["parecord", f"--device={source}", "--file-format=wav", str(path)]
         self._players.append(subprocess.Popen(command, env={**os.environ, **self.environment}))
         return self._players[-1]
 
@@ -148,6 +158,12 @@ def noise(tmp_path_factory) -> Callable[[int, float], Path]:
         return path
 
     return write
+
+
+def share_in(heard: np.ndarray, piece: np.ndarray) -> float:
+    """How much of `piece`, in steps of 0.1 s, is somewhere in `heard`."""
+    steps = np.split(piece[: len(piece) // 1_600 * 1_600], len(piece) // 1_600)
+    return float(np.mean([position_in(heard, step)[1] > 0.9 for step in steps]))
 
 
 def position_in(heard: np.ndarray, piece: np.ndarray) -> tuple[int, float]:

@@ -20,7 +20,7 @@ from live_canary.audio.source import (
     DeviceSilent,
 )
 from live_canary.errors import DeviceError
-from tests.microphone.conftest import position_in
+from tests.microphone.conftest import position_in, share_in
 
 pytestmark = [pytest.mark.microphone, pytest.mark.xdist_group("virtual sound")]
 
@@ -43,16 +43,18 @@ def test_inputs_have_human_names_and_what_the_computer_plays_is_among_them(sound
         find_input("Yeti", inputs)
 
 
-def test_all_that_is_played_into_the_microphone_is_heard(sound, listen, noise):
-    recording = noise(1, 3.0)
+def test_all_that_is_played_into_the_microphone_is_heard(sound, listen, noise, tmp_path):
     listener = listen(LiveSource(Listening()))
-    assert sound.play(recording, into="mic_feed").wait() == 0
+    recorder = sound.record("virtmic", tmp_path / "recorded.wav")
+    assert sound.play(noise(1, 3.0), into="mic_feed").wait() == 0
+    recorder.terminate(), recorder.wait()
     heard = listener.until_heard(0.5).stop().samples
-    played = read_recording(recording)
-    start, likeness = position_in(heard, played)
+    assert share_in(heard, read_recording(noise(1, 3.0))) > 0.9
+    recorded = read_recording(tmp_path / "recorded.wav")
+    start, likeness = position_in(heard, recorded)
     assert likeness > 0.98
     for second in range(3):  # nothing lost or repeated in between
-        at, _ = position_in(heard, played[second * SECOND : (second + 1) * SECOND])
+        at, _ = position_in(heard, recorded[second * SECOND : (second + 1) * SECOND])
         assert abs(at - start - second * SECOND) <= 8
 
 
@@ -65,7 +67,7 @@ def test_portaudio_hears_the_same_microphone(sound, listen, noise):
     listener = listen(LiveSource(Listening("default", system=PortAudio())))
     sound.play(noise(2, 1.0), into="mic_feed").wait()
     heard = listener.until_heard(0.5).stop().samples
-    assert position_in(heard, read_recording(noise(2, 1.0)))[1] > 0.95
+    assert share_in(heard, read_recording(noise(2, 1.0))) > 0.8
 
 
 def test_an_unplugged_microphone_comes_back_and_what_follows_stands_at_its_time(sound, listen, noise):
@@ -98,16 +100,22 @@ def test_an_unplugged_microphone_is_never_replaced_by_what_the_computer_plays(so
     assert np.abs(listener.samples).max() < 0.01
 
 
-def test_both_sides_of_a_call_are_heard_apart(sound, listen, noise):
+def test_both_sides_of_a_call_are_heard_apart(sound, listen, noise, tmp_path):
     mine, theirs = noise(5, 2.0), noise(6, 2.0)
     me, them = listen(LiveSource(Listening())), listen(LiveSource(Listening(hears="system")))
     assert them.news[0].device == "Monitor of Speakers"
+    sources = {"virtmic": me, "speakers.monitor": them}
+    recorders = [sound.record(source, tmp_path / f"{source}.wav") for source in sources]
     players = sound.play(mine, into="mic_feed"), sound.play(theirs, into="speakers")
     assert [player.wait() for player in players] == [0, 0]
+    for recorder in recorders:
+        recorder.terminate(), recorder.wait()
     me.until_heard(0.5).stop(), them.until_heard(0.5).stop()
-    for listener, own, other in ((me, mine, theirs), (them, theirs, mine)):
-        assert position_in(listener.samples, read_recording(own))[1] > 0.98
-        assert position_in(listener.samples, read_recording(other))[1] < 0.1
+    for source, own, other in (("virtmic", mine, theirs), ("speakers.monitor", theirs, mine)):
+        heard = sources[source].samples
+        assert position_in(heard, read_recording(tmp_path / f"{source}.wav"))[1] > 0.98
+        assert share_in(heard, read_recording(own)) > 0.9
+        assert share_in(heard, read_recording(other)) == 0
 
 
 def test_what_the_computer_plays_is_followed_to_the_headset(sound, listen, noise):
@@ -120,7 +128,7 @@ def test_what_the_computer_plays_is_followed_to_the_headset(sound, listen, noise
     assert sum(gap.end_sample - gap.start_sample for gap in gaps) < SECOND
     sound.play(noise(7, 1.0), into="headset").wait()
     listener.until_heard(0.5).stop()
-    assert position_in(listener.samples, read_recording(noise(7, 1.0)))[1] > 0.98
+    assert share_in(listener.samples, read_recording(noise(7, 1.0))) > 0.8
 
 
 def test_a_restarted_sound_server_is_a_gap(sound, listen):

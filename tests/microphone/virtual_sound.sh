@@ -21,7 +21,7 @@ sink() { echo "module-null-sink sink_name=$1 norewinds=1 sink_properties=device.
 microphone="module-remap-source source_name=virtmic master=mic_feed.monitor source_properties=device.description=Desk_Microphone"
 
 launch() {
-  pulseaudio --daemonize=yes --exit-idle-time=-1 --disallow-exit -n \
+  pulseaudio --daemonize=yes --high-priority=yes --exit-idle-time=-1 --disallow-exit -n \
     -L module-native-protocol-unix -L "$(sink mic_feed Microphone_Feed)" -L "$(sink speakers Speakers)" \
     -L "$(sink headset Headset)" -L "$microphone" >&2 2>"$dir/pulseaudio.log"
   pactl set-default-source virtmic
