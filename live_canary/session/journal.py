@@ -71,9 +71,11 @@ class JournalFile(Journal):
         self._descriptor = files.open_file(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, follow_links=False)
         try:
             files.lock(self._descriptor)
-        except BlockingIOError:
+        except OSError as error:
             os.close(self._descriptor)
-            raise SessionError(f"Session {path.parent.name} is still running; it needs no recovery.") from None
+            if isinstance(error, BlockingIOError):
+                raise SessionError(f"Session {path.parent.name} is still running; it needs no recovery.") from None
+            raise
         self._path = path
         self._lock = threading.Lock()
         self._unwritten = b""

@@ -48,11 +48,11 @@ def hold_again(
             failures.append(event.message)
         on_event(event)
 
-    journal = RecallingJournal(record, folder.journal)
     sources = [_source_of(known, folder, record) for known in _sources(folder, record)]
+    obeyed = sources[0].name if sources and record.settings.voice_commands else None
+    journal = RecallingJournal(record, folder.journal, obeyed)
     if not sources:
         return journal.transcript
-    obeyed = sources[0].name if record.settings.voice_commands else None
     session = Session(sources, make_segmenter, load_transcriber, echo_of=record.echo_of, journal=journal, obeyed=obeyed)
     session.start(follow)
     try:
@@ -88,8 +88,9 @@ def _source_of(known: SourceRecord, folder: SessionFolder, record: SessionRecord
 class RecallingJournal(Journal):
     """Knows what the journal of a session says, adds each new text to it, and collects the whole transcript."""
 
-    def __init__(self, record: SessionRecord, journal: JournalFile):
-        self._record, self._journal = record, journal
+    def __init__(self, record: SessionRecord, journal: JournalFile, obeyed: str | None = None):
+        """obeyed: the source whose voice commands are."""
+        self._record, self._journal, self._obeyed = record, journal, obeyed
         self._entries: list[Entry] = []
         self._heard: set[SegmentKey] = set()
 
@@ -106,7 +107,7 @@ class RecallingJournal(Journal):
                 continue
             start, end = (sample / SAMPLE_RATE for sample in self._record.segments[key])
             if start >= released:  # an earlier one was an echo, or else it would be there
-                yield Utterance(-1, start, end, hypothesis.text, key[0], hypothesis.flag)
+                yield Utterance.uncounted(hypothesis, key[0], start, end, obeyed=key[0] == self._obeyed)
 
     def recalled(self, source: str, segment: WaitingSegment) -> Hypothesis | None:
         key = (source, segment.start_sample, segment.end_sample)

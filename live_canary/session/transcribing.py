@@ -28,7 +28,6 @@ from live_canary.transcript.hypothesis import Hypothesis, Transcriber
 from live_canary.transcript.stabilizer import Stabilizer
 from live_canary.transcript.taking_back import TakingBack
 from live_canary.transcript.utterance import TranscriptGap, Utterance
-from live_canary.transcript.voice_commands import command_in
 
 log = logging.getLogger(__name__)
 
@@ -136,16 +135,8 @@ class Scribe:
             self.conversation.finished(work.source, None)
             self.tell(PartialChanged(work.source, work.segment.speech_start_seconds, "", ""))
             return
-        utterance = Utterance(
-            index=-1,  # counted when it is its turn
-            start_seconds=work.segment.speech_start_seconds,
-            end_seconds=work.segment.speech_end_seconds,
-            text=hypothesis.text,
-            source=work.source,
-            flag=hypothesis.flag,
-            confidences=hypothesis.confidences,
-            command=command_in(hypothesis.text) if work.source == self._obeyed else None,
-        )
+        span = work.segment.speech_start_seconds, work.segment.speech_end_seconds
+        utterance = Utterance.uncounted(hypothesis, work.source, *span, obeyed=work.source == self._obeyed)
         self.conversation.finished(work.source, Finished(utterance, work.noted_at))
 
     def _release(self, finals: list[Finished]) -> None:

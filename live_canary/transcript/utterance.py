@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from live_canary.transcript.hypothesis import Flag
-from live_canary.transcript.voice_commands import VoiceCommand
+from live_canary.transcript.hypothesis import Flag, Hypothesis
+from live_canary.transcript.voice_commands import VoiceCommand, command_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,19 @@ class Utterance:
     """How probable the model finds each word of `text.split()`, 0 to 1 in hundredths; none where nobody knows."""
     command: VoiceCommand | None = None
     """What the text asks for, when the user wants it to be obeyed; it is then no part of what is read."""
+
+    @classmethod
+    def uncounted(
+        cls, hypothesis: Hypothesis, source: str, start_seconds: float, end_seconds: float, *, obeyed: bool
+    ) -> "Utterance":
+        """What the model made of a stretch of `source`, before it is its turn to be counted: its index is -1.
+
+        obeyed: whether the source's voice commands are.
+        """
+        command = command_in(hypothesis.text) if obeyed else None
+        return cls(
+            -1, start_seconds, end_seconds, hypothesis.text, source, hypothesis.flag, hypothesis.confidences, command
+        )
 
     @property
     def confidence(self) -> float | None:

@@ -51,6 +51,20 @@ def test_a_session_is_for_its_user_alone_and_not_listed_while_it_runs(tmp_path):
     assert unfinished_sessions(tmp_path) == [folder.path]
 
 
+def test_a_file_system_without_locks_keeps_no_file_open(tmp_path, monkeypatch):
+    opened = []
+
+    def refuse(descriptor):
+        opened.append(descriptor)
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("live_canary.files.lock", refuse)
+    with pytest.raises(OSError, match="No locks available"):
+        SessionFolder.create(tmp_path)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(opened[0])
+
+
 def test_what_was_heard_before_two_ctrl_c_is_transcribed_by_recovery(tmp_path):
     output = tmp_path / "talk.jsonl"
     abort(SessionFolder.create(tmp_path / "sessions"), SCRIPT, [output])
@@ -278,7 +292,9 @@ HOLE = "..abc" + ENDPOINT + "de" + ENDPOINT + "fgh" + ENDPOINT + "ij" + ENDPOINT
 """The words begin at letter 2, 13, 23, 34 and 44."""
 
 
-def recovered_with_a_hole(tmp_path, monkeypatch, hole: tuple[int, int], journaled: str) -> list[str]:
+def recovered_with_a_hole(
+    tmp_path, monkeypatch, hole: tuple[int, int], journaled: str, script: str = HOLE, *, voice_commands: bool = False
+) -> list[str]:
     """The lines after a crash of a session whose disk was full during some letters.
 
     journaled: of what the model made, "nothing", the "texts", or also the "lines" that were in the file.
@@ -293,9 +309,9 @@ def recovered_with_a_hole(tmp_path, monkeypatch, hole: tuple[int, int], journale
     monkeypatch.setattr(Spool, "write", write_if_there_is_room)
     monkeypatch.setattr(spool, "RETRY_SAMPLES", 1600)
     folder, output = SessionFolder.create(tmp_path / "sessions"), tmp_path / "talk.txt"
-    source, never = ScriptedSource(HOLE, name="Me", live=True, endless=True), threading.Event()
+    source, never = ScriptedSource(script, name="Me", live=True, endless=True), threading.Event()
     load = (lambda tell: never.wait(PATIENCE_SECONDS)) if journaled == "nothing" else (lambda tell: LetterModel())
-    session = prepare(folder, [source], [output], load)
+    session = prepare(folder, [source], [output], load, voice_commands)
     session.start(lambda event: None)
     assert source.played.wait(PATIENCE_SECONDS)
     session.abort() if journaled == "nothing" else session.stop()
@@ -332,6 +348,11 @@ def test_what_was_neither_kept_nor_transcribed_is_marked(tmp_path, monkeypatch, 
     lines = recovered_with_a_hole(tmp_path, monkeypatch, hole, "nothing")
     marked = [f"[{said} not heard: its sound was not kept]" if said.endswith(" s") else said for said in expected]
     assert lines == marked
+
+
+def test_a_voice_command_is_still_one_though_its_sound_was_not_kept(tmp_path, monkeypatch):
+    script = "abc" + ENDPOINT + "scratchthat" + ENDPOINT + "de" + ENDPOINT
+    assert recovered_with_a_hole(tmp_path, monkeypatch, (10, 26), "texts", script, voice_commands=True) == ["de"]
 
 
 def test_entries_of_the_same_time_are_the_same_whatever_their_text():
