@@ -5,10 +5,15 @@
 
 A chunk ends after a minute and at a gap. What is handed on are the very samples that were written, rounded to 16 bits,
 so whoever hears the spool hears exactly what the session heard. Nothing here knows of journals or transcripts.
+
+An hour takes at most 60 MB whatever is heard. Of noise, and be it that of a loud voice, a lossless code has to write
+down every bit; so where the last minutes took more, the lowest bits are rounded away, and FLAC leaves them out.
 """
 
 import io
+import math
 import os
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -26,11 +31,13 @@ from live_canary.audio.source import (
     SourceItem,
     SourceWarning,
 )
-from live_canary.audio.spooled import CHUNK_SAMPLES, from_pcm, read_spool, to_pcm
+from live_canary.audio.spooled import CHUNK_SAMPLES, FULL_SCALE, from_pcm, read_spool, to_pcm
 from live_canary.errors import SessionError
 
 RETRY_SAMPLES = 5 * SAMPLE_RATE  # of sound, after which a disk that refused is tried again
 SYNC_SAMPLES = SAMPLE_RATE  # of sound, at most, that a power cut may take
+BITS_A_SAMPLE = 60e6 * 8 / (3600 * SAMPLE_RATE)  # of 60 MB an hour
+CHUNKS_AVERAGED = 10  # so that pauses count
 
 
 class SpoolingSource:
@@ -59,7 +66,7 @@ class SpoolingSource:
             self._spool.close()
 
     def _keep(self, block: AudioBlock) -> Iterator[SourceItem]:
-        pcm = to_pcm(block.samples)
+        pcm = without_lowest_bits(to_pcm(block.samples), self._spool.superfluous_bits)
         if block.start_sample >= self._next_try:
             yield from self._write(pcm, block.start_sample)
         yield AudioBlock(from_pcm(pcm), block.start_sample)
@@ -116,6 +123,10 @@ class Spool:
         self.folder = folder
         self._chunk: _Chunk | None = None
         self._uncompressed: list[Path] = []
+        self._bits_needed: deque[float] = deque(maxlen=CHUNKS_AVERAGED)
+        """Of each chunk, for a sample: what FLAC took and what it was spared."""
+        self.superfluous_bits = 0
+        """How many of the 16 are to be zero in what is written."""
         self._kept: list[tuple[int, int]] = []
         """Stretches from the first to behind the last sample, in order."""
 
@@ -148,8 +159,11 @@ class Spool:
         """Every finished chunk, or, while the disk has no room for both forms of one, those that it has room for."""
         with suppress(OSError):
             while self._uncompressed:
-                compress(self._uncompressed[0])
+                self._bits_needed.append(compress(self._uncompressed[0]) + self.superfluous_bits)
                 del self._uncompressed[0]
+        if self._bits_needed:
+            mean = sum(self._bits_needed) / len(self._bits_needed)
+            self.superfluous_bits = max(0, math.ceil(mean - BITS_A_SAMPLE))
 
     def _count(self, start: int, end: int) -> None:
         if self._kept and self._kept[-1][1] == start:
@@ -189,8 +203,20 @@ class _Chunk:
             data = data[os.write(self._descriptor, data) :]
 
 
-def compress(chunk: Path) -> None:
-    """Put a lossless FLAC in the place of a WAV chunk, about half as large; raises OSError and leaves the WAV."""
+def without_lowest_bits(pcm: NDArray[np.int16], bits: int) -> NDArray[np.int16]:
+    """Rounded so that so many bits of each sample are zero."""
+    if not bits:
+        return pcm
+    step = 1 << bits
+    rounded: NDArray[np.int32] = (pcm.astype(np.int32) + step // 2) & -step
+    return rounded.clip(max=FULL_SCALE - step).astype(np.int16)
+
+
+def compress(chunk: Path) -> float:
+    """Put a lossless FLAC in the place of a WAV chunk; how many bits it takes a sample, of 16.
+
+    Raises OSError and leaves the WAV.
+    """
     compressed = io.BytesIO()
     try:
         pcm, rate = soundfile.read(chunk, dtype="int16")
@@ -208,6 +234,7 @@ def compress(chunk: Path) -> None:
         raise
     unfinished.replace(chunk.with_suffix(".flac"))
     chunk.unlink()
+    return 8 * compressed.getbuffer().nbytes / max(len(pcm), 1)
 
 
 def _wav_header(samples: int) -> bytes:

@@ -27,6 +27,20 @@ from tests.session.fakes import ScriptedSource, sound_of
 GAP = AudioGap(3200, 8000, "unplugged")
 
 
+class Blocks:
+    """A source of just these blocks."""
+
+    name, live = "Me", True
+
+    def __init__(self, blocks: list[AudioBlock]):
+        self._blocks = blocks
+
+    def blocks(self):
+        yield from self._blocks
+
+    def stop(self): ...
+
+
 def noise(seconds: float) -> np.ndarray:
     return np.random.default_rng(8).normal(0, 0.1, round(seconds * SAMPLE_RATE)).astype(np.float32)
 
@@ -68,6 +82,25 @@ def test_sixteen_bits_come_through_unchanged():
     pcm = np.arange(-32768, 32768).astype(np.int16)
     np.testing.assert_array_equal(to_pcm(from_pcm(pcm)), pcm)
     assert to_pcm(np.array([1.0, -1.0, np.nan, np.inf], np.float32)).tolist() == [32767, -32768, 0, 32767]
+
+
+@pytest.mark.parametrize("loudness", [0.1, 1.0])
+def test_an_hour_of_noise_takes_60_mb(tmp_path, loudness):
+    noise = np.random.default_rng(3).normal(0, loudness, 3 * CHUNK_SAMPLES + 1600).clip(-1, 1).astype(np.float32)
+    blocks = [AudioBlock(noise[start : start + 1600], start) for start in range(0, len(noise), 1600)]
+    passed = np.concatenate([block.samples for block in SpoolingSource(Blocks(blocks), tmp_path / "0").blocks()])
+    assert np.array_equal(heard(tmp_path / "0")[0], passed)
+    first, *later = sorted((tmp_path / "0").glob("*.flac"))
+    assert first.stat().st_size > 1_500_000
+    assert all(chunk.stat().st_size <= 1_000_000 for chunk in later)
+    assert np.std(passed - noise) < 0.01 * np.std(noise)  # 40 dB
+
+
+def test_what_takes_less_is_not_rounded(tmp_path):
+    pcm = np.concatenate([to_pcm(noise(60) / 100), to_pcm(noise(10) * 3)])
+    blocks = [AudioBlock(from_pcm(pcm[start : start + 1600]), start) for start in range(0, len(pcm), 1600)]
+    list(SpoolingSource(Blocks(blocks), tmp_path / "0").blocks())
+    np.testing.assert_array_equal(to_pcm(heard(tmp_path / "0")[0]), pcm)
 
 
 def test_every_block_is_with_the_system_before_it_is_handed_on(tmp_path):
