@@ -1,5 +1,7 @@
 """Recordings as a source: read piece by piece and played as if they were heard now, or as fast as they are wanted."""
 
+import os
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -135,7 +137,7 @@ def _pieces(file: soundfile.SoundFile) -> Iterator[NDArray[np.float32]]:
 def _open(path: Path) -> soundfile.SoundFile:
     _check_file(path)
     try:
-        file = _ForwardFile(path)
+        file = _ForwardFile(path if sys.platform == "win32" else os.fsencode(path))  # a name need not be UTF-8
     except (soundfile.SoundFileError, TypeError):  # TypeError: ".raw" is taken for samples without a header
         raise RecordingError(
             f"Recording '{path}' is not sound that can be read here ({FORMATS}); "

@@ -1,3 +1,4 @@
+import os
 import threading
 
 import numpy as np
@@ -120,6 +121,13 @@ def test_samples_that_are_not_numbers_become_silence(tmp_path):
     path = tmp_path / "broken.wav"
     soundfile.write(path, np.array([np.nan, np.inf, 0.25, -3.0] * 4), 16_000, subtype="FLOAT")
     np.testing.assert_array_equal(read_recording(path)[:4], np.float32([0.0, 1.0, 0.25, -1.0]))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are Unicode there")
+def test_a_name_need_not_be_utf_8(recording, tmp_path):
+    named = tmp_path / os.fsdecode(b"caf\xe9.wav")
+    recording("cafe.wav").rename(named)
+    assert len(read_recording(named)) == 16_000
 
 
 def test_check_tells_how_long_a_recording_is(recording):
