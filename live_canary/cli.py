@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from live_canary.cli_arguments import check_replay, forward_flags, spread_replay
 from live_canary.cli_bench import bench
 from live_canary.cli_hearing import HearsFirst, opened
 from live_canary.cli_setup import setup
@@ -156,9 +157,11 @@ def live(
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"  # read by huggingface_hub and transformers when they are imported
     if context.invoked_subcommand:
+        forward_flags(context)
         return
     from live_canary.commands import listen as command
 
+    check_replay(context)
     if jsonl not in (None, "-"):
         raise InputError(f"--jsonl writes to stdout: give -, or --output {jsonl}.jsonl for a file.")
     if partials and jsonl is None:
@@ -252,20 +255,6 @@ def devices() -> None:
     from live_canary.commands import devices as command
 
     raise typer.Exit(command.run())
-
-
-def spread_replay(arguments: list[str]) -> list[str]:
-    """`--replay a.wav b.wav` -> `--replay a.wav --replay b.wav`, so that a shell's `*.wav` works."""
-    spread: list[str] = []
-    replaying = False
-    for argument in arguments:
-        if argument.startswith("-"):
-            replaying = argument == "--replay"
-            if not replaying:
-                spread.append(argument)
-        else:
-            spread += ["--replay", argument] if replaying else [argument]
-    return spread
 
 
 def main() -> None:

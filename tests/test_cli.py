@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from live_canary.cli import spread_replay
+from live_canary.cli_arguments import spread_replay
 from live_canary.errors import InputError
 from live_canary.options import parse_speed
 from tests.conftest import ROOT
@@ -248,6 +248,8 @@ def test_a_model_that_is_not_here_is_refused_with_the_command_that_fetches_it():
         (["--compute", "int3"], "There is no form of computing 'int3'"),
         (["--compute-device", "tpu"], "There is no compute device 'tpu'"),
         (["--max-utterance-s", "60"], "longest utterance of 60 s"),
+        (["--keep-audio"], "--keep-audio means nothing to --replay"),
+        (["--mic"], "--mic means nothing to --replay"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_refused_and_leaves_nothing_to_recover(flags, reason):
@@ -271,3 +273,30 @@ def test_several_recordings_follow_one_replay_flag():
     assert spread_replay(arguments) == [
         "--replay", "a.wav", "--replay", "b.wav", "--speed", "max", "--output", "x.txt",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", [["--replay"], ["--replay", "--model", "demo"], ["--model", "demo", "--replay"]])
+def test_a_replay_of_nothing_is_refused_instead_of_opening_a_microphone(arguments):
+    with pytest.raises(InputError, match="--replay needs a recording"):
+        spread_replay(arguments)
+
+
+def test_flags_before_a_command_count_for_it(tmp_path):
+    talk = tmp_path / "talk.wav"
+    talk.write_bytes(MEETING.read_bytes())
+    assert "No model 'nope'" in refusal("--model", "nope", "transcribe", talk, exit_code=3)
+    assert "no mode 'opera'" in refusal("--mode", "opera", "bench", "live", talk)
+    assert "No model" not in live_canary("--model", "demo", "recover", "--list").stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--output", "x.txt", "transcribe", "a.wav"),
+        ("--model", "demo", "devices"),
+        ("--device", "USB", "bench", "engine"),
+    ],
+)
+def test_a_flag_that_a_command_does_not_know_is_refused_before_it_too(arguments):
+    flag = arguments[0]
+    assert f"{flag} means nothing to" in refusal(*arguments)

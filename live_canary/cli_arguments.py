@@ -1,0 +1,86 @@
+"""What a command line means as a whole: several recordings, flags before a command, flags that exclude others."""
+
+from collections.abc import Iterator, MutableMapping
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup, TyperOption
+
+from live_canary.errors import InputError
+
+LIVE_ONLY = ("mic", "system", "device", "follow_default", "keep_audio")
+FOR_ALL = {"profile", "offline"}  # take effect wherever they stand
+READ_BY_COMMAND = {"doctor": {"model", "compute_device", "compute"}}
+READS_ALL = {"config"}
+
+
+def spread_replay(arguments: list[str]) -> list[str]:
+    """`--replay a.wav b.wav` -> `--replay a.wav --replay b.wav`, so that a shell's `*.wav` works.
+
+    Raises InputError for one without a recording, lest a microphone is opened in its place.
+    """
+    spread: list[str] = []
+    replaying = incomplete = False
+    for argument in arguments:
+        if argument.startswith("-"):
+            if incomplete:
+                break
+            replaying = incomplete = argument == "--replay"
+            if not replaying:
+                spread.append(argument)
+        else:
+            spread += ["--replay", argument] if replaying else [argument]
+            incomplete = False
+    if incomplete:
+        raise InputError("--replay needs a recording: live-canary --replay talk.wav")
+    return spread
+
+
+def check_replay(context: typer.Context) -> None:
+    """Raises InputError for flags that only live sound gives a meaning."""
+    if not context.params["replay"]:
+        return
+    for flag in context.command.params:
+        if flag.name in LIVE_ONLY and _is_given(context, flag):
+            raise InputError(f"{flag.opts[0]} means nothing to --replay: a recording is heard, nothing else.")
+
+
+def forward_flags(context: typer.Context) -> None:
+    """Let each flag before the command count as if it stood behind it. Raises InputError where it has no such flag."""
+    name = context.invoked_subcommand
+    if name is None or name in READS_ALL:
+        return
+    assert isinstance(context.command, TyperGroup) and isinstance(context.default_map, MutableMapping)
+    commands = dict(_commands(context.command.commands[name]))
+    for flag in context.command.params:
+        if not _is_given(context, flag) or flag.name in FOR_ALL | READ_BY_COMMAND.get(name, set()):
+            continue
+        takers = [path for path, command in commands.items() if _takes(command, flag)]
+        if not takers:
+            raise InputError(f"{flag.opts[0]} means nothing to `{name}`; `live-canary {name} --help` lists what does.")
+        for path in takers:
+            defaults = context.default_map.setdefault(name, {})
+            for part in path:
+                defaults = defaults.setdefault(part, {})
+            defaults[flag.name] = context.params[flag.name]
+
+
+def _is_given(context: typer.Context, flag: Any) -> bool:
+    """Whether it stands on the command line, not only in the settings."""
+    source = context.get_parameter_source(flag.name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _commands(command: Any, *path: str) -> Iterator[tuple[tuple[str, ...], TyperCommand]]:
+    """The command itself, or those of its group, each by its path within the group."""
+    if isinstance(command, TyperGroup):
+        for name, within in command.commands.items():
+            yield from _commands(within, *path, name)
+    else:
+        yield path, command
+
+
+def _takes(command: TyperCommand, flag: Any) -> bool:
+    """Whether it has the same flag, not only one of the same name for something else."""
+    options = (one for one in command.params if isinstance(one, TyperOption))
+    return any(option.opts == flag.opts and option.metavar == flag.metavar for option in options)
