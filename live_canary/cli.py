@@ -12,7 +12,7 @@ from live_canary.cli_bench import bench
 from live_canary.cli_hearing import HearsFirst, opened
 from live_canary.cli_setup import setup
 from live_canary.commands import config_file
-from live_canary.console import arguments, write_utf8
+from live_canary.console import arguments, prepare_streams
 from live_canary.errors import InputError, LiveCanaryError
 from live_canary.examples import EXIT_CODES, SETTINGS, epilog
 from live_canary.options import (
@@ -259,7 +259,7 @@ def devices() -> None:
 
 def main() -> None:
     """Run the command line; expected failures end in one line on stderr and exit code 1 or 2."""
-    write_utf8()
+    prepare_streams()
     try:
         app(args=spread_replay(arguments()), prog_name="live-canary")
     except LiveCanaryError as error:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
+    from _typeshed import ReadableBuffer
+
 if sys.platform == "win32":
     from glob import glob
 
@@ -41,6 +43,16 @@ def is_reader_gone(error: OSError) -> bool:
     return isinstance(error, BrokenPipeError) or (sys.platform == "win32" and error.errno == errno.EINVAL)
 
 
+class _Undemanding(io.FileIO):
+    """A stream that drops what nobody takes: a pipe without a reader, a file on a full disk."""
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            return memoryview(data).nbytes
+
+
 def drop_typed_keys() -> None:
     """What was typed into this program's terminal and not read goes nowhere."""
     if not sys.stdin.isatty():
@@ -64,9 +76,16 @@ def arguments() -> list[str]:
         return [one for word in sys.argv[1:] for one in sorted(glob(word)) or [word]]  # noqa: PTH207 - with its drive
 
 
-def write_utf8() -> None:
-    """To files and pipes too: Windows has an encoding for them that lacks most letters."""
+def prepare_streams() -> None:
+    """From now on no work ends because nobody reads, or no disk takes, what is only told to people on stderr.
+
+    Terminals stay as they are; there it is a hangup that ends a program. Windows has an encoding for files and pipes
+    that lacks most letters; they get UTF-8 too.
+    """
     if sys.platform == "win32":
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(encoding="utf-8")
+    if isinstance(sys.stderr, io.TextIOWrapper) and not sys.stderr.isatty():
+        raw = io.BufferedWriter(_Undemanding(sys.stderr.fileno(), "w", closefd=False))
+        sys.stderr = io.TextIOWrapper(raw, sys.stderr.encoding, sys.stderr.errors, line_buffering=True)

@@ -1,17 +1,19 @@
 """`live-canary transcribe`: recordings to transcript files, as fast as the machine can."""
 
-from collections.abc import Callable, Sequence
+import queue
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from live_canary.audio.recording import RecordingSource, check_recording
 from live_canary.commands.live import check_outputs
 from live_canary.commands.model_choice import choose_model, load_with, terminal_question
+from live_canary.console import DEAF_SECONDS
 from live_canary.errors import OutputError
-from live_canary.events import Event, ModelProgress, SourceWarned, StageFailed, UtteranceFinal
+from live_canary.events import Event, SessionEnded, SourceWarned, StageFailed, UtteranceFinal
 from live_canary.segments.segmenter import Segmenter
 from live_canary.segments.vad import load_detector
 from live_canary.session.session import Session
@@ -31,7 +33,8 @@ class Job:
 def run(settings: Settings, output_folder: Path | None, extension: str) -> int:
     """Transcribe `settings.recordings`, each into a file of its own; the exit code.
 
-    output_folder: None for the folder of each recording. Raises InputError for whatever can be seen to be wrong first.
+    output_folder: None for the folder of each recording. Raises InputError for whatever can be seen to be wrong first,
+    also with the model; no file has been touched then.
     """
     settings.check()
     jobs = plan(settings.recordings, output_folder, extension, overwrite=settings.overwrite)
@@ -39,12 +42,13 @@ def run(settings: Settings, output_folder: Path | None, extension: str) -> int:
     console = Console(stderr=True)
     if choice.notice:
         console.print(choice.notice, highlight=False)
-    load = _once(load_with(choice, settings))
+    load = load_with(choice, settings)
+    transcriber = load(lambda text: console.print(one_line(text), highlight=False))  # before any file is touched
     failures = 0
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
         for job in jobs:
-            failures += not _transcribe(job, settings, load, progress)
+            failures += not _transcribe(job, settings, transcriber, progress)
     return 1 if failures else 0
 
 
@@ -70,41 +74,37 @@ def _make_folder(folder: Path) -> None:
         raise OutputError(f"The folder '{folder}' cannot be made: {error.strerror}; choose another.") from None
 
 
-def _transcribe(job: Job, settings: Settings, load: Callable[..., Transcriber], progress: Progress) -> bool:
+def _transcribe(job: Job, settings: Settings, transcriber: Transcriber, progress: Progress) -> bool:
     """Whether all of it went well."""
-    task = progress.add_task(one_line(job.recording.name), total=job.seconds)
-    troubles: list[str] = []
-
-    def follow(event: Event) -> None:
-        match event:
-            case UtteranceFinal(utterance):
-                progress.update(task, completed=utterance.end_seconds)
-            case ModelProgress(text, ready=False):
-                progress.console.print(one_line(text), highlight=False)
-            case StageFailed(_, message, _) | SourceWarned(_, message):
-                troubles.append(message)
-                progress.console.print(one_line(message), highlight=False)
-
+    events: queue.SimpleQueue[Event] = queue.SimpleQueue()
     session = Session(
         [RecordingSource([job.recording], speed=None)],
         lambda: Segmenter(load_detector(settings.vad), settings.segmenter),
-        load,
+        lambda tell: transcriber,
         [TranscriptFile(job.transcript, overwrite=settings.overwrite)],
     )
-    session.start(follow)
+    session.start(events.put)
+    troubles = _follow(events, progress, progress.add_task(one_line(job.recording.name), total=job.seconds))
     session.wait()
-    progress.update(task, completed=job.seconds)
-    progress.console.print(f"{one_line(str(job.recording))} -> {one_line(str(job.transcript))}", highlight=False)
+    written = f"{one_line(str(job.recording))} -> {one_line(str(job.transcript))}"
+    progress.console.print(f"{written} (not all of it)" if troubles else written, highlight=False)
     return not troubles
 
 
-def _once(load: Callable[[Callable[[str], None]], Transcriber]) -> Callable[[Callable[[str], None]], Transcriber]:
-    """The same loaded model for every recording."""
-    loaded: list[Transcriber] = []
-
-    def load_or_reuse(tell: Callable[[str], None]) -> Transcriber:
-        if not loaded:
-            loaded.append(load(tell))
-        return loaded[0]
-
-    return load_or_reuse
+def _follow(events: "queue.SimpleQueue[Event]", progress: Progress, task: TaskID) -> int:
+    """How many troubles there were until the session ended; each has been told, in the main thread."""
+    troubles = 0
+    while True:
+        try:
+            event = events.get(timeout=DEAF_SECONDS)
+        except queue.Empty:
+            continue
+        match event:
+            case UtteranceFinal(utterance):
+                progress.update(task, completed=utterance.end_seconds)
+            case StageFailed(_, message, _) | SourceWarned(_, message):
+                troubles += 1
+                progress.console.print(one_line(message), highlight=False)
+            case SessionEnded():
+                progress.update(task, completed=progress.tasks[task].total)
+                return troubles

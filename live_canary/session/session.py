@@ -175,7 +175,7 @@ class Session:
             body()
         except LiveCanaryError as error:
             self._tell(StageFailed(stage, str(error), fatal=fatal))
-        except Exception as error:
+        except BaseException as error:  # not only Exception: a SystemExit would end this thread without a word
             log.exception("stage '%s' failed", stage)
             self._tell(StageFailed(stage, f"Internal error in '{stage}': {error!r}; please report it", fatal=fatal))
 
@@ -204,9 +204,11 @@ class Session:
             self._warn("transcribe", text)
 
     def _transcribe(self) -> None:
-        self._guarded("transcribe", self._write_finals)
-        self._guarded("close files", self._scribe.close_files)
-        self._finish()
+        try:
+            self._guarded("transcribe", self._write_finals)
+            self._guarded("close files", self._scribe.close_files)
+        finally:
+            self._finish()
         self._guarded("amend", partial(self._scribe.answer_until_dismissed, self._transcriber))
 
     def _write_finals(self) -> None:
@@ -226,7 +228,7 @@ class Session:
     def _finish(self) -> None:
         """Say that it is over, as the last word. If the model failed, the sources still have to be stopped."""
         self._agenda.abandon()
-        self.stop()
+        self._guarded("stop", self.stop, fatal=False)
         for thread in self._listening_threads:
             thread.join(CLOSE_SOURCE_SECONDS)
         heard = max((listener.heard_samples for listener in self._listeners), default=0)
@@ -237,6 +239,10 @@ class Session:
         self._tell(StageFailed(stage, message, fatal=False))
 
     def _tell(self, event: Event) -> None:
+        """Whoever listens may fail on it; no stage dies of that."""
         with self._telling:
             if not self._ended.is_set() or isinstance(event, AFTER_THE_END):
-                self._on_event(event)
+                try:
+                    self._on_event(event)
+                except (Exception, SystemExit):
+                    log.exception("what is told of the session failed on %s", event)

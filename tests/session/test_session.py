@@ -470,3 +470,29 @@ def test_the_inputs_of_a_live_source_are_listened_to_until_one_is_chosen(tmp_pat
     assert audition.heard == second
     session.stop()
     assert session.wait(PATIENCE_SECONDS)
+
+
+@pytest.mark.parametrize("failure", [RuntimeError("the terminal is gone"), SystemExit(1)])
+def test_a_listener_that_fails_on_everything_costs_no_line(failure):
+    def fail(event):
+        raise failure
+
+    sink = MemorySink()
+    session = Session([ScriptedSource("..abc" + ENDPOINT)], make_segmenter, lambda tell: LetterModel(), [sink])
+    session.start(fail)
+    assert session.wait(PATIENCE_SECONDS)
+    assert [entry.text for entry in sink.entries] == ["abc"]
+    assert sink.closed
+
+
+def test_a_stage_that_asks_the_program_to_end_is_reported_and_the_session_ends():
+    def load(tell):
+        raise SystemExit(1)
+
+    told = Recorder()
+    session = Session([ScriptedSource("..abc" + ENDPOINT)], make_segmenter, load)
+    session.start(told)
+    assert session.wait(PATIENCE_SECONDS)
+    [failed] = told.of(StageFailed)
+    assert failed.fatal and failed.stage == "load model"
+    assert told.of(SessionEnded)
