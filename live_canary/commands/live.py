@@ -18,7 +18,7 @@ from live_canary.commands import dictating, keeping
 from live_canary.commands.model_choice import Ask, ModelChoice, choose_model, load_with, terminal_question
 from live_canary.console import drop_typed_keys
 from live_canary.dictation.dictation import Dictation
-from live_canary.errors import OutputError
+from live_canary.errors import InputError, OutputError
 from live_canary.screen.contract import Outcome, SessionInfo
 from live_canary.segments.segmenter import Segmenter
 from live_canary.segments.vad import load_detector
@@ -80,7 +80,7 @@ def make_session(
     """Not begun yet; and what it could be recovered from, if it is kept. Raises OutputError."""
     several = len(sources) > 1
     speaker = sources[0].name
-    echo_of = settings.system_name if several else None
+    echo_of = sources[-1].name if several else None  # what the computer plays
     started = datetime.now()
     before = [output_before(path, overwrite=settings.overwrite) for path in settings.outputs]
     files = [
@@ -122,12 +122,20 @@ def check_outputs(paths: tuple[Path, ...], *, overwrite: bool) -> None:
 
 
 def sources_of(settings: Settings, inputs: Sequence[Listening]) -> list[Source]:
-    """What is to be heard; of two inputs each has a name. Raises RecordingError for a recording that is not there."""
+    """What is to be heard; of two inputs each has a name of its own.
+
+    Raises RecordingError for a recording that is not there, and InputError for names that do not tell two sides apart.
+    """
     if settings.recordings:
         for path in settings.recordings:
             check_recording(path)
         return [RecordingSource(settings.recordings, settings.speed)]
-    names = {"microphone": settings.microphone_name, "system": settings.system_name}
+    names = {"microphone": one_line(settings.microphone_name), "system": one_line(settings.system_name)}
+    if len(inputs) > 1 and (not all(names.values()) or len(set(names.values())) < len(names)):
+        raise InputError(
+            f"With --mic and --system each side needs a name of its own, not '{names['microphone']}' and "
+            f"'{names['system']}'; change --mic-name or --system-name."
+        )
     return [LiveSource(one, names[one.hears] if len(inputs) > 1 else None) for one in inputs]
 
 

@@ -13,6 +13,9 @@ class OpenInput:
 
     closed = False
 
+    def __init__(self, hears="microphone"):
+        self.hears = hears
+
     def close(self):
         self.closed = True
 
@@ -102,3 +105,24 @@ def test_where_one_of_two_inputs_refuses_the_other_is_closed(monkeypatch):
     with pytest.raises(DeviceError):
         listen.open_inputs(mic=True, system=True)
     assert "microphone" in closed
+
+
+@pytest.mark.parametrize(
+    ("file", "flags"),
+    [
+        ("", ["--mic-name", "Ann", "--system-name", " Ann\x1b[0m"]),
+        ("", ["--mic-name", "Them"]),
+        ("", ["--system-name", "\t"]),
+        ('mic_name = "Ann"\nsystem_name = "Ann"', []),
+        ('[profile.call]\nmic_name = ""', ["--profile", "call"]),
+    ],
+)
+def test_two_sides_that_names_do_not_tell_apart_are_refused(monkeypatch, tmp_path, file, flags):
+    """Of two sources with one name recovery lost the lines of one."""
+    monkeypatch.setenv("LIVE_CANARY_CONFIG", str(tmp_path / "config.toml"))
+    (tmp_path / "config.toml").write_text(file)
+    both = [OpenInput("microphone"), OpenInput("system")]
+    monkeypatch.setattr(listen, "open_inputs", lambda **what: both)
+    with pytest.raises(InputError, match="each side needs a name of its own"):
+        run("--mic", "--system", *flags)
+    assert all(one.closed for one in both)
