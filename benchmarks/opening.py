@@ -27,11 +27,11 @@ ANSWER_SECONDS = 30.0
 RUN = """
 import os, sys, time
 told = int(sys.argv.pop(1))
-from live_canary.audio.inbox import Inbox
-def put(inbox, sound, channels, overflowed=False):
+from live_canary.audio.inbox import Inlet
+def put(inlet, sound, channels, overflowed=False):
     os.write(told, f"{time.monotonic()} {time.process_time()}".encode())
     os._exit(0)
-Inbox.put = put
+Inlet.__call__ = put
 from live_canary.cli import main
 main()
 """

@@ -34,32 +34,27 @@ class Nothing(Enum):
 
 
 class Inbox:
-    """A bounded queue of chunks. `put` never waits: it enqueues and counts.
+    """A bounded queue of chunks, which inlets fill.
 
     `close()` may be called from any thread; what was put before is still taken.
     """
 
     def __init__(self, limit: int, clock: Clock):
-        self.rate = 0
-        """Hz, of what is being put."""
+        self.clock = clock
         self._limit = limit
-        self._clock = clock
         self._queue: queue.SimpleQueue[Chunk | None] = queue.SimpleQueue()
-        self._dropped_frames = 0
 
-    def put(self, sound: bytes, channels: int, overflowed: bool = False) -> None:
-        """sound: float32 samples, `channels` of them a frame."""
-        frames = len(sound) // (FLOAT32_BYTES * channels)
-        if self._queue.qsize() >= self._limit:
-            self._dropped_frames += frames
-            return
-        dropped, self._dropped_frames = self._dropped_frames / self.rate, 0
-        self._queue.put(Chunk(sound, channels, frames / self.rate, self._clock.now(), overflowed, dropped))
+    @property
+    def full(self) -> bool:
+        return self._queue.qsize() >= self._limit
+
+    def put(self, chunk: Chunk) -> None:
+        self._queue.put(chunk)
 
     def take(self, seconds: float) -> Chunk | Nothing:
         """The next chunk, as soon as there is one within so many seconds."""
         try:
-            return self._clock.next_of(self._queue, seconds) or self._closed()
+            return self.clock.next_of(self._queue, seconds) or self._closed()
         except queue.Empty:
             return Nothing.ARRIVED
 
@@ -84,3 +79,30 @@ class Inbox:
     def _closed(self) -> Nothing:
         self._queue.put(None)  # for whoever asks again
         return Nothing.MORE
+
+
+class Inlet:
+    """One open input's way into an inbox; it never waits: it enqueues and counts.
+
+    rate: Hz, of what the input delivers. An input that does not close when it is told to may deliver long afterwards,
+    when another one is heard; after `shut()` that goes nowhere.
+    """
+
+    def __init__(self, inbox: Inbox, rate: int):
+        self._inbox, self._rate = inbox, rate
+        self._dropped_frames = 0
+        self._shut = False
+
+    def __call__(self, sound: bytes, channels: int, overflowed: bool = False) -> None:
+        """sound: float32 samples, `channels` of them a frame."""
+        if self._shut:
+            return
+        frames = len(sound) // (FLOAT32_BYTES * channels)
+        if self._inbox.full:
+            self._dropped_frames += frames
+            return
+        dropped, self._dropped_frames = self._dropped_frames / self._rate, 0
+        self._inbox.put(Chunk(sound, channels, frames / self._rate, self._inbox.clock.now(), overflowed, dropped))
+
+    def shut(self) -> None:
+        self._shut = True

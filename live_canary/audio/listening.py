@@ -1,12 +1,15 @@
 """Which input is open, and getting it back after it was lost. Imports no numpy, so that it can begin at once."""
 
+import threading
+
 from live_canary.audio.clock import Clock
 from live_canary.audio.devices import find_input, sound_system
-from live_canary.audio.inbox import Inbox
+from live_canary.audio.inbox import Inbox, Inlet
 from live_canary.audio.soundsystem import Deliver, Hears, Input, OpenInput, SoundSystem
 from live_canary.errors import DeviceError
 
 INBOX_CHUNKS = 3000  # a minute of 20 ms; a reader who is later than that loses sound, and is told how much
+CLOSE_SECONDS = 2.0  # what an input that hangs may take; the session would wait 3 s for the whole source
 
 
 class Listening:
@@ -35,6 +38,7 @@ class Listening:
         self._system = system
         self._chosen: Input | None = None
         self._opened: OpenInput | None = None
+        self._inlet: Inlet | None = None
 
     @property
     def chosen(self) -> Input:
@@ -87,9 +91,14 @@ class Listening:
         return again is not None and again.identity != self.chosen.identity
 
     def close(self) -> None:
+        """Hear no more. An input that hangs in it is left behind, and what it may still deliver goes nowhere."""
         opened, self._opened = self._opened, None
-        if opened:
-            opened.close()
+        inlet, self._inlet = self._inlet, None
+        if opened and inlet:
+            closing = threading.Thread(target=opened.close, name="close input", daemon=True)
+            closing.start()
+            closing.join(CLOSE_SECONDS)
+            inlet.shut()
 
     def forget(self) -> None:
         """Close, and give away nothing of what was heard; `open()` begins anew."""
@@ -113,9 +122,8 @@ class Listening:
         return True
 
     def _open(self, system: SoundSystem, chosen: Input) -> None:
-        self.inbox.rate = chosen.rate
-        self._opened = system.open(chosen, self.inbox.put)
-        self._chosen = chosen
+        inlet = Inlet(self.inbox, chosen.rate)
+        self._opened, self._inlet, self._chosen = system.open(chosen, inlet), inlet, chosen
 
     def _inputs(self) -> list[Input]:
         """What is there now; nothing where the sound system itself is away."""

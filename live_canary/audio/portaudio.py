@@ -1,5 +1,6 @@
 """Inputs through PortAudio, at their own rate and with their own channels; loaded when it is first needed."""
 
+import atexit
 import importlib
 import threading
 from collections import Counter
@@ -27,9 +28,12 @@ def load_portaudio() -> ModuleType:
     """The sounddevice module, which starts PortAudio. Raises DeviceError with the package to install."""
     let_every_thread_use_com()
     try:
-        return importlib.import_module("sounddevice")
+        sounddevice = importlib.import_module("sounddevice")
     except (OSError, ImportError) as error:  # sounddevice raises OSError without the library
         raise DeviceError(NO_PORTAUDIO) from error
+    # It would end PortAudio when the program ends, and that waits for a stream that hangs. All others are closed then.
+    atexit.unregister(sounddevice._exit_handler)
+    return sounddevice
 
 
 class PortAudio:

@@ -92,6 +92,9 @@ class FakeSoundDevice:
     def _initialize(self):
         self._known = [one for one in self.inputs if one.plugged]
 
+    def _exit_handler(self):
+        self._terminate()
+
     def _tick(self):
         for one in self.inputs:
             one.clock_seconds += self.clock.tick_seconds * one.speed

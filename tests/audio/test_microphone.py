@@ -1,7 +1,9 @@
 """A microphone through PortAudio, in a world whose time passes only while the source waits."""
 
 import resource
+import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +26,7 @@ from live_canary.audio.source import (
 )
 from live_canary.errors import DeviceError
 from tests.audio.fake_clock import FakeClock
-from tests.audio.fake_sounddevice import HZ, FakeInput, FakeSoundDevice
+from tests.audio.fake_sounddevice import HZ, FakeInput, FakeSoundDevice, FakeStream
 from tests.audio.hearing import (
     assert_each_sample_is_at_its_time,
     blocks_in,
@@ -86,6 +88,57 @@ def test_the_stream_is_closed_when_the_reader_leaves(sound, clock):
     next(blocks), next(blocks)
     blocks.close()
     assert sound.open_streams == []
+
+
+@pytest.fixture
+def hanging(sound, monkeypatch):
+    """The first stream that is opened hangs in its close until this is set, and goes on delivering."""
+    released, lasting = threading.Event(), FakeStream.abort
+
+    def abort(stream, ignore_errors=True):
+        if stream is not sound.streams[0] or released.wait():
+            lasting(stream)
+
+    monkeypatch.setattr(FakeStream, "abort", abort)
+    monkeypatch.setattr("live_canary.audio.listening.CLOSE_SECONDS", 0.05)
+    yield released
+    released.set()
+
+
+def test_an_input_that_hangs_when_it_is_closed_does_not_keep_the_source_from_ending(sound, clock, hanging):
+    items = heard(microphone(clock), clock, 2.0)
+    assert total_samples(items) == pytest.approx(2.0 * 16_000, abs=320)
+
+
+def test_an_input_that_hangs_when_it_is_lost_does_not_deafen_and_is_not_heard_beside_the_next(sound, clock, hanging):
+    clock.at(1.0, lambda: setattr(sound.inputs[0], "stalled", True))
+    clock.at(5.0, lambda: setattr(sound.inputs[0], "stalled", False))
+    items = heard(microphone(clock), clock, 8.0)
+    assert [type(news) for news in news_in(items)] == [DeviceOpened, DeviceLost, DeviceRecovered]
+    assert sound.open_streams == [sound.streams[0]]  # the one that hangs
+    assert blocks_in(items)[-1].end_sample == pytest.approx(8.0 * 16_000, abs=320)
+    assert_each_sample_is_at_its_time(items, 0.001)
+
+
+def test_no_thread_is_left_of_an_input_that_closes(sound, clock):
+    before = threading.enumerate()
+    heard(microphone(clock), clock, 0.1)
+    assert set(threading.enumerate()) <= set(before)
+
+
+ENDS_WITH_PORTAUDIO = """
+import atexit, sys, types
+sys.modules["sounddevice"] = fake = types.ModuleType("sounddevice")
+fake._exit_handler = lambda: print("waits for every stream")
+atexit.register(fake._exit_handler)
+from live_canary.audio.portaudio import load_portaudio
+assert load_portaudio() is fake
+"""
+
+
+def test_a_stream_that_hangs_is_not_waited_for_when_the_program_ends():
+    ended = subprocess.run([sys.executable, "-c", ENDS_WITH_PORTAUDIO], capture_output=True, text=True, check=True)
+    assert ended.stdout == ""
 
 
 def test_an_input_that_refuses_says_which_and_why(sound, clock):
@@ -218,6 +271,19 @@ def test_sound_that_nobody_fetched_for_more_than_a_minute_is_a_gap(sound, clock)
     (gap,) = gaps_in(items)
     assert (gap.start_sample, gap.end_sample) == (INBOX_CHUNKS * 320, INBOX_CHUNKS * 320 + 5 * 16_000)
     assert_each_sample_is_at_its_time(items, 0.001)
+
+
+def test_sound_that_found_no_room_before_its_input_was_lost_is_missing_once(sound, clock):
+    source = microphone(clock)
+    items = [next(blocks := source.blocks())]
+    clock.pass_by(INBOX_CHUNKS * 0.02 + 5.0)
+    sound.inputs[0].plugged = False
+    clock.at(clock.passed + 2.0, lambda: setattr(sound.inputs[0], "plugged", True))
+    clock.at(clock.passed + 6.0, source.stop)
+    items += blocks
+    assert [gap.reason for gap in gaps_in(items)] == ["microphone lost"]
+    assert_each_sample_is_at_its_time(items, 0.001)
+    assert blocks_in(items)[-1].end_sample == pytest.approx((INBOX_CHUNKS * 0.02 + 11.0) * 16_000, abs=320)
 
 
 def test_callbacks_that_come_late_all_at_once_lose_nothing(sound, clock):
