@@ -11,9 +11,9 @@ from live_canary.errors import LiveCanaryError
 from live_canary.events import Event, ModelProgress, SourceWarned, StageFailed
 from live_canary.segments.segmenter import Segmenter
 from live_canary.segments.vad import load_detector
-from live_canary.session.completing import complete_file
+from live_canary.session.completing import complete_files
 from live_canary.session.folder import JOURNAL, find_session, hold_session, open_session, unfinished_sessions
-from live_canary.session.journal import Entry
+from live_canary.session.journal import Entry, JournalFile
 from live_canary.session.record import SessionRecord, read_journal
 from live_canary.session.recovery import hold_again
 from live_canary.transcript.formats import clock, gap_notice, one_line, with_amendments
@@ -62,17 +62,14 @@ def _recover(path: Path, model: str | None) -> None:
             load_with(choose_model(settings.model), settings),
             _tell,
         )
-        _deliver(transcript, record)
+        _deliver(transcript, record, folder.journal)
         folder.remove()
 
 
-def _deliver(transcript: list[Entry], record: SessionRecord) -> None:
+def _deliver(transcript: list[Entry], record: SessionRecord, journal: JournalFile) -> None:
     """To the files the user named, or else to stdout."""
-    for output in record.outputs:
-        added = complete_file(
-            output, transcript, record.started, with_source=record.with_source, amendments=record.amendments
-        )
-        _note(f"{one_line(str(output.path))}: {added} {'line' if added == 1 else 'lines'} added.")
+    for path, added in complete_files(record, transcript, journal):
+        _note(f"{one_line(str(path))}: {added} {'line' if added == 1 else 'lines'} added.")
     if not record.outputs:
         for entry in with_amendments(transcript, record.amendments):
             if isinstance(entry, Utterance) and entry.command:

@@ -1,19 +1,30 @@
-"""A transcript file gets exactly the lines of a session that it lacks, however the session was cut off."""
+"""A transcript file gets exactly the lines of a session that it lacks, however the session was cut off.
+
+What a file holds of the session is compared with every form that the session or an earlier recovery may have left: with
+none of the corrections, with some, with all. Only a file that somebody else has changed is completed by what the
+journal says of it.
+"""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 from live_canary import files
 from live_canary.errors import OutputError
-from live_canary.session.journal import Entry
-from live_canary.session.record import OutputRecord
-from live_canary.transcript.amending import put_in_order
+from live_canary.session.journal import Entry, JournalFile
+from live_canary.session.record import OutputRecord, SessionRecord
+from live_canary.transcript.amending import replace_file, replaced
 from live_canary.transcript.formats import one_line, pieces
+from live_canary.transcript.utterance import Utterance
 from live_canary.transcript.writer import check_output, format_of
+
+Amended = Sequence[tuple[int, str | None]]
+"""Each text that an utterance was given, by its index, in the order in which it was; None where it was deleted."""
 
 
 def output_before(path: Path, *, overwrite: bool) -> OutputRecord:
@@ -23,7 +34,27 @@ def output_before(path: Path, *, overwrite: bool) -> OutputRecord:
         with suppress(OSError):  # no file yet, or one that opening it will refuse
             earlier = path.read_text(encoding="utf-8", errors="replace")
     size = path.stat().st_size if earlier else 0
-    return OutputRecord(path, format_of(path).next_index(earlier), bool(earlier), 0, size)
+    return OutputRecord(path, format_of(path).next_index(earlier), bool(earlier), 0, size, size)
+
+
+def complete_files(record: SessionRecord, entries: Sequence[Entry], journal: JournalFile) -> Iterator[tuple[Path, int]]:
+    """Complete each file of the session, and tell how many lines it got; one that is complete is not touched again.
+
+    Raises what `complete_file` raises.
+    """
+    for number, output in enumerate(record.outputs):
+        added = 0
+        if not output.is_complete:
+            added = complete_file(
+                output,
+                entries,
+                record.started,
+                with_source=record.with_source,
+                amended=record.amended,
+                announce=partial(journal.completing, number),
+            )
+            journal.completed(number)
+        yield output.path, added
 
 
 def complete_file(
@@ -32,50 +63,179 @@ def complete_file(
     started: datetime,
     *,
     with_source: bool,
-    amendments: Mapping[int, str | None] | None = None,
+    amended: Amended = (),
+    announce: Callable[[str], None] = lambda digest: None,
 ) -> int:
-    """Append to the file what it lacks of the session's entries, and correct them; how many lines were appended.
+    """Give the file what it lacks of the session's entries, and correct them; how many lines were added.
 
-    The journal says up to where the file was known to be written; what follows there is compared with the lines to
-    come, and a line that was cut off is written anew. A file that is gone is made again, with all of them.
+    What another session wrote behind them stays there. A file that is gone is made again, with all of them.
+    announce: is told the `digest_of` what the file will hold, before it is written.
     Raises OutputError when it cannot be written, or when a running session writes it.
     """
     check_output(output.path, overwrite=True)
-    lines = lines_of(output, entries, started, with_source=with_source)
     try:
-        if not output.path.exists():
-            output = replace(output, entries=0, size=0)
-        contents = output.path.read_bytes() if output.path.exists() else b""
-        there, end = _lines_there(contents, output, lines)
-        if lines[there:] or end < len(contents):
-            _append(output.path, end, _line_break(contents[:end]) + b"".join(lines[there:]))
-        if amendments:
-            _correct(output, entries, started, amendments, with_source=with_source)
+        descriptor = _hold(output.path)
+        try:
+            contents = output.path.read_bytes()
+            digest = digest_of(contents)
+            if digest == output.becoming:
+                return 0
+            done = _Completing(output, entries, started, with_source, amended).done(contents)
+            if done.contents != contents:
+                announce(digest_of(done.contents))
+                if done.kept is not None:
+                    _write_from(descriptor, done.kept, done.contents[done.kept :])
+                else:
+                    if not files.OPEN_FILES_MAY_GO:
+                        os.close(descriptor)
+                        descriptor = -1
+                    replace_file(output.path.resolve(), done.contents)
+            return done.added
+        finally:
+            if descriptor >= 0:
+                os.close(descriptor)
     except OSError as error:
         raise OutputError(
             f"'{one_line(str(output.path))}' cannot be completed: {error.strerror}; run recover again when it can."
         ) from None
-    return len(lines) - there
 
 
-def _correct(
-    output: OutputRecord,
-    entries: Sequence[Entry],
-    started: datetime,
-    amendments: Mapping[int, str | None],
-    *,
-    with_source: bool,
-) -> None:
-    known = format_of(output.path)
-    if not known.amendment(0, None):
-        written = texts_of(output, entries, started, with_source=with_source)
-        put_in_order(output.path, written, texts_of(output, entries, started, amendments, with_source=with_source))
-        return
-    contents = output.path.read_bytes()
-    lines = [known.amendment(output.first_index + index, text).encode() for index, text in amendments.items()]
-    missing = b"".join(line for line in lines if not _is_last_word(contents, line))
-    if missing:
-        _append(output.path, len(contents), _line_break(contents) + missing)
+def digest_of(contents: bytes) -> str:
+    return sha256(contents).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    contents: bytes
+    added: int
+    kept: int | None
+    """So many bytes stay, and what follows may be written in its place, as a part of it would be known again; None
+    where all has to become so at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The session's lines in a file, as far as they stand there."""
+
+    lines: list[bytes]
+    there: int
+    end: int
+    rest: bytes
+    """What follows, but for a line that was cut off."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Completing:
+    output: OutputRecord
+    entries: Sequence[Entry]
+    started: datetime
+    with_source: bool
+    amended: Amended
+
+    def done(self, contents: bytes) -> _Done:
+        """What becomes of a file that holds `contents`."""
+        begin = min(self.output.begins, len(contents))
+        found = self._found(contents, begin) if contents else _Found([], 0, 0, b"")
+        final = self._lines(self.amended)
+        if found is None:
+            there, whole = self._corrected(contents, final)
+        else:
+            there, whole = found.there, contents[: found.end] + found.rest
+            if found.lines[:there] != final[:there]:
+                written = b"".join(final[:there])
+                whole = contents[:begin] + _break_before(contents[:begin], written) + written + found.rest
+        first_index = self._first_index(whole, there)
+        missing = b"".join(self._lines(self.amended, first_index)[there:])
+        whole += _break_before(whole, missing) + missing
+        amendments = self._missing_amendments(whole, there, first_index)
+        whole += _break_before(whole, amendments) + amendments
+        in_place = contents and found and not found.rest and whole.startswith(contents[: found.end])
+        return _Done(whole, len(self.entries) - there, found.end if found and in_place else None)
+
+    def _found(self, contents: bytes, begin: int) -> _Found | None:
+        """The lines in that of their forms which the file has most of; None if it lacks any that were saved."""
+        best: _Found | None = None
+        for lines in self._forms():
+            found = self._compared(contents, begin, lines)
+            if found.there >= min(self.output.entries, len(lines)):
+                if not found.rest:
+                    return found
+                best = found if best is None or found.end > best.end else best
+        return best
+
+    def _forms(self) -> Iterator[list[bytes]]:
+        """As they are to be, as they were heard, and as they were after each of the corrections."""
+        yield self._lines(self.amended)
+        if self.amended and not self._keeps_amendments:
+            for count in (0, *range(len(self.amended) - 1, 0, -1)):
+                yield self._lines(self.amended[:count])
+
+    def _compared(self, contents: bytes, position: int, lines: list[bytes]) -> _Found:
+        """How much of the lines stands from `position` on, amendments between them."""
+        amendments, there, end = self._amendment_lines(), 0, position
+        for line in lines:
+            end = _behind(amendments, contents, end)
+            expected = _break_before(contents[:end], line) + line if end == position else line
+            if not contents.startswith(expected, end):
+                break
+            there, end = there + 1, end + len(expected)
+        end = _behind(amendments, contents, end)
+        rest = contents[end:]
+        is_torn = any((_break_before(contents[:end], line) + line).startswith(rest)
+                      for line in (*lines[there : there + 1], *amendments))  # fmt: skip
+        return _Found(lines, there, end, b"" if is_torn else rest)
+
+    def _corrected(self, contents: bytes, final: list[bytes]) -> tuple[int, bytes]:
+        """How many lines a file has that was changed by others, and what it holds with those corrected that are found.
+
+        The journal says up to where it was known to be written; what follows there is compared with the lines to come.
+        """
+        lines = self._lines(())
+        saved = min(self.output.entries, len(lines))
+        found = self._compared(contents, min(self.output.size, len(contents)), lines[saved:])
+        there = saved + found.there
+        return there, replaced(contents[: found.end] + found.rest, lines[:there], final[:there])[0]
+
+    def _lines(self, amended: Amended, first_index: int | None = None) -> list[bytes]:
+        """Each entry as a file holds it after these corrections, the first with what begins the file or the session."""
+        if not self.entries:
+            return []
+        known = format_of(self.output.path)
+        head = known.seam(self.started) if self.output.continued else known.header(self.started)
+        first, *others = pieces(
+            known,
+            self.entries,
+            with_source=self.with_source,
+            first_index=self.output.first_index if first_index is None else first_index,
+            amendments={} if self._keeps_amendments else dict(amended),
+        )
+        return [text.encode() for text in (head + first, *others)]
+
+    @property
+    def _keeps_amendments(self) -> bool:
+        """Whether the file holds each text that was given, instead of the last."""
+        return bool(format_of(self.output.path).amendment(0, None))
+
+    def _amendment_lines(self) -> set[bytes]:
+        known = format_of(self.output.path)
+        lines = (known.amendment(self.output.first_index + index, text) for index, text in self.amended)
+        return {line.encode() for line in lines if line}
+
+    def _missing_amendments(self, contents: bytes, there: int, first_index: int) -> bytes:
+        known, missing = format_of(self.output.path), self._first_missing(there)
+        lines = [
+            known.amendment(index + (self.output.first_index if index < missing else first_index), text).encode()
+            for index, text in dict(self.amended).items()
+        ]
+        return b"".join(line for line in lines if line and not _is_last_word(contents, line))
+
+    def _first_index(self, contents: bytes, there: int) -> int:
+        """What the file adds to the index of the lines that it lacks: another session may have counted on meanwhile."""
+        next_index = format_of(self.output.path).next_index(contents.decode("utf-8", "replace"))
+        return max(self.output.first_index, next_index - self._first_missing(there))
+
+    def _first_missing(self, there: int) -> int:
+        return sum(isinstance(entry, Utterance) for entry in self.entries[:there])
 
 
 def _is_last_word(contents: bytes, amendment: bytes) -> bool:
@@ -84,66 +244,43 @@ def _is_last_word(contents: bytes, amendment: bytes) -> bool:
     return contents.rfind(subject) == contents.rfind(amendment) >= 0
 
 
-def lines_of(output: OutputRecord, entries: Sequence[Entry], started: datetime, *, with_source: bool) -> list[bytes]:
-    """Each entry as the session would have written it; the first with what begins the file, or separates sessions."""
-    return [text.encode() for text in texts_of(output, entries, started, with_source=with_source)]
+def _behind(lines: set[bytes], contents: bytes, position: int) -> int:
+    """The position after those of the lines that stand there."""
+    while lines and contents[position : contents.find(b"\n", position) + 1] in lines:
+        position = contents.find(b"\n", position) + 1
+    return position
 
 
-def texts_of(
-    output: OutputRecord,
-    entries: Sequence[Entry],
-    started: datetime,
-    amendments: Mapping[int, str | None] | None = None,
-    *,
-    with_source: bool,
-) -> list[str]:
-    """The same as text, with what was amended since."""
-    if not entries:
-        return []
-    known = format_of(output.path)
-    head = known.seam(started) if output.continued else known.header(started)
-    first, *others = pieces(
-        known, entries, with_source=with_source, first_index=output.first_index, amendments=amendments
-    )
-    return [head + first, *others]
-
-
-def _lines_there(contents: bytes, output: OutputRecord, lines: Sequence[bytes]) -> tuple[int, int]:
-    """How many lines the file has, and where the last of them ends (the file's end, unless a line was cut off)."""
-    there = min(output.entries, len(lines))
-    end = min(output.size, len(contents))
-    for line in lines[there:]:
-        line = _line_break(contents[:end]) + line
-        if not contents.startswith(line, end):
-            is_torn = len(contents) > end and line.startswith(contents[end:])
-            return there, end if is_torn else len(contents)
-        there += 1
-        end += len(line)
-    return there, len(contents)
-
-
-def _line_break(before: bytes) -> bytes:
+def _break_before(before: bytes, line: bytes) -> bytes:
     """What a line needs in front of it to stand on a line of its own."""
-    return b"" if not before or before.endswith(b"\n") else b"\n"
+    return b"\n" if line and before and not before.endswith(b"\n") else b""
 
 
-def _append(path: Path, position: int, data: bytes) -> None:
-    """Put `data` on the disk after the first `position` bytes of the file, all of it or nothing."""
-    descriptor = files.open_file(path, os.O_RDWR | os.O_CREAT, private=False)
-    try:
-        _lock(descriptor, path)
-        size = os.fstat(descriptor).st_size
-        os.ftruncate(descriptor, position)
+def _hold(path: Path) -> int:
+    """A descriptor of the file, made if it is gone, that no session can write to meanwhile. Raises OSError."""
+    while True:
+        descriptor = files.open_file(path, os.O_RDWR | os.O_CREAT, private=False)
         try:
-            os.lseek(descriptor, position, os.SEEK_SET)
-            while data:
-                data = data[os.write(descriptor, data) :]
-            os.fsync(descriptor)
-        except OSError:
-            os.ftruncate(descriptor, min(position, size))
+            _lock(descriptor, path)
+            if files.is_in_place(descriptor, path):
+                return descriptor
+        except (OSError, OutputError):
+            os.close(descriptor)
             raise
-    finally:
-        os.close(descriptor)
+        os.close(descriptor)  # a session that was about to end has put another file in its place
+
+
+def _write_from(descriptor: int, position: int, data: bytes) -> None:
+    """Put `data` on the disk after the first `position` bytes of the file, all of it or nothing."""
+    os.ftruncate(descriptor, position)
+    try:
+        os.lseek(descriptor, position, os.SEEK_SET)
+        while data:
+            data = data[os.write(descriptor, data) :]
+        os.fsync(descriptor)
+    except OSError:
+        os.ftruncate(descriptor, position)
+        raise
 
 
 def _lock(descriptor: int, path: Path) -> None:

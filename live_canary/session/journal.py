@@ -5,6 +5,7 @@
     text       what the model made of it    utterance, marked a line of the transcript, before it goes to the files
     amendment  another text for one of them, or none
     saved      how much of that a file holds
+    completing, completed: what recovery makes of a file, and that it has
 
 A line is handed to the system before whatever it announces is done; those that sound alone cannot bring back are
 synced. `record.py` reads them.
@@ -143,6 +144,14 @@ class JournalFile(Journal):
         except OSError:
             return
         self._note("saved", output=self._outputs.index(path), entries=self._entries - unsaved, size=size)
+
+    def completing(self, output: int, digest: str) -> None:
+        """The output of that number is about to be completed; digest: the SHA-256 of what it will hold, in hex."""
+        self._note("completing", sync=True, output=output, sha256=digest)
+
+    def completed(self, output: int) -> None:
+        """The output of that number has all that recovery can give it."""
+        self._note("completed", sync=True, output=output)
 
     def when_it_fails(self, tell: Callable[[str], None]) -> None:
         self._tell = tell

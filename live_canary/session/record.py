@@ -48,6 +48,12 @@ class OutputRecord:
     entries: int
     size: int
     """Bytes, when it held `entries` lines of this session."""
+    begins: int = 0
+    """Bytes of the earlier sessions."""
+    becoming: str = ""
+    """The SHA-256 of what a recovery was about to make of it."""
+    is_complete: bool = False
+    """A recovery has given it all that it lacked."""
 
 
 @dataclass(slots=True)
@@ -65,10 +71,15 @@ class SessionRecord:
     gaps: dict[str, list[AudioGap]] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     """The transcript, as far as it was released to the files."""
-    amendments: dict[int, str | None] = field(default_factory=dict)
-    """The text that an utterance was given last, by its index; None for one that was deleted."""
+    amended: list[tuple[int, str | None]] = field(default_factory=list)
+    """Each text that an utterance was given, by its index, in their order; None where it was deleted."""
     believed_bytes: int = 0
     """Length of the journal up to the first line that cannot be read."""
+
+    @property
+    def amendments(self) -> dict[int, str | None]:
+        """The text that an utterance was given last."""
+        return dict(self.amended)
 
     def known_until(self, source: str) -> int:
         """The last sample of the source that an utterance or a gap reaches to."""
@@ -149,11 +160,17 @@ def _add(record: SessionRecord, line: dict[str, Any]) -> SessionRecord:
         case {"type": "source", "name": str(name), "recordings": list(paths)}:
             record.sources.append(SourceRecord(name, None, tuple(_absolute(path) for path in paths)))
         case {"type": "output", "path": path, "first_index": first, "continued": bool(continued), "size": size}:
-            record.outputs.append(OutputRecord(_absolute(path), _count(first), continued, 0, _count(size)))
+            record.outputs.append(
+                OutputRecord(_absolute(path), _count(first), continued, 0, _count(size), _count(size))
+            )
         case {"type": "saved", "output": output, "entries": entries, "size": size}:
             saved = record.outputs[_count(output)]
             if _count(entries):  # what begins a file counts as part of its first line
                 saved.entries, saved.size = _count(entries), _count(size)
+        case {"type": "completing", "output": output, "sha256": digest}:
+            record.outputs[_count(output)].becoming = _text(digest)
+        case {"type": "completed", "output": output}:
+            record.outputs[_count(output)].is_complete = True
         case {
             "type": "segment", "source": str(source), "start": start, "end": end,
             "speech_start": speech_start, "speech_end": speech_end,
@@ -166,7 +183,7 @@ def _add(record: SessionRecord, line: dict[str, Any]) -> SessionRecord:
         case {"type": "gap", "source": str(source), "start": start, "end": end, "reason": str(reason)}:
             record.gaps.setdefault(source, []).append(AudioGap(*_span(start, end), reason))
         case {"type": "amendment", "index": index, "text": text}:
-            record.amendments[_count(index)] = None if text is None else _text(text)
+            record.amended.append((_count(index), None if text is None else _text(text)))
         case {"type": "utterance" | "marked"}:
             record.entries.append(_entry(line))
         case _:

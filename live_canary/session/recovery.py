@@ -34,13 +34,15 @@ def hold_again(
     load_transcriber: LoadTranscriber,
     on_event: Callable[[Event], None] = lambda event: None,
 ) -> list[Entry]:
-    """The whole transcript of the session, what it had of it first. The files are not touched.
+    """The whole transcript of the session, what it had of it first; nothing is heard for files that are complete.
 
     The record's amendments get what a voice command took back that was not obeyed any more.
 
     Raises RecordingError, or SessionError when it could not be heard to the end; each text that was made is in the
     journal then, and the next attempt goes on from there.
     """
+    if record.outputs and all(output.is_complete for output in record.outputs):
+        return record.entries
     failures: list[str] = []
 
     def follow(event: Event) -> None:
@@ -63,7 +65,7 @@ def hold_again(
         raise
     if failures:
         raise SessionError(failures[0])
-    record.amendments = dict.fromkeys(taken_back(journal.transcript)) | record.amendments
+    record.amended[:0] = [(index, None) for index in sorted(taken_back(journal.transcript) - record.amendments.keys())]
     return journal.transcript
 
 

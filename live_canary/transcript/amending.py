@@ -19,7 +19,7 @@ def put_in_order(path: Path, written: Sequence[str], final: Sequence[str]) -> in
     contents = place.read_bytes()
     changed, missed = replaced(contents, [piece.encode() for piece in written], [piece.encode() for piece in final])
     if changed != contents:
-        _replace_file(place, changed)
+        replace_file(place, changed)
     return missed
 
 
@@ -53,7 +53,8 @@ def _line_start(contents: bytes, pieces: bytes) -> int:
     return at if at <= 0 or contents[at - 1 : at] == b"\n" else -1
 
 
-def _replace_file(path: Path, contents: bytes) -> None:
+def replace_file(path: Path, contents: bytes) -> None:
+    """Let the file hold `contents`, all at once; raises OSError and then leaves it as it was."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         descriptor = files.open_file(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, follow_links=False)

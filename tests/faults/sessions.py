@@ -10,7 +10,7 @@ import soundfile
 
 from live_canary.audio.recording import RecordingSource
 from live_canary.audio.source import SAMPLE_RATE, Source
-from live_canary.session.completing import complete_file, output_before
+from live_canary.session.completing import complete_files, output_before
 from live_canary.session.folder import SessionFolder, open_session, unfinished_sessions
 from live_canary.session.recovery import hold_again
 from live_canary.session.session import Session
@@ -80,9 +80,6 @@ def recover(sessions: Path, load=lambda tell: model()) -> int:
         folder, record = open_session(path)
         with closing(folder.journal):
             transcript = hold_again(folder, record, make_segmenter, load)
-            for output in record.outputs:
-                added += complete_file(
-                    output, transcript, record.started, with_source=record.with_source, amendments=record.amendments
-                )
+            added += sum(lines for _, lines in complete_files(record, transcript, folder.journal))
             folder.remove()
     return added

@@ -1,25 +1,40 @@
 """Transcript files that cannot be written for a while, and what recovery adds to them."""
 
+import json
 import os
-from contextlib import ExitStack
+import shutil
+from contextlib import ExitStack, closing
 
 import pytest
 
 from live_canary.audio.recording import RecordingSource
 from live_canary.errors import OutputError
 from live_canary.events import OutputWritten, StageFailed, UtteranceFinal
-from live_canary.session.completing import complete_file, lines_of
-from live_canary.session.folder import SessionFolder
+from live_canary.session.completing import complete_file, complete_files, digest_of
+from live_canary.session.folder import SessionFolder, open_session, unfinished_sessions
 from live_canary.session.record import OutputRecord
+from live_canary.session.recovery import hold_again
 from live_canary.transcript.utterance import Utterance
 from live_canary.transcript.writer import TranscriptFile
 from tests.faults.conftest import fill, read_only
-from tests.faults.sessions import PATIENCE_SECONDS, STARTED, abort, hold, prepare, recording, recover, replay
-from tests.session.fakes import ENDPOINT, ScriptedSource
+from tests.faults.sessions import (
+    PATIENCE_SECONDS,
+    SCRIPT,
+    STARTED,
+    abort,
+    hold,
+    model,
+    prepare,
+    recording,
+    recover,
+    replay,
+)
+from tests.session.fakes import ENDPOINT, ScriptedSource, make_segmenter
 
 SAID = [
     Utterance(index, index + 0.1, index + 0.9, text, "talk.wav") for index, text in enumerate(["Yes.", "Yes.", "No."])
 ]
+CORRECTED = [(0, "Yes?"), (1, None), (0, "Maybe, said at length.")]
 
 
 class AtTheEndOf:
@@ -140,6 +155,20 @@ def test_a_file_is_written_by_one_session_only(tmp_path):
     first.close()
 
 
+def test_a_file_that_lacks_only_corrections_is_not_touched_while_another_session_writes_it(tmp_path):
+    """The correction was made in a copy, and what the other session wrote meanwhile went with the old file."""
+    output = OutputRecord(tmp_path / "talk.txt", 0, False, 0, 0)
+    complete_file(output, SAID, STARTED, with_source=False)
+    before = output.path.read_bytes()
+    running = TranscriptFile(output.path, started=STARTED)
+    with pytest.raises(OutputError, match="is being written by a running session; run recover again"):
+        complete_file(output, SAID, STARTED, with_source=False, amended=CORRECTED)
+    assert output.path.read_bytes() == before
+    running.close()
+    assert complete_file(output, SAID, STARTED, with_source=False, amended=CORRECTED) == 0
+    assert output.path.read_text() == "Maybe, said at length.\nNo.\n"
+
+
 def test_recovery_continues_a_file_that_an_earlier_session_is_in(tmp_path):
     output, expected = tmp_path / "notes.txt", tmp_path / "expected.txt"
     for path in (output, expected):
@@ -154,7 +183,7 @@ def test_recovery_continues_a_file_that_an_earlier_session_is_in(tmp_path):
 @pytest.mark.parametrize("suffix", [".txt", ".md", ".srt", ".vtt", ".jsonl"])
 @pytest.mark.parametrize("earlier", [b"", b"Earlier\n", b"Earlier"])
 def test_a_file_cut_off_at_any_byte_is_completed_to_the_same_bytes(tmp_path, suffix, earlier):
-    output = OutputRecord(tmp_path / f"talk{suffix}", 0, bool(earlier), 0, len(earlier))
+    output = OutputRecord(tmp_path / f"talk{suffix}", 0, bool(earlier), 0, len(earlier), len(earlier))
     output.path.write_bytes(earlier)
     complete_file(output, SAID, STARTED, with_source=False)
     whole = output.path.read_bytes()
@@ -166,9 +195,103 @@ def test_a_file_cut_off_at_any_byte_is_completed_to_the_same_bytes(tmp_path, suf
         assert complete_file(output, SAID, STARTED, with_source=False) == 0
 
 
+@pytest.mark.parametrize("suffix", [".txt", ".md", ".srt", ".vtt"])
+@pytest.mark.parametrize("corrections", range(len(CORRECTED) + 1))
+def test_a_file_cut_off_after_some_corrections_gets_the_rest_once(tmp_path, suffix, corrections):
+    """Corrected lines were taken for another program's, and the session's were added once more."""
+    output = OutputRecord(tmp_path / f"talk{suffix}", 0, False, 0, 0)
+    complete_file(output, SAID, STARTED, with_source=False, amended=CORRECTED)
+    whole = output.path.read_bytes()
+    output.path.unlink()
+    complete_file(output, SAID, STARTED, with_source=False, amended=CORRECTED[:corrections])
+    made = output.path.read_bytes()
+    for cut in range(1, len(made) + 1, 3):
+        output.path.write_bytes(made[:cut])
+        for _ in range(2):
+            complete_file(output, SAID, STARTED, with_source=False, amended=CORRECTED)
+            assert output.path.read_bytes() == whole
+
+
+def test_amendments_between_the_lines_of_a_file_do_not_hide_those_behind_them(tmp_path):
+    output = OutputRecord(tmp_path / "talk.jsonl", 0, False, 0, 0)
+    with closing(TranscriptFile(output.path, started=STARTED)) as file:
+        for utterance, amendment in zip(SAID, CORRECTED, strict=True):
+            file.write_utterance(utterance)
+            file.amend(*amendment)
+    whole = output.path.read_bytes()
+    for cut in range(1, len(whole) + 1, 7):
+        output.path.write_bytes(whole[:cut])
+        complete_file(output, SAID, STARTED, with_source=False, amended=CORRECTED)
+        completed = output.path.read_bytes()
+        assert completed.count(b'"utterance"') == len(SAID)
+        assert complete_file(output, SAID, STARTED, with_source=False, amended=CORRECTED) == 0
+        assert output.path.read_bytes() == completed
+
+
+def test_lines_recovered_behind_a_later_session_have_indices_of_their_own(tmp_path):
+    """Both sessions had an utterance 0, so nobody could tell which of them an amendment meant."""
+    output = tmp_path / "talk.jsonl"
+    cut_off = OutputRecord(output, 0, False, 1, 0)
+    complete_file(cut_off, SAID[:1], STARTED, with_source=False)
+    with closing(TranscriptFile(output, started=STARTED)) as later:
+        for utterance in SAID:
+            later.write_utterance(utterance)
+    complete_file(cut_off, SAID, STARTED, with_source=False, amended=[(0, "Yes?"), (2, "No!")])
+    lines = [json.loads(line) for line in output.read_text().splitlines()]
+    assert [(line["index"], line["text"]) for line in lines] == [
+        (0, "Yes."), (1, "Yes."), (2, "Yes."), (3, "No."), (4, "Yes."), (5, "No."), (0, "Yes?"), (5, "No!"),
+    ]  # fmt: skip
+
+
+def test_a_file_that_is_as_recovery_meant_it_to_be_is_complete(tmp_path):
+    """However it came to be so: killed before it could be noted, with another session's lines in the middle."""
+    output = OutputRecord(tmp_path / "talk.txt", 0, False, 0, 0)
+    complete_file(output, SAID[:1], STARTED, with_source=False)
+    with closing(TranscriptFile(output.path, started=STARTED)) as later:
+        later.write_utterance(SAID[0])
+    announced: list[str] = []
+    assert complete_file(output, SAID, STARTED, with_source=False, announce=announced.append) == 2
+    completed = output.path.read_bytes()
+    assert announced == [digest_of(completed)]
+    output.becoming = announced[0]
+    assert complete_file(output, SAID, STARTED, with_source=False) == 0
+    assert output.path.read_bytes() == completed
+
+
+def test_a_file_that_is_complete_is_left_alone_while_another_is_not(tmp_path):
+    first, second = tmp_path / "talk.txt", tmp_path / "away" / "talk.txt"
+    second.parent.mkdir()
+    abort(SessionFolder.create(tmp_path / "sessions"), "abc" + ENDPOINT + "de", [first, second])
+    second.parent.rename(tmp_path / "elsewhere")
+    with pytest.raises(OutputError, match="no folder"):
+        recover(tmp_path / "sessions")
+    assert first.read_text() == "abc\nde\n"
+    first.write_text("as the user wants it\n")
+    (tmp_path / "elsewhere").rename(second.parent)
+    assert recover(tmp_path / "sessions") == 2
+    assert first.read_text() == "as the user wants it\n"
+    assert second.read_text() == "abc\nde\n"
+
+
+def test_a_recovery_that_was_cut_off_while_it_deleted_the_sound_has_nothing_left_to_hear(tmp_path):
+    output = tmp_path / "talk.txt"
+    abort(SessionFolder.create(tmp_path / "sessions"), SCRIPT, [output])
+    [path] = unfinished_sessions(tmp_path / "sessions")
+    folder, record = open_session(path)
+    with closing(folder.journal):
+        transcript = hold_again(folder, record, make_segmenter, lambda tell: model())
+        list(complete_files(record, transcript, folder.journal))
+    shutil.rmtree(path / "0")
+    completed = output.read_bytes()
+    assert recover(tmp_path / "sessions") == 0
+    assert output.read_bytes() == completed
+    assert not path.exists()
+
+
 def test_what_a_user_wrote_into_the_file_stays_and_no_line_is_repeated(tmp_path):
     output = OutputRecord(tmp_path / "talk.txt", 0, False, 0, 0)
-    first, second, third = lines_of(output, SAID, STARTED, with_source=False)
+    complete_file(output, SAID, STARTED, with_source=False)
+    first, second, third = output.path.read_bytes().splitlines(keepends=True)
     output.path.write_bytes(b"My own title\n" + first + second + b"A remark")
     output.entries, output.size = 2, len(first) + len(second)  # as the journal knew it before the user wrote
     complete_file(output, SAID, STARTED, with_source=False)

@@ -98,7 +98,7 @@ def test_what_was_corrected_before_a_crash_stays_corrected(tmp_path, suffix):
         record = read_journal(folder.path / JOURNAL)
         for _ in range(2):
             for known in record.outputs:
-                complete_file(known, record.entries, STARTED, with_source=False, amendments=record.amendments)
+                complete_file(known, record.entries, STARTED, with_source=False, amended=record.amended)
             assert output.read_bytes() == corrected
 
 

@@ -105,7 +105,7 @@ def test_a_file_that_cannot_be_made_anew_stays_whole_and_is_told(tmp_path, monke
     file = TranscriptFile(path)
     file.write_utterance(saying("Bugdet."))
     file.amend(0, "Budget.")
-    monkeypatch.setattr("live_canary.transcript.amending._replace_file", refuse)
+    monkeypatch.setattr("live_canary.transcript.amending.replace_file", refuse)
     with pytest.raises(OutputError, match="Permission denied; it still says what was heard first"):
         file.close()
     assert path.read_text() == "Bugdet.\n"
