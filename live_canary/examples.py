@@ -71,9 +71,9 @@ EXIT_CODES = (
 )
 SETTINGS = (
     "[bold]Settings[/bold]\n"
-    "Every flag is also a key of config.toml (live-canary config init) and a\n"
-    "variable (LIVE_CANARY_MODEL). A flag counts more than a variable, and that\n"
-    "more than the file."
+    "Every flag but --replay is also a key of config.toml (live-canary config\n"
+    "init) and a variable (LIVE_CANARY_MODEL). A flag counts more than a variable,\n"
+    "and that more than the file."
 )
 
 

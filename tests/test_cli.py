@@ -235,6 +235,7 @@ def test_the_same_output_twice_is_refused(tmp_path):
 def test_a_model_that_is_not_here_is_refused_with_the_command_that_fetches_it():
     said = refusal("--replay", MEETING, "--model", "somebody/some-model", exit_code=3)
     assert "live-canary download somebody/some-model" in said
+    assert "live-canary download nvidia/canary-qwen-2.5b" in refusal("--replay", MEETING, "--model", "/no", exit_code=3)
 
 
 @pytest.mark.parametrize(
@@ -248,6 +249,7 @@ def test_a_model_that_is_not_here_is_refused_with_the_command_that_fetches_it():
         (["--compute", "int3"], "There is no form of computing 'int3'"),
         (["--compute-device", "tpu"], "There is no compute device 'tpu'"),
         (["--max-utterance-s", "60"], "longest utterance of 60 s"),
+        (["--model", ""], "The model has no name"),
         (["--keep-audio"], "--keep-audio means nothing to --replay"),
         (["--mic"], "--mic means nothing to --replay"),
     ],

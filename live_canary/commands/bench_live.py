@@ -114,6 +114,8 @@ class TimedTranscriber:
 def run(settings: Settings, reference: Path | None, plot: Path | None, *, as_json: bool) -> int:
     """The exit code. Raises InputError for a recording, reference or model that cannot be used."""
     settings.check()
+    if plot and plot.suffix != ".svg":
+        raise InputError(f"The histogram '{plot}' must end in .svg, which is what it will be.")
     seconds = sum(check_recording(path) for path in settings.recordings)
     expected = _read(reference) if reference else None
     word_error_rate = _word_error_rate() if reference else None
@@ -157,7 +159,8 @@ def _read(reference: Path) -> str:
     try:
         return " ".join(reference.read_text("utf-8").split())
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"The reference '{reference}' cannot be read ({error}); give a text file.") from None
+        reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        raise InputError(f"The reference '{reference}' cannot be read ({reason}); give a text file.") from None
 
 
 def _word_error_rate() -> Callable[[str, str], float]:

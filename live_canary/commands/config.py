@@ -8,7 +8,17 @@ from rich.table import Table
 
 from live_canary.commands.config_file import InForce, Key, commented, meant, path, unknown_variables, variables
 from live_canary.errors import OutputError
+from live_canary.segments.settings import PRESETS
 from live_canary.transcript.formats import one_line
+
+DEFAULT, IMPLIED = "default", "default without --system"
+CUTTING = {
+    "vad_threshold": "on_threshold",
+    "min_silence_ms": "min_silence_ms",
+    "pre_roll_ms": "pre_roll_ms",
+    "max_utterance_s": "max_utterance_s",
+}
+"""Settings whose values the mode implies, as it calls them."""
 
 
 def show(settings: InForce, given: Mapping[str, object]) -> int:
@@ -17,14 +27,9 @@ def show(settings: InForce, given: Mapping[str, object]) -> int:
     given: what flags set.
     """
     table = Table("Setting", "Value", "From", box=None, padding=(0, 2, 0, 0))
-    for name, key in settings.keys.items():
-        if name in given:
-            value, origin = given[name], f"--{name.replace('_', '-')}"
-        elif name in settings.found:
-            value, origin = settings.found[name].value, settings.found[name].origin
-        else:
-            value, origin = key.default, "default"
-        table.add_row(name, one_line(_shown(value)), origin, style="bold" if origin != "default" else "")
+    for name, (value, origin) in _in_force(settings, given).items():
+        by_itself = origin in (DEFAULT, IMPLIED) or origin.startswith("mode ")
+        table.add_row(name, one_line(_shown(value)), origin, style="" if by_itself else "bold")
     console = Console(highlight=False, markup=False)
     console.print(table)
     console.print(
@@ -36,6 +41,21 @@ def show(settings: InForce, given: Mapping[str, object]) -> int:
             f"{name} is set, but there is no such setting{meant(name, variables(settings.keys))}.", soft_wrap=True
         )
     return 0
+
+
+def _in_force(settings: InForce, given: Mapping[str, object]) -> dict[str, tuple[object, str]]:
+    """Each setting's value and where it came from, also where another setting implies it."""
+    rows: dict[str, tuple[object, str]] = {name: (key.default, DEFAULT) for name, key in settings.keys.items()}
+    rows |= {name: (found.value, found.origin) for name, found in settings.found.items()}
+    rows |= {name: (given[name], f"--{name.replace('_', '-')}") for name in rows if name in given}
+    if not rows["mic"][0] and not rows["system"][0]:
+        rows["mic"] = True, IMPLIED
+    mode = str(rows["mode"][0])
+    if mode in PRESETS:
+        for name, field in CUTTING.items():
+            if rows[name][0] is None:
+                rows[name] = getattr(PRESETS[mode], field), f"mode {mode}"
+    return rows
 
 
 def _shown(value: object) -> str:

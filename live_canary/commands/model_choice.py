@@ -12,7 +12,7 @@ from pathlib import Path
 from huggingface_hub import constants
 
 from live_canary.bundled import demo_model_folder
-from live_canary.errors import ModelMissing
+from live_canary.errors import CheckpointError, ModelMissing
 from live_canary.model import hub
 from live_canary.settings import COMPUTE, Settings
 from live_canary.transcript.hypothesis import Transcriber
@@ -45,6 +45,8 @@ def choose_model(wanted: str, *, demo_will_do: bool = True, ask: Ask | None = No
     """
     if wanted == "demo":
         return ModelChoice(demo_model_folder(), "demo model", demo=True)
+    if not wanted.strip():
+        raise CheckpointError("The model has no name: give auto, demo, a folder or a hub id.")
     if wanted != "auto":
         return ModelChoice(hub.find_checkpoint(wanted), wanted, demo=False)
     if hub.is_complete(hub.CANARY_QWEN) or (ask and _fetched(ask)):

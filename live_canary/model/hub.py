@@ -137,7 +137,7 @@ def find_checkpoint(path_or_id: str | Path) -> Path:
 
 def _fetchable(path_or_id: str | Path) -> str:
     """What of a hub could have been meant."""
-    return str(path_or_id) if str(path_or_id).count("/") == 1 else CANARY_QWEN
+    return str(path_or_id) if re.fullmatch(r"[\w.-]+/[\w.-]+", str(path_or_id), re.ASCII) else CANARY_QWEN
 
 
 def find_backbone_file(checkpoint: Path, pretrained_llm: str, name: str) -> Path:

@@ -21,7 +21,7 @@ from live_canary.events import Event, SessionEnded, StageFailed
 from live_canary.screen.contract import Outcome, RunningSession, SessionInfo
 from live_canary.screen.feed import EventsWaiting, SessionFeed
 from live_canary.screen.help_screen import key_names
-from live_canary.screen.listening_screen import ListeningScreen
+from live_canary.screen.listening_screen import NOTICE_SECONDS, ListeningScreen
 from live_canary.screen.state import SessionState
 from live_canary.screen.themes import DARK, LIGHT, THEMES
 
@@ -132,6 +132,7 @@ class LiveCanaryApp(App[Outcome]):
     def action_pause(self) -> None:
         """Hears nothing until it is asked for again."""
         if self.state.finishing or self.state.ended:
+            self.notify("Nothing is heard any more; q leaves.", timeout=NOTICE_SECONDS, markup=False)
             return
         muted = not self.state.paused
         for name in self.state.sources:

@@ -31,7 +31,7 @@ def invitation(state: SessionState) -> list[str]:
 def first_sentence(state: SessionState) -> str:
     names = " and ".join(_heard(source) for source in state.sources.values() if not source.lost)
     if state.failure:
-        return f"{one_line(state.failure)} Press q to leave."
+        return f"{one_line(state.failure).rstrip('.')}. Press q to leave."
     if state.ended:
         return "Nothing was said. Press q to leave."
     if state.finishing:

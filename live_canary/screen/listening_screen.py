@@ -53,7 +53,6 @@ class ListeningScreen(Screen[None]):
         Binding("p", "app.pause", "Pause"),
         Binding("1", "app.mute(0)", "Mute source 1", show=False),
         Binding("2", "app.mute(1)", "Mute source 2", show=False),
-        Binding("3", "app.mute(2)", "Mute source 3", show=False),
         Binding("i", "input", "Hear another input", show=False),
         Binding("c", "copy", "Copy"),
         Binding("C", "copy_all", "Copy everything", show=False),

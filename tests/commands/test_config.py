@@ -158,6 +158,8 @@ def test_config_shows_each_value_and_where_it_came_from(file, monkeypatch):
     assert "vad webrtc LIVE_CANARY_VAD" in shown
     assert "mode meeting --mode" in shown
     assert "compute auto default" in shown
+    assert "min_silence_ms 1000 mode meeting" in shown
+    assert "mic true default without --system" in shown
     assert "LIVE_CANARY_MODLE is set, but there is no such setting (did you mean 'LIVE_CANARY_MODE'?)." in shown
 
 
