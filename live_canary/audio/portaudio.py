@@ -4,6 +4,8 @@ import atexit
 import importlib
 import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -20,6 +22,8 @@ NO_PORTAUDIO = (
     "pacman -S portaudio or brew install portaudio; recordings can be transcribed without it (--replay FILE)."
 )
 
+NO_ANSWER = "The sound system gives no inputs ({}); restart it and try again."
+
 # Inputs that stand for what the computer plays, by the names of the drivers that make them.
 LOOPBACK_NAMES = ("blackhole", "soundflower", "loopback", "stereo mix", "cable output", "monitor of", "what u hear")
 
@@ -31,6 +35,10 @@ def load_portaudio() -> ModuleType:
         sounddevice = importlib.import_module("sounddevice")
     except (OSError, ImportError) as error:  # sounddevice raises OSError without the library
         raise DeviceError(NO_PORTAUDIO) from error
+    except Exception as error:
+        if type(error).__name__ != "PortAudioError":  # it starts PortAudio; when that fails, nobody has this class
+            raise
+        raise DeviceError(NO_ANSWER.format(error)) from error
     # It would end PortAudio when the program ends, and that waits for a stream that hangs. All others are closed then.
     atexit.unregister(sounddevice._exit_handler)
     return sounddevice
@@ -44,10 +52,12 @@ class PortAudio:
 
     def inputs(self) -> list[Input]:
         sounddevice = load_portaudio()
-        default_index, host_apis = _default_and_host_apis(sounddevice)
+        with self._changing, _answers(sounddevice):
+            default_index, host_apis = _default_and_host_apis(sounddevice)
+            devices = sounddevice.query_devices()
         names: Counter[str] = Counter()
         inputs = []
-        for device in sounddevice.query_devices():
+        for device in devices:
             if device["max_input_channels"] > 0 and device["hostapi"] in host_apis:
                 names[device["name"]] += 1
                 inputs.append(_input(device, names[device["name"]], is_default=device["index"] == default_index))
@@ -62,9 +72,10 @@ class PortAudio:
     def refresh(self) -> None:
         """PortAudio reads the list of devices only when it starts; a restart would end what another source hears."""
         sounddevice = load_portaudio()
-        with self._changing:
+        with self._changing, _answers(sounddevice):
             if not self._open_inputs:
-                sounddevice._terminate()
+                if sounddevice._initialized:  # else it could not be started the last time
+                    sounddevice._terminate()
                 sounddevice._initialize()
 
 
@@ -72,7 +83,7 @@ class PortAudioInput:
     """An open input; `deliver` is called every 20 ms. It takes itself out of `open_inputs` when closed."""
 
     def __init__(self, sounddevice: ModuleType, chosen: Input, deliver: Deliver, open_inputs: set["PortAudioInput"]):
-        self._open_inputs = open_inputs
+        self._sounddevice, self._open_inputs = sounddevice, open_inputs
         self.rate, self.channels = chosen.rate, min(chosen.channels, MAX_CHANNELS)
 
         def on_sound(sound: Any, frames: int, time: Any, status: Any) -> None:
@@ -93,7 +104,10 @@ class PortAudioInput:
             raise DeviceError(f"Input '{chosen.name}' cannot be opened: {error}; {ANOTHER_INPUT}") from error
 
     def alive(self) -> bool:
-        return bool(self._stream.active)
+        try:
+            return bool(self._stream.active)
+        except self._sounddevice.PortAudioError:
+            return False
 
     def defaults_changed(self) -> bool:
         """PortAudio would not notice."""
@@ -103,6 +117,15 @@ class PortAudioInput:
         self._stream.abort(ignore_errors=True)
         self._stream.close(ignore_errors=True)
         self._open_inputs.discard(self)
+
+
+@contextmanager
+def _answers(sounddevice: ModuleType) -> Iterator[None]:
+    """Where PortAudio fails, a DeviceError: the sound system may be away for a moment."""
+    try:
+        yield
+    except sounddevice.PortAudioError as error:
+        raise DeviceError(NO_ANSWER.format(error)) from error
 
 
 def _default_and_host_apis(sounddevice: ModuleType) -> tuple[int, set[int]]:

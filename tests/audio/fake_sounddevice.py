@@ -26,6 +26,8 @@ class FakeInput:
     muted: bool = False
     stalled: bool = False
     """It stays, but delivers nothing."""
+    broken: bool = False
+    """It delivers nothing, and what one asks about its stream is answered with an error."""
     speed: float = 1.0
     """Of its crystal: 1.0001 takes 100 ppm more samples than it should."""
     clock_seconds: float = 0.0
@@ -45,11 +47,14 @@ class FakeSoundDevice:
     default_index: int = 0
     streams: list["FakeStream"] = field(default_factory=list)
     refuses: str = ""
+    cannot_start: bool = False
+    """As while the sound system is restarted: PortAudio knows nothing until it could be started again."""
     host_apis: tuple[str, ...] = ("ALSA",)
     PortAudioError = PortAudioError
 
     def __post_init__(self):
         self.clock.on_tick.append(self._tick)
+        self._initialized = 0
         self._initialize()
 
     @property
@@ -58,13 +63,15 @@ class FakeSoundDevice:
 
     @property
     def open_streams(self) -> list["FakeStream"]:
-        return [stream for stream in self.streams if stream.active]
+        return [stream for stream in self.streams if stream.running]
 
     def query_hostapis(self):
+        self._need_start()
         return [{"name": name, "default_input_device": self.default_index} for name in self.host_apis]
 
     def query_devices(self):
         """What was plugged in when PortAudio started, as in reality."""
+        self._need_start()
         return [
             {
                 "index": index,
@@ -88,9 +95,18 @@ class FakeSoundDevice:
 
     def _terminate(self):
         assert not self.open_streams, "PortAudio was restarted under an open stream"
+        self._need_start()
+        self._initialized -= 1
 
     def _initialize(self):
+        if self.cannot_start:
+            raise PortAudioError("Error initializing PortAudio: Unanticipated host error [PaErrorCode -9999]")
+        self._initialized += 1
         self._known = [one for one in self.inputs if one.plugged]
+
+    def _need_start(self):
+        if not self._initialized:
+            raise PortAudioError("PortAudio not initialized [PaErrorCode -10000]")
 
     def _exit_handler(self):
         self._terminate()
@@ -105,21 +121,30 @@ class FakeSoundDevice:
 class FakeStream:
     def __init__(self, chosen, channels, blocksize, callback):
         self.input, self.channels, self.blocksize, self.callback = chosen, channels, blocksize, callback
-        self.active = False
+        self.running = False
         self.overflowed = False
         self.buffer = np.zeros((blocksize, channels), np.float32)  # reused for every callback, as PortAudio does
         self.captured = 0
         self._began = chosen.clock_seconds
 
+    @property
+    def active(self):
+        if self.input.broken:
+            raise PortAudioError("Unanticipated host error [PaErrorCode -9999]")
+        return self.running
+
     def start(self):
-        self.active = True
+        self.running = True
 
     def tick(self):
         if not self.input.plugged:
-            self.active = False
+            self.running = False
             return
         seconds = self.blocksize / self.input.rate
-        while not self.input.stalled and self.input.clock_seconds - self._began >= (self.captured + 1) * seconds - 1e-9:
+        while (
+            not (self.input.stalled or self.input.broken)
+            and self.input.clock_seconds - self._began >= (self.captured + 1) * seconds - 1e-9
+        ):
             self.captured += 1
             self.buffer[:] = self.input.hear(self.blocksize)[:, : self.channels]
             self.callback(
@@ -133,7 +158,7 @@ class FakeStream:
         self.overflowed = True
 
     def abort(self, ignore_errors=True):
-        self.active = False
+        self.running = False
 
     def close(self, ignore_errors=True):
-        self.active = False
+        self.running = False

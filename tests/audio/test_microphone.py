@@ -103,6 +103,9 @@ def hanging(sound, monkeypatch):
     monkeypatch.setattr("live_canary.audio.listening.CLOSE_SECONDS", 0.05)
     yield released
     released.set()
+    for thread in threading.enumerate():
+        if thread.name == "close input":
+            thread.join(10)
 
 
 def test_an_input_that_hangs_when_it_is_closed_does_not_keep_the_source_from_ending(sound, clock, hanging):
@@ -239,6 +242,61 @@ def test_a_second_source_goes_on_undisturbed_while_the_first_awaits_its_input(so
     assert [type(one) for one in news_in(items)] == [DeviceOpened, DeviceLost, DeviceRecovered]
     assert len(sound.open_streams) == 1
     other.close()
+
+
+def test_a_sound_system_that_is_restarted_while_its_microphone_is_awaited_ends_nothing(sound, clock):
+    usb = sound.inputs[1]
+    clock.at(1.0, lambda: setattr(usb, "plugged", False))
+    clock.at(1.0, lambda: setattr(sound, "cannot_start", True))
+    clock.at(4.0, lambda: setattr(sound, "cannot_start", False))
+    clock.at(5.0, lambda: setattr(usb, "plugged", True))
+    items = heard(microphone(clock, "usb"), clock, 9.0)
+    assert [type(one) for one in news_in(items)] == [DeviceOpened, DeviceLost, DeviceRecovered]
+    assert blocks_in(items)[-1].end_sample == pytest.approx(9.0 * 16_000, abs=320)
+    assert_each_sample_is_at_its_time(items, 0.001)
+
+
+def test_a_stream_that_answers_with_an_error_is_a_lost_one(sound, clock):
+    clock.at(1.0, lambda: setattr(sound.inputs[0], "broken", True))
+    clock.at(2.0, lambda: setattr(sound.inputs[0], "broken", False))
+    news = news_in(heard(microphone(clock), clock, 5.0))
+    assert [type(one) for one in news] == [DeviceOpened, DeviceLost, DeviceRecovered]
+
+
+def test_a_sound_system_that_does_not_start_is_told_in_a_sentence(sound, monkeypatch):
+    sound.cannot_start = True
+    with pytest.raises(DeviceError, match=r"gives no inputs \(Error initializing .*\); restart it and try again"):
+        PortAudio().refresh()
+    with pytest.raises(DeviceError, match=r"gives no inputs \(PortAudio not initialized"):
+        PortAudio().inputs()
+    monkeypatch.setattr("importlib.import_module", lambda name: sound._initialize())  # as importing sounddevice does
+    with pytest.raises(DeviceError, match=r"gives no inputs \(Error initializing"):
+        PortAudio().inputs()
+
+
+def test_portaudio_is_not_restarted_while_another_thread_lists_its_inputs(sound, monkeypatch):
+    asked, answer = threading.Event(), threading.Event()
+
+    def query_devices():
+        asked.set()
+        assert answer.wait(10)
+        return []
+
+    def restart():
+        PortAudio().refresh()
+        restarted.append(answer.is_set())
+
+    restarted: list[bool] = []
+    monkeypatch.setattr(sound, "query_devices", query_devices)
+    threads = [threading.Thread(target=PortAudio().inputs), threading.Thread(target=restart)]
+    threads[0].start()
+    assert asked.wait(10)
+    threads[1].start()
+    threads[1].join(0.05)  # it would be done by then
+    answer.set()
+    for thread in threads:
+        thread.join(10)
+    assert restarted == [True]
 
 
 def test_an_input_that_comes_back_with_another_rate_is_heard_right(sound, clock):
