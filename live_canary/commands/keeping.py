@@ -10,6 +10,7 @@ import time
 from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
+from live_canary.errors import SessionError
 from live_canary.session.folder import SessionFolder, unfinished_sessions
 
 if TYPE_CHECKING:
@@ -29,18 +30,31 @@ def make_folder() -> SessionFolder | None:
 
 
 def leave_folder(folder: SessionFolder, *, ended: bool, keep_sound: bool) -> None:
-    """Remove what nobody needs any more: all of it, unless the user keeps the sound or something is not transcribed."""
+    """Remove what nobody needs any more: all of it, unless the user keeps the sound or something is not transcribed.
+
+    ended: all that was heard has been through the detector and the model, as after a failure it may not have been.
+    """
     if not ended or not folder.journal.is_settled:
         _note(f"What is not transcribed yet is kept: live-canary recover {folder.path.name}")
         return
     try:
+        clear(folder, keep_sound=keep_sound)
+    except SessionError as error:
+        _note(str(error))
+
+
+def clear(folder: SessionFolder, *, keep_sound: bool) -> None:
+    """Remove a session whose transcript is whole, but for its sound where the user keeps that. Raises SessionError."""
+    try:
         recordings = folder.keep_sound() if keep_sound else []
     except OSError as error:
-        _note(f"The sound could not be joined ({error.strerror}); it is kept in {folder.path}")
-        return
+        raise SessionError(
+            f"The sound could not be joined ({error.strerror or error}); it is kept, and "
+            f"live-canary recover {folder.path.name} tries again."
+        ) from None
     for recording in recordings:
         _note(f"Sound: {recording}")
-    if not recordings:
+    if not keep_sound:
         folder.remove()
 
 

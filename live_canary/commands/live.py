@@ -61,12 +61,17 @@ def run(settings: Settings, inputs: Sequence[Listening]) -> int:
     if outcome.ended:
         session.wait()
     if folder:
-        keeping.leave_folder(folder, ended=outcome.ended is not None, keep_sound=settings.keep_audio)
+        keeping.leave_folder(folder, ended=is_whole(outcome), keep_sound=settings.keep_audio)
     for path in settings.outputs:
         print(f"Transcript: {one_line(str(path))}", file=sys.stderr)  # noqa: T201
     if outcome.failure and not plain:
         raise outcome.failure  # the screen that showed it is gone
     return 1 if outcome.failure else 0 if outcome.ended else ABORTED
+
+
+def is_whole(outcome: Outcome) -> bool:
+    """Whether a session got as far as it could: what was heard before a failure may not even be cut into utterances."""
+    return outcome.ended is not None and (outcome.failure is None or not outcome.ended.heard_seconds)
 
 
 def make_session(

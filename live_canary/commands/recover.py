@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from live_canary.audio.spooled import spooled_seconds
+from live_canary.commands import keeping
 from live_canary.commands.model_choice import choose_model, load_with
 from live_canary.errors import LiveCanaryError
 from live_canary.events import Event, ModelProgress, SourceWarned, StageFailed
@@ -63,7 +64,7 @@ def _recover(path: Path, model: str | None) -> None:
             _tell,
         )
         _deliver(transcript, record, folder.journal)
-        folder.remove()
+        keeping.clear(folder, keep_sound=settings.keep_audio)
 
 
 def _deliver(transcript: list[Entry], record: SessionRecord, journal: JournalFile) -> None:

@@ -40,7 +40,7 @@ class SessionFolder:
         self.path = path
         self.journal = JournalFile(path / JOURNAL)
         self._sounds: dict[str, str] = {}
-        """The folder of each source's sound."""
+        """Whose sound each folder holds."""
 
     @classmethod
     def create(cls, parent: Path | None = None) -> "SessionFolder":
@@ -77,18 +77,35 @@ class SessionFolder:
         if isinstance(source, RecordingSource):
             self.journal.source(source.name, recordings=source.paths)
             return source
-        sound = self._sounds[source.name] = str(len(self._sounds))
+        sound = str(len(self._sounds))
+        self._sounds[sound] = source.name
         self.journal.source(source.name, sound=sound)
         return SpoolingSource(source, self.path / sound)
 
+    def find_sounds(self, record: SessionRecord) -> None:
+        """Of a session that was cut off; also those whose line in the journal was lost. Raises OSError."""
+        names = {source.sound: source.name for source in record.sources}
+        sounds = sorted(path.name for path in self.path.iterdir() if path.is_dir())
+        self._sounds = {sound: names.get(sound, "") for sound in sounds}
+
     def keep_sound(self) -> list[Path]:
-        """Leave one recording of each live source instead of all the rest. Raises OSError, leaving everything."""
-        kept = []
-        for name, sound in self._sounds.items():
-            recording = self.path / f"{sound}-{re.sub(r'[^A-Za-z0-9]+', '-', name).strip('-')}.flac"
-            join(self.path / sound, recording)
-            kept.append(recording)
-        for sound in self._sounds.values():
+        """Leave one recording of each live source instead of all the rest. Raises OSError, leaving all as it was.
+
+        Nothing is left of a session without any.
+        """
+        if not self._sounds:
+            self.remove()
+            return []
+        kept: list[Path] = []
+        try:
+            for sound, name in self._sounds.items():
+                kept.append(self.path / f"{sound}-{re.sub(r'[^A-Za-z0-9]+', '-', name).strip('-')}.flac")
+                join(self.path / sound, kept[-1])
+        except OSError:
+            for recording in kept:
+                recording.unlink(missing_ok=True)
+            raise
+        for sound in self._sounds:
             shutil.rmtree(self.path / sound, ignore_errors=True)
         self.journal.delete()
         return kept
@@ -140,6 +157,7 @@ def open_session(path: Path) -> tuple[SessionFolder, SessionRecord]:
     except SessionError:
         folder.journal.close()
         raise
+    folder.find_sounds(record)
     return folder, record
 
 

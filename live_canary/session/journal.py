@@ -93,9 +93,8 @@ class JournalFile(Journal):
 
     def begin(self, settings: Settings, started: datetime, *, echo_of: str | None, with_source: bool) -> None:
         kept = asdict(settings)
-        wanted = {
-            name: kept[name] for name in ("model", "compute_device", "compute", "vad", "segmenter", "voice_commands")
-        }
+        names = ("model", "compute_device", "compute", "vad", "segmenter", "voice_commands", "keep_audio")
+        wanted = {name: kept[name] for name in names}
         self._note(
             "session", sync=True, version=VERSION, started=started.isoformat(), echo_of=echo_of,
             with_source=with_source, settings=wanted,

@@ -148,6 +148,7 @@ def _begin(line: dict[str, Any]) -> SessionRecord:
             settings = Settings(
                 model=model, compute_device=device, compute=compute, vad=vad, segmenter=SegmenterSettings(**segmenter),
                 voice_commands=line["settings"].get("voice_commands") is True,
+                keep_audio=line["settings"].get("keep_audio") is True,
             )  # fmt: skip
             return SessionRecord(settings, datetime.fromisoformat(started), echo_of, with_source)
     raise ValueError("no session")

@@ -1,19 +1,30 @@
 """What the user is told about sessions that are kept, and when they go."""
 
+import errno
+import os
 import signal
+import threading
 
 import pytest
+import soundfile
 
-from live_canary.commands import keeping
-from live_canary.session.folder import SessionFolder, unfinished_sessions
-from tests.faults.sessions import PATIENCE_SECONDS, abort, prepare
-from tests.session.fakes import ScriptedSource
+from live_canary.commands import keeping, live, recover
+from live_canary.segments.segmenter import Segmenter
+from live_canary.session import folder as folders
+from live_canary.session.folder import JOURNAL, SessionFolder, unfinished_sessions
+from live_canary.session.session import Session
+from live_canary.settings import Settings
+from tests.faults.sessions import PATIENCE_SECONDS, STARTED, abort, model, prepare, recording
+from tests.session.fakes import ENDPOINT, SETTINGS, LoudnessDetector, ScriptedSource, make_segmenter
 
 
 @pytest.fixture(autouse=True)
 def state(tmp_path, monkeypatch):
-    """Where the program keeps its sessions."""
+    """Where the program keeps its sessions; its model hears letters."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    for command in (live, recover):
+        monkeypatch.setattr(command, "load_with", lambda choice, settings: lambda tell: model())
+        monkeypatch.setattr(command, "Segmenter", lambda detector, settings: make_segmenter())
     return tmp_path / "state" / "live-canary" / "sessions"
 
 
@@ -71,3 +82,79 @@ def test_lines_that_were_told_to_ignore_hangups_do_so():
         assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, earlier)
+
+
+class BreakingDetector(LoudnessDetector):
+    """Fails for good at its thirtieth frame, three seconds in."""
+
+    frames = 0
+
+    def speech_probability(self, frame):
+        self.frames += 1
+        if self.frames >= 30:
+            raise RuntimeError("out of memory")
+        return super().speech_probability(frame)
+
+
+def test_what_was_said_when_the_detector_broke_is_left_to_recover(state, tmp_path, monkeypatch, capsys):
+    """The journal does not know of what was never cut into utterances, so that nothing seemed to be left to do."""
+    monkeypatch.setattr(live, "Segmenter", lambda detector, settings: Segmenter(BreakingDetector(), SETTINGS))
+    monkeypatch.setattr(keeping, "finish_when_the_terminal_closes", lambda on_screen: None)
+    talk = recording(tmp_path / "talk.wav", "..abc" + ENDPOINT + "defghij" * 3)
+    settings = Settings(recordings=(talk,), speed=None, plain=True, model="demo", outputs=(tmp_path / "talk.txt",))
+    assert live.run(settings, ()) == 1
+    [session] = state.iterdir()
+    assert f"live-canary recover {session.name}" in capsys.readouterr().err
+
+
+def cut_off(*, keep_audio: bool) -> SessionFolder:
+    """A session whose computer failed when all was heard and nothing transcribed."""
+    folder, source, never = SessionFolder.create(), ScriptedSource("abc", name="Me", endless=True), threading.Event()
+    heard = folder.begin(Settings(model="demo", keep_audio=keep_audio), STARTED, [source])
+    session = Session(heard, make_segmenter, lambda tell: never.wait(PATIENCE_SECONDS), journal=folder.journal)
+    session.start(lambda event: None)
+    assert source.played.wait(PATIENCE_SECONDS)
+    session.abort()
+    assert session.wait(PATIENCE_SECONDS)
+    never.set()
+    folder.journal.close()
+    return folder
+
+
+def test_recovery_leaves_the_sound_of_a_session_that_was_to_keep_it(state, capsys):
+    folder = cut_off(keep_audio=True)
+    assert recover.run(None, None) == 0
+    told = capsys.readouterr()
+    assert told.out == "[00:00:00] abc\n"
+    assert f"Sound: {folder.path / '0-Me.flac'}\n" in told.err
+    assert [path.name for path in folder.path.iterdir()] == ["0-Me.flac"]
+    assert soundfile.info(folder.path / "0-Me.flac").duration == pytest.approx(0.3)
+
+
+def test_recovery_leaves_no_sound_that_nobody_asked_for(state):
+    cut_off(keep_audio=False)
+    assert recover.run(None, None) == 0
+    assert list(state.iterdir()) == []
+
+
+def test_sound_that_a_full_disk_keeps_from_being_joined_is_still_there_after_recovery(state, monkeypatch, capsys):
+    def no_room(sound, recording):
+        recording.write_bytes(b"part of it")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    folder = cut_off(keep_audio=True)
+    with monkeypatch.context() as full:
+        full.setattr(folders, "join", no_room)
+        assert recover.run(None, None) == 1
+    assert "No space left on device" in capsys.readouterr().err
+    assert sorted(path.name for path in folder.path.iterdir()) == ["0", JOURNAL]
+    assert recover.run(None, None) == 0
+    assert [path.name for path in folder.path.iterdir()] == ["0-Me.flac"]
+    assert soundfile.info(folder.path / "0-Me.flac").duration == pytest.approx(0.3)
+
+
+def test_a_replay_whose_sound_is_to_be_kept_has_it_already(state, tmp_path):
+    talk = recording(tmp_path / "talk.wav", "abc")
+    settings = Settings(recordings=(talk,), speed=None, plain=True, model="demo", keep_audio=True)
+    assert live.run(settings, ()) == 0
+    assert list(state.iterdir()) == []
