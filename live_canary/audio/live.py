@@ -14,8 +14,6 @@ from live_canary.audio.source import (
     DeviceRecovered,
     DeviceSilent,
     SourceItem,
-    SourcePaused,
-    SourceResumed,
     SourceWarning,
 )
 from live_canary.audio.timekeeper import LATE_SECONDS, TOO_BUSY
@@ -49,7 +47,6 @@ class LiveSource:
         """Nothing has been heard since a device was lost, or left for another default."""
         self._moving = False
         self._idle_seconds = 0.0
-        self._pause_wanted = self._paused = False
         self._switch_wanted: Input | None = None
         self._stopped_at = 0.0
 
@@ -60,7 +57,6 @@ class LiveSource:
             yield DeviceOpened(chosen.name, chosen.rate, chosen.channels)
             yield from self._timeline.begin(chosen.rate, self._clock.now(), "")
             while (chunk := self._inbox.take(POLL_SECONDS)) is not Nothing.MORE:
-                yield from self._obey_pause()
                 yield from self._hear(chunk) if isinstance(chunk, Chunk) else self._wait()
                 yield from self._obey_switch()
             yield from self._finish()
@@ -74,10 +70,10 @@ class LiveSource:
 
     def pause(self) -> None:
         """Hear nothing until `resume()`; the time between becomes a gap. From any thread."""
-        self._pause_wanted = True
+        self._timeline.pause(self._clock.now(), muted=True)
 
     def resume(self) -> None:
-        self._pause_wanted = False
+        self._timeline.pause(self._clock.now(), muted=False)
 
     @property
     def input(self) -> Input:
@@ -114,7 +110,9 @@ class LiveSource:
         if self._listening.is_open:
             if not self._listening.alive() or self._idle_seconds >= STALLED_SECONDS:
                 yield from self._lose()
-        elif self._idle_seconds >= RETRY_SECONDS:
+            return
+        yield from self._timeline.settle(self._clock.now())
+        if self._idle_seconds >= RETRY_SECONDS:
             self._idle_seconds = 0.0
             self._listening.reopen()
 
@@ -133,6 +131,7 @@ class LiveSource:
             if not self._lost and not self._timeline.off_rate:
                 yield from self._timeline.feed(chunk)
         yield from self._timeline.break_off()
+        yield from self._timeline.settle(self._clock.now())
 
     def _move(self) -> Iterator[SourceItem]:
         """Another device is the default now."""
@@ -157,18 +156,7 @@ class LiveSource:
         yield from self._timeline.break_off()
         if self._lost or self._timeline.missing_at(self._stopped_at) > LATE_SECONDS:
             yield from self._timeline.end(self._stopped_at, self._gap_reason if self._lost else TOO_BUSY)
-        if self._paused:
-            yield from self._timeline.unmute()
-
-    def _obey_pause(self) -> Iterator[SourceItem]:
-        if self._pause_wanted and not self._paused:
-            self._paused = True
-            yield from self._timeline.mute()
-            yield SourcePaused()
-        elif self._paused and not self._pause_wanted:
-            self._paused = False
-            yield from self._timeline.unmute()
-            yield SourceResumed()
+        yield from self._timeline.close()
 
     def _obey_switch(self) -> Iterator[SourceItem]:
         chosen, before = self._switch_wanted, self._listening.chosen

@@ -70,21 +70,22 @@ class Timekeeper:
 
     def missing_at(self, time: float) -> float:
         """Seconds of sound that are missing if the next sample was heard at this time of the clock."""
-        return 0.0 if math.isnan(self._end) else max(0.0, time - self._heard_until)
+        return 0.0 if math.isnan(self._end) else max(0.0, time - self.heard_until)
 
     def resume(self, time: float, reason: str) -> Iterator[Loss]:
         """Go on with another stream whose first sample was heard at this time of the clock."""
+        seconds = self.missing_at(time)
         if not math.isnan(self._end):
-            if (seconds := self.missing_at(time)) > 0:
-                yield Loss(seconds, reason)
-            self._end = max(time, self._heard_until)
+            self._end = max(time, self.heard_until)
         self._floor = _Floor()
         self._unexplained_losses = []
         self.steer = 0.0
+        if seconds > 0:
+            yield Loss(seconds, reason)
 
     @property
-    def _heard_until(self) -> float:
-        """Clock time of the end of what was released. The first chunk may have come late; others show by how much."""
+    def heard_until(self) -> float:
+        """Clock time of the end of what was given last. The first chunk may have come late; others show by how much."""
         return self._end + self._floor.least
 
     @property
