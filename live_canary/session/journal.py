@@ -39,7 +39,7 @@ class Journal:
         """An utterance is over and waits for the model."""
 
     def gap(self, source: str, gap: AudioGap) -> None:
-        """The source was not heard for a while."""
+        """The source was not heard for a while, or for no time at all: what was being said ended there."""
 
     def recalled(self, source: str, segment: WaitingSegment) -> Hypothesis | None:
         """The text of an utterance, if an earlier process made it. Raises SessionError if the model failed on it."""

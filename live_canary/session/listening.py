@@ -98,8 +98,11 @@ class Listener:
             self._offer_partial(block.end_sample)
 
     def _skip(self, gap: AudioGap) -> None:
+        """Time without sound; where it has no length, what is being said ends there all the same."""
         self._handle(self.segmenter.gap(gap.end_sample - gap.start_sample))
         self.journal.gap(self.source.name, gap)
+        if gap.start_sample == gap.end_sample:
+            return
         start, end = gap.start_sample / SAMPLE_RATE, gap.end_sample / SAMPLE_RATE
         self.agenda.put_gap(TranscriptGap(start, end, gap.reason, self.source.name))
 
@@ -185,7 +188,7 @@ class Listener:
 
     def _go_away(self) -> None:
         """What is being said ends here, and what others say does not wait; the gap comes when it is over."""
-        self._handle(self.segmenter.gap(0))
+        self._skip(AudioGap(self.heard_samples, self.heard_samples, ""))
         self.conversation.away(self.source.name)
 
 

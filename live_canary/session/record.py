@@ -69,6 +69,8 @@ class SessionRecord:
     texts: dict[SegmentKey, Hypothesis | None] = field(default_factory=dict)
     """None for one that the model failed on."""
     gaps: dict[str, list[AudioGap]] = field(default_factory=dict)
+    breaks: dict[str, list[AudioGap]] = field(default_factory=dict)
+    """Gaps without a length: what was being said ended there."""
     entries: list[Entry] = field(default_factory=list)
     """The transcript, as far as it was released to the files."""
     amended: list[tuple[int, str | None]] = field(default_factory=list)
@@ -182,7 +184,11 @@ def _add(record: SessionRecord, line: dict[str, Any]) -> SessionRecord:
                 None if text is None else Hypothesis(_text(text), (), _flag(flag), _confidences(line, text))
             )
         case {"type": "gap", "source": str(source), "start": start, "end": end, "reason": str(reason)}:
-            record.gaps.setdefault(source, []).append(AudioGap(*_span(start, end), reason))
+            gap = AudioGap(*_span(start, end), reason)
+            if gap.start_sample == gap.end_sample:
+                record.breaks.setdefault(source, []).append(gap)
+            else:
+                record.gaps.setdefault(source, []).append(gap)
         case {"type": "amendment", "index": index, "text": text}:
             record.amended.append((_count(index), None if text is None else _text(text)))
         case {"type": "utterance" | "marked"}:

@@ -5,22 +5,30 @@ that the model has already heard, and the files get exactly the lines they lack.
 disk was full or it is damaged, the journal's texts stand, and what has none is marked.
 """
 
+import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from live_canary.audio.recording import RecordingSource, check_recording
-from live_canary.audio.source import SAMPLE_RATE, AudioGap, Source
-from live_canary.audio.spooled import NOT_KEPT, SpooledSource
+from live_canary.audio.source import SAMPLE_RATE, AudioBlock, AudioGap, SourceItem
+from live_canary.audio.spooled import NOT_KEPT, SpooledSource, read_spool
 from live_canary.errors import SessionError
-from live_canary.events import Event, StageFailed
+from live_canary.events import Event, ModelProgress, StageFailed
 from live_canary.segments.segment import WaitingSegment
 from live_canary.segments.segmenter import Segmenter
 from live_canary.session.folder import SessionFolder
 from live_canary.session.journal import Entry, Journal, JournalFile
 from live_canary.session.record import SegmentKey, SessionRecord, SourceRecord
+from live_canary.session.remainders import remainders, transcribed
 from live_canary.session.session import LoadTranscriber, Session
-from live_canary.transcript.hypothesis import Hypothesis
+from live_canary.transcript.echo import is_echo
+from live_canary.transcript.hypothesis import Hypothesis, Transcriber
 from live_canary.transcript.taking_back import taken_back
 from live_canary.transcript.utterance import TranscriptGap, Utterance
 
@@ -51,11 +59,12 @@ def hold_again(
         on_event(event)
 
     sources = [_source_of(known, folder, record) for known in _sources(folder, record)]
+    load = LoadedOnce(load_transcriber)
     obeyed = sources[0].name if sources and record.settings.voice_commands else None
     journal = RecallingJournal(record, folder.journal, obeyed)
     if not sources:
         return journal.transcript
-    session = Session(sources, make_segmenter, load_transcriber, echo_of=record.echo_of, journal=journal, obeyed=obeyed)
+    session = Session(sources, make_segmenter, load, echo_of=record.echo_of, journal=journal, obeyed=obeyed)
     session.start(follow)
     try:
         session.wait()
@@ -65,6 +74,7 @@ def hold_again(
         raise
     if failures:
         raise SessionError(failures[0])
+    journal.hear_the_rest(sources, lambda: load(lambda text: on_event(ModelProgress(text))))
     record.amended[:0] = [(index, None) for index in sorted(taken_back(journal.transcript) - record.amendments.keys())]
     return journal.transcript
 
@@ -76,15 +86,65 @@ def _sources(folder: SessionFolder, record: SessionRecord) -> list[SourceRecord]
     return record.sources + [SourceRecord(f"sound {sound}", sound) for sound in sounds]
 
 
-def _source_of(known: SourceRecord, folder: SessionFolder, record: SessionRecord) -> Source:
+def _source_of(known: SourceRecord, folder: SessionFolder, record: SessionRecord) -> "Rehearable":
     if known.sound is not None:
         gaps, until = record.gaps.get(known.name, ()), record.known_until(known.name)
-        return SpooledSource(known.name, folder.path / known.sound, gaps, until)
+        sound = folder.path / known.sound
+        spooled = SpooledSource(known.name, sound, gaps, until)
+        return BrokenOffSource(spooled, sound, record.breaks.get(known.name, ()))
     for path in known.recordings:
         check_recording(path)
     source = RecordingSource(known.recordings, speed=None)
     source.name = known.name
     return source
+
+
+class LoadedOnce:
+    """Makes the model ready for the first who wants it; from any thread, and the others wait for that."""
+
+    def __init__(self, load: LoadTranscriber):
+        self._load, self._lock = load, threading.Lock()
+        self._transcriber: Transcriber | None = None
+
+    def __call__(self, tell: Callable[[str], None]) -> Transcriber:
+        with self._lock:
+            if self._transcriber is None:
+                self._transcriber = self._load(tell)
+            return self._transcriber
+
+
+class BrokenOffSource:
+    """A spool's sound, where what was being said ends at the known positions, as it did when an input was lost."""
+
+    live = False
+
+    def __init__(self, spooled: SpooledSource, folder: Path, breaks: Sequence[AudioGap]):
+        """breaks: gaps without a length."""
+        self.name = spooled.name
+        self._spooled, self._folder = spooled, folder
+        self._breaks = sorted(breaks, key=lambda gap: gap.start_sample)
+
+    def blocks(self) -> Iterator[SourceItem]:
+        breaks = deque(self._breaks)
+        for item in self._spooled.blocks():
+            while isinstance(item, AudioBlock) and breaks and breaks[0].start_sample <= item.end_sample:
+                cut = max(breaks[0].start_sample - item.start_sample, 0)
+                if cut:
+                    yield AudioBlock(item.samples[:cut], item.start_sample)
+                yield breaks.popleft()
+                item = AudioBlock(item.samples[cut:], item.start_sample + cut)
+            if not isinstance(item, AudioBlock) or len(item.samples):
+                yield item
+
+    def stop(self) -> None:
+        self._spooled.stop()
+
+    def hear_again(self, start_sample: int, end_sample: int) -> NDArray[np.float32]:
+        samples, _ = read_spool(self._folder, start_sample, end_sample)
+        return samples
+
+
+Rehearable = RecordingSource | BrokenOffSource
 
 
 class RecallingJournal(Journal):
@@ -94,12 +154,30 @@ class RecallingJournal(Journal):
         """obeyed: the source whose voice commands are."""
         self._record, self._journal, self._obeyed = record, journal, obeyed
         self._entries: list[Entry] = []
+        self._rest: list[Entry] = []
         self._heard: set[SegmentKey] = set()
 
     @property
     def transcript(self) -> list[Entry]:
         """What was released before the session was cut off, then what has been missing."""
-        return completed(self._record.entries, [*self._without_sound(), *self._entries])
+        return completed(self._record.entries, [*self._without_sound(), *self._entries, *self._rest])
+
+    def hear_the_rest(self, sources: Sequence[Rehearable], model: Callable[[], Transcriber]) -> None:
+        """What would be in no line goes to the model by itself."""
+        named = {source.name: source for source in sources}
+        transcript = self.transcript
+        for rest in remainders(self._record, self._entries, transcript):
+            if rest.source in named:
+                obeyed = rest.source == self._obeyed
+                entry = transcribed(rest, named[rest.source].hear_again, model(), obeyed=obeyed)
+                if entry and not self._is_echo(entry, transcript):
+                    self._rest.append(entry)
+
+    def _is_echo(self, entry: Entry, transcript: Sequence[Entry]) -> bool:
+        if isinstance(entry, TranscriptGap) or self._record.echo_of in (None, entry.source):
+            return False
+        played = (one for one in transcript if isinstance(one, Utterance) and one.source == self._record.echo_of)
+        return any(is_echo(entry, one) for one in played)
 
     def _without_sound(self) -> Iterator[Utterance]:
         """Texts that were about to be released, and whose sound has not come once more."""

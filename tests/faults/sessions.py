@@ -9,7 +9,7 @@ from pathlib import Path
 import soundfile
 
 from live_canary.audio.recording import RecordingSource
-from live_canary.audio.source import SAMPLE_RATE, Source
+from live_canary.audio.source import SAMPLE_RATE, DeviceLost, Source
 from live_canary.session.completing import complete_files, output_before
 from live_canary.session.folder import SessionFolder, open_session, unfinished_sessions
 from live_canary.session.recovery import hold_again
@@ -57,9 +57,16 @@ def hold(folder: SessionFolder, sources: Sequence[Source], outputs: Sequence[Pat
         folder.remove()
 
 
-def abort(folder: SessionFolder, script: str, outputs: Sequence[Path] = (), *, voice_commands: bool = False) -> None:
+def abort(
+    folder: SessionFolder,
+    script: str | tuple[str | DeviceLost, ...],
+    outputs: Sequence[Path] = (),
+    *,
+    voice_commands: bool = False,
+) -> None:
     """A session that is stopped at once, as by two Ctrl-C, when all was heard and nothing transcribed."""
-    source, never = ScriptedSource(script, endless=True), threading.Event()
+    items = (script,) if isinstance(script, str) else script
+    source, never = ScriptedSource(*items, endless=True), threading.Event()
     session = prepare(folder, [source], outputs, lambda tell: never.wait(PATIENCE_SECONDS), voice_commands)
     session.start(lambda event: None)
     assert source.played.wait(PATIENCE_SECONDS)

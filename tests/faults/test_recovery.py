@@ -12,6 +12,7 @@ import pytest
 
 from live_canary.audio import spool
 from live_canary.audio.recording import RecordingSource
+from live_canary.audio.source import DeviceLost
 from live_canary.audio.spool import Spool
 from live_canary.commands import recover as command
 from live_canary.errors import CheckpointError, InputError, RecordingError, SessionError
@@ -353,6 +354,40 @@ def test_what_was_neither_kept_nor_transcribed_is_marked(tmp_path, monkeypatch, 
 def test_a_voice_command_is_still_one_though_its_sound_was_not_kept(tmp_path, monkeypatch):
     script = "abc" + ENDPOINT + "scratchthat" + ENDPOINT + "de" + ENDPOINT
     assert recovered_with_a_hole(tmp_path, monkeypatch, (10, 26), "texts", script, voice_commands=True) == ["de"]
+
+
+BROKEN_OFF = ("..abc", DeviceLost("USB", "its sample rate has changed"), "ghi" + ENDPOINT)
+"""A device that is back at once: two utterances without a sample between them."""
+
+
+def test_an_utterance_ends_again_where_a_device_was_lost_for_no_time_at_all(tmp_path):
+    """The two were heard as one."""
+    output = tmp_path / "talk.txt"
+    abort(SessionFolder.create(tmp_path / "sessions"), BROKEN_OFF, [output])
+    assert recover(tmp_path / "sessions") == 2
+    assert output.read_text() == "abc\nghi\n"
+
+
+@pytest.mark.parametrize("forgotten", ["gap", "gap|segment"])
+@pytest.mark.parametrize("known", ["nothing", "the first text", "the first line"])
+def test_no_word_is_lost_where_an_utterance_has_other_bounds_now(tmp_path, forgotten, known):
+    """What reached beyond a known line was dropped with the whole utterance."""
+    folder, output = SessionFolder.create(tmp_path / "sessions"), tmp_path / "talk.txt"
+    session = prepare(folder, [ScriptedSource(*BROKEN_OFF, name="Me", live=True)], [output])
+    session.start(lambda event: None)
+    assert session.wait(PATIENCE_SECONDS)
+    folder.journal.close()
+    journal = folder.path / JOURNAL
+    lost = [rf'{{"type": "({forgotten})".*"start": (?!0,)', '{"type": "saved"', '.*"ghi"']
+    if known != "the first line":
+        lost.append('{"type": "utterance"')
+    if known == "nothing":
+        lost.append('{"type": "text"')
+    lines = journal.read_text().splitlines(keepends=True)
+    journal.write_text("".join(line for line in lines if not re.match("|".join(lost), line)))
+    output.write_text("abc\n" if known == "the first line" else "")
+    recover(tmp_path / "sessions")
+    assert "".join(output.read_text().split()) == "abcghi"
 
 
 def test_entries_of_the_same_time_are_the_same_whatever_their_text():
