@@ -50,7 +50,8 @@ class Conversation:
         self._voices = {source: _Voice() for source in sources}
         self._waiting: list[Finished] = []
         self._echo_of = echo_of
-        self._played: deque[Utterance] = deque(maxlen=50)
+        self._played: deque[Utterance] = deque()
+        """Those of `echo_of` that another source may still bring an echo of."""
 
     @property
     def is_waiting(self) -> bool:
@@ -85,6 +86,7 @@ class Conversation:
             self._wait(final)
             if source == self._echo_of and isinstance(final.entry, Utterance):
                 self._played.append(final.entry)
+                self._forget_played()
 
     def missed(self, gap: TranscriptGap) -> None:
         """A stretch that was not heard, or could not be transcribed."""
@@ -113,5 +115,18 @@ class Conversation:
     def _is_echo(self, entry: Utterance | TranscriptGap) -> bool:
         if self._echo_of is None or entry.source == self._echo_of or isinstance(entry, TranscriptGap):
             return False
-        recent = (played for played in self._played if played.end_seconds + WINDOW_SECONDS >= entry.start_seconds)
-        return any(is_echo(entry, played) for played in recent)
+        return any(
+            is_echo(entry, played)
+            for played in self._played
+            if played.start_seconds - WINDOW_SECONDS <= entry.end_seconds
+            and entry.start_seconds <= played.end_seconds + WINDOW_SECONDS
+        )
+
+    def _forget_played(self) -> None:
+        """By time and not by number: while a session is recovered, one source may be hours ahead of another."""
+        others = [voice.next_start() for source, voice in self._voices.items() if source != self._echo_of]
+        waiting = [one.entry.start_seconds for one in self._waiting if one.entry.source != self._echo_of]
+        now = self._voices[self._played[-1].source].heard_seconds  # one that is away comes back no earlier
+        earliest = min([*others, *waiting, now])
+        while self._played and self._played[0].end_seconds + WINDOW_SECONDS < earliest:
+            self._played.popleft()

@@ -1,5 +1,7 @@
 """Who may speak next in the transcript: order across sources, as pure state."""
 
+import pytest
+
 from live_canary.session.conversation import Conversation, Finished
 from live_canary.transcript.utterance import TranscriptGap, Utterance
 
@@ -100,3 +102,30 @@ def test_what_the_other_side_said_is_dropped_from_the_microphone_and_never_the_o
     spoken(conversation, echo)
     spoken(conversation, played)
     assert conversation.released(all_of_it=True) == [played]
+
+
+def test_an_echo_is_known_however_much_the_other_side_has_said_since():
+    """A recovery hears as fast as it can, so that one source may be hours ahead; the last 50 lines were remembered."""
+    conversation = Conversation(["Me", "Them"], echo_of="Them")
+    words = "we will begin with the new house"
+    played, echo = final("Them", 3.0, 5.0, words), final("Me", 3.1, 5.1, words)
+    spoken(conversation, played)
+    later = [final("Them", 10.0 * n, 10.0 * n + 5) for n in range(1, 1000)]
+    for one in later:
+        conversation.heard("Them", one.entry.end_seconds + 1)
+        spoken(conversation, one)
+    spoken(conversation, echo)
+    assert conversation.released(all_of_it=True) == [played, *later]
+
+
+@pytest.mark.parametrize("is_away", [False, True])
+def test_what_the_other_side_said_is_forgotten_when_nobody_can_repeat_it_any_more(is_away):
+    conversation = Conversation(["Me", "Them"], echo_of="Them")
+    if is_away:
+        conversation.away("Me")
+    for n in range(1000):
+        conversation.heard("Them", 10.0 * n + 6)
+        spoken(conversation, final("Them", 10.0 * n, 10.0 * n + 5))
+        if not is_away:
+            conversation.heard("Me", 10.0 * n + 6)
+    assert len(conversation._played) <= 2
