@@ -1,14 +1,14 @@
 """`live-canary recover`: finish the transcripts of sessions that were cut off."""
 
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from live_canary.audio.spooled import spooled_seconds
 from live_canary.commands import keeping
 from live_canary.commands.model_choice import choose_model, load_with
-from live_canary.errors import LiveCanaryError
+from live_canary.errors import LiveCanaryError, SessionError
 from live_canary.events import Event, ModelProgress, SourceWarned, StageFailed
 from live_canary.segments.segmenter import Segmenter
 from live_canary.segments.vad import load_detector
@@ -33,9 +33,12 @@ def run(name: str | None, model: str | None, *, only_list: bool = False, discard
     failures = 0
     for path in folders:
         try:
+            if discard and not only_list:
+                _discard(path)
+                continue
             _note(describe(path))
             if not only_list:
-                _discard(path) if discard else _recover(path, model)
+                _recover(path, model)
         except LiveCanaryError as error:
             failures += 1
             _note(f"{path.name}: {one_line(str(error))}")
@@ -81,6 +84,9 @@ def _deliver(transcript: list[Entry], record: SessionRecord, journal: JournalFil
 
 
 def _discard(path: Path) -> None:
+    """Also a session whose journal says nothing, for which there is no other way."""
+    with suppress(SessionError):
+        _note(describe(path))
     hold_session(path).remove()
     _note(f"{path.name}: deleted.")
 

@@ -37,7 +37,10 @@ CAUGHT_UP_SECONDS = 1.0
 
 
 class PlainScreen:
-    """Prints a session. Ctrl-C or SIGTERM finishes it, a second one aborts it; a closed stdout finishes it too."""
+    """Prints a session. Ctrl-C or SIGTERM finishes it, and Ctrl-C after that aborts it.
+
+    A stdout that takes no more finishes it too: quietly when its reader has left, as a failure when its disk is full.
+    """
 
     def __init__(
         self, session: RunningSession, info: SessionInfo, out: TextIO, err: TextIO, *, line_of: LineOf = text_line
@@ -118,19 +121,21 @@ class PlainScreen:
                 signal.signal(number, handler)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self._finishing:
+        if not self._finishing:
+            self._finishing = True
+            self._events.put(None)
+        elif number == signal.SIGINT:  # a terminal that is closed meanwhile must not cost what was heard
             raise KeyboardInterrupt
-        self._finishing = True
-        self._events.put(None)
 
     def _print(self, line: str) -> None:
         try:
             print(line, file=self._out, flush=True)
         except OSError as error:
-            if not is_reader_gone(error):
-                raise
             self._discard_output()
-            self._session.stop()
+            if is_reader_gone(error):
+                self._session.stop()
+            else:
+                self._fail(f"No more lines can be printed ({error.strerror}); finishing what was heard.", fatal=True)
 
     def _discard_output(self) -> None:
         """Sends the rest nowhere; else the interpreter fails once more when it flushes stdout on exit."""
@@ -138,11 +143,8 @@ class PlainScreen:
             os.dup2(nowhere.fileno(), self._out.fileno())
 
     def _note(self, text: str) -> None:
-        try:
+        with suppress(OSError):  # nobody listens
             print(text, file=self._err, flush=True)
-        except OSError as error:
-            if not is_reader_gone(error):
-                raise
 
     def _note_backlog(self, seconds: float) -> None:
         if not self._behind and seconds >= BEHIND_SECONDS:

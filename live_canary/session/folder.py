@@ -8,6 +8,7 @@
 import os
 import re
 import shutil
+import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -124,10 +125,9 @@ def unfinished_sessions(parent: Path | None = None) -> list[Path]:
     """Folders of sessions that were cut off, oldest first; not of those that are running."""
     parent = parent or sessions_folder()
     try:
-        folders = sorted(path for path in parent.iterdir() if (path / JOURNAL).is_file())
+        return [folder for folder in sorted(parent.iterdir()) if _is_unfinished(folder)]
     except OSError:
         return []
-    return [folder for folder in folders if (folder / JOURNAL).stat().st_size and not _is_held(folder)]
 
 
 def find_session(name: str, parent: Path | None = None) -> Path:
@@ -159,6 +159,15 @@ def open_session(path: Path) -> tuple[SessionFolder, SessionRecord]:
         raise
     folder.find_sounds(record)
     return folder, record
+
+
+def _is_unfinished(folder: Path) -> bool:
+    """Another session may end, and its folder go, at any moment."""
+    try:
+        journal = (folder / JOURNAL).lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(journal.st_mode) and journal.st_size > 0 and not _is_held(folder)
 
 
 def _is_held(folder: Path) -> bool:

@@ -7,6 +7,7 @@ import re
 import signal
 import stat
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -439,6 +440,36 @@ def test_one_session_that_cannot_be_recovered_does_not_stop_the_others(state, ca
     told = capsys.readouterr()
     assert "does not say how its session was started" in told.err
     assert told.out == "[00:00:00] abc\n"
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_session_whose_journal_says_nothing_can_be_deleted(state, capsys, named):
+    broken = SessionFolder.create()
+    os.write(os.open(broken.path / JOURNAL, os.O_WRONLY), b'{"type":"session","version":2}\n')
+    broken.journal.close()
+    assert command.run(broken.path.name if named else None, None, discard=True) == 0
+    assert capsys.readouterr().err == f"{broken.path.name}: deleted.\n"
+    assert list(state.iterdir()) == []
+
+
+def test_a_session_that_ends_while_others_are_looked_for_is_no_trouble(tmp_path, monkeypatch):
+    abort(folder := SessionFolder.create(tmp_path), "abc")
+    (tmp_path / "2026-01-01").mkdir()
+    (journal := tmp_path / "2026-01-01" / JOURNAL).write_text("of a session that is about to end")
+
+    def and_then_it_ends(looked):
+        def look(path, **how):
+            answer = looked(path, **how)
+            if path == journal:
+                journal.unlink(missing_ok=True)
+                journal.parent.rmdir()
+            return answer
+
+        return look
+
+    for name in ("is_file", "lstat"):
+        monkeypatch.setattr(Path, name, and_then_it_ends(getattr(Path, name)))
+    assert unfinished_sessions(tmp_path) == [folder.path]
 
 
 def test_sound_that_is_kept_takes_the_place_of_the_session(tmp_path):

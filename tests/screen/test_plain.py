@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -152,6 +153,24 @@ def test_a_second_ctrl_c_aborts():
     assert outcome.ended is None
 
 
+class Interrupted(Interrupting):
+    """The same terminal, asked to go by the system at the second text, as when its window is closed."""
+
+    def write(self, text: str) -> int:
+        if len(self.texts) == 1 and self.texts[0] in text:
+            self.texts.pop()
+            signal.raise_signal(signal.SIGTERM)
+        return super().write(text)
+
+
+def test_a_terminal_that_closes_after_ctrl_c_does_not_abort():
+    session = FakeSession(said("First."), said("Second."))
+    out = Interrupted("First.", "Second.")
+    outcome = PlainScreen(session, ONE, out, io.StringIO()).run()
+    assert session.asked == ["start", "stop"]
+    assert (outcome.ended, out.texts) == (ENDED, [])
+
+
 def test_ctrl_c_means_again_what_it_meant_before_once_the_session_has_ended():
     shown(said("First."))
     with pytest.raises(KeyboardInterrupt):
@@ -191,6 +210,16 @@ def test_a_reader_that_leaves_finishes_the_session_quietly():
     assert ended.returncode == 0
     assert ended.stderr.startswith("['start', 'stop'")
     assert ended.stderr.endswith(" 2\n")
+
+
+def test_a_full_disk_behind_stdout_finishes_the_session_with_one_sentence():
+    session, err = FakeSession(said("First."), said("Second.")), io.StringIO()
+    with Path("/dev/full").open("w") as full:
+        outcome = PlainScreen(session, ONE, full, err).run()
+    assert session.asked == ["start", "stop"]
+    assert outcome.ended == ENDED
+    sentence = "No more lines can be printed (No space left on device); finishing what was heard."
+    assert (err.getvalue(), str(outcome.failure)) == (sentence + "\n", sentence)
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
