@@ -149,8 +149,12 @@ class _Completing:
         whole += _break_before(whole, missing) + missing
         amendments = self._missing_amendments(whole, there, first_index)
         whole += _break_before(whole, amendments) + amendments
-        in_place = contents and found and not found.rest and whole.startswith(contents[: found.end])
-        return _Done(whole, len(self.entries) - there, found.end if found and in_place else None)
+        kept = None
+        if found and not found.rest and whole.startswith(contents[: found.end]):
+            kept = (
+                found.end if contents or not self.output.entries else None
+            )  # a part of a file made again is not known
+        return _Done(whole, len(self.entries) - there, kept)
 
     def _found(self, contents: bytes, begin: int) -> _Found | None:
         """The lines in that of their forms which the file has most of; None if it lacks any that were saved."""

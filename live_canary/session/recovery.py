@@ -166,7 +166,7 @@ class RecallingJournal(Journal):
         """What would be in no line goes to the model by itself."""
         named = {source.name: source for source in sources}
         transcript = self.transcript
-        for rest in remainders(self._record, self._entries, transcript):
+        for rest in remainders(self._record, self._heard, self._entries, transcript):
             if rest.source in named:
                 obeyed = rest.source == self._obeyed
                 entry = transcribed(rest, named[rest.source].hear_again, model(), obeyed=obeyed)
@@ -191,13 +191,14 @@ class RecallingJournal(Journal):
 
     def recalled(self, source: str, segment: WaitingSegment) -> Hypothesis | None:
         key = (source, segment.start_sample, segment.end_sample)
-        self._heard.add(key)
         if key in self._record.texts and self._record.texts[key] is None:
             raise SessionError("as little as before the session was cut off")
         return self._record.texts.get(key)
 
     def text(self, source: str, segment: WaitingSegment, hypothesis: Hypothesis | None) -> None:
-        if (source, segment.start_sample, segment.end_sample) not in self._record.texts:
+        key = (source, segment.start_sample, segment.end_sample)
+        self._heard.add(key)
+        if key not in self._record.texts:
             self._journal.text(source, segment, hypothesis)
 
     def gap(self, source: str, gap: AudioGap) -> None:

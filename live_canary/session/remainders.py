@@ -6,7 +6,7 @@ here, and the model hears it by itself.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from live_canary.audio.source import SAMPLE_RATE
 from live_canary.audio.spooled import NOT_KEPT
 from live_canary.errors import LiveCanaryError
 from live_canary.session.journal import Entry
-from live_canary.session.record import SessionRecord
+from live_canary.session.record import SegmentKey, SessionRecord
 from live_canary.transcript.hypothesis import Transcriber
 from live_canary.transcript.utterance import TranscriptGap, Utterance
 
@@ -41,12 +41,18 @@ class Remainder:
         return TranscriptGap(start, end, reason, self.source)
 
 
-def remainders(record: SessionRecord, entries: Sequence[Entry], transcript: Sequence[Entry]) -> Iterator[Remainder]:
-    """What the journal says or recovery heard (`entries`), and neither a known text nor the `transcript` has."""
+def remainders(
+    record: SessionRecord, heard: Set[SegmentKey], entries: Sequence[Entry], transcript: Sequence[Entry]
+) -> Iterator[Remainder]:
+    """What was spoken and neither a known text nor the transcript has.
+
+    heard: the utterances that came once more; entries: what became of them, echoes and those without words apart.
+    """
+    known = record.texts.keys() | heard
     for source in {name for name, _, _ in record.segments} | {entry.source for entry in entries}:
         covered = [_span(entry) for entry in transcript if entry.source == source]
         covered += [(start, end) for name, start, end in record.texts if name == source]
-        spoken = [speech for key, speech in record.segments.items() if key[0] == source and key not in record.texts]
+        spoken = [speech for key, speech in record.segments.items() if key[0] == source and key not in known]
         spoken += [_span(entry) for entry in entries if isinstance(entry, Utterance) and entry.source == source]
         for speech in spoken:
             for start, end in _beyond(speech, covered):

@@ -391,6 +391,13 @@ def test_no_word_is_lost_where_an_utterance_has_other_bounds_now(tmp_path, forgo
     assert "".join(output.read_text().split()) == "abcghi"
 
 
+def test_what_has_no_words_is_asked_for_once(tmp_path):
+    abort(SessionFolder.create(tmp_path), "abc" + ENDPOINT + "hhh" + ENDPOINT + "de")
+    asked = model()
+    recover(tmp_path, load=lambda tell: asked)
+    assert sorted(set(asked.heard)) == sorted(asked.heard)
+
+
 def test_entries_of_the_same_time_are_the_same_whatever_their_text():
     known = [Utterance(0, 1.0, 2.0, "As it was.", "Me"), TranscriptGap(2.0, 3.0, "unplugged", "Me")]
     again = [Utterance(0, 1.1, 2.0, "Another text.", "Me"), Utterance(1, 1.5, 2.5, "Mine too.", "Them")]
