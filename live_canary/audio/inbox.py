@@ -62,16 +62,15 @@ class Inbox:
         self._queue.put(None)
 
     def drain(self) -> list[Chunk]:
-        """All that is there now; a closed inbox stays closed."""
+        """All that is there now, as far as it was put before the inbox was closed; it stays closed."""
         chunks: list[Chunk] = []
         closed = False
         with suppress(queue.Empty):
             while True:
                 chunk = self._queue.get_nowait()
-                if chunk:
+                closed = closed or chunk is None
+                if chunk and not closed:
                     chunks.append(chunk)
-                else:
-                    closed = True
         if closed:
             self.close()
         return chunks

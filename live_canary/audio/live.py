@@ -64,7 +64,8 @@ class LiveSource:
             self._listening.close()
 
     def stop(self) -> None:
-        self._stopped_at = self._clock.now()
+        if not self._clock.stopped:
+            self._stopped_at = self._clock.now()
         self._clock.stop()
         self._inbox.close()
 

@@ -39,7 +39,7 @@ class Loopback:
         try:
             outputs = [one for one in soundcard.all_microphones(include_loopback=True) if one.isloopback]
             default_id = soundcard.default_speaker().id if outputs else None
-        except RuntimeError as error:  # whatever COM answers
+        except TROUBLE as error:
             raise DeviceError(f"What this computer plays cannot be heard: {error}; {ANOTHER_INPUT}") from error
         return [
             Input(FIRST_INDEX + position, one.name, CHANNELS, RATE, one.id == default_id, "system", str(one.id))

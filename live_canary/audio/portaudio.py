@@ -90,6 +90,8 @@ class PortAudioInput:
             deliver(bytes(sound), self.channels, bool(status.input_overflow))
 
         try:
+            if sounddevice.query_devices(chosen.index)["name"] != chosen.name:  # another source has let it be refreshed
+                raise DeviceError(f"Input '{chosen.name}' cannot be opened: it has another number now; try again.")
             self._stream = sounddevice.RawInputStream(
                 device=chosen.index,
                 samplerate=self.rate,
@@ -99,9 +101,13 @@ class PortAudioInput:
                 latency=BUFFER_SECONDS,
                 callback=on_sound,
             )
+        except sounddevice.PortAudioError as error:
+            raise _refused(chosen, error) from error
+        try:
             self._stream.start()
         except sounddevice.PortAudioError as error:
-            raise DeviceError(f"Input '{chosen.name}' cannot be opened: {error}; {ANOTHER_INPUT}") from error
+            self._stream.close(ignore_errors=True)
+            raise _refused(chosen, error) from error
 
     def alive(self) -> bool:
         try:
@@ -126,6 +132,10 @@ def _answers(sounddevice: ModuleType) -> Iterator[None]:
         yield
     except sounddevice.PortAudioError as error:
         raise DeviceError(NO_ANSWER.format(error)) from error
+
+
+def _refused(chosen: Input, error: Exception) -> DeviceError:
+    return DeviceError(f"Input '{chosen.name}' cannot be opened: {error}; {ANOTHER_INPUT}")
 
 
 def _default_and_host_apis(sounddevice: ModuleType) -> tuple[int, set[int]]:

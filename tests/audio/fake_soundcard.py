@@ -12,7 +12,7 @@ class FakeSoundCard:
         self.outputs, self.default = outputs, default
         self.recorded = 0
         self.gone = False
-        self.refuses = False
+        self.refuses: type[Exception] | None = None
         """As COM does when its service is not running."""
         self.asked = threading.Semaphore(0)
         """One `record` answers for each release."""
@@ -25,7 +25,7 @@ class FakeSoundCard:
     def all_microphones(self, include_loopback):
         assert include_loopback
         if self.refuses:
-            raise RuntimeError("Error 0x8007045b")
+            raise self.refuses("Error 0x8007045b")
         loopbacks = [SimpleNamespace(name=name, id=f"{{{name}}}", isloopback=True) for name in self.outputs]
         return [SimpleNamespace(name="Microphone", id="{Microphone}", isloopback=False), *loopbacks]
 

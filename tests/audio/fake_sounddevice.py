@@ -47,6 +47,8 @@ class FakeSoundDevice:
     default_index: int = 0
     streams: list["FakeStream"] = field(default_factory=list)
     refuses: str = ""
+    refuses_to_run: bool = False
+    """A stream can be opened, but not started."""
     cannot_start: bool = False
     """As while the sound system is restarted: PortAudio knows nothing until it could be started again."""
     host_apis: tuple[str, ...] = ("ALSA",)
@@ -69,19 +71,20 @@ class FakeSoundDevice:
         self._need_start()
         return [{"name": name, "default_input_device": self.default_index} for name in self.host_apis]
 
-    def query_devices(self):
+    def query_devices(self, index=None):
         """What was plugged in when PortAudio started, as in reality."""
         self._need_start()
-        return [
+        devices = [
             {
-                "index": index,
+                "index": position,
                 "hostapi": self.host_apis.index(one.host_api),
                 "name": one.name,
                 "max_input_channels": one.channels,
                 "default_samplerate": float(one.rate),
             }
-            for index, one in enumerate(self._known)
+            for position, one in enumerate(self._known)
         ]
+        return devices if index is None else devices[index]
 
     def RawInputStream(self, *, device, samplerate, channels, dtype, blocksize, latency, callback):  # noqa: N802
         chosen = self._known[device]
@@ -90,7 +93,7 @@ class FakeSoundDevice:
         if samplerate != chosen.rate:
             raise PortAudioError("Invalid sample rate [PaErrorCode -9997]")
         assert dtype == "float32" and channels <= chosen.channels
-        self.streams.append(FakeStream(chosen, channels, blocksize, callback))
+        self.streams.append(FakeStream(self, chosen, channels, blocksize, callback))
         return self.streams[-1]
 
     def _terminate(self):
@@ -119,7 +122,9 @@ class FakeSoundDevice:
 
 
 class FakeStream:
-    def __init__(self, chosen, channels, blocksize, callback):
+    def __init__(self, machine, chosen, channels, blocksize, callback):
+        self.machine = machine
+        self.closed = False
         self.input, self.channels, self.blocksize, self.callback = chosen, channels, blocksize, callback
         self.running = False
         self.overflowed = False
@@ -134,6 +139,8 @@ class FakeStream:
         return self.running
 
     def start(self):
+        if self.machine.refuses_to_run:
+            raise PortAudioError("Error starting stream: Device unavailable [PaErrorCode -9985]")
         self.running = True
 
     def tick(self):
@@ -161,4 +168,4 @@ class FakeStream:
         self.running = False
 
     def close(self, ignore_errors=True):
-        self.running = False
+        self.running, self.closed = False, True

@@ -67,7 +67,8 @@ def test_a_machine_without_an_output_has_none_that_could_be_listened_to(soundcar
     assert Loopback().inputs() == []
 
 
-def test_a_sound_service_that_does_not_run_is_told_in_a_sentence(soundcard):
-    soundcard.refuses = True
+@pytest.mark.parametrize("refusal", [RuntimeError, OSError, TypeError])
+def test_a_sound_service_that_does_not_run_is_told_in_a_sentence(soundcard, refusal):
+    soundcard.refuses = refusal
     with pytest.raises(DeviceError, match="What this computer plays cannot be heard: Error 0x8007045b; close what"):
         Loopback().inputs()

@@ -61,6 +61,28 @@ def test_what_was_captured_before_the_stop_is_still_given(sound, clock):
     assert total_samples(items) == 16_000
 
 
+def test_a_second_stop_while_the_reader_is_behind_marks_no_loss(sound, clock):
+    source = microphone(clock)
+    items = source.blocks()
+    next(items)
+    clock.pass_by(1.0)
+    source.stop()
+    clock.pass_by(1.0)
+    source.stop()  # Ctrl-C, and once more
+    assert gaps_in(items) == []
+
+
+def test_nothing_said_after_the_stop_is_heard_though_the_reader_is_behind_and_changes_its_input(sound, clock):
+    source = microphone(clock)
+    items = source.blocks()
+    next(items)
+    source.switch(source.inputs()[1])
+    clock.pass_by(1.0)
+    source.stop()
+    clock.pass_by(1.0)
+    assert total_samples(items) == 16_000
+
+
 def test_what_was_heard_before_anybody_could_read_it_comes_first(sound, clock):
     listening = Listening(system=PortAudio(), clock=clock)
     listening.open()
@@ -148,6 +170,23 @@ def test_an_input_that_refuses_says_which_and_why(sound, clock):
     sound.refuses = "Invalid number of channels"
     with pytest.raises(DeviceError, match="Input 'Built-in' cannot be opened: Invalid number of channels"):
         next(microphone(clock).blocks())
+
+
+def test_an_input_that_opens_but_does_not_start_is_closed_again(sound, clock):
+    """It would keep the device busy for every later try."""
+    sound.refuses_to_run = True
+    with pytest.raises(DeviceError, match="Input 'Built-in' cannot be opened: Error starting stream"):
+        next(microphone(clock).blocks())
+    assert [stream.closed for stream in sound.streams] == [True]
+
+
+def test_no_other_input_is_opened_when_the_numbers_have_changed_meanwhile(sound):
+    """The listening thread, which awaits its microphone, and the dialog of inputs both let the list be read anew."""
+    usb = PortAudio().inputs()[1]
+    sound.inputs.insert(0, FakeInput("Webcam", usb.rate, usb.channels))
+    PortAudio().refresh()
+    with pytest.raises(DeviceError, match="Input 'USB' cannot be opened: it has another number now"):
+        PortAudio().open(usb, lambda *_: None)
 
 
 def test_no_sound_library_is_loaded_before_an_input_is_opened(monkeypatch):
