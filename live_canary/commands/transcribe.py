@@ -87,7 +87,7 @@ def _transcribe(job: Job, settings: Settings, transcriber: Transcriber, progress
     troubles = _follow(events, progress, progress.add_task(one_line(job.recording.name), total=job.seconds))
     session.wait()
     written = f"{one_line(str(job.recording))} -> {one_line(str(job.transcript))}"
-    progress.console.print(f"{written} (not all of it)" if troubles else written, highlight=False)
+    progress.console.print(f"{written}, but see above" if troubles else written, highlight=False)
     return not troubles
 
 
