@@ -242,11 +242,21 @@ def recover(
     model: Annotated[
         str | None, typer.Option("--model", metavar="NAME", help="Another model than the session's.")
     ] = None,
+    compute_device: Annotated[
+        str | None, typer.Option("--compute-device", metavar="NAME", help="Another processor than the session's.")
+    ] = None,
+    compute: Annotated[
+        str | None, typer.Option("--compute", metavar="NAME", help="Another form of computing than the session's.")
+    ] = None,
 ) -> None:
     """Finish the transcripts of sessions that were cut off by a crash, a power cut or a full disk."""
     from live_canary.commands import recover as command
 
-    raise typer.Exit(command.run(session, model, only_list=only_list, discard=discard))
+    given = {"model": model, "compute_device": compute_device, "compute": compute}
+    instead = {name: value for name, value in given.items() if value is not None}
+    for name, value in instead.items():
+        check_setting(name, value)
+    raise typer.Exit(command.run(session, instead, only_list=only_list, discard=discard))
 
 
 @app.command(epilog=epilog("devices"), rich_help_panel=HERE)

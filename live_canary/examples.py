@@ -21,6 +21,7 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "live-canary recover": "finish all of it",
         "live-canary recover --discard": "delete it instead",
         "live-canary recover --model demo": "with another model",
+        "live-canary recover --compute-device cpu": "without the graphics card",
     },
     "devices": {
         "live-canary devices": "numbers and names",

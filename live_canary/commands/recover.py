@@ -1,6 +1,7 @@
 """`live-canary recover`: finish the transcripts of sessions that were cut off."""
 
 import sys
+from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -21,10 +22,13 @@ from live_canary.transcript.formats import clock, gap_notice, one_line, with_ame
 from live_canary.transcript.utterance import Utterance
 
 
-def run(name: str | None, model: str | None, *, only_list: bool = False, discard: bool = False) -> int:
+def run(
+    name: str | None, instead: Mapping[str, str] | None = None, *, only_list: bool = False, discard: bool = False
+) -> int:
     """Finish the session called `name`, or all that were cut off; 1 when one of them could not be.
 
-    model: another one than the session's. only_list: say what there is; discard: delete instead of finishing.
+    instead: fields of Settings that are to be other than the session's, such as its model, which may be gone.
+    only_list: say what there is; discard: delete instead of finishing.
     Raises InputError for a name that is unknown.
     """
     folders = [find_session(name)] if name else unfinished_sessions()
@@ -38,7 +42,7 @@ def run(name: str | None, model: str | None, *, only_list: bool = False, discard
                 continue
             _note(describe(path))
             if not only_list:
-                _recover(path, model)
+                _recover(path, instead or {})
         except LiveCanaryError as error:
             failures += 1
             _note(f"{path.name}: {one_line(str(error))}")
@@ -55,10 +59,10 @@ def describe(path: Path) -> str:
     return f"{path.name}: {names}{length}, {len(record.entries)} lines so far -> {outputs}"
 
 
-def _recover(path: Path, model: str | None) -> None:
+def _recover(path: Path, instead: Mapping[str, str]) -> None:
     folder, record = open_session(path)
     with closing(folder.journal):
-        settings = replace(record.settings, model=model or record.settings.model)
+        settings = replace(record.settings, **instead)  # type: ignore[arg-type]
         transcript = hold_again(
             folder,
             record,

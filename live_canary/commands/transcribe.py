@@ -29,17 +29,34 @@ class Job:
     transcript: Path
     seconds: float
 
+    @property
+    def unfinished(self) -> Path:
+        """Where the transcript is written until it is whole."""
+        return self.transcript.with_stem(f"{self.transcript.stem}.unfinished")
+
 
 def run(settings: Settings, output_folder: Path | None, extension: str) -> int:
     """Transcribe `settings.recordings`, each into a file of its own; the exit code.
 
+    A transcript that exists is left alone, unless `settings.overwrite`; a new one appears when it is whole.
     output_folder: None for the folder of each recording. Raises InputError for whatever can be seen to be wrong first,
     also with the model; no file has been touched then.
     """
     settings.check()
-    jobs = plan(settings.recordings, output_folder, extension, overwrite=settings.overwrite)
-    choice = choose_model(settings.model, ask=terminal_question())
     console = Console(stderr=True)
+    jobs = []
+    for job in plan(settings.recordings, output_folder, extension):
+        if job.transcript.exists() and not settings.overwrite:
+            there = one_line(str(job.transcript))
+            console.print(f"{there} exists already and is left alone; --overwrite replaces it.", highlight=False)
+        else:
+            jobs.append(job)
+    if not jobs:
+        return 0
+    choice = choose_model(settings.model, ask=terminal_question())
+    if output_folder is not None:
+        _make_folder(output_folder)
+    check_outputs(tuple(job.unfinished for job in jobs), overwrite=True)
     if choice.notice:
         console.print(choice.notice, highlight=False)
     load = load_with(choice, settings)
@@ -52,18 +69,15 @@ def run(settings: Settings, output_folder: Path | None, extension: str) -> int:
     return 1 if failures else 0
 
 
-def plan(recordings: Sequence[Path], folder: Path | None, extension: str, *, overwrite: bool) -> list[Job]:
-    """What is to be written where; everything is checked before the first is begun."""
+def plan(recordings: Sequence[Path], folder: Path | None, extension: str) -> list[Job]:
+    """What is to be written where. Raises InputError for recordings that cannot be read or would share a transcript."""
     suffix = "." + extension.lstrip(".").lower()
     if suffix not in FORMATS:
         raise OutputError(f"There is no format '{extension}'; choose {', '.join(known[1:] for known in FORMATS)}.")
-    if folder is not None:
-        _make_folder(folder)
     jobs = [Job(path, (folder or path.parent) / (path.stem + suffix), check_recording(path)) for path in recordings]
-    check_outputs(tuple(job.transcript for job in jobs), overwrite=overwrite)
     for job in jobs:
-        if job.transcript.exists() and not overwrite:
-            raise OutputError(f"'{job.transcript}' exists already; choose another --output-dir, or --overwrite.")
+        if sum(other.transcript == job.transcript for other in jobs) > 1:
+            raise OutputError(f"Two recordings would both become '{job.transcript}'; transcribe them one by one.")
     return jobs
 
 
@@ -81,13 +95,25 @@ def _transcribe(job: Job, settings: Settings, transcriber: Transcriber, progress
         [RecordingSource([job.recording], speed=None)],
         lambda: Segmenter(load_detector(settings.vad), settings.segmenter),
         lambda tell: transcriber,
-        [TranscriptFile(job.transcript, overwrite=settings.overwrite)],
+        [TranscriptFile(job.unfinished, overwrite=True)],
     )
     session.start(events.put)
-    troubles = _follow(events, progress, progress.add_task(one_line(job.recording.name), total=job.seconds))
-    session.wait()
-    written = f"{one_line(str(job.recording))} -> {one_line(str(job.transcript))}"
-    progress.console.print(f"{written}, but see above" if troubles else written, highlight=False)
+    try:
+        troubles = _follow(events, progress, progress.add_task(one_line(job.recording.name), total=job.seconds))
+        session.wait()
+    except KeyboardInterrupt:
+        session.abort()
+        session.wait()
+        job.unfinished.unlink(missing_ok=True)
+        progress.console.print(f"Stopped; {one_line(str(job.transcript))} was not written.", highlight=False)
+        raise
+    written = job.transcript
+    if troubles and written.exists():
+        written = job.unfinished  # what was there may be better
+    else:
+        job.unfinished.replace(written)
+    said = f"{one_line(str(job.recording))} -> {one_line(str(written))}"
+    progress.console.print(f"{said}, but see above" if troubles else said, highlight=False)
     return not troubles
 
 

@@ -9,8 +9,9 @@ import pytest
 import soundfile
 
 from live_canary.commands import transcribe
-from live_canary.errors import CheckpointError
+from live_canary.errors import CheckpointError, OutputError
 from live_canary.settings import Settings
+from live_canary.transcript.hypothesis import Hypothesis
 from tests.conftest import ROOT
 
 PROGRAM = [sys.executable, str(ROOT / "tests" / "instant.py")]
@@ -22,6 +23,20 @@ def talk(tmp_path) -> Path:
     samples, rate = soundfile.read(ROOT / "assets" / "meeting.wav", dtype="float32", frames=round(5.8 * 16_000))
     soundfile.write(tmp_path / "talk.wav", samples, rate)
     return tmp_path / "talk.wav"
+
+
+class Instant:
+    def transcribe(self, samples, draft=None) -> Hypothesis:
+        return Hypothesis(f"{len(samples)} samples.")
+
+
+class Failing:
+    def transcribe(self, samples, draft=None) -> Hypothesis:
+        raise RuntimeError("no")
+
+
+def instant(choice, settings):
+    return lambda tell: Instant()
 
 
 def nobody_reads() -> int:
@@ -56,3 +71,48 @@ def test_a_model_that_fails_to_load_touches_no_file(talk, monkeypatch, capsys, e
         transcribe.run(Settings(recordings=(talk,), model="demo", overwrite=bool(earlier)), None, "txt")
     assert (transcript.read_text() if transcript.exists() else None) == earlier
     assert "->" not in capsys.readouterr().err
+
+
+def test_a_transcript_that_exists_is_left_alone_and_the_others_are_written(talk, monkeypatch, capsys):
+    monkeypatch.setattr(transcribe, "load_with", instant)
+    second = talk.with_name("second.wav")
+    second.write_bytes(talk.read_bytes())
+    talk.with_suffix(".txt").write_text("mine\n")
+    assert transcribe.run(Settings(recordings=(talk, second), model="demo"), None, "txt") == 0
+    assert talk.with_suffix(".txt").read_text() == "mine\n"
+    assert len(second.with_suffix(".txt").read_text().splitlines()) == 2
+    assert "exists already and is left alone" in " ".join(capsys.readouterr().err.split())
+
+
+def test_two_recordings_of_one_name_are_not_written_into_one_transcript(talk, tmp_path):
+    (tmp_path / "other").mkdir()
+    other = tmp_path / "other" / "talk.wav"
+    other.write_bytes(talk.read_bytes())
+    with pytest.raises(OutputError, match="Two recordings would both become"):
+        transcribe.run(Settings(recordings=(talk, other), model="demo"), tmp_path / "texts", "txt")
+    assert not (tmp_path / "texts").exists()
+
+
+@pytest.mark.parametrize("earlier", [None, "what was there\n"])
+def test_ctrl_c_leaves_no_half_of_a_transcript(talk, monkeypatch, capsys, earlier):
+    def interrupted(events, progress, task):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(transcribe, "load_with", instant)
+    monkeypatch.setattr(transcribe, "_follow", interrupted)
+    transcript = talk.with_suffix(".txt")
+    if earlier:
+        transcript.write_text(earlier)
+    with pytest.raises(KeyboardInterrupt):
+        transcribe.run(Settings(recordings=(talk,), model="demo", overwrite=True), None, "txt")
+    assert (transcript.read_text() if transcript.exists() else None) == earlier
+    assert not list(talk.parent.glob("*unfinished*"))
+    assert "was not written" in " ".join(capsys.readouterr().err.split())
+
+
+def test_what_was_there_is_not_replaced_by_a_transcript_with_holes(talk, monkeypatch):
+    monkeypatch.setattr(transcribe, "load_with", lambda choice, settings: lambda tell: Failing())
+    talk.with_suffix(".txt").write_text("better\n")
+    assert transcribe.run(Settings(recordings=(talk,), model="demo", overwrite=True), None, "txt") == 1
+    assert talk.with_suffix(".txt").read_text() == "better\n"
+    assert talk.with_name("talk.unfinished.txt").exists()

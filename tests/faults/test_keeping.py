@@ -123,7 +123,7 @@ def cut_off(*, keep_audio: bool) -> SessionFolder:
 
 def test_recovery_leaves_the_sound_of_a_session_that_was_to_keep_it(state, capsys):
     folder = cut_off(keep_audio=True)
-    assert recover.run(None, None) == 0
+    assert recover.run(None) == 0
     told = capsys.readouterr()
     assert told.out == "[00:00:00] abc\n"
     assert f"Sound: {folder.path / '0-Me.flac'}\n" in told.err
@@ -133,7 +133,7 @@ def test_recovery_leaves_the_sound_of_a_session_that_was_to_keep_it(state, capsy
 
 def test_recovery_leaves_no_sound_that_nobody_asked_for(state):
     cut_off(keep_audio=False)
-    assert recover.run(None, None) == 0
+    assert recover.run(None) == 0
     assert list(state.iterdir()) == []
 
 
@@ -145,10 +145,10 @@ def test_sound_that_a_full_disk_keeps_from_being_joined_is_still_there_after_rec
     folder = cut_off(keep_audio=True)
     with monkeypatch.context() as full:
         full.setattr(folders, "join", no_room)
-        assert recover.run(None, None) == 1
+        assert recover.run(None) == 1
     assert "No space left on device" in capsys.readouterr().err
     assert sorted(path.name for path in folder.path.iterdir()) == ["0", JOURNAL]
-    assert recover.run(None, None) == 0
+    assert recover.run(None) == 0
     assert [path.name for path in folder.path.iterdir()] == ["0-Me.flac"]
     assert soundfile.info(folder.path / "0-Me.flac").duration == pytest.approx(0.3)
 

@@ -421,18 +421,30 @@ def state(tmp_path, monkeypatch):
 
 def test_without_an_output_file_the_text_is_printed(state, capsys):
     abort(SessionFolder.create(), "abc" + ENDPOINT + "de")
-    assert command.run(None, None, only_list=True) == 0
+    assert command.run(None, only_list=True) == 0
     assert "talk, 00:00:01 of sound, 0 lines so far -> no file" in capsys.readouterr().err
-    assert command.run(None, None) == 0
+    assert command.run(None) == 0
     assert capsys.readouterr().out == "[00:00:00] abc\n[00:00:01] de\n"
     assert list(state.iterdir()) == []
-    assert command.run(None, None) == 0
+    assert command.run(None) == 0
     assert "nothing to recover" in capsys.readouterr().err
+
+
+def test_a_session_can_be_finished_on_another_processor_than_its_own(state, monkeypatch):
+    def load_with(choice, settings):
+        asked.append((settings.compute_device, settings.compute))
+        return lambda tell: model()
+
+    asked: list[tuple[str, str]] = []
+    monkeypatch.setattr(command, "load_with", load_with)
+    abort(SessionFolder.create(), "abc")
+    assert command.run(None, {"compute_device": "cpu", "compute": "int8"}) == 0
+    assert asked == [("cpu", "int8")]
 
 
 def test_a_session_can_be_deleted_instead(state, capsys):
     abort(SessionFolder.create(), "abc")
-    assert command.run(None, None, discard=True) == 0
+    assert command.run(None, discard=True) == 0
     assert capsys.readouterr().out == ""
     assert list(state.iterdir()) == []
 
@@ -443,7 +455,7 @@ def test_one_session_that_cannot_be_recovered_does_not_stop_the_others(state, ca
     broken.journal.close()
     broken.path.rename(broken.path.with_name("2026-01-01"))
     abort(SessionFolder.create(), "abc")
-    assert command.run(None, None) == 1
+    assert command.run(None) == 1
     told = capsys.readouterr()
     assert "does not say how its session was started" in told.err
     assert told.out == "[00:00:00] abc\n"
@@ -454,7 +466,7 @@ def test_a_session_whose_journal_says_nothing_can_be_deleted(state, capsys, name
     broken = SessionFolder.create()
     os.write(os.open(broken.path / JOURNAL, os.O_WRONLY), b'{"type":"session","version":2}\n')
     broken.journal.close()
-    assert command.run(broken.path.name if named else None, None, discard=True) == 0
+    assert command.run(broken.path.name if named else None, discard=True) == 0
     assert capsys.readouterr().err == f"{broken.path.name}: deleted.\n"
     assert list(state.iterdir()) == []
 

@@ -81,7 +81,7 @@ def test_a_journal_may_tell_anything(monkeypatch, capsys):
     told = journal.read_text().replace('"talk"', json.dumps(f"{ATTACK}talk"))
     said = {"index": 0, "start_seconds": 5.0, "end_seconds": 6.0, "text": f"{ATTACK}said", "source": f"{ATTACK}talk"}
     journal.write_text(told + json.dumps({"type": "utterance", **said, "flag": None}) + "\n")
-    assert recover.run(None, None, only_list=True) == 0
+    assert recover.run(None, only_list=True) == 0
     assert "talk, 00:00:01 of sound, 1 lines so far" in shown(capsys)
-    assert recover.run(None, None) == 0
+    assert recover.run(None) == 0
     assert "[00:00:05] said" in shown(capsys)
