@@ -1,5 +1,6 @@
 """One source heard from its first sample to its last: blocks -> segmenter -> agenda, and news for the outside."""
 
+import threading
 from collections.abc import Callable
 
 from live_canary.audio.level import Level, LevelMeter
@@ -14,6 +15,7 @@ from live_canary.audio.source import (
     DeviceSilent,
     KeptSource,
     Source,
+    SourceItem,
     SourceNews,
     SourcePaused,
     SourceResumed,
@@ -57,11 +59,16 @@ class Listener:
         clock: Callable[[], float],
         partial_interval_samples: int | None,
         journal: Journal,
+        when_ended: Callable[[], None] = lambda: None,
     ):
-        """partial_interval_samples: how much is spoken between two partials; None for no partials."""
+        """partial_interval_samples: how much is spoken between two partials; None for no partials.
+
+        when_ended: called once, when nothing more will come of the source.
+        """
         self.source, self.segmenter = source, segmenter
         self.agenda, self.conversation = agenda, conversation
         self.tell, self.clock, self.journal = tell, clock, journal
+        self._when_ended = when_ended
         self.heard_samples = 0
         self._partial_interval = partial_interval_samples
         self._next_partial = 0
@@ -69,24 +76,43 @@ class Listener:
         self._level_due = 0.0
         self._level_told: Level | None = None
         self._opened = False
+        self._hearing = threading.Lock()
+        self._ended = False
         self._heavy_backlog = HEAVY_BACKLOG_SECONDS
 
     def run(self) -> None:
         """Until the source ends; whatever ends it, what was heard so far is on the agenda."""
         try:
             for item in self.source.blocks():
-                if not self._opened:
-                    self._opened = True
-                    self.tell(SourceOpened(self.source.name))
-                if isinstance(item, AudioBlock):
-                    self.hear(item)
-                elif isinstance(item, AudioGap):
-                    self._skip(item)
-                else:
-                    self._report(item)
+                with self._hearing:
+                    if self._ended:
+                        return
+                    self._take(item)
         finally:
-            self._handle(self.segmenter.flush())
-            self.conversation.ended(self.source.name)
+            self.end()
+
+    def end(self) -> None:
+        """What was heard so far goes on the agenda, and nothing after it: also while the source does not come back."""
+        with self._hearing:
+            if self._ended:
+                return
+            self._ended = True
+            try:
+                self._handle(self.segmenter.flush())
+            finally:
+                self.conversation.ended(self.source.name)
+                self._when_ended()
+
+    def _take(self, item: SourceItem) -> None:
+        if not self._opened:
+            self._opened = True
+            self.tell(SourceOpened(self.source.name))
+        if isinstance(item, AudioBlock):
+            self.hear(item)
+        elif isinstance(item, AudioGap):
+            self._skip(item)
+        else:
+            self._report(item)
 
     def hear(self, block: AudioBlock) -> None:
         """Take in the next block of the source."""

@@ -76,10 +76,21 @@ class Session:
         self._scribe = Scribe(self._agenda, conversation, sinks, sources, self._tell, clock, journal, obeyed)
         interval = None if partial_interval_ms is None else partial_interval_ms * SAMPLE_RATE // 1000
         self._listeners = [
-            Listener(source, make_segmenter(), self._agenda, conversation, self._tell, clock, interval, journal)
+            Listener(
+                source,
+                make_segmenter(),
+                self._agenda,
+                conversation,
+                self._tell,
+                clock,
+                interval,
+                journal,
+                self._one_has_ended,
+            )
             for source in sources
         ]
         self._listening = len(self._listeners)
+        self._stopping = False
         self._listening_threads: list[threading.Thread] = []
         self._threads: list[threading.Thread] = []  # those that a clean end waits for: not the one loading the model
         self._transcriber: Transcriber | None = None
@@ -93,7 +104,7 @@ class Session:
         """Begin to listen and return; `on_event` is then called from threads of the session."""
         self._on_event = self._between(on_event) if self._between else on_event
         self._listening_threads = [
-            self._run(f"listen {listener.source.name}", partial(self._listen, listener)) for listener in self._listeners
+            self._run(f"listen {listener.source.name}", listener.run) for listener in self._listeners
         ]
         self._run("load model", self._load)
         self._threads = [*self._listening_threads, self._run("transcribe", self._transcribe)]
@@ -102,6 +113,9 @@ class Session:
         """Finish: stop listening, transcribe what was heard, close the files. Returns at once."""
         for source in self._sources:
             source.stop()
+        if not self._stopping and any(source.live for source in self._sources):
+            self._stopping = True
+            self._run("end listening", self._end_listening, fatal=False)
 
     def abort(self) -> None:
         """Stop now: what nobody has begun to transcribe is given up."""
@@ -179,15 +193,22 @@ class Session:
             log.exception("stage '%s' failed", stage)
             self._tell(StageFailed(stage, f"Internal error in '{stage}': {error!r}; please report it", fatal=fatal))
 
-    def _listen(self, listener: Listener) -> None:
-        try:
-            listener.run()
-        finally:
-            with self._telling:
-                self._listening -= 1
-                last = not self._listening
-            if last:
-                self._agenda.close()
+    def _end_listening(self) -> None:
+        """A sound system that hangs in the middle of a call is left behind."""
+        for listener, thread in zip(self._listeners, tuple(self._listening_threads), strict=False):
+            if listener.source.live:
+                thread.join(CLOSE_SOURCE_SECONDS)
+                if thread.is_alive():
+                    self._listening_threads.remove(thread)
+                    self._threads.remove(thread)
+                    listener.end()
+
+    def _one_has_ended(self) -> None:
+        with self._telling:
+            self._listening -= 1
+            last = not self._listening
+        if last:
+            self._agenda.close()
 
     def _load(self) -> None:
         try:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from live_canary.audio.soundsystem import Input
-from live_canary.audio.source import AudioGap, DeviceLost
+from live_canary.audio.source import AudioBlock, AudioGap, DeviceLost
 from live_canary.audio.spool import SpoolingSource
 from live_canary.errors import CheckpointError, DeviceError, OutputError
 from live_canary.events import (
@@ -496,3 +496,33 @@ def test_a_stage_that_asks_the_program_to_end_is_reported_and_the_session_ends()
     [failed] = told.of(StageFailed)
     assert failed.fatal and failed.stage == "load model"
     assert told.of(SessionEnded)
+
+
+class NeverBack(ScriptedSource):
+    """Its sound system hangs when it is to stop, and says something more when the session is long over."""
+
+    def __init__(self, *script, **options):
+        super().__init__(*script, live=True, endless=True, **options)
+        self.let_go, self.gone = threading.Event(), threading.Event()
+
+    def blocks(self):
+        yield from super().blocks()
+        self.let_go.wait(PATIENCE_SECONDS)
+        try:
+            yield AudioBlock(sound_of("zz" + ENDPOINT), 0)
+        finally:
+            self.gone.set()
+
+
+def test_a_sound_system_that_hangs_takes_no_word_and_holds_no_end_up(monkeypatch):
+    monkeypatch.setattr("live_canary.session.session.CLOSE_SOURCE_SECONDS", 0.05)
+    source, sink = NeverBack("..abc" + ENDPOINT + "de"), MemorySink()
+    session = Session([source], make_segmenter, lambda tell: LetterModel(), [sink])
+    session.start(lambda event: None)
+    assert source.played.wait(PATIENCE_SECONDS)
+    session.stop()
+    assert session.wait(PATIENCE_SECONDS)
+    source.let_go.set()
+    assert source.gone.wait(PATIENCE_SECONDS)
+    assert [entry.text for entry in sink.entries] == ["abc", "de"]
+    assert sink.closed
