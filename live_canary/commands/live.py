@@ -54,6 +54,7 @@ def run(settings: Settings, inputs: Sequence[Listening]) -> int:
     info = SessionInfo(
         choice.name, tuple(source.name for source in sources), settings.outputs, choice.demo,
         clipboard=settings.clipboard, typing=keyboards[0].name if keyboards else "",
+        unpaced=bool(settings.recordings) and settings.speed is None,
     )  # fmt: skip
     outcome = _print_lines(session, info, choice, settings) if plain else _open_screen(session, info, dictation)
     if keyboards:

@@ -85,6 +85,8 @@ class SessionInfo:
     """Each utterance is put on the clipboard as soon as it is there."""
     typing: str = ""
     """The tool that types each utterance into the window in use; empty when none does."""
+    unpaced: bool = False
+    """Recordings are heard as fast as they can be read, so the model is behind all the time."""
 
     @property
     def with_source(self) -> bool:

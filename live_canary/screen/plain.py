@@ -147,6 +147,8 @@ class PlainScreen:
             print(text, file=self._err, flush=True)
 
     def _note_backlog(self, seconds: float) -> None:
+        if self._info.unpaced:
+            return
         if not self._behind and seconds >= BEHIND_SECONDS:
             self._behind = True
             self._note(f"The model is {seconds:.0f} s behind; nothing is lost.")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,11 @@ def test_a_pipe_can_have_partials_too():
 def test_falling_behind_and_catching_up_are_told_once():
     _, err, _ = shown(*(BacklogChanged(seconds) for seconds in (1, 4, 6, 9, 7, 5, 0.5, 0)))
     assert err == "The model is 6 s behind; nothing is lost.\nThe model has caught up.\n"
+
+
+def test_a_recording_that_nobody_waits_for_is_never_behind():
+    _, err, _ = shown(BacklogChanged(48), BacklogChanged(0), info=replace(ONE, unpaced=True))
+    assert err == ""
 
 
 def test_a_line_cannot_steer_the_terminal():
