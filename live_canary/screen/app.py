@@ -17,7 +17,7 @@ from textual.screen import Screen
 
 from live_canary.console import ENDING_SIGNALS, react
 from live_canary.errors import LiveCanaryError, SessionError
-from live_canary.events import Event, SessionEnded, StageFailed
+from live_canary.events import Event, SessionEnded, StageFailed, UtteranceFinal
 from live_canary.screen.contract import Outcome, RunningSession, SessionInfo
 from live_canary.screen.feed import EventsWaiting, SessionFeed
 from live_canary.screen.help_screen import key_names
@@ -106,7 +106,8 @@ class LiveCanaryApp(App[Outcome]):
             self.state.apply(event)
         self._listening_screen.show(events)
         for event in events:
-            self._heed(event)
+            if not isinstance(event, UtteranceFinal):
+                self._heed(event)
 
     def _heed(self, event: Event) -> None:
         match event:
