@@ -44,7 +44,7 @@ ThreadsOption = Annotated[
         metavar="N",
         min=1,
         max=1024,
-        help="Compute on so many threads; by default one a core.",
+        help="Compute on so many threads; by default one a core, for a small model one.",
         rich_help_panel=MODEL,
     ),
 ]

@@ -53,7 +53,7 @@ class Settings:
     compute: str = "auto"
     """A key of `COMPUTE`: what the weights are computed in."""
     threads: int | None = None
-    """On how many the processor computes; None for one a core."""
+    """On how many the processor computes; None for one a core, for a small model one."""
     vad: str = "silero"
     segmenter: SegmenterSettings = field(default_factory=SegmenterSettings)
     partial_interval_ms: int = 300

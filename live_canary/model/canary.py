@@ -13,7 +13,7 @@ from torch import Tensor
 from live_canary.errors import AudioTooLong, AudioTooShort, CheckpointError, InputError
 from live_canary.model import encoder, kernels, llm
 from live_canary.model.checkpoint import destinations, load_weights, no_meta_tensors_left
-from live_canary.model.compute import DType, choose_device, choose_dtype, memory_full
+from live_canary.model.compute import DType, choose_device, choose_dtype, memory_full, use_threads
 from live_canary.model.config import CanaryConfig, read_config
 from live_canary.model.decoder import Answer, LeanDecoder
 from live_canary.model.encoder import Perception, encoded_frames
@@ -71,15 +71,15 @@ class CanaryQwen:
         """The model of a folder in the published layout, or of a hub id in the local cache.
 
         dtype: of the weights; "int8" and "int4" are for processors; "auto" is the fastest that keeps the text.
-        threads: of torch, in the whole process. tell: hears that the model did not fit into the graphics card and was
-        put on the processor, which happens for the device "auto" only.
+        threads: of torch, in the whole process; None for one a core, and a single one for a small model.
+        tell: hears that the model did not fit into the graphics card and was put on the processor, which happens for
+        the device "auto" only.
         Strict: every tensor of the file is used exactly once and none is missing. On the CPU in bfloat16 the weights
         stay memory-mapped. Raises CheckpointError, and InputError for a model that does not fit.
         """
         keep_few_kernels()
-        if threads is not None:
-            torch.set_num_threads(threads)
         folder = find_checkpoint(path_or_id)
+        use_threads(threads, folder / "model.safetensors")
         try:
             return cls._load(folder, device, dtype)
         except torch.OutOfMemoryError:

@@ -46,6 +46,17 @@ def choose_dtype(name: DType, device: torch.device, weights: Path) -> str:
     return "int8"
 
 
+def use_threads(wanted: int | None, weights: Path) -> None:
+    """Of torch, in the whole process; None for a single one for a small model, else for torch's own choice.
+
+    Several share so little work slowly, and hold up the threads that hear meanwhile (benchmarks/results/live.md).
+    """
+    if wanted is None and weights.is_file() and weights.stat().st_size < SMALL_CHECKPOINT_BYTES:
+        wanted = 1
+    if wanted is not None:
+        torch.set_num_threads(wanted)
+
+
 def memory_full(weights: Path) -> str:
     """Of a graphics card that has just refused the model: what there is and what is needed."""
     needed = f"the model needs {weights.stat().st_size / 1e9:.1f} GB and room to compute"

@@ -76,10 +76,12 @@ def test_no_utterance_is_lost_to_a_full_card_and_the_processor_is_called_once(de
     assert len(loads) == loaded
 
 
-def test_threads_are_torchs():
+def test_threads_are_torchs_and_a_small_model_has_one():
     before = torch.get_num_threads()
     try:
-        CanaryQwen.load(DEMO, "cpu", threads=1)
+        CanaryQwen.load(DEMO, "cpu", threads=2)
+        assert torch.get_num_threads() == 2
+        CanaryQwen.load(DEMO, "cpu")
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)
