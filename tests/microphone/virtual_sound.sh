@@ -20,12 +20,27 @@ unset PULSE_SERVER PULSE_SOURCE PULSE_SINK
 sink() { echo "module-null-sink sink_name=$1 norewinds=1 sink_properties=device.description=$2"; }
 microphone="module-remap-source source_name=virtmic master=mic_feed.monitor source_properties=device.description=Desk_Microphone"
 
-launch() {
+launch() { # one that is still ending refuses a new one
+  for _ in {1..100}; do
+    serve && break
+    sleep 0.1
+  done
+  pactl set-default-source virtmic
+  pactl set-default-sink speakers
+}
+
+end() { # --kill returns before it is gone
+  pulseaudio --kill
+  for _ in {1..100}; do
+    pulseaudio --check 2>/dev/null || return 0
+    sleep 0.1
+  done
+}
+
+serve() {
   pulseaudio --daemonize=yes --high-priority=yes --exit-idle-time=-1 --disallow-exit -n \
     -L module-native-protocol-unix -L "$(sink mic_feed Microphone_Feed)" -L "$(sink speakers Speakers)" \
     -L "$(sink headset Headset)" -L "$microphone" >&2 2>"$dir/pulseaudio.log"
-  pactl set-default-source virtmic
-  pactl set-default-sink speakers
 }
 
 case ${1:-} in
@@ -42,7 +57,7 @@ plug)
   pactl set-default-source virtmic
   ;;
 default) pactl set-default-sink "$2" ;;
-restart) pulseaudio --kill && launch ;;
-stop) pulseaudio --kill ;;
+restart) end && launch ;;
+stop) end ;;
 *) sed -n '2,13p' "$0" && exit 2 ;;
 esac
