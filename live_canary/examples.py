@@ -68,7 +68,8 @@ HUB = (
 EXIT_CODES = (
     "[bold]Exit codes[/bold]\n"
     "0 finished, 1 the session could not go on, 2 something given cannot be used,\n"
-    "3 the model is not on this machine, 130 cut off by a second Ctrl-C"
+    "3 the model is not on this machine, 130 cut off by a second Ctrl-C\n"
+    "(transcribe: by the first)"
 )
 SETTINGS = (
     "[bold]Settings[/bold]\n"
