@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import torch
 from live_canary.model.canary import CanaryQwen
 from tools.demo_model import clips, create, train
 from tools.demo_model.augment import SAMPLE_RATE, Augmenter, change_speed, make_noises, room_and_microphone
-from tools.demo_model.clips import Clips, join, read_index
+from tools.demo_model.clips import Clip, Clips, join, part, read_index
 from tools.demo_model.evaluate import measure, same_case
 from tools.demo_model.muon import orthogonal
 from tools.demo_model.trainee import Trainee, export
@@ -164,3 +165,12 @@ def test_a_perfect_model_makes_no_errors():
 
     measured = measure(Parrot(), [(np.zeros(k), text) for k, text in enumerate(TEXTS) if k])
     assert (measured.words, measured.written, measured.exact, measured.ended) == (0, 0, 1, 1)
+
+
+def test_a_part_of_a_recording_is_some_of_its_words_and_their_sound():
+    clip = Clip(Path("x.raw"), 100, 64_000, "reader", "one two, three four.", ((16_000, 3), (32_000, 8), (48_000, 14)))
+    parts = [part(clip, np.random.default_rng(seed)) for seed in range(60)]
+    assert {"One.", "Two, three.", "Three four.", clip.text} <= {p.text for p in parts}
+    starts = {"One": 0, "Two": 16_000, "Thr": 32_000, "Fou": 48_000}
+    assert all(p.offset == 100 + starts[p.text[:3]] for p in parts if p is not clip)
+    assert all(p.n == 16_000 * len(p.text.split()) for p in parts)

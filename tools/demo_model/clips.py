@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -60,8 +60,13 @@ FRAME_SAMPLES = 1280  # of one audio embedding
 JOIN = {1: 0.80, 2: 0.10, 3: 0.05, 5: 0.03, 9: 0.02}  # how many clips of one voice make an utterance: its chance
 LONGEST_SECONDS = 30
 WORDLESS_SHARE = 0.03
-REAL_REPEATS = 5  # real speech is scarce: so many times as often as a synthetic clip
-POOL_CLIPS = 4000  # sorted by length at a time, so that batches hold little padding
+REPEATS = {"train_real": 15}  # real speech is scarce: so many times as often as other clips
+PART_SHARE = (
+    0.75  # of the times that it is heard, a recording of a person is only a part, so as not to be learnt by heart
+)
+PART_SECONDS = 0.8
+SORTED_CLIPS = 4000  # sorted by length at a time, so that batches hold little padding
+POOL_CLIPS = 12_000  # drawn at a time; new shards are seen when they run out
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,8 @@ class Clip:
     """Samples at 16 kHz."""
     voice: str
     text: str
+    cuts: tuple[tuple[int, int], ...] = ()
+    """Of a recording of a person: the samples and the letters where it may be cut between two words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +99,7 @@ class Batch:
 
 def read_index(folder: Path, pattern: str) -> list[Clip]:
     return [
-        Clip(path.with_suffix(".raw"), r["offset"], r["n"], r["voice"], r["text"])
+        Clip(path.with_suffix(".raw"), r["offset"], r["n"], r["voice"], r["text"], tuple(map(tuple, r.get("cuts", ()))))
         for path in sorted(folder.glob(pattern + ".jsonl"))
         for r in map(json.loads, path.read_text().splitlines())
     ]
@@ -130,12 +137,13 @@ class Clips(IterableDataset[Batch]):
 
     def refill(self) -> None:
         clips = read_index(self.folder, "train*")
-        clips += (REAL_REPEATS - 1) * read_index(self.folder, "train_real*")
-        self.pool = [clips[i] for i in self.rng.permutation(len(clips))]
+        shares = np.array([REPEATS.get(clip.shard.name.partition("-")[0], 1) for clip in clips])
+        drawn = self.rng.choice(len(clips), POOL_CLIPS, p=shares / shares.sum())
+        self.pool = [part(clips[i], self.rng) for i in drawn]
 
     def utterances(self) -> list[list[Clip] | int]:
         """The next clips, some joined with others of the same voice; an int is so many samples without words."""
-        clips, self.pool = self.pool[:POOL_CLIPS], self.pool[POOL_CLIPS:]
+        clips, self.pool = self.pool[:SORTED_CLIPS], self.pool[SORTED_CLIPS:]
         if not self.pool:
             self.refill()
         joined = sorted(clips[: len(clips) * 2 // 5], key=lambda clip: clip.voice)
@@ -182,13 +190,27 @@ class Clips(IterableDataset[Batch]):
         mel = self.mel(torch.from_numpy(wave)).T.contiguous()
         if text:
             mel = stretch_bands(mel, self.rng)
-            mask_bands(mel, self.rng)
+            mask_bands(mel, self.rng, heavily=bool(utterance[0].cuts))
         coded = self.prompt.tokenizer.encode(text)
         guess = torch.zeros(encoded_frames(len(mel)), dtype=torch.long)
         for token, (first, last) in zip(coded.ids, coded.offsets, strict=True):
             start = round(letter_times[first] / FRAME_SAMPLES)
             guess[start : max(start + 1, round(letter_times[last] / FRAME_SAMPLES))] = token
         return mel, torch.tensor(coded.ids, dtype=torch.long), guess
+
+
+def part(clip: Clip, rng: np.random.Generator) -> Clip:
+    """Mostly only some words in a row of a recording of a person, with a capital and a full stop; else all of it."""
+    edges = [(0, 0), *clip.cuts, (clip.n, len(clip.text))]
+    if not clip.cuts or rng.random() > PART_SHARE:
+        return clip
+    first, last = sorted(rng.choice(len(edges), 2, replace=False))
+    (start, letter), (end, after) = edges[first], edges[last]
+    if end - start < PART_SECONDS * SAMPLE_RATE:
+        return clip
+    text = clip.text[letter:after].strip(" ,")
+    text = text[0].upper() + text[1:] + ("" if text[-1] in ".?!" else ".")
+    return replace(clip, offset=clip.offset + start, n=end - start, text=text)
 
 
 def seconds(utterance: list[Clip] | int) -> float:
@@ -217,9 +239,9 @@ def stretch_bands(mel: Tensor, rng: np.random.Generator) -> Tensor:
     return torch.lerp(mel[:, below], mel[:, below + 1], at - below)
 
 
-def mask_bands(mel: Tensor, rng: np.random.Generator) -> None:
-    """SpecAugment, lightly and in place: two frequency bands and one stretch of time set to the mean."""
-    for axis, count, widest in ((1, 2, 16), (0, 1, 10)):
+def mask_bands(mel: Tensor, rng: np.random.Generator, heavily: bool) -> None:
+    """SpecAugment, in place: two frequency bands and one stretch of time (heavily: four) set to the mean."""
+    for axis, count, widest in ((1, 2, 28), (0, 4, 20)) if heavily else ((1, 2, 16), (0, 1, 10)):
         for _ in range(count):
             width = int(rng.integers(0, min(widest, mel.shape[axis])))
             mel.narrow(axis, int(rng.integers(0, mel.shape[axis] - width)), width).zero_()

@@ -1,27 +1,38 @@
 """Recordings of people -> shards: some speakers to train on, others kept for testing; and sound without words.
 
-    python -m tools.demo_model.real_speech SPEECH OUT TRAIN.txt
+    python -m tools.demo_model.real_speech SPEECH OUT TRAIN.txt MODEL
 
 SPEECH is a folder of recordings with a manifest.jsonl: id, file, transcript, speaker, kind, licence, corpus. OUT gets
 train_real-000, test_real-000 (read speech of speakers never trained on), noise-000, test_noise-000 and the list
-trained_speakers.txt. Transcripts in
-capitals get their case back from TRAIN.txt (sentences a line): a word is written as it is mostly written there.
+trained_speakers.txt. MODEL, trained on synthetic speech with its training.pt, cuts long recordings to train on into
+utterances and finds where the others may be cut. Transcripts in capitals get their case back from TRAIN.txt (sentences
+a line): a word is written as it is mostly written there.
 """
 
 import json
 import re
 import sys
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import soundfile as sf
 import soxr
 
-SAMPLE_RATE = 16000
+from tools.demo_model.align import Aligner
+from tools.demo_model.augment import SAMPLE_RATE, Wave
+
 LONGEST_SECONDS = 28
 TRAIN_CORPORA = ("LibriSpeech train-clean-100", "LJSpeech", "CMU ARCTIC")
-TRAIN_SPEAKERS = ("vctk:p225", "vctk:p226", "librivox:sense_and_sensibility reader (unnamed)")
+TRAIN_SPEAKERS = (
+    "vctk:p225",
+    "vctk:p226",
+    "librivox:sense_and_sensibility reader (unnamed)",
+    "librivox:sonnets reader (unnamed)",
+    "librivox:Jenny Lundak",
+    "librispeech:196",
+)
 
 
 def trained_on(recording: dict) -> bool:
@@ -58,49 +69,58 @@ def clean(text: str) -> str | None:
     text = text.translate({0x2019: "'", 0x2018: "'", 0x201C: None, 0x201D: None, 0x22: None})
     text = re.sub(r"\s*[;:\u2013\u2014]\s*|\s+-+\s+|--", ", ", text).replace("-", " ")
     text = re.sub(r"\s+", " ", text).strip(" ,")
+    text = re.sub(r"(?<![A-Za-z])'|'(?![A-Za-z])", "", text)  # quotation marks, not apostrophes
     return text if re.fullmatch(r"[A-Za-z .,?!']+", text) else None
 
 
-def read(path: Path) -> np.ndarray:
+def read(path: Path) -> Wave:
     wave, rate = sf.read(path, dtype="float32", always_2d=True)
     return soxr.resample(wave.mean(1), rate, SAMPLE_RATE)
 
 
-def write_shard(prefix: Path, clips: list[tuple[np.ndarray, str, str]]) -> None:
+@dataclass(frozen=True, slots=True)
+class Recording:
+    wave: Wave
+    voice: str
+    text: str
+    cuts: list[tuple[int, int]]
+
+
+def write_shard(prefix: Path, recordings: list[Recording]) -> None:
     offset, lines = 0, []
     with prefix.with_suffix(".raw").open("wb") as raw:
-        for wave, voice, text in clips:
+        for recording in recordings:
+            wave = recording.wave
             raw.write((wave * (0.5 / max(np.abs(wave).max(), 1e-3)) * 32767).astype(np.int16).tobytes())
-            lines.append(json.dumps({"offset": offset, "n": len(wave), "voice": voice, "text": text}))
+            entry = {"offset": offset, "n": len(wave), "voice": recording.voice, "text": recording.text}
+            lines.append(json.dumps(entry | {"cuts": recording.cuts}))
             offset += len(wave)
     prefix.with_suffix(".jsonl").write_text("\n".join(lines) + "\n")
     print(f"{prefix.name}: {len(lines)} clips, {offset / SAMPLE_RATE / 60:.1f} min")
 
 
-def main(speech: str, out_dir: str, sentences: str) -> None:
+def main(speech: str, out_dir: str, sentences: str, model: str) -> None:
     folder, out = Path(speech), Path(out_dir)
-    casing = Casing(Path(sentences).read_text().splitlines())
-    sets: dict[str, list[tuple[np.ndarray, str, str]]] = {
-        "train_real": [],
-        "test_real": [],
-        "noise": [],
-        "test_noise": [],
-    }
-    recordings = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
-    heard = {recording["speaker"] for recording in recordings if trained_on(recording)}
-    for recording in recordings:
-        wave = read(folder / recording["file"])
-        if recording["kind"] in ("noise", "music", "silence"):
-            name = "noise" if for_training_noise(recording) else "test_noise"
-            sets[name].append((wave, recording["kind"], ""))
-        elif recording["kind"] == "read" and len(wave) < LONGEST_SECONDS * SAMPLE_RATE:
-            text = clean(recording["transcript"] or "")
-            name = "train_real" if trained_on(recording) else "test_real"
-            if text and (name == "train_real" or recording["speaker"] not in heard):
-                sets[name].append((wave, recording["speaker"], casing(text)))
+    casing, aligner = Casing(Path(sentences).read_text().splitlines()), Aligner(Path(model))
+    sets: dict[str, list[Recording]] = {"train_real": [], "test_real": [], "noise": [], "test_noise": []}
+    entries = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
+    heard = {entry["speaker"] for entry in entries if trained_on(entry)}
+    for entry in entries:
+        wave, voice, kind = read(folder / entry["file"]), entry["speaker"], entry["kind"]
+        text = clean(entry["transcript"] or "")
+        if kind in ("noise", "music", "silence"):
+            name = "noise" if for_training_noise(entry) else "test_noise"
+            sets[name].append(Recording(wave, kind, "", []))
+        elif kind == "read" and text and trained_on(entry):
+            whole = len(wave) < LONGEST_SECONDS * SAMPLE_RATE
+            for piece, said in [(wave, text)] if whole else aligner.utterances(wave, text):
+                written = casing(said)
+                sets["train_real"].append(Recording(piece, voice, written, aligner.cuts(piece, written)))
+        elif kind == "read" and text and voice not in heard and len(wave) < LONGEST_SECONDS * SAMPLE_RATE:
+            sets["test_real"].append(Recording(wave, voice, casing(text), []))
     (out / "trained_speakers.txt").write_text("\n".join(sorted(heard)) + "\n")
-    for name, clips in sets.items():
-        write_shard(out / f"{name}-000", clips)
+    for name, recordings in sets.items():
+        write_shard(out / f"{name}-000", recordings)
 
 
 if __name__ == "__main__":

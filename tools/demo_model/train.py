@@ -28,7 +28,7 @@ from live_canary.model.canary import CanaryQwen
 from tools.demo_model.clips import Clips
 from tools.demo_model.evaluate import measure, read_clips
 from tools.demo_model.muon import Muon
-from tools.demo_model.trainee import Trainee, export
+from tools.demo_model.trainee import Trainee, export, resume
 
 WARM_UP_STEPS = 100
 LOG_STEPS = 50
@@ -94,15 +94,6 @@ def train_process(rank: int, args: argparse.Namespace) -> None:
             save(model, args.model, minutes, trained_hours)
             print(quick_look(model, args.data), flush=True)
             saved = time.time()
-
-
-def resume(model: Trainee, path: Path) -> tuple[float, float]:
-    """Minutes and hours of audio trained before; the weights are poured back."""
-    if not path.exists():
-        return 0.0, 0.0
-    state = torch.load(path, map_location=model.ctc_bias.device, weights_only=True)
-    model.load_state_dict(state["weights"])
-    return state["minutes"], state["audio_hours"]
 
 
 def make_batches(args: argparse.Namespace, canary: CanaryQwen, seed: int) -> DataLoader:

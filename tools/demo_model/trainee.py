@@ -41,6 +41,11 @@ class Trainee(nn.Module):
         hidden = self.perception.encoder(mel, attention_mask=mask).last_hidden_state
         return self.perception.proj(hidden), encoded_frames(frames)
 
+    def ctc_scores(self, audio: Tensor) -> Tensor:
+        """Audio embeddings (..., D) -> a score for every token (..., V), unnormalised; 0 is CTC's blank."""
+        normed = functional.rms_norm(audio, audio.shape[-1:])
+        return functional.linear(normed, self.embedding.weight, self.ctc_bias).float()
+
     def forward(self, batch: Batch) -> Tensor:
         """Cross-entropy of the transcript after the prompt, CTC of it on the audio embeddings, and the guide: (3,).
 
@@ -49,8 +54,7 @@ class Trainee(nn.Module):
         which gets CTC over its first plateau.
         """
         audio, lengths = self.listen(batch.mel, batch.frames)
-        normed = functional.rms_norm(audio, audio.shape[-1:])
-        scores = functional.linear(normed, self.embedding.weight, self.ctc_bias).float()
+        scores = self.ctc_scores(audio)
         guide = functional.cross_entropy(scores.transpose(1, 2), batch.guess, ignore_index=-100)
         sizes = torch.tensor([len(text) for text in batch.targets], device=audio.device)
         ctc = (
@@ -81,6 +85,15 @@ class Trainee(nn.Module):
         hidden = self.canary.qwen.causal_lm.model(inputs_embeds=inputs, use_cache=False).last_hidden_state
         scores = functional.linear(hidden[expected >= 0], self.embedding.weight).float()
         return functional.cross_entropy(scores, expected[expected >= 0], label_smoothing=LABEL_SMOOTHING)
+
+
+def resume(model: Trainee, path: Path) -> tuple[float, float]:
+    """Minutes and hours of audio trained before; the weights are poured back."""
+    if not path.exists():
+        return 0.0, 0.0
+    state = torch.load(path, map_location=model.ctc_bias.device, weights_only=True)
+    model.load_state_dict(state["weights"])
+    return state["minutes"], state["audio_hours"]
 
 
 def export(canary: CanaryQwen, folder: Path) -> None:
