@@ -1,9 +1,18 @@
 import random
+import re
 
 import pytest
 
 from tools.demo_model.real_speech import Casing, clean, trained_on
-from tools.demo_model.text import TEST_KNOWN, TEST_NEW, main, plain_sentence, short_utterances
+from tools.demo_model.text import (
+    RARE,
+    TEST_KNOWN,
+    TEST_NEW,
+    main,
+    plain_sentence,
+    rare_word_texts,
+    short_utterances,
+)
 
 
 @pytest.mark.parametrize(
@@ -62,3 +71,17 @@ def test_only_read_speech_of_the_named_corpora_is_trained_on():
     assert trained_on(entry)
     assert not trained_on(entry | {"corpus": "LibriSpeech test-other"})
     assert not trained_on(entry | {"kind": "spontaneous"})
+
+
+def test_rare_words_are_spoken_alone_and_in_the_place_of_others():
+    sentences = ["The cat would never leave the house again.", "Nobody knows why she came."]
+    dictionary = ["ebony", "Adrian", "house", "pupil's", "ox", "labyrinth"]
+    texts = rare_word_texts(sentences * RARE, dictionary, random.Random(1), 200)
+    said = {word for text in texts for word in re.findall(r"[A-Za-z']+", text)}
+    assert {"ebony", "Adrian", "labyrinth"} <= said
+    assert not {"pupil's", "ox"} & said  # not plain, too short
+    assert all(text[0].isupper() and text[-1] == "." for text in texts)
+    assert any(text.startswith("The cat") and "Adrian" in text for text in texts)
+    alone = [text for text in texts if len(text.split()) == 1]
+    assert {text.lower() for text in alone} <= {"ebony.", "adrian.", "labyrinth."}  # house is common
+    assert alone

