@@ -2,11 +2,13 @@
 
 import errno
 import io
+import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -41,6 +43,12 @@ def react(loop: "AbstractEventLoop", number: int, reaction: Callable[[], object]
 def is_reader_gone(error: OSError) -> bool:
     """Whether writing failed because nobody reads the pipe any more."""
     return isinstance(error, BrokenPipeError) or (sys.platform == "win32" and error.errno == errno.EINVAL)
+
+
+def discard(stream: TextIO) -> None:
+    """Sends the rest nowhere; else the interpreter fails once more when it flushes stdout on exit."""
+    with open(os.devnull, "w") as nowhere, suppress(OSError):  # noqa: PTH123
+        os.dup2(nowhere.fileno(), stream.fileno())
 
 
 class _Undemanding(io.FileIO):
@@ -79,13 +87,19 @@ def arguments() -> list[str]:
 def prepare_streams() -> None:
     """From now on no work ends because nobody reads, or no disk takes, what is only told to people on stderr.
 
-    Terminals stay as they are; there it is a hangup that ends a program. Windows has an encoding for files and pipes
-    that lacks most letters; they get UTF-8 too.
+    Terminals stay as they are; there it is a hangup that ends a program. A stream that is closed becomes one that leads
+    nowhere: what is meant for stderr would be printed among the lines of stdout. A letter that stdout's encoding lacks
+    is printed as its number. Windows has an encoding for files and pipes that lacks most letters; they get UTF-8.
     """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
     if sys.platform == "win32":
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(encoding="utf-8")
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
     if sys.stderr is sys.__stderr__ and isinstance(sys.stderr, io.TextIOWrapper) and not sys.stderr.isatty():
         raw = io.BufferedWriter(_Undemanding(sys.stderr.fileno(), "w", closefd=False))
         sys.stderr = io.TextIOWrapper(raw, sys.stderr.encoding, sys.stderr.errors, line_buffering=True)

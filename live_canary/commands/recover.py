@@ -9,7 +9,8 @@ from pathlib import Path
 from live_canary.audio.spooled import spooled_seconds
 from live_canary.commands import keeping
 from live_canary.commands.model_choice import choose_model, load_with
-from live_canary.errors import LiveCanaryError, SessionError
+from live_canary.console import discard
+from live_canary.errors import LiveCanaryError, OutputError, SessionError
 from live_canary.events import Event, ModelProgress, SourceWarned, StageFailed
 from live_canary.segments.segmenter import Segmenter
 from live_canary.segments.vad import load_detector
@@ -75,16 +76,27 @@ def _recover(path: Path, instead: Mapping[str, str]) -> None:
 
 
 def _deliver(transcript: list[Entry], record: SessionRecord, journal: JournalFile) -> None:
-    """To the files the user named, or else to stdout."""
+    """To the files the user named, or else to stdout. Raises OutputError."""
     for path, added in complete_files(record, transcript, journal):
         _note(f"{one_line(str(path))}: {added} {'line' if added == 1 else 'lines'} added.")
-    if not record.outputs:
+    if record.outputs:
+        return
+    try:
         for entry in with_amendments(transcript, record.amendments):
-            if isinstance(entry, Utterance) and entry.command:
-                continue
-            text = one_line(entry.text) if isinstance(entry, Utterance) else gap_notice(entry)
-            label = f"{one_line(entry.source)}: " if record.with_source else ""
-            print(f"[{clock(entry.start_seconds)}] {label}{text}", flush=True)  # noqa: T201
+            _print(entry, with_source=record.with_source)
+    except OSError as error:
+        discard(sys.stdout)
+        raise OutputError(
+            f"No more lines can be printed ({error.strerror}); run recover again when they can."
+        ) from None
+
+
+def _print(entry: Entry, *, with_source: bool) -> None:
+    if isinstance(entry, Utterance) and entry.command:
+        return
+    text = one_line(entry.text) if isinstance(entry, Utterance) else gap_notice(entry)
+    label = f"{one_line(entry.source)}: " if with_source else ""
+    print(f"[{clock(entry.start_seconds)}] {label}{text}", flush=True)  # noqa: T201
 
 
 def _discard(path: Path) -> None:

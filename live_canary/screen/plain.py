@@ -5,7 +5,6 @@ until the main thread prints them.
 """
 
 import io
-import os
 import queue
 import signal
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TextIO
 
-from live_canary.console import DEAF_SECONDS, ENDING_SIGNALS, is_reader_gone
+from live_canary.console import DEAF_SECONDS, ENDING_SIGNALS, discard, is_reader_gone
 from live_canary.errors import SessionError
 from live_canary.events import (
     BacklogChanged,
@@ -131,16 +130,11 @@ class PlainScreen:
         try:
             print(line, file=self._out, flush=True)
         except OSError as error:
-            self._discard_output()
+            discard(self._out)
             if is_reader_gone(error):
                 self._session.stop()
             else:
                 self._fail(f"No more lines can be printed ({error.strerror}); finishing what was heard.", fatal=True)
-
-    def _discard_output(self) -> None:
-        """Sends the rest nowhere; else the interpreter fails once more when it flushes stdout on exit."""
-        with open(os.devnull, "w") as nowhere, suppress(OSError):  # noqa: PTH123
-            os.dup2(nowhere.fileno(), self._out.fileno())
 
     def _note(self, text: str) -> None:
         with suppress(OSError):  # nobody listens

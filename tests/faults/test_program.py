@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from live_canary.session.folder import unfinished_sessions
+from live_canary.session.folder import SessionFolder, unfinished_sessions
 from tests.conftest import ROOT
+from tests.faults.sessions import abort
 
 PROGRAM = [sys.executable, str(ROOT / "tests" / "instant.py")]
 TALK = ROOT / "assets" / "dictation.wav"
@@ -52,6 +53,34 @@ def test_a_killed_replay_is_finished_by_recover_to_the_same_lines(state, tmp_pat
     assert "nothing to recover" in live_canary("recover").stderr
     assert cut_off.read_bytes() == undisturbed.read_bytes()
     assert not list(state.iterdir())
+
+
+@pytest.mark.parametrize("closed", ["<&- >&-", "2>&-"])
+def test_a_stream_that_is_closed_costs_no_line_and_puts_no_message_among_them(state, tmp_path, closed):
+    transcript = tmp_path / "talk.txt"
+    command = ["sh", "-c", f'exec "$@" {closed}', "sh", *replaying(transcript, "max")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+    assert done.returncode == 0, done.stderr
+    lines = transcript.read_text().splitlines()
+    assert len(lines) > 1
+    printed = [line[len("[00:00:00] ") :] for line in done.stdout.splitlines()]
+    assert printed == (lines if closed == "2>&-" else [])
+
+
+def test_lines_that_cannot_be_printed_are_told_in_a_sentence_and_kept(state):
+    abort(SessionFolder.create(), "abc")
+    with Path("/dev/full").open("w") as full:
+        command = [*PROGRAM, "recover"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_SECONDS)
+    assert done.returncode == 1
+    assert "No more lines can be printed (No space left on device)" in done.stderr.splitlines()[-1]
+    assert len(unfinished_sessions(state)) == 1
+
+
+def test_letters_that_the_encoding_of_stdout_lacks_are_printed_as_numbers():
+    code = "from live_canary.console import prepare_streams; prepare_streams(); print('schön')"
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    assert subprocess.check_output([sys.executable, "-c", code], env=environment) == b"sch\\xf6n\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
