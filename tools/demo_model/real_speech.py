@@ -3,10 +3,11 @@
     python -m tools.demo_model.real_speech SPEECH OUT TRAIN.txt MODEL
 
 SPEECH is a folder of recordings with a manifest.jsonl: id, file, transcript, speaker, kind, licence, corpus. OUT gets
-train_real-000, test_real-000 (read speech of speakers never trained on), noise-000, test_noise-000 and the list
-trained_speakers.txt. MODEL, trained on synthetic speech with its training.pt, cuts long recordings to train on into
-utterances and finds where the others may be cut. Transcripts in capitals get their case back from TRAIN.txt (sentences
-a line): a word is written as it is mostly written there.
+train_real-000, test_real_clean-000 and test_real_hard-000 (read speech of speakers never trained on; hard are those
+that LibriSpeech put aside as such), noise-000, test_noise-000 and the list trained_speakers.txt. MODEL, trained on
+synthetic speech with its training.pt, cuts long recordings to train on into utterances and finds where the others may
+be cut. Transcripts in capitals get their case back from TRAIN.txt (sentences a line): a word is written as it is mostly
+written there.
 """
 
 import json
@@ -33,6 +34,7 @@ TRAIN_SPEAKERS = (
     "librivox:Jenny Lundak",
     "librispeech:196",
 )
+HARD_CORPUS = "LibriSpeech test-other"
 
 
 def trained_on(recording: dict) -> bool:
@@ -102,7 +104,8 @@ def write_shard(prefix: Path, recordings: list[Recording]) -> None:
 def main(speech: str, out_dir: str, sentences: str, model: str) -> None:
     folder, out = Path(speech), Path(out_dir)
     casing, aligner = Casing(Path(sentences).read_text().splitlines()), Aligner(Path(model))
-    sets: dict[str, list[Recording]] = {"train_real": [], "test_real": [], "noise": [], "test_noise": []}
+    names = ("train_real", "test_real_clean", "test_real_hard", "noise", "test_noise")
+    sets: dict[str, list[Recording]] = {name: [] for name in names}
     entries = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
     heard = {entry["speaker"] for entry in entries if trained_on(entry)}
     for entry in entries:
@@ -117,7 +120,8 @@ def main(speech: str, out_dir: str, sentences: str, model: str) -> None:
                 written = casing(said)
                 sets["train_real"].append(Recording(piece, voice, written, aligner.cuts(piece, written)))
         elif kind == "read" and text and voice not in heard and len(wave) < LONGEST_SECONDS * SAMPLE_RATE:
-            sets["test_real"].append(Recording(wave, voice, casing(text), []))
+            hard = (entry.get("corpus") or "").startswith(HARD_CORPUS)
+            sets["test_real_hard" if hard else "test_real_clean"].append(Recording(wave, voice, casing(text), []))
     (out / "trained_speakers.txt").write_text("\n".join(sorted(heard)) + "\n")
     for name, recordings in sets.items():
         write_shard(out / f"{name}-000", recordings)
