@@ -16,7 +16,7 @@ from live_canary.errors import OutputError
 from live_canary.events import Event, SessionEnded, SourceWarned, StageFailed, UtteranceFinal
 from live_canary.segments.segmenter import Segmenter
 from live_canary.segments.vad import load_detector
-from live_canary.session.session import Session
+from live_canary.session.session import ABORT_SECONDS, Session
 from live_canary.settings import Settings
 from live_canary.transcript.formats import FORMATS, one_line
 from live_canary.transcript.hypothesis import Transcriber
@@ -103,7 +103,7 @@ def _transcribe(job: Job, settings: Settings, transcriber: Transcriber, progress
         session.wait()
     except KeyboardInterrupt:
         session.abort()
-        session.wait()
+        session.wait(ABORT_SECONDS)
         job.unfinished.unlink(missing_ok=True)
         progress.console.print(f"Stopped; {one_line(str(job.transcript))} was not written.", highlight=False)
         raise

@@ -66,7 +66,7 @@ class Agenda:
         self._partials_not_before = 0.0
         self._amendments: deque[Amendment] = deque()
         self._rehearings: deque[Rehearing] = deque()
-        self._closed = False
+        self._closed = self._abandoned = False
         self._dismissed = False
 
     @property
@@ -82,14 +82,12 @@ class Agenda:
                 self._changed.wait_for(lambda: self._closed or self._backlog_seconds() < MOST_WAITING_SECONDS)
             self._tails.pop(work.source, None)
             self._partials.pop(work.source, None)
-            self._finals.append(work)
-            self._changed.notify_all()
+            self._add(work)
 
     def put_gap(self, gap: TranscriptGap) -> None:
         """Add a stretch that was not heard, to be noted between the finals before and after it."""
         with self._changed:
-            self._finals.append(gap)
-            self._changed.notify_all()
+            self._add(gap)
 
     def put_request(self, request: Request) -> None:
         """Add an amendment, which is done at once, or a rehearing, after all finals; also after the end."""
@@ -123,8 +121,9 @@ class Agenda:
             self._changed.notify_all()
 
     def abandon(self) -> None:
-        """No more will come, and nothing that is there matters."""
+        """Nothing that is there matters, nor what listening threads still bring while they end."""
         with self._changed:
+            self._abandoned = True
             self._finals.clear()
         self.close()
 
@@ -164,6 +163,11 @@ class Agenda:
                 partial = self._seconds_to_partial()
                 waits = [seconds for seconds in (limit, partial) if seconds is not None]
                 waited = not self._changed.wait(timeout=min(waits) if waits else None)
+
+    def _add(self, item: Work | TranscriptGap) -> None:
+        if not self._abandoned:
+            self._finals.append(item)
+            self._changed.notify_all()
 
     def _take(self) -> Item | None:
         if self._amendments:

@@ -26,13 +26,11 @@ from live_canary.session.folder import SessionFolder
 from live_canary.session.journal import Entry, Journal, JournalFile
 from live_canary.session.record import SegmentKey, SessionRecord, SourceRecord
 from live_canary.session.remainders import remainders, transcribed
-from live_canary.session.session import LoadTranscriber, Session
+from live_canary.session.session import ABORT_SECONDS, LoadTranscriber, Session
 from live_canary.transcript.echo import is_echo
 from live_canary.transcript.hypothesis import Hypothesis, Transcriber
 from live_canary.transcript.taking_back import taken_back
 from live_canary.transcript.utterance import TranscriptGap, Utterance
-
-END_SECONDS = 5.0  # of patience with a model that is at work when the user interrupts
 
 
 def hold_again(
@@ -70,7 +68,7 @@ def hold_again(
         session.wait()
     except KeyboardInterrupt:
         session.abort()
-        session.wait(END_SECONDS)
+        session.wait(ABORT_SECONDS)
         raise
     if failures:
         raise SessionError(failures[0])

@@ -32,6 +32,7 @@ from live_canary.transcript.formats import one_line
 from live_canary.transcript.hypothesis import Transcriber
 
 CLOSE_SOURCE_SECONDS = 3.0  # a sound system that hangs must not keep the program from ending
+ABORT_SECONDS = 5.0  # of patience with a model that is at work when the user interrupts
 AFTER_THE_END = (UtteranceAmended, OutputWritten, StageFailed)  # what an amendment may have to tell
 
 log = logging.getLogger(__name__)

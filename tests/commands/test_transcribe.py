@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,27 @@ def test_ctrl_c_leaves_no_half_of_a_transcript(talk, monkeypatch, capsys, earlie
     assert (transcript.read_text() if transcript.exists() else None) == earlier
     assert not list(talk.parent.glob("*unfinished*"))
     assert "was not written" in " ".join(capsys.readouterr().err.split())
+
+
+def test_ctrl_c_does_not_wait_for_a_model_that_is_at_work(talk, monkeypatch):
+    class Thinking(Instant):
+        def transcribe(self, samples, draft=None) -> Hypothesis:
+            asked.set()
+            answering.wait(60)
+            return super().transcribe(samples)
+
+    def interrupted(events, progress, task):
+        assert asked.wait(60)
+        raise KeyboardInterrupt
+
+    asked, answering = threading.Event(), threading.Event()
+    monkeypatch.setattr(transcribe, "load_with", lambda choice, settings: lambda tell: Thinking())
+    monkeypatch.setattr(transcribe, "_follow", interrupted)
+    monkeypatch.setattr(transcribe, "ABORT_SECONDS", 0.01)
+    with pytest.raises(KeyboardInterrupt):
+        transcribe.run(Settings(recordings=(talk,), model="demo"), None, "txt")
+    assert sorted(path.name for path in talk.parent.iterdir()) == ["talk.wav"]
+    answering.set()
 
 
 def test_what_was_there_is_not_replaced_by_a_transcript_with_holes(talk, monkeypatch):

@@ -114,3 +114,12 @@ def test_waiting_for_any_work_ends_when_there_never_will_be():
     agenda = Agenda()
     agenda.close()
     assert not agenda.wait_for_any()
+
+
+def test_nothing_is_handed_out_that_comes_after_all_was_given_up():
+    """Ctrl-C went on waiting for what the listening threads brought while they ended."""
+    agenda = Agenda()
+    agenda.abandon()
+    agenda.put_final(work(Kind.FINAL), wait=True)
+    agenda.put_gap(TranscriptGap(0.0, 1.0, "lost", "talk"))
+    assert agenda.next() is None
