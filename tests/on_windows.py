@@ -16,7 +16,9 @@ from live_canary.cli import main
 from live_canary.console import arguments, is_reader_gone, react
 from live_canary.session import record
 from live_canary.session.folder import SessionFolder, unfinished_sessions
+from live_canary.session.session import Session
 from live_canary.transcript.writer import TranscriptFile
+from tests.faults.sessions import abort, recover
 from tests.instant import InstantTranscriber
 from tests.transcript.test_writer import saying
 
@@ -69,6 +71,20 @@ def test_a_link_in_the_place_of_a_journal_is_refused(tmp_path):
     with pytest.raises(OSError, match="symbolic links"):
         files.open_file(tmp_path / "link", os.O_RDWR | os.O_CREAT, follow_links=False)
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_recovery_never_waits_without_a_limit_so_that_ctrl_c_reaches_it(tmp_path, monkeypatch):
+    def wait(session, timeout_seconds=None):
+        waits.append(timeout_seconds)
+        return ended(session, timeout_seconds)
+
+    waits: list[float | None] = []
+    ended = Session.wait
+    abort(SessionFolder.create(tmp_path), "abc")
+    monkeypatch.setattr(Session, "wait", wait)
+    recover(tmp_path)
+    assert waits
+    assert None not in waits
 
 
 def test_a_corrected_text_file_is_made_anew_although_the_session_has_it_open(tmp_path):

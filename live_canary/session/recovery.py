@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from live_canary.audio.recording import RecordingSource, check_recording
 from live_canary.audio.source import SAMPLE_RATE, AudioBlock, AudioGap, SourceItem
 from live_canary.audio.spooled import NOT_KEPT, SpooledSource, read_spool
+from live_canary.console import DEAF_SECONDS
 from live_canary.errors import SessionError
 from live_canary.events import Event, ModelProgress, StageFailed
 from live_canary.segments.segment import WaitingSegment
@@ -65,7 +66,8 @@ def hold_again(
     session = Session(sources, make_segmenter, load, echo_of=record.echo_of, journal=journal, obeyed=obeyed)
     session.start(follow)
     try:
-        session.wait()
+        while not session.wait(DEAF_SECONDS):
+            pass
     except KeyboardInterrupt:
         session.abort()
         session.wait(ABORT_SECONDS)
