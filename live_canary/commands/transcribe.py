@@ -1,6 +1,7 @@
 """`live-canary transcribe`: recordings to transcript files, as fast as the machine can."""
 
 import queue
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,9 +31,14 @@ class Job:
     seconds: float
 
     @property
+    def place(self) -> Path:
+        """The transcript itself, not a link to it."""
+        return self.transcript.resolve() if self.transcript.is_symlink() else self.transcript
+
+    @property
     def unfinished(self) -> Path:
         """Where the transcript is written until it is whole."""
-        return self.transcript.with_stem(f"{self.transcript.stem}.unfinished")
+        return self.place.with_name(f"{self.place.stem}.unfinished{self.transcript.suffix}")
 
 
 def run(settings: Settings, output_folder: Path | None, extension: str) -> int:
@@ -56,7 +62,7 @@ def run(settings: Settings, output_folder: Path | None, extension: str) -> int:
     choice = choose_model(settings.model, ask=terminal_question())
     if output_folder is not None:
         _make_folder(output_folder)
-    check_outputs(tuple(job.unfinished for job in jobs), overwrite=True)
+    check_outputs(tuple(path for job in jobs for path in (job.transcript, job.unfinished)), overwrite=True)
     if choice.notice:
         console.print(choice.notice, highlight=False)
     load = load_with(choice, settings)
@@ -76,7 +82,7 @@ def plan(recordings: Sequence[Path], folder: Path | None, extension: str) -> lis
         raise OutputError(f"There is no format '{extension}'; choose {', '.join(known[1:] for known in FORMATS)}.")
     jobs = [Job(path, (folder or path.parent) / (path.stem + suffix), check_recording(path)) for path in recordings]
     for job in jobs:
-        if sum(other.transcript == job.transcript for other in jobs) > 1:
+        if sum(job.transcript in (other.transcript, other.unfinished) for other in jobs) > 1:
             raise OutputError(f"Two recordings would both become '{job.transcript}'; transcribe them one by one.")
     return jobs
 
@@ -91,11 +97,14 @@ def _make_folder(folder: Path) -> None:
 def _transcribe(job: Job, settings: Settings, transcriber: Transcriber, progress: Progress) -> bool:
     """Whether all of it went well."""
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+    file = TranscriptFile(job.unfinished, overwrite=True)
+    if job.place.exists():
+        shutil.copymode(job.place, job.unfinished)
     session = Session(
         [RecordingSource([job.recording], speed=None)],
         lambda: Segmenter(load_detector(settings.vad), settings.segmenter),
         lambda tell: transcriber,
-        [TranscriptFile(job.unfinished, overwrite=True)],
+        [file],
     )
     session.start(events.put)
     try:
@@ -107,11 +116,15 @@ def _transcribe(job: Job, settings: Settings, transcriber: Transcriber, progress
         job.unfinished.unlink(missing_ok=True)
         progress.console.print(f"Stopped; {one_line(str(job.transcript))} was not written.", highlight=False)
         raise
-    written = job.transcript
-    if troubles and written.exists():
-        written = job.unfinished  # what was there may be better
-    else:
-        job.unfinished.replace(written)
+    written = job.unfinished
+    if not troubles or not job.place.exists():  # what was there may be better
+        try:
+            job.unfinished.replace(job.place)
+            written = job.transcript
+        except OSError as error:  # on Windows, while another program has it open
+            troubles += 1
+            there = one_line(str(job.transcript))
+            progress.console.print(f"{there} cannot be replaced: {error.strerror}.", highlight=False)
     said = f"{one_line(str(job.recording))} -> {one_line(str(written))}"
     progress.console.print(f"{said}, but see above" if troubles else said, highlight=False)
     return not troubles

@@ -1,6 +1,8 @@
 """`live-canary transcribe`: what a recording's file says, and when there is none."""
 
+import errno
 import os
+import stat
 import subprocess
 import sys
 import threading
@@ -138,3 +140,46 @@ def test_what_was_there_is_not_replaced_by_a_transcript_with_holes(talk, monkeyp
     assert transcribe.run(Settings(recordings=(talk,), model="demo", overwrite=True), None, "txt") == 1
     assert talk.with_suffix(".txt").read_text() == "better\n"
     assert talk.with_name("talk.unfinished.txt").exists()
+
+
+def overwritten(talk, monkeypatch) -> int:
+    monkeypatch.setattr(transcribe, "load_with", instant)
+    return transcribe.run(Settings(recordings=(talk,), model="demo", overwrite=True), None, "txt")
+
+
+def test_a_folder_in_the_place_of_a_transcript_is_told_before_anything_is_heard(talk, monkeypatch):
+    talk.with_suffix(".txt").mkdir()
+    with pytest.raises(OutputError, match="is a folder"):
+        overwritten(talk, monkeypatch)
+    assert not list(talk.parent.glob("*unfinished*"))
+
+
+def test_a_transcript_that_is_a_link_stays_one_and_a_private_one_private(talk, tmp_path, monkeypatch):
+    (tmp_path / "private").mkdir()
+    (behind := tmp_path / "private" / "mine").write_text("earlier\n")
+    behind.chmod(0o600)
+    talk.with_suffix(".txt").symlink_to(behind)
+    assert overwritten(talk, monkeypatch) == 0
+    assert talk.with_suffix(".txt").readlink() == behind
+    assert len(behind.read_text().splitlines()) == 2
+    assert stat.S_IMODE(behind.stat().st_mode) == 0o600
+    assert list(behind.parent.iterdir()) == [behind]
+
+
+def test_a_transcript_that_cannot_be_replaced_is_told_and_the_new_one_kept(talk, monkeypatch, capsys):
+    def refuse(path, target):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    talk.with_suffix(".txt").write_text("earlier\n")
+    assert overwritten(talk, monkeypatch) == 1
+    assert "cannot be replaced: Permission denied." in " ".join(capsys.readouterr().err.split())
+    assert talk.with_suffix(".txt").read_text() == "earlier\n"
+    assert len(talk.with_name("talk.unfinished.txt").read_text().splitlines()) == 2
+
+
+def test_no_transcript_is_written_where_another_grows(talk):
+    unlucky = talk.with_name("talk.unfinished.wav")
+    unlucky.write_bytes(talk.read_bytes())
+    with pytest.raises(OutputError, match=r"both become '.*talk\.unfinished\.txt'"):
+        transcribe.plan((unlucky, talk), None, "txt")
