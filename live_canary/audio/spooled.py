@@ -88,16 +88,16 @@ def spooled_seconds(folder: Path) -> float:
 def join(folder: Path, recording: Path) -> None:
     """One FLAC recording of all that a spool holds, silent where nothing was heard. Raises OSError."""
     try:
-        with (
-            os.fdopen(files.open_file(recording, os.O_RDWR | os.O_CREAT | os.O_TRUNC), "w+b") as file,
-            soundfile.SoundFile(file, "w", SAMPLE_RATE, 1, format="FLAC", subtype="PCM_16") as sound,
-        ):
-            for item in SpooledSource("", folder).blocks():
-                if isinstance(item, AudioBlock):
-                    sound.write(to_pcm(item.samples))
-                elif isinstance(item, AudioGap):
-                    for start in range(item.start_sample, item.end_sample, CHUNK_SAMPLES):
-                        sound.write(np.zeros(min(item.end_sample - start, CHUNK_SAMPLES), np.int16))
+        with os.fdopen(files.open_file(recording, os.O_RDWR | os.O_CREAT | os.O_TRUNC), "w+b") as file:
+            with soundfile.SoundFile(file, "w", SAMPLE_RATE, 1, format="FLAC", subtype="PCM_16") as sound:
+                for item in SpooledSource("", folder).blocks():
+                    if isinstance(item, AudioBlock):
+                        sound.write(to_pcm(item.samples))
+                    elif isinstance(item, AudioGap):
+                        for start in range(item.start_sample, item.end_sample, CHUNK_SAMPLES):
+                            sound.write(np.zeros(min(item.end_sample - start, CHUNK_SAMPLES), np.int16))
+            file.flush()
+            os.fsync(file.fileno())  # what it was made of is about to be deleted
     except soundfile.LibsndfileError as error:
         raise OSError(None, str(error)) from error
 

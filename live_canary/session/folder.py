@@ -90,35 +90,45 @@ class SessionFolder:
         self._sounds = {sound: names.get(sound, "") for sound in sounds}
 
     def keep_sound(self) -> list[Path]:
-        """Leave one recording of each live source instead of all the rest. Raises OSError, leaving all as it was.
+        """Leave one recording of each live source instead of all the rest. Raises OSError; it can be done again.
 
         Nothing is left of a session without any.
         """
-        if not self._sounds:
-            self.remove()
-            return []
-        kept: list[Path] = []
-        try:
-            for sound, name in self._sounds.items():
-                kept.append(self.path / f"{sound}-{re.sub(r'[^A-Za-z0-9]+', '-', name).strip('-')}.flac")
-                join(self.path / sound, kept[-1])
-        except OSError:
-            for recording in kept:
-                recording.unlink(missing_ok=True)
-            raise
+        recordings = {
+            sound: self.path / f"{sound}-{re.sub(r'[^A-Za-z0-9]+', '-', name).strip('-')}.flac"
+            for sound, name in self._sounds.items()
+        }
+        for sound, recording in recordings.items():
+            if not recording.exists():  # else of its sound an earlier end, which was cut off, may have deleted a part
+                _join(self.path / sound, recording)
         for sound in self._sounds:
             shutil.rmtree(self.path / sound, ignore_errors=True)
         self.journal.delete()
-        return kept
+        with suppress(OSError):  # recordings are there
+            self.path.rmdir()
+        return list(recordings.values())
 
     def remove(self) -> None:
         """Everything of it, from the disk; the journal last, so that what is left can be found again."""
-        for sound in self.path.iterdir():
-            if sound.name != JOURNAL:
-                shutil.rmtree(sound, ignore_errors=True)
+        for one in self.path.iterdir():
+            if one.is_dir():
+                shutil.rmtree(one, ignore_errors=True)
+            elif one.name != JOURNAL:
+                one.unlink(missing_ok=True)
         with suppress(OSError):
             self.journal.delete()
             self.path.rmdir()
+
+
+def _join(sounds: Path, recording: Path) -> None:
+    """A recording that is there is whole. Raises OSError."""
+    unfinished = recording.with_suffix(".part")
+    try:
+        join(sounds, unfinished)
+        unfinished.replace(recording)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def unfinished_sessions(parent: Path | None = None) -> list[Path]:

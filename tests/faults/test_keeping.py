@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import signal
 import threading
 
@@ -151,6 +152,33 @@ def test_sound_that_a_full_disk_keeps_from_being_joined_is_still_there_after_rec
     assert recover.run(None) == 0
     assert [path.name for path in folder.path.iterdir()] == ["0-Me.flac"]
     assert soundfile.info(folder.path / "0-Me.flac").duration == pytest.approx(0.3)
+
+
+def test_sound_that_is_kept_stays_whole_though_deleting_the_rest_was_cut_off(state, monkeypatch):
+    def killed(sounds, **how):
+        (sounds / "00000000000000.wav").unlink()
+        raise KeyboardInterrupt
+
+    folder = cut_off(keep_audio=True)
+    with monkeypatch.context() as dying, pytest.raises(KeyboardInterrupt):
+        dying.setattr(shutil, "rmtree", killed)
+        recover.run(None)
+    assert recover.run(None) == 0
+    assert [path.name for path in folder.path.iterdir()] == ["0-Me.flac"]
+    assert soundfile.info(folder.path / "0-Me.flac").duration == pytest.approx(0.3)
+
+
+def test_a_session_that_is_deleted_leaves_no_part_of_a_recording_either(state, monkeypatch):
+    def killed(sounds, recording):
+        recording.write_bytes(b"a part of what was said")
+        raise KeyboardInterrupt
+
+    cut_off(keep_audio=True)
+    with monkeypatch.context() as dying, pytest.raises(KeyboardInterrupt):
+        dying.setattr(folders, "join", killed)
+        recover.run(None)
+    assert recover.run(None, discard=True) == 0
+    assert list(state.iterdir()) == []
 
 
 def test_a_replay_whose_sound_is_to_be_kept_has_it_already(state, tmp_path):

@@ -246,6 +246,14 @@ def test_the_sound_that_is_kept_is_one_recording_that_is_silent_where_nothing_wa
     np.testing.assert_array_equal(samples, from_pcm(to_pcm(sound_of("ab...cd"))))
 
 
+def test_all_of_a_kept_recording_is_on_the_disk_before_what_it_was_made_of_goes(tmp_path, monkeypatch):
+    list(SpoolingSource(ScriptedSource("ab", name="Me"), tmp_path / "0").blocks())
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
+    join(tmp_path / "0", tmp_path / "Me.flac")
+    assert synced == [(tmp_path / "Me.flac").stat().st_size]
+
+
 def test_a_microphone_can_still_be_paused():
     class Pausable(ScriptedSource):
         paused = None
