@@ -36,10 +36,10 @@ def sessions_folder() -> Path:
 class SessionFolder:
     """One session's folder, held by this process."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, *, new: bool = False):
         """Takes hold of the folder at `path`. Raises OSError, and SessionError while another process holds it."""
         self.path = path
-        self.journal = JournalFile(path / JOURNAL)
+        self.journal = JournalFile(path / JOURNAL, new=new)
         self._sounds: dict[str, str] = {}
         """Whose sound each folder holds."""
 
@@ -50,7 +50,7 @@ class SessionFolder:
         parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = parent / f"{datetime.now():%Y-%m-%d-%H%M%S}-{os.getpid()}"
         path.mkdir(mode=0o700)
-        return cls(path)
+        return cls(path, new=True)
 
     def begin(
         self,
@@ -154,6 +154,8 @@ def hold_session(path: Path) -> SessionFolder:
     """A session that was cut off, held by this process from now on. Raises SessionError."""
     try:
         return SessionFolder(path)
+    except FileNotFoundError:
+        raise SessionError(f"Session {path.name} is gone: it was finished or deleted meanwhile.") from None
     except OSError as error:
         raise SessionError(f"Session {path.name} cannot be opened: {error.strerror}; check its permissions.") from None
 

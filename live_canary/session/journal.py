@@ -67,9 +67,13 @@ class JournalFile(Journal):
     What a full disk refuses waits in memory, and is tried again with each line that follows.
     """
 
-    def __init__(self, path: Path):
-        """Continues the file if there is one. Raises OSError, and SessionError when its session is still running."""
-        self._descriptor = files.open_file(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, follow_links=False)
+    def __init__(self, path: Path, *, new: bool = False):
+        """Continues the file, which must be there unless it is `new`.
+
+        Raises OSError, and SessionError when its session is still running.
+        """
+        flags = os.O_RDWR | os.O_APPEND | (os.O_CREAT if new else 0)
+        self._descriptor = files.open_file(path, flags, follow_links=False)
         try:
             files.lock(self._descriptor)
         except OSError as error:

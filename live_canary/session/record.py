@@ -113,6 +113,8 @@ def read_journal(path: Path) -> SessionRecord:
             except (KeyError, IndexError, ValueError, TypeError, OverflowError, InputError):
                 break
             record.believed_bytes = end
+    except FileNotFoundError:
+        raise SessionError(f"Session {path.parent.name} is gone: it was finished or deleted meanwhile.") from None
     except OSError as error:
         raise SessionError(f"The journal '{path}' cannot be read: {error.strerror}; check its permissions.") from None
     if record is None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from live_canary import files
 from live_canary.audio import spool
 from live_canary.audio.recording import RecordingSource
 from live_canary.audio.source import DeviceLost
@@ -489,6 +490,27 @@ def test_a_session_that_ends_while_others_are_looked_for_is_no_trouble(tmp_path,
     for name in ("is_file", "lstat"):
         monkeypatch.setattr(Path, name, and_then_it_ends(getattr(Path, name)))
     assert unfinished_sessions(tmp_path) == [folder.path]
+
+
+def test_looking_for_sessions_makes_no_journal_in_one_that_is_being_deleted(tmp_path, monkeypatch):
+    def deleted_meanwhile(path, flags, **how):
+        path.unlink()
+        return opened(path, flags, **how)
+
+    opened = files.open_file
+    abort(folder := SessionFolder.create(tmp_path), "abc")
+    monkeypatch.setattr(files, "open_file", deleted_meanwhile)
+    assert unfinished_sessions(tmp_path) == []
+    assert [path.name for path in folder.path.iterdir()] == ["0"]
+
+
+def test_a_session_that_another_recovery_has_finished_is_said_to_be_gone(tmp_path):
+    abort(folder := SessionFolder.create(tmp_path), "abc")
+    open_session(folder.path)[0].remove()
+    for ask in (open_session, command.describe):
+        with pytest.raises(SessionError, match="is gone: it was finished or deleted meanwhile"):
+            ask(folder.path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_sound_that_is_kept_takes_the_place_of_the_session(tmp_path):
