@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 
 from live_canary import files
@@ -54,8 +55,11 @@ def _line_start(contents: bytes, pieces: bytes) -> int:
 
 
 def replace_file(path: Path, contents: bytes) -> None:
-    """Let the file hold `contents`, all at once; raises OSError and then leaves it as it was."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    """Let the file, which nobody else writes meanwhile, hold `contents`, all at once.
+
+    Raises OSError and then leaves it as it was.
+    """
+    unfinished = _unfinished_beside(path)
     try:
         descriptor = files.open_file(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, follow_links=False)
         with os.fdopen(descriptor, "wb") as file:
@@ -68,3 +72,11 @@ def replace_file(path: Path, contents: bytes) -> None:
         with suppress(OSError):
             unfinished.unlink()
         raise
+
+
+def _unfinished_beside(path: Path) -> Path:
+    """Where the next contents of a file grow. One place for each file: the next attempt takes what a killed one left.
+
+    The name is short, however long the file's own is.
+    """
+    return path.with_name(f".live-canary-{sha256(os.fsencode(path.name)).hexdigest()[:16]}.part")

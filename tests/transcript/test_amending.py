@@ -1,12 +1,15 @@
 """What is corrected stands in every file, whatever others have written there."""
 
 import json
+import os
 import stat
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from live_canary.errors import OutputError
+from live_canary.transcript.amending import replace_file
 from live_canary.transcript.writer import TranscriptFile
 from tests.transcript.test_writer import STARTED, saying, write
 
@@ -124,6 +127,26 @@ def test_a_file_keeps_its_permissions_and_what_links_to_it(tmp_path):
     assert path.read_text().endswith("Budget.\n")
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
     assert [entry.name for entry in tmp_path.iterdir() if entry.name.endswith(".part")] == []
+
+
+def test_what_a_killed_attempt_left_beside_a_file_goes_with_the_next_one(tmp_path, monkeypatch):
+    def killed(place, target):
+        raise KeyboardInterrupt
+
+    (path := tmp_path / "a.txt").write_text("earlier")
+    with monkeypatch.context() as dying, pytest.raises(KeyboardInterrupt):
+        dying.setattr(Path, "replace", killed)
+        replace_file(path, b"what takes longer to write")
+    assert len(list(tmp_path.iterdir())) == 2
+    with monkeypatch.context() as later:
+        later.setattr(os, "getpid", lambda: 1)
+        replace_file(path, b"whole")
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == b"whole"
+
+
+def test_a_file_whose_name_is_as_long_as_a_name_may_be_is_corrected_too(corrected):
+    assert "The budget is approved." in corrected("a" * 251 + ".txt")
 
 
 @pytest.mark.parametrize(("name", "end"), [("a.txt", "Budget.\n"), ("a.jsonl", '"text": "Budget."}\n')])
