@@ -85,6 +85,7 @@ class JournalFile(Journal):
         self._lock = threading.Lock()
         self._unwritten = b""
         self._tell: Callable[[str], None] = lambda message: None
+        self._failure_told = False
         self._outputs: list[Path] = []
         self._entries = 0
         self._undecoded = 0
@@ -157,7 +158,7 @@ class JournalFile(Journal):
         self._note("completed", sync=True, output=output)
 
     def when_it_fails(self, tell: Callable[[str], None]) -> None:
-        self._tell = tell
+        self._tell, self._failure_told = tell, False
 
     def close(self) -> None:
         with self._lock:
@@ -187,15 +188,16 @@ class JournalFile(Journal):
         with self._lock:
             if self._descriptor < 0:
                 return
-            had_failed = bool(self._unwritten)
+            sync = sync or bool(self._unwritten)
             self._unwritten += line.encode()
-            failure = self._write(sync=sync or had_failed)
-        if failure and not had_failed:
+            failure = self._write(sync=sync)
+            is_news, self._failure_told = bool(failure) != self._failure_told, bool(failure)
+        if failure and is_news:
             self._tell(
                 f"The session's journal cannot be written ({failure.strerror}); transcribing goes on, "
                 "but what is said from here on could not be recovered after a crash."
             )
-        elif had_failed and not failure:
+        elif is_news:
             self._tell("The session's journal is written again, and lacks nothing.")
 
     def _write(self, *, sync: bool) -> OSError | None:

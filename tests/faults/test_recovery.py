@@ -249,10 +249,14 @@ def test_a_model_that_hangs_is_reported_while_capturing_goes_on(tmp_path):
     assert texts == ["abc", "de"]
 
 
-def test_a_journal_without_room_is_told_once_and_the_session_goes_on(tmp_path, monkeypatch):
+@pytest.mark.parametrize("from_the_start", [False, True])
+def test_a_journal_without_room_is_told_once_and_the_session_goes_on(tmp_path, monkeypatch, from_the_start):
     folder, output = SessionFolder.create(tmp_path / "sessions"), tmp_path / "talk.jsonl"
+    full = os.open("/dev/full", os.O_WRONLY)
+    if from_the_start:
+        monkeypatch.setattr(folder.journal, "_descriptor", full)
     session = prepare(folder, [ScriptedSource(SCRIPT)], [output])
-    monkeypatch.setattr(folder.journal, "_descriptor", os.open("/dev/full", os.O_WRONLY))
+    monkeypatch.setattr(folder.journal, "_descriptor", full)
     failures = []
     session.start(lambda event: failures.append(event) if isinstance(event, StageFailed) else None)
     assert session.wait(PATIENCE_SECONDS)
