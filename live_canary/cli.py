@@ -58,6 +58,11 @@ app.add_typer(setup)
 def use_settings(context: typer.Context, profile: str | None) -> str | None:
     """Let config.toml and the environment stand in for flags that are not given. Raises InputError."""
     settings = config_file.in_force(config_file.keys_of(live), profile, check_setting)
+    for name in config_file.unknown_variables(os.environ, settings.keys):
+        from live_canary.transcript.formats import one_line  # it would import numpy before a microphone is open
+
+        near = config_file.meant(name, config_file.variables(settings.keys))
+        typer.echo(f"{one_line(name)} is set, but there is no such setting{near}.", err=True)
     engine = ("model", "compute", "threads")
     context.obj = settings
     context.default_map = settings.values() | {

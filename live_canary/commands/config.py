@@ -1,12 +1,11 @@
 """`live-canary config`: which settings are in force, where each came from, and a file to change them in."""
 
-import os
 from collections.abc import Mapping
 
 from rich.console import Console
 from rich.table import Table
 
-from live_canary.commands.config_file import InForce, Key, commented, meant, path, unknown_variables, variables
+from live_canary.commands.config_file import InForce, Key, commented, path
 from live_canary.errors import OutputError
 from live_canary.segments.settings import PRESETS
 from live_canary.transcript.formats import one_line
@@ -36,10 +35,6 @@ def show(settings: InForce, given: Mapping[str, object]) -> int:
         f"\n{path()}" + ("" if path().exists() else " does not exist; `live-canary config init` writes it."),
         soft_wrap=True,
     )
-    for name in unknown_variables(os.environ, settings.keys):
-        console.print(
-            f"{name} is set, but there is no such setting{meant(name, variables(settings.keys))}.", soft_wrap=True
-        )
     return 0
 
 

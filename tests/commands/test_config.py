@@ -152,7 +152,6 @@ def test_a_wrong_variable_is_refused_by_name(file, monkeypatch):
 def test_config_shows_each_value_and_where_it_came_from(file, monkeypatch):
     file.write_text('\nmodel = "demo"\n')
     monkeypatch.setenv("LIVE_CANARY_VAD", "webrtc")
-    monkeypatch.setenv("LIVE_CANARY_MODLE", "demo")
     shown = [" ".join(line.split()) for line in run("--mode", "meeting", "config").splitlines()]
     assert "model demo config.toml, line 2" in shown
     assert "vad webrtc LIVE_CANARY_VAD" in shown
@@ -160,7 +159,13 @@ def test_config_shows_each_value_and_where_it_came_from(file, monkeypatch):
     assert "compute auto default" in shown
     assert "min_silence_ms 1000 mode meeting" in shown
     assert "mic true default without --system" in shown
-    assert "LIVE_CANARY_MODLE is set, but there is no such setting (did you mean 'LIVE_CANARY_MODE'?)." in shown
+
+
+@pytest.mark.parametrize("arguments", [[], ["transcribe", "talk.wav"], ["config"]])
+def test_a_variable_that_sets_nothing_is_told_once_by_every_command(file, started, monkeypatch, arguments):
+    monkeypatch.setenv("LIVE_CANARY_MODLE\x1b[2J", "demo")
+    told = "LIVE_CANARY_MODLE is set, but there is no such setting (did you mean 'LIVE_CANARY_MODE'?).\n"
+    assert run(*arguments).count(told) == 1
 
 
 def test_config_init_writes_a_file_that_changes_nothing_and_is_right_when_uncommented(file, started):
