@@ -27,7 +27,7 @@ from live_canary.session.folder import SessionFolder
 from live_canary.session.session import Session
 from live_canary.settings import Settings
 from live_canary.transcript.formats import one_line
-from live_canary.transcript.writer import TranscriptFile, check_output
+from live_canary.transcript.writer import TranscriptFile, check_free, check_output
 
 ABORTED = 130  # as shells report a program that Ctrl-C ended
 
@@ -120,9 +120,10 @@ def lasting_name(choice: ModelChoice, wanted: str) -> str:
 
 
 def check_outputs(paths: tuple[Path, ...], *, overwrite: bool) -> None:
-    """Raises OutputError for a file that cannot be written or is named twice."""
+    """Raises OutputError for a file that cannot be written or is named twice, before one of them is emptied."""
     for position, path in enumerate(paths):
         check_output(path, overwrite=overwrite)
+        check_free(path)
         if path.resolve() in (earlier.resolve() for earlier in paths[:position]):
             raise OutputError(f"'{path}' is given twice as --output; name each file once.")
 

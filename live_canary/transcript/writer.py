@@ -30,6 +30,12 @@ def check_output(path: Path, *, overwrite: bool = False) -> None:
         raise OutputError(f"{_named(path)} {obstacle}")
 
 
+def check_free(path: Path) -> None:
+    """Raises OutputError if the file is being written already. No file is made, and none changed."""
+    if path.exists():
+        os.close(_open_locked(path))
+
+
 def _obstacle(path: Path, known: Format, overwrite: bool) -> str | None:
     if path.is_dir():
         return "is a folder; give the name of a file in it."

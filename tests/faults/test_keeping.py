@@ -5,16 +5,20 @@ import os
 import shutil
 import signal
 import threading
+from contextlib import closing
+from dataclasses import replace
 
 import pytest
 import soundfile
 
 from live_canary.commands import keeping, live, recover
+from live_canary.errors import OutputError
 from live_canary.segments.segmenter import Segmenter
 from live_canary.session import folder as folders
 from live_canary.session.folder import JOURNAL, SessionFolder, unfinished_sessions
 from live_canary.session.session import Session
 from live_canary.settings import Settings
+from live_canary.transcript.writer import TranscriptFile
 from tests.faults.sessions import PATIENCE_SECONDS, STARTED, abort, model, prepare, recording
 from tests.session.fakes import ENDPOINT, SETTINGS, LoudnessDetector, ScriptedSource, make_segmenter
 
@@ -186,3 +190,12 @@ def test_a_replay_whose_sound_is_to_be_kept_has_it_already(state, tmp_path):
     settings = Settings(recordings=(talk,), speed=None, plain=True, model="demo", keep_audio=True)
     assert live.run(settings, ()) == 0
     assert list(state.iterdir()) == []
+
+
+def test_no_file_is_emptied_for_a_session_that_another_file_keeps_from_starting(tmp_path):
+    (precious := tmp_path / "precious.txt").write_text("mine\n")
+    with closing(TranscriptFile(taken := tmp_path / "taken.txt")):
+        settings = Settings(recordings=(recording(tmp_path / "talk.wav"),), model="demo", overwrite=True)
+        with pytest.raises(OutputError, match="already being written by a running session"):
+            live.run(replace(settings, outputs=(precious, taken)), ())
+    assert precious.read_text() == "mine\n"
