@@ -100,10 +100,13 @@ def _print(entry: Entry, *, with_source: bool) -> None:
 
 
 def _discard(path: Path) -> None:
-    """Also a session whose journal says nothing, for which there is no other way."""
+    """Also a session whose journal says nothing, for which there is no other way. Raises SessionError."""
     with suppress(SessionError):
         _note(describe(path))
-    hold_session(path).remove()
+    folder = hold_session(path)
+    with closing(folder.journal):
+        if not folder.remove():
+            raise SessionError(f"Not all of it could be deleted; check the permissions of '{path}'.")
     _note(f"{path.name}: deleted.")
 
 

@@ -108,16 +108,17 @@ class SessionFolder:
             self.path.rmdir()
         return list(recordings.values())
 
-    def remove(self) -> None:
-        """Everything of it, from the disk; the journal last, so that what is left can be found again."""
-        for one in self.path.iterdir():
-            if one.is_dir():
-                shutil.rmtree(one, ignore_errors=True)
-            elif one.name != JOURNAL:
-                one.unlink(missing_ok=True)
+    def remove(self) -> bool:
+        """Everything of it, from the disk; whether nothing is left. The journal goes last, so that it can be found."""
         with suppress(OSError):
+            for one in list(self.path.iterdir()):
+                if one.is_dir():
+                    shutil.rmtree(one)
+                elif one.name != JOURNAL:
+                    one.unlink()
             self.journal.delete()
             self.path.rmdir()
+        return not self.path.exists()
 
 
 def _join(sounds: Path, recording: Path) -> None:

@@ -59,6 +59,24 @@ def test_a_session_that_ended_in_order_is_deleted_without_a_word(state, capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_a_session_whose_folder_somebody_deleted_meanwhile_ends_without_a_word(state, capsys):
+    folder = finished_session()
+    shutil.rmtree(folder.path)
+    keeping.leave_folder(folder, ended=True, keep_sound=False)
+    assert capsys.readouterr().err == ""
+
+
+def test_what_cannot_be_deleted_is_told_and_can_be_found_again(state, monkeypatch, capsys):
+    def refuse(path, **how):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    abort(folder := SessionFolder.create(), "abc")
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+    assert recover.run(None, discard=True) == 1
+    assert "Not all of it could be deleted; check the permissions of" in capsys.readouterr().err
+    assert unfinished_sessions() == [folder.path]
+
+
 def test_a_session_that_was_stopped_at_once_is_kept_and_named(state, capsys):
     folder = finished_session()
     keeping.leave_folder(folder, ended=False, keep_sound=False)
