@@ -164,6 +164,8 @@ class _Completing:
             if found.there >= min(self.output.entries, len(lines)):
                 if not found.rest:
                     return found
+                if self.output.entries and found.end == begin:
+                    continue  # lines that were all deleted stand everywhere
                 best = found if best is None or found.end > best.end else best
         return best
 

@@ -298,6 +298,15 @@ def test_what_a_user_wrote_into_the_file_stays_and_no_line_is_repeated(tmp_path)
     assert output.path.read_bytes() == b"My own title\n" + first + second + b"A remark\n" + third
 
 
+def test_a_deleted_line_goes_from_a_file_that_a_user_has_written_into(tmp_path):
+    output = tmp_path / "talk.txt"
+    output.write_text("A title\nBugdet\n")
+    entries = [Utterance(index, index, index + 0.5, text, "Me") for index, text in enumerate(("Bugdet", "Budget"))]
+    record = OutputRecord(output, 0, False, 1, len("Bugdet\n"))
+    assert complete_file(record, entries, STARTED, with_source=False, amended=[(0, None)]) == 1
+    assert output.read_text() == "A title\nBudget\n"
+
+
 @pytest.mark.parametrize("name", ["talk.docx", "no/such/folder/talk.txt", "folder.txt", "pipe.txt"])
 def test_a_journal_cannot_name_just_any_file(tmp_path, name):
     (tmp_path / "folder.txt").mkdir()
