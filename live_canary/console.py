@@ -5,8 +5,9 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from threading import current_thread, main_thread
 from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
@@ -38,6 +39,19 @@ def react(loop: "AbstractEventLoop", number: int, reaction: Callable[[], object]
             loop.call_soon_threadsafe(reaction)
 
         signal.signal(number, on_signal)
+
+
+@contextmanager
+def ending_at_once() -> Iterator[None]:
+    """Meanwhile Ctrl-C ends the process itself: no handler runs while a call into a library hangs."""
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler or current_thread() is not main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def is_reader_gone(error: OSError) -> bool:

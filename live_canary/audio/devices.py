@@ -7,6 +7,7 @@ from live_canary.audio.loopback import Loopback
 from live_canary.audio.portaudio import PortAudio
 from live_canary.audio.pulse import Pulse, is_running
 from live_canary.audio.soundsystem import Hears, Input, SoundSystem
+from live_canary.console import ending_at_once
 from live_canary.errors import DeviceError
 
 NOTHING_TO_HEAR: dict[Hears, str] = {
@@ -27,10 +28,11 @@ def sound_system(hears: Hears = "microphone", platform: str = sys.platform) -> S
 
 def list_inputs(platform: str = sys.platform) -> list[Input]:
     """All microphones, then all inputs that hear what the computer plays. Raises DeviceError without PortAudio."""
-    inputs = sound_system(platform=platform).inputs()
-    if platform == "win32":
-        with suppress(DeviceError):
-            inputs += sound_system("system", platform).inputs()
+    with ending_at_once():
+        inputs = sound_system(platform=platform).inputs()
+        if platform == "win32":
+            with suppress(DeviceError):
+                inputs += sound_system("system", platform).inputs()
     return sorted(inputs, key=lambda one: one.hears != "microphone")
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from live_canary.audio.listening import Listening
+from live_canary.console import ending_at_once
 from live_canary.errors import DeviceError
 from live_canary.settings import Settings
 
@@ -37,8 +38,9 @@ def open_inputs(
     if system:
         inputs.append(Listening(None if mic else device, "system", follow_default=follow_default))
     try:
-        for one in inputs:
-            one.open()
+        with ending_at_once():  # nothing is heard yet that could be lost
+            for one in inputs:
+                one.open()
     except DeviceError:
         close(inputs)
         raise

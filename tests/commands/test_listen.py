@@ -1,8 +1,11 @@
 """What is opened before anything else happens, and that it is closed whatever happens then."""
 
+import signal
+
 import pytest
 from typer.testing import CliRunner
 
+from live_canary.audio import devices, listening
 from live_canary.cli import app
 from live_canary.commands import listen
 from live_canary.errors import DeviceError, InputError
@@ -126,3 +129,25 @@ def test_two_sides_that_names_do_not_tell_apart_are_refused(monkeypatch, tmp_pat
     with pytest.raises(InputError, match="each side needs a name of its own"):
         run("--mic", "--system", *flags)
     assert all(one.closed for one in both)
+
+
+@pytest.mark.parametrize("ask", [listen.open_inputs, devices.list_inputs])
+def test_ctrl_c_needs_no_answer_of_a_sound_system_that_hangs(monkeypatch, ask):
+    """No Python runs while it hangs, and so no handler: the program could not be ended."""
+
+    class Asked:
+        def inputs(self):
+            meanwhile.append(signal.getsignal(signal.SIGINT))
+            raise DeviceError("none")
+
+    meanwhile = []
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    for module in (devices, listening):
+        monkeypatch.setattr(module, "sound_system", lambda *_, **platform: Asked())
+    try:
+        with pytest.raises(DeviceError):
+            ask()
+        assert meanwhile == [signal.SIG_DFL]
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
