@@ -62,7 +62,8 @@ def run(settings: Settings, inputs: Sequence[Listening]) -> int:
     if outcome.ended:
         session.wait()
     if folder:
-        keeping.leave_folder(folder, ended=is_whole(outcome), keep_sound=settings.keep_audio)
+        nobody_spoke = session.heard_in_order and not folder.journal.has_speech
+        keeping.leave_folder(folder, ended=is_whole(outcome, nobody_spoke=nobody_spoke), keep_sound=settings.keep_audio)
     for path in settings.outputs:
         print(f"Transcript: {one_line(str(path))}", file=sys.stderr)  # noqa: T201
     if outcome.failure and not plain:
@@ -70,9 +71,10 @@ def run(settings: Settings, inputs: Sequence[Listening]) -> int:
     return 1 if outcome.failure else 0 if outcome.ended else ABORTED
 
 
-def is_whole(outcome: Outcome) -> bool:
+def is_whole(outcome: Outcome, *, nobody_spoke: bool) -> bool:
     """Whether a session got as far as it could: what was heard before a failure may not even be cut into utterances."""
-    return outcome.ended is not None and (outcome.failure is None or not outcome.ended.heard_seconds)
+    ended = outcome.ended
+    return ended is not None and (outcome.failure is None or nobody_spoke or not ended.heard_seconds)
 
 
 def make_session(

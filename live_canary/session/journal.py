@@ -79,7 +79,9 @@ class JournalFile(Journal):
         except OSError as error:
             os.close(self._descriptor)
             if isinstance(error, BlockingIOError):
-                raise SessionError(f"Session {path.parent.name} is still running; it needs no recovery.") from None
+                raise SessionError(
+                    f"Session {path.parent.name} is still running, or another recover finishes it."
+                ) from None
             raise
         self._path = path
         self._lock = threading.Lock()
@@ -89,6 +91,8 @@ class JournalFile(Journal):
         self._outputs: list[Path] = []
         self._entries = 0
         self._undecoded = 0
+        self.has_speech = False
+        """Whether an utterance was heard, with words or without."""
         self._unsaved: dict[Path, int] = {}
 
     @property
@@ -117,6 +121,7 @@ class JournalFile(Journal):
         self._note("output", sync=True, path=str(path), first_index=first_index, continued=continued, size=size)
 
     def segment(self, source: str, segment: Segment) -> None:
+        self.has_speech = True
         self._count_undecoded(+1)
         self._note("segment", source=source, start=segment.start_sample, end=segment.end_sample,
                    speech_start=segment.speech_start_sample, speech_end=segment.speech_end_sample,

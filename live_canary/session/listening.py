@@ -70,6 +70,8 @@ class Listener:
         self.tell, self.clock, self.journal = tell, clock, journal
         self._when_ended = when_ended
         self.heard_samples = 0
+        self.in_order = False
+        """Whether the source came to its end, and all of it has been through the segmenter."""
         self._partial_interval = partial_interval_samples
         self._next_partial = 0
         self._meter = LevelMeter()
@@ -90,6 +92,7 @@ class Listener:
                     self._take(item)
         finally:
             self.end()
+        self.in_order = True
 
     def end(self) -> None:
         """What was heard so far goes on the agenda, and nothing after it: also while the source does not come back."""

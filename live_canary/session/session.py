@@ -154,6 +154,11 @@ class Session:
         heard = [source.source if isinstance(source, SpoolingSource) else source for source in self._sources]
         return {source.name: source for source in heard if isinstance(source, SwitchableSource)}
 
+    @property
+    def heard_in_order(self) -> bool:
+        """Whether every source came to its end without trouble."""
+        return all(listener.in_order for listener in self._listeners)
+
     def amend(self, index: int, text: str | None) -> None:
         """Give an utterance (its `index`) another text; None deletes it, and its own text brings it back.
 

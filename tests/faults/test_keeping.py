@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from live_canary.commands import keeping, live, recover
-from live_canary.errors import OutputError
+from live_canary.errors import CheckpointError, OutputError
 from live_canary.segments.segmenter import Segmenter
 from live_canary.session import folder as folders
 from live_canary.session.folder import JOURNAL, SessionFolder, unfinished_sessions
@@ -128,6 +128,27 @@ def test_what_was_said_when_the_detector_broke_is_left_to_recover(state, tmp_pat
     assert live.run(settings, ()) == 1
     [session] = state.iterdir()
     assert f"live-canary recover {session.name}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("script", "is_kept"), [("......", False), ("..abc", True)])
+def test_a_model_that_fails_to_load_leaves_something_to_recover_only_where_somebody_spoke(
+    state, tmp_path, monkeypatch, script, is_kept
+):
+    class Heard(ScriptedSource):
+        def blocks(self):
+            yield from super().blocks()
+            heard.set()
+
+    def load(tell):
+        assert heard.wait(PATIENCE_SECONDS)
+        raise CheckpointError("The model is damaged; download it again.")
+
+    heard = threading.Event()
+    monkeypatch.setattr(live, "load_with", lambda choice, settings: load)
+    monkeypatch.setattr(live, "sources_of", lambda settings, inputs: [Heard(script, name="Me")])
+    monkeypatch.setattr(keeping, "finish_when_the_terminal_closes", lambda on_screen: None)
+    assert live.run(Settings(plain=True, model="demo"), ()) == 1
+    assert bool(list(state.iterdir())) == is_kept
 
 
 def cut_off(*, keep_audio: bool) -> SessionFolder:
