@@ -150,10 +150,9 @@ class _Completing:
         amendments = self._missing_amendments(whole, there, first_index)
         whole += _break_before(whole, amendments) + amendments
         kept = None
-        if found and not found.rest and whole.startswith(contents[: found.end]):
-            kept = (
-                found.end if contents or not self.output.entries else None
-            )  # a part of a file made again is not known
+        is_made_again = not contents and self.output.entries  # a part of it would not be known
+        if found and not found.rest and not is_made_again and whole.startswith(contents[: found.end]):
+            kept = found.end
         return _Done(whole, len(self.entries) - there, kept)
 
     def _found(self, contents: bytes, begin: int) -> _Found | None:

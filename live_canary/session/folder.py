@@ -101,6 +101,7 @@ class SessionFolder:
         for sound, recording in recordings.items():
             if not recording.exists():  # else of its sound an earlier end, which was cut off, may have deleted a part
                 _join(self.path / sound, recording)
+        self.journal.all_completed()
         for sound in self._sounds:
             shutil.rmtree(self.path / sound, ignore_errors=True)
         self.journal.delete()
@@ -110,6 +111,7 @@ class SessionFolder:
 
     def remove(self) -> bool:
         """Everything of it, from the disk; whether nothing is left. The journal goes last, so that it can be found."""
+        self.journal.all_completed()
         with suppress(OSError):
             for one in list(self.path.iterdir()):
                 if one.is_dir():

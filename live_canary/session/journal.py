@@ -5,7 +5,7 @@
     text       what the model made of it    utterance, marked a line of the transcript, before it goes to the files
     amendment  another text for one of them, or none
     saved      how much of that a file holds
-    completing, completed: what recovery makes of a file, and that it has
+    completing, completed: what recovery makes of a file, and that it needs nothing more
 
 A line is handed to the system before whatever it announces is done; those that sound alone cannot bring back are
 synced. `record.py` reads them.
@@ -159,8 +159,13 @@ class JournalFile(Journal):
         self._note("completing", sync=True, output=output, sha256=digest)
 
     def completed(self, output: int) -> None:
-        """The output of that number has all that recovery can give it."""
+        """The output of that number has all that the session or its recovery can give it."""
         self._note("completed", sync=True, output=output)
+
+    def all_completed(self) -> None:
+        """Of the session that this process held: recovery has nothing to add, whatever is deleted from now on."""
+        for output in range(len(self._outputs)):
+            self.completed(output)
 
     def when_it_fails(self, tell: Callable[[str], None]) -> None:
         self._tell, self._failure_told = tell, False

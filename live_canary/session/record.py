@@ -53,7 +53,7 @@ class OutputRecord:
     becoming: str = ""
     """The SHA-256 of what a recovery was about to make of it."""
     is_complete: bool = False
-    """A recovery has given it all that it lacked."""
+    """It has all that the session or a recovery could give it."""
 
 
 @dataclass(slots=True)

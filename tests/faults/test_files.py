@@ -288,6 +288,27 @@ def test_a_recovery_that_was_cut_off_while_it_deleted_the_sound_has_nothing_left
     assert not path.exists()
 
 
+@pytest.mark.parametrize("keep", [SessionFolder.keep_sound, SessionFolder.remove])
+def test_a_session_that_was_cut_off_while_it_deleted_its_sound_misses_none_of_it(tmp_path, monkeypatch, keep):
+    """Its transcript is whole; the silence behind a missing minute was marked as not heard."""
+
+    def killed(sounds, **how):
+        (sounds / "00000000000000.flac").unlink()
+        raise KeyboardInterrupt
+
+    folder, output = SessionFolder.create(tmp_path / "sessions"), tmp_path / "talk.txt"
+    session = prepare(folder, [ScriptedSource("abc" + "." * 700)], [output])
+    session.start(lambda event: None)
+    assert session.wait(PATIENCE_SECONDS)
+    with monkeypatch.context() as dying, pytest.raises(KeyboardInterrupt):
+        dying.setattr(shutil, "rmtree", killed)
+        keep(folder)
+    folder.journal.close()
+    assert recover(tmp_path / "sessions") == 0
+    assert output.read_text() == "abc\n"
+    assert list((tmp_path / "sessions").iterdir()) == []
+
+
 def test_what_a_user_wrote_into_the_file_stays_and_no_line_is_repeated(tmp_path):
     output = OutputRecord(tmp_path / "talk.txt", 0, False, 0, 0)
     complete_file(output, SAID, STARTED, with_source=False)
