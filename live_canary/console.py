@@ -95,7 +95,9 @@ def arguments() -> list[str]:
     if sys.platform != "win32":
         return sys.argv[1:]
     else:
-        return [one for word in sys.argv[1:] for one in sorted(glob(word)) or [word]]  # noqa: PTH207 - with its drive
+        # A bracket stands for itself there. Not Path.glob: a pattern may begin with a drive.
+        found = {word: sorted(glob(word.replace("[", "[[]"))) for word in sys.argv[1:]}  # noqa: PTH207
+        return [one for word in sys.argv[1:] for one in found[word] or [word]]
 
 
 def prepare_streams() -> None:

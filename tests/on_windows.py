@@ -130,6 +130,14 @@ def test_the_files_of_a_pattern_are_found_and_other_words_stay(tmp_path, monkeyp
     assert arguments() == ["--replay", "a.wav", "b.wav", "--device", "USB [2]", "*.mp3"]
 
 
+def test_a_name_with_brackets_is_not_that_of_another_file(tmp_path, monkeypatch):
+    for name in ("talk [2].wav", "talk 2.wav"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["live-canary", "transcribe", "talk [2].wav", "*[2].wav"])
+    assert arguments() == ["transcribe", "talk [2].wav", "talk [2].wav"]
+
+
 def test_a_pipe_that_nobody_reads_is_told_from_other_trouble():
     assert is_reader_gone(OSError(errno.EINVAL, "Invalid argument"))
     assert not is_reader_gone(OSError(errno.ENOSPC, "No space left on device"))
