@@ -98,6 +98,8 @@ def _beyond(span: Span, covered: Sequence[Span]) -> list[Span]:
     """The parts of the span that none of `covered` has."""
     parts = [span]
     for start, end in covered:
+        if end <= span[0] or span[1] <= start:  # nearly always
+            continue
         cut = [part for one in parts for part in ((one[0], min(one[1], start)), (max(one[0], end), one[1]))]
         parts = [part for part in cut if part[0] < part[1]]
     return parts
