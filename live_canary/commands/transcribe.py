@@ -1,5 +1,6 @@
 """`live-canary transcribe`: recordings to transcript files, as fast as the machine can."""
 
+import os
 import queue
 import shutil
 from collections.abc import Sequence
@@ -33,7 +34,7 @@ class Job:
     @property
     def place(self) -> Path:
         """The transcript itself, not a link to it."""
-        return self.transcript.resolve() if self.transcript.is_symlink() else self.transcript
+        return Path(os.path.realpath(self.transcript)) if self.transcript.is_symlink() else self.transcript
 
     @property
     def unfinished(self) -> Path:

@@ -37,6 +37,8 @@ def check_free(path: Path) -> None:
 
 
 def _obstacle(path: Path, known: Format, overwrite: bool) -> str | None:
+    with suppress(FileNotFoundError, NotADirectoryError):
+        path.stat()  # raises what the questions below take for a file that is not there: a link that leads to itself
     if path.is_dir():
         return "is a folder; give the name of a file in it."
     if not path.parent.is_dir():

@@ -154,6 +154,12 @@ def test_a_folder_in_the_place_of_a_transcript_is_told_before_anything_is_heard(
     assert not list(talk.parent.glob("*unfinished*"))
 
 
+def test_a_link_that_leads_to_itself_is_told_in_a_sentence(talk, monkeypatch):
+    talk.with_suffix(".txt").symlink_to("talk.txt")
+    with pytest.raises(OutputError, match="Too many levels of symbolic links"):
+        overwritten(talk, monkeypatch)
+
+
 def test_a_transcript_that_is_a_link_stays_one_and_a_private_one_private(talk, tmp_path, monkeypatch):
     (tmp_path / "private").mkdir()
     (behind := tmp_path / "private" / "mine").write_text("earlier\n")
