@@ -11,7 +11,8 @@ from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
 from live_canary.errors import SessionError
-from live_canary.session.folder import SessionFolder, unfinished_sessions
+from live_canary.session.folder import SessionFolder, sessions_folder, unfinished_sessions
+from live_canary.transcript.formats import one_line
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -22,9 +23,10 @@ def make_folder() -> SessionFolder | None:
     try:
         return SessionFolder.create()
     except OSError as error:
+        where = one_line(str(sessions_folder()))
         _note(
-            f"This session cannot be kept on the disk ({error.strerror}: {error.filename}); transcribing goes on, "
-            "but after a crash only the transcript files would be left."
+            f"This session cannot be kept in '{where}' ({error.strerror}); transcribing goes on, but "
+            "after a crash only the transcript files would be left."
         )
         return None
 

@@ -50,7 +50,11 @@ class SessionFolder:
         parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = parent / f"{datetime.now():%Y-%m-%d-%H%M%S}-{os.getpid()}"
         path.mkdir(mode=0o700)
-        return cls(path, new=True)
+        try:
+            return cls(path, new=True)
+        except OSError:
+            shutil.rmtree(path, ignore_errors=True)
+            raise
 
     def begin(
         self,

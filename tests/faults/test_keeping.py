@@ -95,7 +95,8 @@ def test_sound_that_the_user_keeps_is_named(state, capsys):
 def test_a_state_folder_that_cannot_be_made_does_not_keep_anybody_from_dictating(tmp_path, capsys):
     (tmp_path / "state").write_text("a file where the folder should be")
     assert keeping.make_folder() is None
-    assert "transcribing goes on" in capsys.readouterr().err
+    folder = tmp_path / "state" / "live-canary" / "sessions"
+    assert f"cannot be kept in '{folder}' (Not a directory); transcribing goes on" in capsys.readouterr().err
 
 
 def test_lines_that_were_told_to_ignore_hangups_do_so():

@@ -54,7 +54,7 @@ def test_a_session_is_for_its_user_alone_and_not_listed_while_it_runs(tmp_path):
     assert unfinished_sessions(tmp_path) == [folder.path]
 
 
-def test_a_file_system_without_locks_keeps_no_file_open(tmp_path, monkeypatch):
+def test_a_file_system_without_locks_keeps_no_file_open_and_no_folder(tmp_path, monkeypatch):
     opened = []
 
     def refuse(descriptor):
@@ -66,6 +66,7 @@ def test_a_file_system_without_locks_keeps_no_file_open(tmp_path, monkeypatch):
         SessionFolder.create(tmp_path)
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(opened[0])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_was_heard_before_two_ctrl_c_is_transcribed_by_recovery(tmp_path):
