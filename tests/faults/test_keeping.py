@@ -135,18 +135,13 @@ def test_what_was_said_when_the_detector_broke_is_left_to_recover(state, tmp_pat
 def test_a_model_that_fails_to_load_leaves_something_to_recover_only_where_somebody_spoke(
     state, tmp_path, monkeypatch, script, is_kept
 ):
-    class Heard(ScriptedSource):
-        def blocks(self):
-            yield from super().blocks()
-            heard.set()
-
     def load(tell):
-        assert heard.wait(PATIENCE_SECONDS)
+        assert source.played.wait(PATIENCE_SECONDS)
         raise CheckpointError("The model is damaged; download it again.")
 
-    heard = threading.Event()
+    source = ScriptedSource(script, name="Me", endless=True)
     monkeypatch.setattr(live, "load_with", lambda choice, settings: load)
-    monkeypatch.setattr(live, "sources_of", lambda settings, inputs: [Heard(script, name="Me")])
+    monkeypatch.setattr(live, "sources_of", lambda settings, inputs: [source])
     monkeypatch.setattr(keeping, "finish_when_the_terminal_closes", lambda on_screen: None)
     assert live.run(Settings(plain=True, model="demo"), ()) == 1
     assert bool(list(state.iterdir())) == is_kept
