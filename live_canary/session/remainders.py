@@ -96,7 +96,7 @@ def _span(entry: Entry) -> Span:
 
 def _beyond(span: Span, covered: Sequence[Span]) -> list[Span]:
     """The parts of the span that none of `covered` has."""
-    parts = [span]
+    parts = [span] if span[0] < span[1] else []
     for start, end in covered:
         if end <= span[0] or span[1] <= start:  # nearly always
             continue

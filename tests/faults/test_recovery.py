@@ -21,8 +21,9 @@ from live_canary.errors import CheckpointError, InputError, RecordingError, Sess
 from live_canary.events import SourceOpened, StageFailed, UtteranceAmended, UtteranceFinal
 from live_canary.session.completing import complete_file
 from live_canary.session.folder import JOURNAL, SessionFolder, find_session, open_session, unfinished_sessions
-from live_canary.session.record import read_journal
+from live_canary.session.record import SessionRecord, read_journal
 from live_canary.session.recovery import completed, hold_again
+from live_canary.session.remainders import remainders
 from live_canary.session.session import Session
 from live_canary.settings import Settings
 from live_canary.transcript.utterance import TranscriptGap, Utterance
@@ -402,6 +403,11 @@ def test_what_has_no_words_is_asked_for_once(tmp_path):
     asked = model()
     recover(tmp_path, load=lambda tell: asked)
     assert sorted(set(asked.heard)) == sorted(asked.heard)
+
+
+def test_an_utterance_without_a_length_lost_no_word():
+    record = SessionRecord(Settings(), STARTED, None, False, segments={("Me", 0, 100): (50, 50)})
+    assert list(remainders(record, set(), [], [])) == []
 
 
 def test_entries_of_the_same_time_are_the_same_whatever_their_text():
