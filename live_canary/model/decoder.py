@@ -5,6 +5,7 @@ weights, except those it has to merge: LoRA goes into q and v, and q, k, v and g
 `tests/model/test_decoder.py` holds it to the canonical tree token for token.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - as everybody calls it
 
+from live_canary.errors import LiveCanaryError
 from live_canary.model.llm import QwenWrapper
 
 CACHE_STEP = 256  # positions by which the cache grows
@@ -113,6 +115,7 @@ class LeanDecoder:
 
         `draft` is a guess of the answer. It rides along in the pass over the prompt; the tokens that greedy decoding
         would choose again are kept and decoding goes on after them, so the result does not depend on it.
+        Raises LiveCanaryError where the model's numbers overflow, as in float16 they may.
         """
         draft = list(draft[:max_new_tokens])
         n = len(prompt)
@@ -125,6 +128,11 @@ class LeanDecoder:
         while token != end_id and len(ids) < max_new_tokens:
             ids.append(token)
             probabilities.append(probability)
+            if math.isnan(probability):  # also of the first token, before more are decoded in vain
+                kind = str(self.dtype).removeprefix("torch.")
+                raise LiveCanaryError(
+                    f"What the model computes in {kind} is no number; choose --compute fp32, or get the model again"
+                )
             if len(ids) < max_new_tokens:
                 token, probability = next(following)
         length = ids.index(end_id) if end_id in ids else len(ids)

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from live_canary.errors import InputError
+from live_canary.errors import InputError, LiveCanaryError
 from live_canary.model.canary import CanaryQwen
 from live_canary.model.compute import choose_device, choose_dtype
 from live_canary.model.quantize import int8_matmul, quantize_rows
@@ -46,6 +46,13 @@ def test_the_lean_decoder_chooses_nemos_tokens(tiny, voices, voice):
 @pytest.mark.parametrize("max_new_tokens", [1, 5, 200])
 def test_the_lean_decoder_chooses_the_canonical_trees_tokens(demo, sentence, max_new_tokens):
     assert demo.generate_ids(sentence, max_new_tokens) == canonical_ids(demo, sentence, max_new_tokens)
+
+
+def test_numbers_that_overflow_are_told_instead_of_becoming_nonsense(voices):
+    model = CanaryQwen.load(TINY, "cpu", "float16")
+    model.qwen.causal_lm.model.norm.weight.fill_(torch.inf)
+    with pytest.raises(LiveCanaryError, match="float16 is no number; choose --compute fp32"):
+        model.generate_ids(voices[0][0])
 
 
 @pytest.fixture(scope="module")
