@@ -2,12 +2,14 @@
 
 import argparse
 import json
+import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from live_canary.model.canary import CanaryQwen
 from tools.demo_model import clips, create, train
@@ -99,6 +101,18 @@ def test_a_stopped_run_leaves_a_usable_checkpoint_and_goes_on_from_it(model, dat
     moved = first["weights"]["ctc_bias"] - second["weights"]["ctc_bias"]
     assert moved.abs().max() < 1e-3  # one small step from where the first run ended, not a new start
     assert "test_known" in capsys.readouterr().out
+
+
+def test_a_run_may_start_from_the_mean_of_two_checkpoints(model, tmp_path):
+    weights = load_file(model / "model.safetensors")
+    shutil.copytree(model, tmp_path / "other")
+    save_file({key: value + 2 for key, value in weights.items()}, tmp_path / "other" / "model.safetensors")
+    (model / "training.pt").touch()  # of another run, which does not go on here
+    train.prepare(tmp_path / "new", [model, tmp_path / "other"])
+    found = load_file(tmp_path / "new" / "model.safetensors")
+    assert all(torch.allclose(found[key].float(), weights[key].float() + 1, atol=0.02) for key in weights)
+    assert not (tmp_path / "new" / "training.pt").exists()
+    CanaryQwen.load(tmp_path / "new")
 
 
 def test_frozen_subsampling_stays_as_it_was(model, data):

@@ -57,9 +57,9 @@ LETTER_MS = dict(
     )
 )
 FRAME_SAMPLES = 1280  # of one audio embedding
-JOIN = {1: 0.80, 2: 0.10, 3: 0.05, 5: 0.03, 9: 0.02}  # how many clips of one voice make an utterance: its chance
-LONGEST_SECONDS = 30
-WORDLESS_SHARE = 0.03
+JOIN = {1: 0.70, 2: 0.13, 3: 0.08, 5: 0.05, 9: 0.04}  # how many clips of one voice make an utterance: its chance
+LONGEST_SECONDS = 38  # as long as the pieces that the program makes of an unbroken passage
+WORDLESS_SHARE = 0.06
 REPEATS = {"train_real": 15, "train_kokoro": 8, "train_rare": 1.5}  # so many times as often as other clips
 PART_SHARE = (
     0.75  # of the times that it is heard, a recording of a person is only a part, so as not to be learnt by heart

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
+from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -152,14 +153,19 @@ def quick_look(model: Trainee, data: Path, clips: int = 24) -> str:
     return "    word error rate: " + ", ".join(rates)
 
 
-def prepare(model: Path, start: Path | None) -> None:
-    """Lay the starting checkpoint into an empty model folder."""
-    if not (model / "model.safetensors").exists():
-        if start is None:
-            raise SystemExit(
-                f"{model} holds no checkpoint: name one with --from, or make one with python -m tools.demo_model.create"
-            )
-        shutil.copytree(start, model, dirs_exist_ok=True)
+def prepare(model: Path, starts: list[Path]) -> None:
+    """Lay the starting checkpoint, or the mean of several of the same shape, into an empty model folder."""
+    if (model / "model.safetensors").exists():
+        return
+    if not starts:
+        raise SystemExit(
+            f"{model} holds no checkpoint: name one with --from, or make one with python -m tools.demo_model.create"
+        )
+    shutil.copytree(starts[0], model, dirs_exist_ok=True, ignore=shutil.ignore_patterns("training.pt"))
+    if len(starts) > 1:
+        files = [load_file(start / "model.safetensors") for start in starts]
+        means = {key: sum(file[key].double() for file in files) / len(files) for key in files[0]}
+        save_file({key: mean.to(files[0][key].dtype) for key, mean in means.items()}, model / "model.safetensors")
 
 
 def main() -> None:
@@ -167,7 +173,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--from", dest="start", type=Path, help="checkpoint to start from when MODEL is empty")
+    parser.add_argument(
+        "--from",
+        dest="starts",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="checkpoint to start from when MODEL is empty; the mean of several",
+    )
     parser.add_argument("--minutes", type=float, default=100.0, help="of training in all, resumed runs included")
     parser.add_argument("--lr", type=float, default=3e-3)
     parser.add_argument("--ctc", type=float, default=0.4, help="weight of the CTC loss")
@@ -182,7 +195,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     args.model.mkdir(parents=True, exist_ok=True)
-    prepare(args.model, args.start)
+    prepare(args.model, args.starts)
     if args.processes == 1:
         train_process(0, args)
     else:
