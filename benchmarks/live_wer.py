@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
+from wer import trained_speakers
 
 from live_canary.audio.recording import RecordingSource, read_recording
 from live_canary.audio.source import SAMPLE_RATE
@@ -40,15 +41,16 @@ HEADS = ("recording", "minutes", "words", "utterances", "texts unlike offline", 
 normalise = EnglishTextNormalizer({})
 
 
-def recordings(speech: Path | None) -> Iterator[tuple[Path, str]]:
-    """(sound, what is said in it)"""
+def recordings(speech: Path | None, trained: set[str]) -> Iterator[tuple[Path, str, str]]:
+    """(sound, what is said in it, its name: with a star where the model was trained on the speaker)"""
     for name in BUNDLED:
         path = ROOT / "assets" / name
-        yield path, path.with_suffix(".txt").read_text("utf-8")
+        yield path, path.with_suffix(".txt").read_text("utf-8"), path.stem
     lines = (speech / "manifest.jsonl").read_text("utf-8").splitlines() if speech else []
     for entry in map(json.loads, lines):
         if speech and entry["transcript"] and entry["duration"] >= LONG_SECONDS:
-            yield speech / entry["file"], entry["transcript"]
+            star = " *" if entry["speaker"] in trained else ""
+            yield speech / entry["file"], entry["transcript"], entry["id"] + star
 
 
 def replayed(path: Path, transcriber: CanaryTranscriber) -> list[str]:
@@ -94,7 +96,7 @@ def error_rate(said: str, texts: list[str]) -> float:
     return float(jiwer.wer(normalise(said), normalise(" ".join(texts))))
 
 
-def row(path: Path, said: str, transcriber: CanaryTranscriber) -> list[str]:
+def row(path: Path, said: str, name: str, transcriber: CanaryTranscriber) -> list[str]:
     samples = read_recording(path)
     live, same = replayed(path, transcriber), offline(samples, transcriber)
     whole = [transcriber.transcribe(piece).text for piece in large_pieces(samples)]
@@ -102,7 +104,7 @@ def row(path: Path, said: str, transcriber: CanaryTranscriber) -> list[str]:
     live_rate, whole_rate = error_rate(said, live), error_rate(said, whole)
     minutes, words = len(samples) / SAMPLE_RATE / 60, len(normalise(said).split())
     rates = f"{live_rate:.1%}", f"{whole_rate:.1%}", f"{100 * (live_rate - whole_rate):+.1f}"
-    return [path.stem, f"{minutes:.1f}", str(words), str(len(live)), str(unlike), *rates]
+    return [name, f"{minutes:.1f}", str(words), str(len(live)), str(unlike), *rates]
 
 
 def main() -> None:
@@ -113,7 +115,8 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     transcriber = CanaryTranscriber.load(Path(args.model))
-    rows = [row(path, said, transcriber) for path, said in recordings(args.speech)]
+    sounds = recordings(args.speech, trained_speakers(Path(args.model)))
+    rows = [row(path, said, name, transcriber) for path, said, name in sounds]
     table = "\n".join("| " + " | ".join(cells) + " |" for cells in (HEADS, ["---"] * len(HEADS), *rows))
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
     command = "python benchmarks/live_wer.py" + (" --speech FOLDER" if args.speech else "")
@@ -123,7 +126,7 @@ def main() -> None:
 
 Word error rates of a replay cut by the program, and of large pieces (at most 38 s) cut by who knows the whole
 recording; "points more" is the difference, negative where the replay is better. "Texts unlike offline" counts
-utterances whose live text is not that of the same sound decoded by itself.
+utterances whose live text is not that of the same sound decoded by itself. * The model was trained on this reader.
 
 {table}
 """

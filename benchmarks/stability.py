@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from wer import trained_speakers
 
 from live_canary.audio.recording import read_recording
 from live_canary.audio.source import SAMPLE_RATE
@@ -154,8 +155,7 @@ def table(sounds: dict[str, list[Spoken]]) -> str:
 
 def people(folder: Path, model: Path) -> list[Path]:
     """Recordings of people reading whom the model has never heard."""
-    listed = model / "trained_speakers.txt"
-    trained = set(listed.read_text().splitlines()) if listed.exists() else set()
+    trained = trained_speakers(model)
     entries = [json.loads(line) for line in (folder / "manifest.jsonl").read_text("utf-8").splitlines()]
     unheard = [entry for entry in entries if entry["kind"] == "read" and entry["speaker"] not in trained]
     return [folder / entry["file"] for entry in unheard if entry["duration"] <= LONGEST_SECONDS][::EVERY]

@@ -128,6 +128,12 @@ def table(heard: list[Heard]) -> str:
     return "\n".join(lines)
 
 
+def trained_speakers(model: Path) -> set[str]:
+    """Speakers of SPEECH's manifest that the model was trained on, if it says so."""
+    listed = model / "trained_speakers.txt"
+    return set(listed.read_text().splitlines()) if listed.exists() else set()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", nargs="?", default=str(ROOT / "assets" / "demo-model"))
@@ -144,8 +150,7 @@ def main() -> None:
             print(f"{folder} is absent and was skipped.")
     if args.kinds:
         recordings = [recording for recording in recordings if recording.kind in args.kinds]
-    listed = Path(args.model) / "trained_speakers.txt"
-    trained = set(listed.read_text().splitlines()) if listed.exists() else set()
+    trained = trained_speakers(Path(args.model))
     unheard = [recording for recording in recordings if recording.speaker not in trained]
     kept = first_of_each_kind(unheard, args.limit) if args.limit else unheard
     if not kept:
