@@ -103,12 +103,13 @@ def test_a_stopped_run_leaves_a_usable_checkpoint_and_goes_on_from_it(model, dat
     assert "test_known" in capsys.readouterr().out
 
 
-def test_a_run_may_start_from_the_mean_of_two_checkpoints(model, tmp_path):
+def test_a_run_may_start_from_the_mean_of_two_checkpoints(model, data, tmp_path):
     weights = load_file(model / "model.safetensors")
     shutil.copytree(model, tmp_path / "other")
     save_file({key: value + 2 for key, value in weights.items()}, tmp_path / "other" / "model.safetensors")
     (model / "training.pt").touch()  # of another run, which does not go on here
     train.prepare(tmp_path / "new", [model, tmp_path / "other"])
+    train.train_process(0, arguments(tmp_path / "new", data, minutes=0.0))
     found = load_file(tmp_path / "new" / "model.safetensors")
     assert all(torch.allclose(found[key].float(), weights[key].float() + 1, atol=0.02) for key in weights)
     assert not (tmp_path / "new" / "training.pt").exists()

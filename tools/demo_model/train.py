@@ -62,7 +62,7 @@ def train_process(rank: int, args: argparse.Namespace) -> None:
     peaks = [(group, group["lr"]) for optimizer in optimizers for group in optimizer.param_groups]
     weights = torch.tensor([1.0, args.ctc, 0.0], device=device)
     started, saved, step, sums = time.time(), time.time(), 0, torch.zeros(3)
-    done = trained_minutes / args.minutes
+    done = trained_minutes / args.minutes if args.minutes else 1.0
     while done < 1:
         batch = next(batches).to(device)
         weights[2] = max(0.0, 1 - done / args.guide) if args.guide else 0.0
@@ -181,7 +181,9 @@ def main() -> None:
         default=[],
         help="checkpoint to start from when MODEL is empty; the mean of several",
     )
-    parser.add_argument("--minutes", type=float, default=100.0, help="of training in all, resumed runs included")
+    parser.add_argument(
+        "--minutes", type=float, default=100.0, help="of training in all, resumed runs included; 0: only lay down"
+    )
     parser.add_argument("--lr", type=float, default=3e-3)
     parser.add_argument("--ctc", type=float, default=0.4, help="weight of the CTC loss")
     parser.add_argument("--guide", type=float, default=0.0, help="share of the time the alignment guide takes to fade")
