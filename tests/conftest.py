@@ -1,6 +1,7 @@
 """What several folders of tests share: the small reference checkpoint and the bundled demonstration model."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,11 @@ import pytest
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may reach for the network
 os.environ["LIVE_CANARY_CONFIG"] = os.devnull  # nor depend on its user's settings
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # more gain small models nothing, and spin where the machine is shared
+
+
+def pytest_sessionstart() -> None:
+    """Ctrl-C is heeded, also where the tests were started in the background with it ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
