@@ -20,8 +20,8 @@ from tools.demo_model.trainee import Trainee, resume
 
 PIECE_SECONDS = (15, 22)  # the model listens to so much at a time, cut where it is quietest
 PAUSE_SECONDS = 0.25
-UTTERANCE_SECONDS = (1.5, 28)
-LONG_SECONDS = 6
+SHORTEST_SECONDS, LONGEST_SECONDS = 1.5, 28  # of an utterance
+LONG_SECONDS = 6  # of one that a comma may end
 DIP = 0.03  # between words that may be cut apart the power falls to this share of its mean
 LEAST_SCORE = -3.2  # mean log probability of a token; below it the reader probably said something else
 
@@ -62,7 +62,7 @@ class Aligner:
             seconds = (end - begin) / SAMPLE_RATE
             if mark[0] == "," and seconds < LONG_SECONDS:
                 continue
-            if UTTERANCE_SECONDS[0] < seconds < UTTERANCE_SECONDS[1] and spoken.scores[tokens].mean() > LEAST_SCORE:
+            if SHORTEST_SECONDS < seconds < LONGEST_SECONDS and spoken.scores[tokens].mean() > LEAST_SCORE:
                 yield wave[begin:end], text[first : mark.end()].strip(" ,")
             first, begin = mark.end(), end
 
@@ -88,10 +88,10 @@ class Aligner:
         found, start = [], 0
         while start < len(wave):
             end, frame = len(wave), start // FRAME_SAMPLES
-            if end - start > PIECE_SECONDS[1] * SAMPLE_RATE:
+            if end - start > (PIECE_SECONDS[1] + SHORTEST_SECONDS) * SAMPLE_RATE:
                 end, _ = quietest(wave, *(frame + seconds * SAMPLE_RATE // FRAME_SAMPLES for seconds in PIECE_SECONDS))
                 end -= end % FRAME_SAMPLES
-            mel = self.canary.perception.preprocessor(torch.from_numpy(wave[start:end])).T[None]
+            mel = self.canary.features(wave[start:end]).T[None]
             audio, _ = self.trainee.listen(mel, torch.tensor([mel.shape[1]]))
             log_probs = self.trainee.ctc_scores(audio[0]).log_softmax(-1)
             found.append(log_probs.numpy()[: -(-(end - start) // FRAME_SAMPLES)])

@@ -14,6 +14,7 @@ from torch.utils.data import IterableDataset
 from live_canary.model.encoder import encoded_frames
 from live_canary.model.features import LogMel
 from live_canary.model.prompt import Prompt
+from live_canary.segments.settings import LONGEST_SEGMENT_S
 from tools.demo_model.augment import SAMPLE_RATE, Augmenter, Wave, make_noises
 
 # Milliseconds a letter lasts, least squares over synthetic clips: enough to guess which token is spoken when.
@@ -58,12 +59,10 @@ LETTER_MS = dict(
 )
 FRAME_SAMPLES = 1280  # of one audio embedding
 JOIN = {1: 0.70, 2: 0.13, 3: 0.08, 5: 0.05, 9: 0.04}  # how many clips of one voice make an utterance: its chance
-LONGEST_SECONDS = 38  # as long as the pieces that the program makes of an unbroken passage
+LONGEST_SECONDS = LONGEST_SEGMENT_S  # the pieces that the program makes of an unbroken passage
 WORDLESS_SHARE = 0.06
 REPEATS = {"train_real": 15, "train_kokoro": 8, "train_rare": 1.5}  # so many times as often as other clips
-PART_SHARE = (
-    0.75  # of the times that it is heard, a recording of a person is only a part, so as not to be learnt by heart
-)
+PART_SHARE = 0.75  # so often only a part of a person's recording is heard, lest it is learnt by heart
 PART_SECONDS = 0.8
 SORTED_CLIPS = 4000  # sorted by length at a time, so that batches hold little padding
 POOL_CLIPS = 12_000  # drawn at a time; new shards are seen when they run out

@@ -2,12 +2,15 @@
 
 python -m tools.demo_model.evaluate MODEL DATA [test_known test_new ...] [--show 10]
 python -m tools.demo_model.evaluate MODEL DATA --long      # clips of test_known joined to utterances of up to 30 s
+python -m tools.demo_model.evaluate MODEL DATA --rarity    # errors by how often training heard the word
 python -m tools.demo_model.evaluate MODEL DATA --wordless  # a minute of each sound without words, and test_noise
 """
 
 import argparse
+import math
 import re
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +23,7 @@ from live_canary.model.canary import CanaryQwen
 from tools.demo_model.augment import SAMPLE_RATE, Wave, clicks, coloured_noise, hum, music
 from tools.demo_model.clips import read_index, read_wave
 
+RARITIES = (0, 1, 3, 10, 30, 100, 1000, math.inf)
 EDGE_SAMPLES = 4800  # silence on both sides of a clip
 
 
@@ -129,6 +133,25 @@ def print_wordless(canary: CanaryQwen, data: Path, show: int) -> None:
         )
 
 
+def print_rarity(canary: CanaryQwen, data: Path, names: list[str]) -> None:
+    """For words heard so often in the clips of train*: their share of all words, how many are wrong, of all errors."""
+    heard = Counter(word for clip in read_index(data, "train*") for word in plain(clip.text).split())
+    words, errors = Counter[int](), Counter[int]()
+    for wave, text in (clip for name in names for clip in read_clips(data, name)):
+        wanted = plain(text)
+        found = jiwer.process_words(wanted, plain(canary.transcribe(wave)))
+        for chunk in found.alignments[0]:
+            for word in wanted.split()[chunk.ref_start_idx : chunk.ref_end_idx]:
+                most = next(most for most in RARITIES if heard[word] <= most)
+                words[most] += 1
+                errors[most] += chunk.type != "equal"
+    for most in sorted(words):
+        print(
+            f"heard at most {most} times: {words[most] / words.total():.1%} of the words, "
+            f"{errors[most] / words[most]:.1%} of them wrong, {errors[most] / errors.total():.1%} of the errors"
+        )
+
+
 def describe(m: Measured) -> str:
     return (
         f"{m.clips} clips, word error rate {m.words:.1%}, with case and punctuation {m.written:.1%}, "
@@ -143,6 +166,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("names", nargs="*", default=["test_known", "test_new"])
     parser.add_argument("--long", action="store_true")
+    parser.add_argument("--rarity", action="store_true")
     parser.add_argument("--wordless", action="store_true")
     parser.add_argument("--show", type=int, default=0, help="so many transcripts")
     args = parser.parse_args()
@@ -150,6 +174,8 @@ def main() -> None:
     canary = CanaryQwen.load(args.model, "cpu", "float32")
     if args.wordless:
         print_wordless(canary, args.data, args.show)
+    elif args.rarity:
+        print_rarity(canary, args.data, args.names)
     elif args.long:
         for seconds in (10, 20, 30):
             clips = joined(read_clips(args.data, "test_known"), seconds)

@@ -21,10 +21,9 @@ import numpy as np
 import soundfile as sf
 import soxr
 
-from tools.demo_model.align import Aligner
+from tools.demo_model.align import LONGEST_SECONDS, Aligner
 from tools.demo_model.augment import SAMPLE_RATE, Wave
 
-LONGEST_SECONDS = 28
 TRAIN_CORPORA = ("LibriSpeech train-clean-100", "LJSpeech", "CMU ARCTIC")
 TRAIN_SPEAKERS = (
     "vctk:p225",
