@@ -1,16 +1,19 @@
 import random
 import re
+from collections import Counter
 
 import pytest
 
 from tools.demo_model.real_speech import Casing, clean, trained_on
 from tools.demo_model.text import (
-    RARE,
+    ENOUGH,
     TEST_KNOWN,
     TEST_NEW,
+    UNMET,
     main,
     plain_sentence,
     rare_word_texts,
+    rarer_words,
     short_utterances,
 )
 
@@ -73,15 +76,22 @@ def test_only_read_speech_of_the_named_corpora_is_trained_on():
     assert not trained_on(entry | {"kind": "spontaneous"})
 
 
-def test_rare_words_are_spoken_alone_and_in_the_place_of_others():
-    sentences = ["The cat would never leave the house again.", "Nobody knows why she came."]
-    dictionary = ["ebony", "Adrian", "house", "pupil's", "ox", "labyrinth"]
-    texts = rare_word_texts(sentences * RARE, dictionary, random.Random(1), 200)
-    said = {word for text in texts for word in re.findall(r"[A-Za-z']+", text)}
-    assert {"ebony", "Adrian", "labyrinth"} <= said
-    assert not {"pupil's", "ox"} & said  # not plain, too short
+SENTENCES = ["The cat would never leave the house again.", "Nobody knew that Adrian came home."] * 4
+SENTENCES += ["The cat would leave the house, she knew."] * ENOUGH
+DICTIONARY = ["ebony", "Adrian", "adrian", "house", "pupil's", "ox", "labyrinth"]
+
+
+def test_rarer_words_come_as_often_as_they_are_missing():
+    counts = Counter(rarer_words(SENTENCES, DICTIONARY))
+    missing = dict.fromkeys(("never", "again", "that", "Adrian", "came", "home"), ENOUGH - 4)
+    assert counts == {"ebony": UNMET, "labyrinth": UNMET, **missing}  # pupil's is not plain, ox too short
+
+
+def test_every_rarer_word_is_said_alone_or_in_the_place_of_another():
+    texts = rare_word_texts(SENTENCES, DICTIONARY, random.Random(1))
+    said = Counter(word.lower() for text in texts for word in re.findall(r"[A-Za-z']+", text))
+    for word, times in Counter(map(str.lower, rarer_words(SENTENCES, DICTIONARY))).items():
+        assert said[word] >= times
     assert all(text[0].isupper() and text[-1] == "." for text in texts)
-    assert any(text.startswith("The cat") and "Adrian" in text for text in texts)
-    alone = [text for text in texts if len(text.split()) == 1]
-    assert {text.lower() for text in alone} <= {"ebony.", "adrian.", "labyrinth."}  # house is common
-    assert alone
+    assert any("cat" in text for text in texts)
+    assert any("cat" not in text for text in texts)

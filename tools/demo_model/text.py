@@ -12,11 +12,11 @@ import random
 import re
 import sys
 from collections import Counter
-from itertools import cycle, islice
+from itertools import islice
 from pathlib import Path
 
 TEST_KNOWN, TEST_NEW = 300, 100
-RARE = 30
+ENOUGH, UNMET = 10, 2  # times that a word of the sentences is to be heard, and one of the dictionary alone
 DIGITS = "zero one two three four five six seven eight nine ten"
 COMMANDS = """yes no stop go up down left right on off start pause play next back open close hello goodbye thanks
 please okay help wait louder quieter lights music timer cancel repeat again more less today tomorrow now later"""
@@ -66,20 +66,34 @@ def short_utterances(sentences: list[str], rng: random.Random, count: int = 3000
     return spoken
 
 
-def rare_word_texts(sentences: list[str], dictionary: list[str], rng: random.Random, count: int = 20_000) -> list[str]:
-    """Texts of words that the sentences hold less than RARE times: some alone, some in place of a sentence's own."""
-    counts = Counter(word.lower() for word in re.findall(r"[A-Za-z']+", " ".join(sentences)))
-    rare = [word for word in dictionary if re.fullmatch(r"[A-Za-z]{3,15}", word) and counts[word.lower()] < RARE]
-    rng.shuffle(rare)
-    words, texts = cycle(rare), []
-    for sentence in rng.choices(sentences, k=count):
-        if rng.random() < 0.5:
-            text = ", ".join(" ".join(islice(words, rng.randint(1, 3))) for _ in range(rng.randint(1, 2))) + "."
-        else:
-            places = [match.span() for match in re.finditer(r"(?<= )[a-z]{4,}", sentence)]
+def rarer_words(sentences: list[str], dictionary: list[str]) -> list[str]:
+    """Each word that the sentences hold less than ENOUGH times, as often as is missing, and UNMET times the others."""
+    counts, within = Counter[str](), Counter[str]()
+    for sentence in sentences:
+        first, *others = re.findall(r"[A-Za-z']+", sentence)
+        counts.update(word.lower() for word in (first, *others))
+        within.update(others)
+    spelt = {word.lower(): word for word in dictionary if word.isalpha()}
+    spelt |= {word.lower(): word for word in sorted(within, key=within.get)}  # with the capitals that it mostly has
+    plain = {word: form for word, form in spelt.items() if re.fullmatch(r"[a-z][a-z']{2,14}", word)}
+    return [form for word, form in plain.items() for _ in range(ENOUGH - counts[word] if counts[word] else UNMET)]
+
+
+def rare_word_texts(sentences: list[str], dictionary: list[str], rng: random.Random) -> list[str]:
+    """Texts of `rarer_words`: most hold nothing else, some are a sentence with such words in place of its own."""
+    bag, texts = rarer_words(sentences, dictionary), []
+    rng.shuffle(bag)
+    words = iter(bag)
+    while first := list(islice(words, 3)):
+        sentence = rng.choice(sentences)
+        places = [match.span() for match in re.finditer(r"(?<= )[a-z]{4,}", sentence)]
+        if len(places) >= len(first) and rng.random() < 0.3:
             text = sentence
-            for start, end in sorted(rng.sample(places, min(3, len(places))), reverse=True):
-                text = text[:start] + next(words) + text[end:]
+            for (start, end), word in zip(sorted(rng.sample(places, len(first)), reverse=True), first, strict=True):
+                text = text[:start] + word + text[end:]
+        else:
+            text = " ".join(first) + rng.choice([",", ""])
+            text = " ".join([text, *islice(words, rng.randint(0, 3))]).strip(",") + "."
         texts.append(text[0].upper() + text[1:])
     return texts
 
