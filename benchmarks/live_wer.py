@@ -126,7 +126,8 @@ def main() -> None:
 
 Word error rates of a replay cut by the program, and of large pieces (at most 38 s) cut by who knows the whole
 recording; "points more" is the difference, negative where the replay is better. "Texts unlike offline" counts
-utterances whose live text is not that of the same sound decoded by itself. * The model was trained on this reader.
+utterances whose live text is not that of the same sound decoded by itself. * The model was trained on this
+reader, perhaps on parts of this recording.
 
 {table}
 """
