@@ -23,6 +23,14 @@ _FAR_BEHIND_THE_END = 1 << 30  # times 4 GB: Windows lets nobody else read or wr
 _HELD_BY_ANOTHER = 33  # ERROR_LOCK_VIOLATION
 
 
+def expanded(path: str | Path) -> Path:
+    """With a home folder for `~` or `~name`; as it stands where there is no user of that name."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def open_file(path: Path, flags: int, *, private: bool = True, follow_links: bool = True) -> int:
     """A descriptor for bytes, which programs that this one starts do not get. Raises OSError.
 

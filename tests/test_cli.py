@@ -236,6 +236,7 @@ def test_a_model_that_is_not_here_is_refused_with_the_command_that_fetches_it():
     said = refusal("--replay", MEETING, "--model", "somebody/some-model", exit_code=3)
     assert "live-canary download somebody/some-model" in said
     assert "live-canary download nvidia/canary-qwen-2.5b" in refusal("--replay", MEETING, "--model", "/no", exit_code=3)
+    assert "No model '~no-such-user/m'" in refusal("--replay", MEETING, "--model", "~no-such-user/m", exit_code=3)
 
 
 @pytest.mark.parametrize(

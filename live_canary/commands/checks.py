@@ -19,7 +19,7 @@ import numpy as np
 import platformdirs
 from huggingface_hub import constants
 
-from live_canary import __version__
+from live_canary import __version__, files
 from live_canary.audio.devices import list_inputs, sound_system
 from live_canary.audio.level import FLOOR_DBFS, dbfs
 from live_canary.audio.pulse import is_running
@@ -139,7 +139,7 @@ def level(microphone: Input, system: SoundSystem, wait: Callable[[float], None] 
 
 def model(wanted: str = "auto") -> Iterator[Finding]:
     """The files of the model that a session would use, with their checksums."""
-    if wanted not in ("auto", "demo") and Path(wanted).expanduser().is_dir():
+    if wanted not in ("auto", "demo") and files.expanded(wanted).is_dir():
         yield Finding("model", "ok", f"{wanted}, a folder of your own: its checksums are not known")
         return
     repo_id = hub.CANARY_QWEN if wanted in ("auto", "demo") else wanted

@@ -17,6 +17,7 @@ from typing import Any, get_args, get_type_hints
 import platformdirs
 from typer.models import OptionInfo
 
+from live_canary import files
 from live_canary.errors import InputError
 
 ENVIRONMENT = "LIVE_CANARY_"
@@ -186,7 +187,7 @@ def _typed(value: object, key: Key, place: str) -> object:
     if key.kind is float and number:
         return float(value)  # type: ignore[arg-type]
     if key.kind is list and isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return [str(Path(item).expanduser()) for item in value]
+        return [str(files.expanded(item)) for item in value]
     if type(value) is key.kind and key.kind is not list:
         return value
     raise InputError(f"{place} must be {KINDS[key.kind]}, not {value!r}.")

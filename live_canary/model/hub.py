@@ -10,6 +10,7 @@ import platformdirs
 from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 
+from live_canary import files
 from live_canary.errors import CheckpointError, ModelMissing
 
 CANARY_QWEN = "nvidia/canary-qwen-2.5b"
@@ -118,7 +119,7 @@ def find_checkpoint(path_or_id: str | Path) -> Path:
 
     Raises CheckpointError, ModelMissing when it is not here.
     """
-    folder = Path(path_or_id).expanduser()
+    folder = files.expanded(path_or_id)
     if folder.is_dir():
         return folder
     if folder.exists():

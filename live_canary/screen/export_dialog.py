@@ -11,6 +11,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
+from live_canary import files
 from live_canary.errors import OutputError
 from live_canary.transcript.formats import FORMATS, Entry, one_line, whole_transcript
 from live_canary.transcript.writer import check_output, format_of
@@ -45,14 +46,14 @@ class ExportDialog(ModalScreen[Path | None]):
         with Vertical(classes="dialog"):
             yield Label(f"Save {self._what} as", classes="dialog--title")
             yield Input(self._suggestion, id="export-path", compact=True, select_on_focus=False)
-            yield Label("", id="export-notice")
+            yield Label("", id="export-notice", markup=False)
             yield Label(f"Enter saves, Escape goes back. The suffix chooses the format: {' '.join(FORMATS)}")
 
     def on_input_changed(self) -> None:
         self._notice("")
 
     def on_input_submitted(self, submitted: Input.Submitted) -> None:
-        path = Path(submitted.value.strip()).expanduser()
+        path = files.expanded(submitted.value.strip())
         obstacle = self._obstacle(path)
         if obstacle:
             self._notice(obstacle)

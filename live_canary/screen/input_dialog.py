@@ -47,7 +47,7 @@ class InputDialog(ModalScreen[Choice | None]):
         with Vertical(classes="dialog"):
             yield Label("Hear another input", classes="dialog--title")
             yield OptionList(id="inputs", compact=True)
-            yield Label("Looking for inputs…", id="inputs-notice")
+            yield Label("Looking for inputs…", id="inputs-notice", markup=False)
             yield Label("Speak and see which one moves. Enter chooses, Escape goes back.")
 
     def on_mount(self) -> None:

@@ -75,7 +75,7 @@ class ListeningScreen(Screen[None]):
         self._session = session
         self._corrections = Corrections()
         self._header = HeaderLine(state, id="header")
-        self._empty = EmptyState(id="empty")
+        self._empty = EmptyState(id="empty", markup=False)
         self.transcript = TranscriptView(with_source=state.info.with_source, id="transcript")
         self._search = SearchBar(self.transcript, id="search")
         self._status = StatusLine(state, id="status")

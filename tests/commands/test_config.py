@@ -84,6 +84,12 @@ def test_numbers_lists_and_switches_may_come_from_the_environment(file, started,
     assert settings.system
 
 
+def test_a_home_folder_may_be_written_as_a_tilde_and_one_that_is_not_there_stays_as_it_is(file, started):
+    file.write_text("output = ['~/a.md', '~no-such-user/b.md']\n")
+    run()
+    assert started[0].outputs == (Path.home() / "a.md", Path("~no-such-user/b.md"))
+
+
 def test_a_speed_may_be_written_as_a_number(file, started):
     file.write_text("speed = 4\n")
     run()

@@ -34,7 +34,7 @@ class FakeAudition:
         return Level(-30.0, -12.0) if one is YETI else None
 
     def obstacle(self, one: Input) -> str:
-        return "Input 'A headset' cannot be opened: busy." if one is BROKEN else ""
+        return "Input 'A headset [/x]' cannot be opened: busy." if one is BROKEN else ""
 
     def close(self) -> None:
         self.closed = True

@@ -7,6 +7,7 @@ from textual.pilot import Pilot
 from live_canary.errors import DeviceError, SessionError
 from live_canary.events import (
     GapMarked,
+    InputOpened,
     ModelProgress,
     PartialChanged,
     SourceLost,
@@ -16,7 +17,7 @@ from live_canary.events import (
 from live_canary.screen.contract import Outcome, SessionInfo
 from live_canary.transcript.utterance import TranscriptGap
 from tests.screen.fake_session import ENDED, FakeSession, said
-from tests.screen.in_app import in_app, rows
+from tests.screen.in_app import in_app, rows, until_shown
 
 OPENED = (SourceOpened("USB Microphone"), ModelProgress("The demo model is ready", ready=True))
 
@@ -77,6 +78,14 @@ def test_before_anybody_speaks_the_screen_says_what_to_do():
         assert "The model is still loading. What you say now is kept" in text
 
     in_app(scenario, FakeSession(SourceOpened("USB Microphone"), ModelProgress("Reading the demo model")))
+
+
+@pytest.mark.parametrize("device", ["HDA Intel [PCH]", "Yeti [/x]"])
+def test_brackets_in_the_name_of_a_microphone_are_shown_as_they_are(device):
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await until_shown(pilot, f"Listening to USB Microphone ({device}).")
+
+    in_app(scenario, FakeSession(*OPENED, InputOpened("USB Microphone", device)))
 
 
 def test_text_from_the_model_cannot_steer_the_terminal_or_the_markup():

@@ -59,7 +59,7 @@ def test_an_input_that_refuses_says_why_and_another_can_be_chosen():
         await pilot.press("i")
         await until_shown(pilot, "Blue Yeti")
         await pilot.press("down", "down", "enter")
-        await until_shown(pilot, "cannot be opened: busy.")
+        await until_shown(pilot, "'A headset [/x]' cannot be opened: busy.")
         await pilot.press("escape")
 
     session = with_inputs(scenario)

@@ -298,6 +298,18 @@ def test_a_name_that_cannot_be_saved_to_is_told_and_can_be_corrected(tmp_path):
     assert (tmp_path / "a.md").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("~no-such-user/a.md", "there is no folder '~no-such-user'"), ("[/x].doc", "'[/x].doc' must end in")],
+)
+def test_a_name_with_signs_of_its_own_is_told_as_it_was_typed(name, said):
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await type_path(pilot, Path(name))
+        await until_shown(pilot, said)
+
+    with_transcript(scenario)
+
+
 def test_a_file_is_replaced_only_when_enter_is_pressed_again(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("earlier")
