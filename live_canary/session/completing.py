@@ -18,7 +18,7 @@ from live_canary import files
 from live_canary.errors import OutputError
 from live_canary.session.journal import Entry, JournalFile
 from live_canary.session.record import OutputRecord, SessionRecord
-from live_canary.transcript.amending import replace_file, replaced
+from live_canary.transcript.amending import newline_of, replace_file, replaced
 from live_canary.transcript.formats import one_line, pieces
 from live_canary.transcript.utterance import Utterance
 from live_canary.transcript.writer import check_output, format_of
@@ -80,16 +80,18 @@ def complete_file(
             digest = digest_of(contents)
             if digest == output.becoming:
                 return 0
-            done = _Completing(output, entries, started, with_source, amended).done(contents)
-            if done.contents != contents:
-                announce(digest_of(done.contents))
-                if done.kept is not None:
-                    _write_from(descriptor, done.kept, done.contents[done.kept :])
+            newline = newline_of(contents)  # the same file with other ends of its lines is nobody else's text
+            done = _Completing(output, entries, started, with_source, amended).done(contents.replace(newline, b"\n"))
+            whole = done.contents.replace(b"\n", newline)
+            if whole != contents:
+                announce(digest_of(whole))
+                if done.kept is not None and newline == b"\n":
+                    _write_from(descriptor, done.kept, whole[done.kept :])
                 else:
                     if not files.OPEN_FILES_MAY_GO:
                         os.close(descriptor)
                         descriptor = -1
-                    replace_file(output.path.resolve(), done.contents)
+                    replace_file(output.path.resolve(), whole)
             return done.added
         finally:
             if descriptor >= 0:

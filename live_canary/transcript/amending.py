@@ -18,10 +18,17 @@ def put_in_order(path: Path, written: Sequence[str], final: Sequence[str]) -> in
     """
     place = path.resolve()
     contents = place.read_bytes()
-    changed, missed = replaced(contents, [piece.encode() for piece in written], [piece.encode() for piece in final])
+    newline = newline_of(contents).decode()
+    before, after = ([piece.replace("\n", newline).encode() for piece in pieces] for pieces in (written, final))
+    changed, missed = replaced(contents, before, after)
     if changed != contents:
         replace_file(place, changed)
     return missed
+
+
+def newline_of(contents: bytes) -> bytes:
+    """CRLF where an editor has put that at the end of every line, else LF."""
+    return b"\r\n" if 0 < contents.count(b"\n") == contents.count(b"\r\n") else b"\n"
 
 
 def replaced(contents: bytes, written: Sequence[bytes], final: Sequence[bytes]) -> tuple[bytes, int]:

@@ -212,6 +212,19 @@ def test_a_file_cut_off_after_some_corrections_gets_the_rest_once(tmp_path, suff
             assert output.path.read_bytes() == whole
 
 
+@pytest.mark.parametrize("suffix", [".txt", ".md", ".srt", ".vtt", ".jsonl"])
+def test_a_file_whose_line_ends_an_editor_changed_is_completed_and_corrected_with_such_ends(tmp_path, suffix):
+    """Nothing of it was known again, so it kept what had been heard first."""
+    output = OutputRecord(tmp_path / f"talk{suffix}", 0, False, 0, 0)
+    complete_file(output, SAID, STARTED, with_source=False, amended=CORRECTED)
+    whole = output.path.read_bytes()
+    output.path.unlink()
+    complete_file(output, SAID[:2], STARTED, with_source=False)
+    output.path.write_bytes(output.path.read_bytes().replace(b"\n", b"\r\n"))
+    assert complete_file(output, SAID, STARTED, with_source=False, amended=CORRECTED) == 1
+    assert output.path.read_bytes() == whole.replace(b"\n", b"\r\n")
+
+
 def test_amendments_between_the_lines_of_a_file_do_not_hide_those_behind_them(tmp_path):
     output = OutputRecord(tmp_path / "talk.jsonl", 0, False, 0, 0)
     with closing(TranscriptFile(output.path, started=STARTED)) as file:

@@ -33,6 +33,11 @@ def corrected(tmp_path):
     return correct
 
 
+def test_corrections_reach_a_file_whose_line_ends_an_editor_changed(corrected, tmp_path):
+    corrected("a.txt", meanwhile=lambda path: path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n")))
+    assert (tmp_path / "a.txt").read_bytes() == b"Yes.\r\nThe budget is approved.\r\nYes.\r\n"
+
+
 def test_a_text_file_grows_while_it_is_live_and_holds_the_corrected_text_in_the_end(corrected):
     during = []
     text = corrected("a.txt", meanwhile=lambda path: during.append(path.read_text()))
