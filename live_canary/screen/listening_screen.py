@@ -102,6 +102,8 @@ class ListeningScreen(Screen[None]):
             else:
                 self._show(event)
         self.transcript.draw_changes()
+        if any(isinstance(event, UtteranceFinal) for event in events):
+            self._search.look_again()
         self.state_changed()
 
     def state_changed(self) -> None:

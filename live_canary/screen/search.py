@@ -46,6 +46,8 @@ class SearchBar(Horizontal):
         typed = self.query_one(Input)
         self.screen.set_focus(typed)  # now: the next letter is one to look for, and no key
         typed.select_all()
+        self._pattern = pattern_for(typed.value)
+        self.look_again()
 
     def go(self, step: int) -> None:
         """To the next match, or to the previous one if step < 0."""
@@ -68,16 +70,21 @@ class SearchBar(Horizontal):
     def on_input_changed(self, changed: Input.Changed) -> None:
         changed.stop()
         self._pattern = pattern_for(changed.value)
+        self._go_to_nearest()
+
+    def on_input_submitted(self, submitted: Input.Submitted) -> None:
+        """The reader goes on in the transcript, with the matches still marked."""
+        submitted.stop()
+        self._go_to_nearest()  # the words may be those of a search before
+        self.screen.set_focus(self._transcript)
+
+    def _go_to_nearest(self) -> None:
+        """To the match at or before the current entry."""
         matches = self._transcript.find(self._pattern)
         if matches:
             current = self._transcript.current or 0
             self._transcript.select(current if current in matches else next_match(matches, current, -1))
         self._show_position(matches)
-
-    def on_input_submitted(self, submitted: Input.Submitted) -> None:
-        """The reader goes on in the transcript, with the matches still marked."""
-        submitted.stop()
-        self.screen.set_focus(self._transcript)
 
     def _show_position(self, matches: list[int]) -> None:
         """`2 of 7` when the current entry is one of `matches`."""

@@ -197,6 +197,20 @@ def test_matches_are_marked_until_escape():
     with_transcript(scenario)
 
 
+def test_a_search_that_was_ended_can_be_repeated_with_the_same_words():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await look_for(pilot, "budget")
+        await pilot.press("escape", "escape", "slash")
+        await until_shown(pilot, "2 found")
+        assert transcript(pilot).selected is None
+        await accept_search(pilot)
+        assert transcript(pilot).selected == range(2, 3)
+        await pilot.press("n")
+        assert "1 of 2" in rows(pilot)[20]
+
+    with_transcript(scenario)
+
+
 def test_letters_typed_into_the_search_are_not_keys():
     async def scenario(pilot: Pilot[Outcome]) -> None:
         await pilot.press("slash", *"q?", "escape")
@@ -210,6 +224,7 @@ def test_an_utterance_that_comes_during_a_search_is_found_too():
         await look_for(pilot, "budget")
         session.tell(said("The budget again.", 50.0))
         await pilot.pause()
+        assert "2 of 3" in rows(pilot)[20]
         await pilot.press("n")
         assert "3 of 3" in rows(pilot)[20]
 
