@@ -45,5 +45,5 @@ class EditDialog(ModalScreen[str | None]):
 
     def on_words_accepted(self, accepted: Words.Accepted) -> None:
         """Keys that were pressed since are no longer words."""
-        text = one_line(accepted.text)
+        text = " ".join(one_line(accepted.text).split())
         self.dismiss(None if text == self._text else text)

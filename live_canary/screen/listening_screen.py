@@ -147,7 +147,8 @@ class ListeningScreen(Screen[None]):
         if self._corrections.is_shown((index, text), before):
             return
         if text == before:
-            self._tell("The model heard the same words again.")
+            if text is not None:  # a voice may take back what was deleted already
+                self._tell("The model heard the same words again.")
             return
         self.transcript.amend(number, text)
         self._search.look_again()
@@ -203,7 +204,7 @@ class ListeningScreen(Screen[None]):
 
     def _edited(self, index: int, text: str | None) -> None:
         if text is not None:
-            self._correct(index, " ".join(one_line(text).split()) or None)
+            self._correct(index, text or None)
 
     def action_delete(self) -> None:
         """Takes the selected lines, or the newest, out of the transcript."""

@@ -44,12 +44,24 @@ def test_letters_typed_into_the_editor_are_words_and_not_keys():
     assert with_transcript(scenario).asked[1:] == ["amend 2: Another budget line. q?"]
 
 
-@pytest.mark.parametrize("keys", [["e", "x", "escape"], ["e", "enter"]])
+@pytest.mark.parametrize("keys", [["e", "x", "escape"], ["e", "enter"], ["e", *["left"] * 10, "space", "enter"]])
 def test_an_edit_that_is_left_or_changes_nothing_is_none(keys):
     async def scenario(pilot: Pilot[Outcome]) -> None:
         await pilot.press(*keys)
+        assert not pilot.app._notifications
 
     assert with_transcript(scenario).asked == ["start"]
+
+
+def test_a_voice_that_takes_back_a_deleted_line_changes_nothing():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("d")
+        session.tell(UtteranceAmended(0, None))
+        await pilot.pause()
+        assert [notification.message for notification in pilot.app._notifications] == ["Deleted; u brings it back."]
+
+    session = FakeSession(*OPENED, said("First."))
+    in_app(scenario, session)
 
 
 def test_new_text_goes_on_appearing_behind_the_editor():
