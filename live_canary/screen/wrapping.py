@@ -3,6 +3,7 @@
 from rich.cells import cell_len
 
 ZERO_WIDTH_JOINER = "\u200d"
+EMOJI_VARIANT = "\ufe0f"
 
 Slice = tuple[int, int]
 """Where a line begins and ends in its text; the space at which it was broken belongs to neither line."""
@@ -48,6 +49,8 @@ def _line_end(text: str, start: int, width: int) -> int:
     space, letter, cells = -1, start, 0
     for position in range(start, len(text)):
         cells += cell_len(text[position])
+        if text[position] == EMOJI_VARIANT:  # has made the sign before it wide
+            cells = cell_len(text[start : position + 1])
         if text[position] == " ":
             space = position
         if not _belongs_to_the_one_before(text, position):

@@ -24,6 +24,7 @@ def broken(text: str, width: int) -> list[str]:
         ("café au lait", 7, ["café au", "lait"]),
         ("a日", 2, ["a", "日"]),
         ("👩‍🚀👩‍🚀👩‍🚀", 5, ["👩‍🚀", "👩‍🚀", "👩‍🚀"]),
+        ("❤️❤️❤️", 5, ["❤️❤️", "❤️"]),
         ("e\u0301e\u0301e\u0301", 2, ["e\u0301e\u0301", "e\u0301"]),
     ],
 )
@@ -32,7 +33,7 @@ def test_lines_break_at_spaces_and_within_a_word_only_if_it_is_wider_than_a_line
 
 
 @settings(deadline=None)
-@given(st.text(alphabet="ab 日é", max_size=60), st.integers(min_value=2, max_value=12))
+@given(st.text(alphabet="ab 日é❤\ufe0f", max_size=60), st.integers(min_value=2, max_value=12))
 def test_no_line_is_too_wide_and_no_letter_is_lost(text, width):
     lines = broken(text, width)
     assert all(cell_len(line) <= width for line in lines)
