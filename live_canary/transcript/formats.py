@@ -152,7 +152,7 @@ class SrtFormat(Format):
 
     @staticmethod
     def _cue(number: int, start_seconds: float, end_seconds: float, text: str) -> str:
-        text = text.replace("-->", "->")  # readers take any line with the arrow for a cue's timing
+        text = re.sub("-{2,}>", "->", text)  # readers take any line with the arrow for a cue's timing
         return f"{number}\n{_cue_timing(start_seconds, end_seconds, decimal_mark=',')}\n{text}\n\n"
 
 
