@@ -127,7 +127,7 @@ class ListeningScreen(Screen[None]):
                 self._tell(f"{source} is back.")
             case SourceWarned(_, message):
                 self._tell(message, "warning")
-            case StageFailed(_, message, fatal=False):
+            case StageFailed(_, message):
                 self._tell(message, "error")
 
     def _show_utterance(self, utterance: Utterance) -> None:

@@ -66,7 +66,8 @@ def source_row(source: SourceState, name: str, name_cells: int, width: int) -> P
     """Name, level and doing of one source."""
     name = set_cell_size(_shortened(name, name_cells), name_cells)
     doing, colour = doing_of(source)
-    meter_cells = min(width - name_cells - len(doing) - 6, 40)
+    doing = _shortened(doing, max(width - name_cells - 5, 1))
+    meter_cells = min(width - name_cells - cell_len(doing) - 6, 40)
     return [
         (f" {'○' if source.lost or source.muted or source.stopped else '●'} ", colour),
         (f"{name} ", ""),
@@ -105,11 +106,12 @@ def meter(source: SourceState, cells: int) -> Parts:
 
 
 def session_row(state: SessionState, width: int, below: int = 0) -> Parts:
-    """Backlog, latency, model and files; what matters least is left out where the row is narrow."""
+    """Backlog, latency, model and files; where the row is narrow the first is cut and the others are left out."""
     row: Parts = []
     room = width - 1
     for text, style in [*_reading_facts(below), *session_facts(state)]:
         separator = SEPARATOR if row else " "
+        text = text if row else _shortened(text, max(room - 1, 1))
         needed = cell_len(separator + text)
         if needed > room:
             continue

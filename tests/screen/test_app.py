@@ -185,6 +185,15 @@ def test_a_failure_that_ends_the_session_is_shown_and_handed_on():
     assert isinstance(app.return_value.failure, SessionError)
 
 
+def test_a_failure_is_told_whole_also_when_it_is_longer_than_a_row():
+    message = "The model cannot be loaded: model.safetensors lacks perception.encoder.pre_encode.out.weight; fetch it"
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        assert [notification.message for notification in pilot.app._notifications] == [message]
+
+    in_app(scenario, FakeSession(*OPENED, said("Yes."), StageFailed("model", message, fatal=True)))
+
+
 class NoMicrophone(FakeSession):
     def start(self, on_event: object) -> None:
         raise DeviceError("There is no microphone.")

@@ -158,6 +158,15 @@ def test_no_row_is_wider_than_the_terminal(width):
     state = state_after(*OPENED, BacklogChanged(7.0), said("Yes."), OutputWritten(NOTES, 2), level(-20, -10))
     assert cell_len(text(session_row(state, width))) <= width
     assert cell_len(text(source_row(state.sources[MICROPHONE], MICROPHONE, min(14, width // 3), width))) <= width
+    state.apply(SourceLost(MICROPHONE, "日本語: it delivers no more sound, and is awaited as long as it takes"))
+    assert cell_len(text(source_row(state.sources[MICROPHONE], MICROPHONE, min(14, width // 3), width))) <= width
+
+
+def test_what_matters_most_is_cut_where_the_row_is_narrow_and_never_left_out():
+    failed = StageFailed("model", f"The model cannot be loaded: {'/folder' * 20}", fatal=True)
+    assert text(session_row(state_after(*OPENED, failed), 40)) == " The model cannot be loaded: /folder/f…"
+    saved = OutputWritten(Path("notes-of-the-meeting-on-thursday.md"), 2)
+    assert text(session_row(state_after(*OPENED, saved), 40)) == " 2 not saved in notes-of-the-meeting-o…"
 
 
 def test_a_long_or_wide_name_is_shortened_to_its_column():
