@@ -4,7 +4,6 @@ Decided on words and time alone. Rules on energy lose real speech: people talk o
 """
 
 import string
-from difflib import SequenceMatcher
 
 from live_canary.transcript.utterance import Utterance
 
@@ -12,6 +11,7 @@ WINDOW_SECONDS = 1.5  # sound systems delay what they play, and voice detectors 
 SHORT_WORDS = 3  # below it both sides easily say the same by themselves: "yes", "thank you"
 SHORT_WINDOW_SECONDS = 0.4
 SIMILAR = 0.75  # of the words, in order
+SKIPPED = 0.25  # of a missing word counts each one that was played between them: an echo leaves out few
 
 
 def is_echo(heard: Utterance, played: Utterance) -> bool:
@@ -22,17 +22,21 @@ def is_echo(heard: Utterance, played: Utterance) -> bool:
     if len(heard_words) < SHORT_WORDS:
         together = abs(heard.start_seconds - played.start_seconds) <= SHORT_WINDOW_SECONDS
         return together and heard_words == played_words
-    overlap = (
-        heard.start_seconds <= played.end_seconds + WINDOW_SECONDS
-        and played.start_seconds <= heard.end_seconds + WINDOW_SECONDS
-    )
-    return overlap and _share_found(heard_words, played_words) >= SIMILAR
+    while_played = (
+        played.start_seconds - WINDOW_SECONDS <= heard.start_seconds
+        and heard.end_seconds <= played.end_seconds + WINDOW_SECONDS
+    )  # an answer that repeats the last words ends later
+    return while_played and _share_found(heard_words, played_words) >= SIMILAR
 
 
 def _share_found(part: list[str], whole: list[str]) -> float:
-    """How much of `part` is in `whole`, in the same order."""
-    blocks = SequenceMatcher(None, part, whole, autojunk=False).get_matching_blocks()
-    return sum(block.size for block in blocks) / len(part)
+    """How much of `part` is in one stretch of `whole`, in the same order."""
+    missing = [0.0] * (len(whole) + 1)  # of the words so far, when the stretch ends with each word of the whole
+    for word in part:
+        before, missing[0] = missing[0], missing[0] + 1
+        for k, other in enumerate(whole, start=1):
+            before, missing[k] = missing[k], min(missing[k] + 1, missing[k - 1] + SKIPPED, before + (word != other))
+    return 1 - min(missing) / len(part)
 
 
 def _words(text: str) -> list[str]:
