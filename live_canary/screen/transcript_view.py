@@ -82,10 +82,11 @@ class TranscriptView(ScrollView, can_focus=True):
 
     def show_partial(self, partial: PartialChanged) -> None:
         """What a source is saying, to be drawn by `draw_changes`; a partial without text takes it away."""
+        shown = self._partials.get(partial.source)
         if partial.settled or partial.tentative:
             self._partials[partial.source] = partial
-        else:
-            self._partials.pop(partial.source, None)
+        elif shown and shown.start_seconds <= partial.start_seconds:  # what is said since then stays
+            del self._partials[partial.source]
         self._changed_from = min(self._changed_from, self.lines.line_count)
 
     def amend(self, number: int, text: str | None) -> None:

@@ -8,7 +8,7 @@ comes after what others said meanwhile.
 import threading
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from live_canary.transcript.echo import WINDOW_SECONDS, is_echo
 from live_canary.transcript.utterance import TranscriptGap, Utterance
@@ -39,6 +39,8 @@ class Finished:
     entry: Utterance | TranscriptGap
     noted_at: float = 0.0
     """When the end of an utterance was recognised, in seconds of the session's clock."""
+    is_echo: bool = False
+    """Whether the other side said it, so that it is not to be written."""
 
 
 class Conversation:
@@ -94,13 +96,12 @@ class Conversation:
             self._wait(Finished(gap))
 
     def released(self, *, all_of_it: bool = False) -> list[Finished]:
-        """The finals and gaps whose turn it is, in order, without echoes; at the end, all of them."""
+        """The finals and gaps whose turn it is, in order; at the end, all of them."""
         with self._lock:
             ready: list[Finished] = []
             while self._waiting and (all_of_it or self._may_go(self._waiting[0].entry)):
                 final = self._waiting.pop(0)
-                if not self._is_echo(final.entry):
-                    ready.append(final)
+                ready.append(replace(final, is_echo=self._is_echo(final.entry)))
             return ready
 
     def _wait(self, final: Finished) -> None:

@@ -144,6 +144,9 @@ class Scribe:
             if isinstance(final.entry, TranscriptGap):
                 self._write_gap(final.entry)
                 continue
+            if final.is_echo:
+                self.tell(PartialChanged(final.entry.source, final.entry.start_seconds, "", ""))
+                continue
             utterance = replace(final.entry, index=self.utterances)
             self.utterances += 1
             self._told.append(utterance)

@@ -52,6 +52,17 @@ def test_a_partial_that_held_no_words_disappears():
     in_app(scenario, session)
 
 
+def test_an_utterance_that_turns_out_to_be_an_echo_leaves_the_partial_of_what_follows():
+    session = FakeSession(*OPENED, PartialChanged("USB Microphone", 4.0, "", "And"))
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        session.tell(PartialChanged("USB Microphone", 0.0, "", ""))
+        await pilot.pause()
+        assert rows(pilot)[1] == " 00:00:04  And"
+
+    in_app(scenario, session)
+
+
 def test_the_final_of_a_cut_utterance_leaves_the_partial_of_what_follows():
     cut = said("The first half", 0.0)  # ends at 2 s
     session = FakeSession(*OPENED, PartialChanged("USB Microphone", 2.0, "and the", "second"), cut)

@@ -1,5 +1,7 @@
 """Who may speak next in the transcript: order across sources, as pure state."""
 
+from dataclasses import replace
+
 import pytest
 
 from live_canary.session.conversation import Conversation, Finished
@@ -101,7 +103,7 @@ def test_what_the_other_side_said_is_dropped_from_the_microphone_and_never_the_o
     echo, played = final("Me", 3.1, 5.1, words), final("Them", 3.0, 5.0, words)
     spoken(conversation, echo)
     spoken(conversation, played)
-    assert conversation.released(all_of_it=True) == [played]
+    assert conversation.released(all_of_it=True) == [played, replace(echo, is_echo=True)]
 
 
 def test_an_echo_is_known_however_much_the_other_side_has_said_since():
@@ -115,7 +117,7 @@ def test_an_echo_is_known_however_much_the_other_side_has_said_since():
         conversation.heard("Them", one.entry.end_seconds + 1)
         spoken(conversation, one)
     spoken(conversation, echo)
-    assert conversation.released(all_of_it=True) == [played, *later]
+    assert conversation.released(all_of_it=True) == [played, replace(echo, is_echo=True), *later]
 
 
 @pytest.mark.parametrize("is_away", [False, True])

@@ -266,6 +266,7 @@ def test_what_the_microphone_hears_of_the_loudspeakers_is_said_once():
     assert session.wait(PATIENCE_SECONDS)
     said = [(event.utterance.source, event.utterance.text) for event in recorder.of(UtteranceFinal)]
     assert said == [("Them", "Shall we begin then?"), ("Me", "I am here.")]
+    assert PartialChanged("Me", 0.1, "", "") in recorder.events  # what was shown of it while it was heard goes
 
 
 def test_the_text_of_a_heard_tail_is_the_final_without_asking_the_model_again():
