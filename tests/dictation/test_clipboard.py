@@ -4,13 +4,17 @@ import re
 import threading
 
 import pytest
+from textual.pilot import Pilot
 
 from live_canary.dictation.clipboard import Clipboard, clipboard_programs
 from live_canary.dictation.dictation import Dictation
 from live_canary.errors import DictationError
 from live_canary.events import SessionEnded
+from live_canary.screen.contract import Outcome
 from tests.dictation.tools import FAILS
-from tests.screen.fake_session import ENDED, said
+from tests.screen.fake_session import ENDED, FakeSession, said
+from tests.screen.in_app import in_app
+from tests.screen.test_keys import OPENED
 
 X11 = clipboard_programs({"DISPLAY": ":0"}, "linux")
 
@@ -66,3 +70,19 @@ def test_the_latest_utterance_is_copied_in_one_line():
         tell(event)
     assert over.wait(10)
     assert copied(terminal) == "Two lines."
+
+
+def test_on_the_screen_a_program_that_fails_writes_nothing_over_it_and_is_not_believed(tools, monkeypatch, capfd):
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    tools.put("xclip", FAILS)
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("c")
+        assert any("Some terminals cut" in notification.message for notification in pilot.app._notifications)
+        tools.put("xsel")
+        await pilot.press("c")
+
+    in_app(scenario, FakeSession(*OPENED, said("word " * 16_000)))
+    assert tools.took("xsel") == ("word " * 16_000).strip()
+    assert "no such display" not in "".join(capfd.readouterr())
