@@ -142,6 +142,8 @@ class TranscriptFile:
         else:
             self._in_order = False
         if self._closed:
+            if not self.path.exists():
+                raise OutputError(f"{_named(self.path)} is not there any more, so it was not corrected.")
             self._descriptor = _open_locked(self.path)
             self.close()
         elif line:

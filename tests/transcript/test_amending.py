@@ -164,3 +164,15 @@ def test_a_closed_file_can_still_be_corrected_and_corrected_back(tmp_path, name,
     assert (tmp_path / name).read_text().endswith(end)
     file.amend(0, "Bugdet.")
     assert (tmp_path / name).read_text().endswith(end.replace("Budget", "Bugdet"))
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.jsonl"])
+def test_a_file_that_is_gone_when_the_session_is_over_is_not_made_again_without_its_lines(tmp_path, name):
+    path = tmp_path / name
+    with closing(TranscriptFile(path, started=STARTED)) as file:
+        file.write_utterance(saying("The bugdet is approved.", 0))
+    path.rename(tmp_path / "kept")
+    with pytest.raises(OutputError, match=f"{name}' is not there any more, so it was not corrected"):
+        file.amend(0, "The budget is approved.")
+    assert not path.exists()
+    assert file.uncorrected == 1
