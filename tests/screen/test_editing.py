@@ -251,3 +251,15 @@ def test_what_the_model_hears_again_is_an_edit_like_any_other():
 
     session = FakeSession(*OPENED, said("First."))
     in_app(scenario, session)
+
+
+@pytest.mark.parametrize("size", [(40, 12), (80, 10)])
+def test_what_is_typed_at_the_end_of_a_long_line_is_on_the_screen_however_low_that_is(size):
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("e", *"ing")
+        await until_shown(pilot, "ending")
+        await pilot.resize_terminal(*size)
+        await pilot.press("s")
+        await until_shown(pilot, "endings")
+
+    in_app(scenario, FakeSession(*OPENED, said("word " * 120 + "end")))
