@@ -132,6 +132,7 @@ class ListeningScreen(Screen[None]):
 
     def _show_utterance(self, utterance: Utterance) -> None:
         if utterance.command:
+            self.transcript.lines.obey(utterance)
             self.transcript.show_partial(PartialChanged(utterance.source, utterance.start_seconds, "", ""))
             return
         self.transcript.append(utterance)
@@ -142,6 +143,7 @@ class ListeningScreen(Screen[None]):
         """The session has changed a line, because a key or a voice asked it to."""
         number = self.transcript.lines.number_of(index)
         if number is None:
+            self.transcript.lines.take_back(index)
             return
         before = self.transcript.lines.text_of(number)
         if self._corrections.is_shown((index, text), before):
@@ -277,13 +279,13 @@ class ListeningScreen(Screen[None]):
     def _export(self, numbers: list[int], path: Path | None) -> None:
         if path is None:
             return
-        entries = [self.transcript.lines.entries[number] for number in numbers]
+        entries = self.transcript.lines.to_save(numbers)
         try:
             export(path, entries, self._state.started, with_source=self._state.info.with_source)
         except OutputError as error:
             self._tell(str(error), "error")
         else:
-            self._tell(f"Saved {_counted(len(entries))} in {path}.")
+            self._tell(f"Saved {_counted(len(numbers))} in {path}.")
 
     def _tell(self, text: str, severity: SeverityLevel = "information") -> None:
         seconds = NOTICE_SECONDS if severity == "information" else WARNING_SECONDS

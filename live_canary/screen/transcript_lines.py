@@ -7,6 +7,7 @@ utterances can be broken anew when the width changes; the lines themselves are c
 import re
 from bisect import bisect_right
 from itertools import accumulate
+from operator import itemgetter
 
 from live_canary.screen.wrapping import Slice, line_count, wrap
 from live_canary.transcript.formats import Entry, amended, gap_notice, one_line
@@ -34,6 +35,8 @@ class TranscriptLines:
         """What was heard first, by number, of the utterances that were amended."""
         self._numbers: dict[int, int] = {}
         """The entry of each utterance, by its index."""
+        self._obeyed: dict[int, tuple[int, Utterance]] = {}
+        """Of each voice command that saved files have something of, by its index: the number of the entry after it."""
         self._with_source = with_source
         self._width = 80
         self._ends: list[int] = []
@@ -67,6 +70,21 @@ class TranscriptLines:
             self._numbers[entry.index] = len(self.entries)
         self.entries.append(entry)
         self.texts.append(text)
+
+    def obey(self, command: Utterance) -> None:
+        """Has a voice command be in what is saved; it has no line."""
+        if command.command != "scratch that":  # nothing is left of that
+            self._obeyed[command.index] = len(self.entries), command
+
+    def take_back(self, index: int) -> None:
+        """The voice command is in what is saved no more."""
+        self._obeyed.pop(index, None)
+
+    def to_save(self, numbers: list[int]) -> list[Entry]:
+        """These entries (in their order, not empty), with the voice commands that were said between them."""
+        entries = [(number, 1, self.entries[number]) for number in numbers]
+        obeyed = [(after, 0, one) for after, one in self._obeyed.values() if numbers[0] < after <= numbers[-1]]
+        return [entry for *_, entry in sorted([*obeyed, *entries], key=itemgetter(0, 1))]
 
     def number_of(self, index: int) -> int | None:
         """The entry that is utterance `index`; None if it is not here."""

@@ -15,16 +15,22 @@ from live_canary.screen.contract import Outcome, SessionInfo
 from live_canary.screen.plain import PlainScreen
 from live_canary.screen.plain_lines import json_line
 from live_canary.settings import Settings
+from live_canary.transcript.voice_commands import VoiceCommand
 from tests.dictation.tools import FAILS
 from tests.screen.fake_session import ENDED, FakeSession, said
 from tests.screen.in_app import INFO, in_app, rows, until_shown
+from tests.screen.test_keys import type_path
 
 OPENED = (SourceOpened("USB Microphone"), ModelProgress("ready", ready=True))
 
 
+def obeyed(command: VoiceCommand, index: int = 0) -> UtteranceFinal:
+    final = said(f"{command.capitalize()}.", 4.0, index=index)
+    return replace(final, utterance=replace(final.utterance, command=command))
+
+
 def scratched(index: int) -> UtteranceFinal:
-    final = said("Scratch that.", 4.0, index=index)
-    return replace(final, utterance=replace(final.utterance, command="scratch that"))
+    return obeyed("scratch that", index)
 
 
 def test_keys_that_are_typed_into_the_screen_itself_do_nothing_and_it_says_so():
@@ -76,6 +82,21 @@ def test_a_command_takes_away_what_was_being_said_and_what_it_takes_back():
         assert "Scratch" not in shown
 
     in_app(scenario, session)
+
+
+def test_what_is_saved_has_the_paragraphs_that_were_asked_for_and_not_taken_back(tmp_path):
+    session = FakeSession(
+        *OPENED, said("Dear John."), obeyed("new paragraph"), said("Thank you."), obeyed("new paragraph"),
+        scratched(4), UtteranceAmended(3, None), said("Yours."), obeyed("new paragraph"),
+    )  # fmt: skip
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await type_path(pilot, tmp_path / "letter.txt")
+        await pilot.pause()
+        assert any("Saved 3 utterances" in notification.message for notification in pilot.app._notifications)
+
+    in_app(scenario, session)
+    assert (tmp_path / "letter.txt").read_text() == "Dear John.\n\nThank you.\nYours.\n"
 
 
 def test_lines_without_a_screen_leave_commands_out_and_say_what_was_taken_back():
