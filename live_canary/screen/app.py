@@ -59,6 +59,8 @@ class LiveCanaryApp(App[Outcome]):
         self._leaving = False
         self._is_typing = is_typing
         self._told_of_keys = 0.0
+        self._muted_before: set[str] = set()
+        """Sources that were muted already when all were paused."""
 
     def get_default_screen(self) -> Screen[None]:
         return ListeningScreen(self.state, self._session)
@@ -131,13 +133,18 @@ class LiveCanaryApp(App[Outcome]):
         self.theme = LIGHT.name if self.current_theme.dark else DARK.name
 
     def action_pause(self) -> None:
-        """Hears nothing until it is asked for again."""
+        """Hears nothing until it is asked for again; a source that was muted by itself stays so."""
         if self.state.finishing or self.state.ended:
             self.notify("Nothing is heard any more; q leaves.", timeout=NOTICE_SECONDS, markup=False)
             return
-        muted = not self.state.paused
-        for name in self.state.sources:
-            self._session.mute(name, muted=muted)
+        if self.state.paused:
+            heard_before = [name for name in self.state.sources if name not in self._muted_before]
+            for name in heard_before or self.state.sources:
+                self._session.mute(name, muted=False)
+        else:
+            self._muted_before = {name for name, source in self.state.sources.items() if source.muted}
+            for name in self.state.sources:
+                self._session.mute(name, muted=True)
 
     def action_mute(self, number: int) -> None:
         sources = list(self.state.sources.values())

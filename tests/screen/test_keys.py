@@ -373,6 +373,16 @@ def test_a_digit_mutes_one_of_several_sources():
     assert session.asked == ["start", "mute System audio"]
 
 
+def test_a_source_that_was_muted_stays_muted_after_a_pause():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("1", "p", "p")
+        assert [row.split()[-1] for row in rows(pilot)[20:22]] == ["muted", "listening"]
+        await pilot.press("2", "p")
+        assert [row.split()[-1] for row in rows(pilot)[20:22]] == ["muted", "listening"]
+
+    in_app(scenario, FakeSession(*OPENED, SourceOpened("System audio")))
+
+
 def test_help_lists_every_key_and_goes_away():
     async def scenario(pilot: Pilot[Outcome]) -> None:
         for key in ("escape", "q", "question_mark"):
