@@ -14,7 +14,7 @@ from textual.widgets import Input, Label
 from live_canary import files
 from live_canary.errors import OutputError
 from live_canary.transcript.formats import FORMATS, Entry, one_line, whole_transcript
-from live_canary.transcript.writer import check_output, format_of
+from live_canary.transcript.writer import check_free, check_output, format_of
 
 
 def export(path: Path, entries: Sequence[Entry], started: datetime, *, with_source: bool) -> None:
@@ -63,10 +63,11 @@ class ExportDialog(ModalScreen[Path | None]):
     def _obstacle(self, path: Path) -> str:
         try:
             check_output(path, overwrite=True)
+            if path.resolve() in self._taken:
+                return "The session writes this file itself; give another name."
+            check_free(path)
         except OutputError as error:
             return str(error)
-        if path.resolve() in self._taken:
-            return "The session writes this file itself; give another name."
         if path.exists() and path != self._confirmed:
             self._confirmed = path
             return "This file exists. Enter again replaces it."

@@ -1,6 +1,7 @@
 """What each key does, one test a key; the tests of leaving are in test_app.py."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from live_canary.events import ModelProgress, SourceOpened
 from live_canary.screen.contract import Outcome, SessionInfo
 from live_canary.screen.listening_screen import ListeningScreen
 from live_canary.screen.transcript_view import TranscriptView
+from live_canary.transcript.writer import TranscriptFile
 from tests.screen.fake_session import FakeSession, said
 from tests.screen.in_app import Scenario, accept_search, in_app, look_for, rows, until_shown
 
@@ -349,6 +351,18 @@ def test_a_file_that_the_session_writes_is_never_replaced(tmp_path):
 
     with_transcript(scenario, info=SessionInfo("demo model", ("USB Microphone",), (path,)))
     assert path.read_text() == "The budget first.\n"
+
+
+def test_a_file_that_another_session_writes_is_never_replaced(tmp_path):
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await type_path(pilot, tmp_path / "theirs.txt")
+        await until_shown(pilot, "already being written by a running session")
+        await pilot.press("enter", "escape")
+
+    with closing(TranscriptFile(tmp_path / "theirs.txt")) as theirs:
+        theirs.write_utterance(said("Their words.").utterance)
+        with_transcript(scenario)
+    assert (tmp_path / "theirs.txt").read_text() == "Their words.\n"
 
 
 def test_p_hears_nothing_until_it_is_pressed_again():
