@@ -66,6 +66,7 @@ class TranscriptView(ScrollView, can_focus=True):
         self._partials: dict[str, PartialChanged] = {}
         self._tail: list[TailLine] = []
         self._changed_from = NOTHING
+        self._drawn_width = 0
 
     @property
     def is_blank(self) -> bool:
@@ -164,7 +165,7 @@ class TranscriptView(ScrollView, can_focus=True):
     def action_follow(self) -> None:
         self.selected = None
         self.following = True
-        self._scroll_to_end()
+        self._show_from(self.lines.line_count)
         self.refresh()
 
     def on_click(self, click: Click) -> None:
@@ -226,6 +227,9 @@ class TranscriptView(ScrollView, can_focus=True):
             for line in tail_lines(partial, self.lines.label(source), self.lines.width)
         ]
         height = self.lines.line_count + len(self._tail)
+        if not following and self.lines.width == self._drawn_width:  # rows that become empty stay, so that none moves
+            height = max(height, min(before, self.scroll_offset.y + self.size.height))
+        self._drawn_width = self.lines.width
         self.virtual_size = Size(self._cells, height)
         self.refresh_lines(line, max(height, before) - line)
         if following:

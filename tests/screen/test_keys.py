@@ -8,7 +8,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from live_canary.events import ModelProgress, SourceOpened
+from live_canary.events import ModelProgress, PartialChanged, SourceOpened
 from live_canary.screen.contract import Outcome, SessionInfo
 from live_canary.screen.listening_screen import ListeningScreen
 from live_canary.screen.transcript_view import TranscriptView
@@ -62,6 +62,26 @@ def test_what_is_read_further_up_does_not_move_when_new_text_comes(key):
         assert "below, End shows the newest" in rows(pilot)[22]
 
     session = FakeSession(*OPENED, *(said(text) for text in many(40)))
+    in_app(scenario, session)
+
+
+def test_what_is_read_does_not_move_when_what_was_being_said_is_taken_away():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        view = transcript(pilot)
+        view.scroll_to(y=view.max_scroll_y - 2, animate=False)
+        await pilot.pause()
+        top = readable(pilot)[0]
+        session.tell(PartialChanged("USB Microphone", 200.0, "", ""))
+        session.tell(said("Something new.", 204.0))
+        await pilot.pause()
+        session.tell(said("And more.", 208.0))
+        await pilot.pause()
+        assert readable(pilot)[0] == top
+        await pilot.press("end")
+        assert readable(pilot)[-1].endswith("And more.")
+
+    partial = PartialChanged("USB Microphone", 200.0, "", "and on and on " * 40)
+    session = FakeSession(*OPENED, *(said(text) for text in many(40)), partial)
     in_app(scenario, session)
 
 
