@@ -128,11 +128,9 @@ class TranscriptView(ScrollView, can_focus=True):
         self.following = self.is_vertical_scroll_end
         self.refresh()
 
-    def toggle_bookmark(self, number: int) -> bool:
-        """Whether the entry is bookmarked now."""
+    def toggle_bookmark(self, number: int) -> None:
         self.bookmarks ^= {number}
         self.refresh()
-        return number in self.bookmarks
 
     @property
     def current(self) -> int | None:
