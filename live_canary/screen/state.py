@@ -90,6 +90,7 @@ class SessionState:
         self.model_step = ""
         self.model_ready = False
         self.words = 0
+        self.utterances = 0
         self.backlog_seconds = 0.0
         self.unsaved: dict[Path, int] = {}
         """Lines of each output that are not on the disk; an output without an entry was not written to yet."""
@@ -169,6 +170,7 @@ class SessionState:
     def _hear(self, utterance: Utterance, latency_seconds: float) -> None:
         if utterance.command:
             return
+        self.utterances += 1
         self._latencies.append(latency_seconds)
         self._count_words(utterance.index, utterance.text)
 
