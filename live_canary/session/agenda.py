@@ -75,6 +75,12 @@ class Agenda:
         with self._changed:
             return self._backlog_seconds()
 
+    @property
+    def has_amendments(self) -> bool:
+        """Whether some are left that nobody has begun."""
+        with self._changed:
+            return bool(self._amendments)
+
     def put_final(self, work: Work, *, wait: bool) -> None:
         """Add a finished utterance; with `wait`, not before there is room."""
         with self._changed:

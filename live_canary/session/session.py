@@ -180,9 +180,18 @@ class Session:
         ended = self._ended.wait(timeout_seconds)
         if ended:
             self._agenda.dismiss()
+            self._wait_for_amendments()
             for thread in self._threads:
                 thread.join(CLOSE_SOURCE_SECONDS)
         return ended
+
+    def _wait_for_amendments(self) -> None:
+        """What the user corrected last may wait for the disk, or for a line that the model hears again."""
+        *_, transcribing = self._threads
+        for _ in range(int(self._patience_seconds)):
+            if not self._agenda.has_amendments:
+                return
+            transcribing.join(1.0)
 
     def _run(self, stage: str, body: Callable[[], None], *, fatal: bool = True) -> threading.Thread:
         thread = threading.Thread(target=self._guarded, args=(stage, body, fatal), name=stage, daemon=True)

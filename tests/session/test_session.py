@@ -367,6 +367,19 @@ def test_a_transcript_can_be_corrected_after_its_end():
     assert session.wait(PATIENCE_SECONDS)
 
 
+def test_what_was_corrected_last_is_written_however_slow_the_disk_is(monkeypatch):
+    """500 lines deleted after the end and q: a disk that needed more than three seconds for it lost the rest."""
+    monkeypatch.setattr("live_canary.session.session.CLOSE_SOURCE_SECONDS", 0.0)
+    recorder, sink = Recorder(), MemorySink()
+    session = Session([ScriptedSource("abc")], make_segmenter, lambda tell: LetterModel(), [sink])
+    session.start(recorder)
+    recorder.wait_for(SessionEnded)
+    for number in range(500):
+        session.amend(0, f"{number}")
+    assert session.wait(PATIENCE_SECONDS)
+    assert len(sink.amendments) >= 499  # the last may just be written
+
+
 class RehearableScript(ScriptedSource):
     """A script that can be played again from anywhere."""
 
