@@ -77,7 +77,7 @@ class OutputWritten:
 
     path: Path
     unsaved: int
-    """Lines that are not on the disk yet; 0 when it holds everything."""
+    """Lines and corrections that are not on the disk yet; 0 when it holds everything."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ class SessionState:
         self.utterances = 0
         self.backlog_seconds = 0.0
         self.unsaved: dict[Path, int] = {}
-        """Lines of each output that are not on the disk; an output without an entry was not written to yet."""
+        """What each output lacks, lines and corrections; one without an entry was not written to yet."""
         self.copying = info.clipboard
         """Each new utterance goes to the clipboard."""
         self.finishing = False

@@ -244,7 +244,7 @@ class Scribe:
         except OutputError as error:
             self.tell(StageFailed("file", str(error), fatal=False))
         self.journal.saved(sink.path, sink.unsaved, sink.uncorrected)
-        self.tell(OutputWritten(sink.path, sink.unsaved))
+        self.tell(OutputWritten(sink.path, sink.unsaved + sink.uncorrected))
 
     def _tell_backlog(self) -> None:
         seconds = self.agenda.backlog_seconds

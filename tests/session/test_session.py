@@ -367,6 +367,22 @@ def test_a_transcript_can_be_corrected_after_its_end():
     assert session.wait(PATIENCE_SECONDS)
 
 
+def test_a_correction_that_cannot_be_saved_is_counted_like_a_line():
+    class FullDisk(MemorySink):
+        def amend(self, index, text):
+            self.uncorrected = 1
+            raise OutputError("'notes.txt' cannot be corrected: no space left")
+
+    recorder, sink = Recorder(), FullDisk()
+    session = Session([ScriptedSource("abc")], make_segmenter, lambda tell: LetterModel(), [sink])
+    session.start(recorder)
+    recorder.wait_for(SessionEnded)
+    session.amend(0, "ABC")
+    recorder.wait_for(UtteranceAmended)
+    assert recorder.of(OutputWritten)[-1] == OutputWritten(sink.path, 1)
+    assert session.wait(PATIENCE_SECONDS)
+
+
 def test_what_was_corrected_last_is_written_however_slow_the_disk_is(monkeypatch):
     """500 lines deleted after the end and q: a disk that needed more than three seconds for it lost the rest."""
     monkeypatch.setattr("live_canary.session.session.CLOSE_SOURCE_SECONDS", 0.0)
