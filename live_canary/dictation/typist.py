@@ -104,8 +104,11 @@ class Typist:
 
 
 def _break_lines(keyboard: Keyboard, count: int) -> Typed:
-    for _ in range(count):
-        keyboard.break_line()
+    for done in range(count):
+        try:
+            keyboard.break_line()
+        except ToolFailed as failure:
+            raise ToolStopped(str(failure)) if done else failure from None
     return Typed(count)
 
 

@@ -95,6 +95,21 @@ def test_what_a_tool_that_hung_may_have_typed_is_not_typed_twice():
     assert told[-1] == "It is not known how much of that was typed; erase it by hand."
 
 
+def test_a_line_break_that_was_typed_is_not_typed_again_when_the_second_one_fails():
+    class BreaksOnce(FakeKeyboard):
+        def break_line(self) -> None:
+            super().break_line()
+            self.fails = FAILED
+
+    first, second = BreaksOnce("wtype"), FakeKeyboard("dotool")
+    hands, told = typist(first, second)
+    hands.break_lines(2)
+    assert (first.window, second.window) == ("\n", "")
+    assert told == ["wtype: no such display; perhaps the new line was not typed."]
+    hands.type("Next.")
+    assert second.window == "Next. "
+
+
 def test_a_tool_without_the_letters_is_passed_over_only_for_this_text():
     first, second = FakeKeyboard("ydotool"), FakeKeyboard("dotool")
     hands, told = typist(first, second)
