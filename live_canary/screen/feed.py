@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from textual.message import Message
 from textual.message_pump import MessagePump
 
-from live_canary.events import BacklogChanged, Event, LevelChanged, PartialChanged, UtteranceFinal
+from live_canary.events import BacklogChanged, Event, LevelChanged, PartialChanged
 
 _REPLACEABLE = {LevelChanged, PartialChanged, BacklogChanged}
 
@@ -47,14 +47,12 @@ class SessionFeed:
 
 
 def newest(events: Sequence[Event]) -> list[Event]:
-    """Of each source's levels, of its partials up to a final, and of backlogs only the last; everything else stays."""
+    """Of each source's levels, of each utterance's partials, and of backlogs only the last; everything else stays."""
     if _REPLACEABLE.isdisjoint(map(type, events)):
         return list(events)
     kept: list[Event] = []
-    superseded: set[tuple[str, str]] = set()
+    superseded: set[tuple[str, str, float]] = set()
     for event in reversed(events):
-        if isinstance(event, UtteranceFinal):
-            superseded.discard(("partial", event.utterance.source))
         subject = _replaceable_subject(event)
         if subject not in superseded:
             kept.append(event)
@@ -63,13 +61,13 @@ def newest(events: Sequence[Event]) -> list[Event]:
     return kept[::-1]
 
 
-def _replaceable_subject(event: Event) -> tuple[str, str] | None:
+def _replaceable_subject(event: Event) -> tuple[str, str, float] | None:
     """What a later event of the same kind would say anew; None for an event that happens once."""
     match event:
         case LevelChanged(source):
-            return "level", source
-        case PartialChanged(source):
-            return "partial", source
+            return "level", source, 0.0
+        case PartialChanged(source, start_seconds):
+            return "partial", source, start_seconds
         case BacklogChanged():
-            return "backlog", ""
+            return "backlog", "", 0.0
     return None

@@ -63,7 +63,8 @@ class TranscriptView(ScrollView, can_focus=True):
         """Numbers of the selected entries."""
         self._cursor = self._anchor = 0
         self._pattern: re.Pattern[str] | None = None
-        self._partials: dict[str, PartialChanged] = {}
+        self._partials: dict[tuple[str, float], PartialChanged] = {}
+        """By source and start: in a call a final may wait for the other side while the next utterance is being said."""
         self._tail: list[TailLine] = []
         self._changed_from = NOTHING
         self._drawn_width = 0
@@ -73,21 +74,21 @@ class TranscriptView(ScrollView, can_focus=True):
         return not self.lines.line_count and not self._tail
 
     def append(self, entry: Entry) -> None:
-        """Adds an utterance, which takes the place of its source's partial, or a gap; to be drawn by `draw_changes`."""
+        """Adds an utterance, which takes the place of its partial, or a gap; to be drawn by `draw_changes`."""
         if self._changed_from == NOTHING:
             self._changed_from = self.lines.line_count
         self.lines.append(entry)
-        partial = self._partials.get(entry.source)
-        if partial and partial.start_seconds < entry.end_seconds:
-            del self._partials[entry.source]
+        for source, start_seconds in list(self._partials):
+            if source == entry.source and start_seconds < entry.end_seconds:
+                del self._partials[source, start_seconds]
 
     def show_partial(self, partial: PartialChanged) -> None:
         """What a source is saying, to be drawn by `draw_changes`; a partial without text takes it away."""
-        shown = self._partials.get(partial.source)
+        utterance = partial.source, partial.start_seconds
         if partial.settled or partial.tentative:
-            self._partials[partial.source] = partial
-        elif shown and shown.start_seconds <= partial.start_seconds:  # what is said since then stays
-            del self._partials[partial.source]
+            self._partials[utterance] = partial
+        else:
+            self._partials.pop(utterance, None)
         self._changed_from = min(self._changed_from, self.lines.line_count)
 
     def amend(self, number: int, text: str | None) -> None:
@@ -221,8 +222,8 @@ class TranscriptView(ScrollView, can_focus=True):
         before = self.virtual_size.height
         self._tail = [
             line
-            for source, partial in self._partials.items()
-            for line in tail_lines(partial, self.lines.label(source), self.lines.width)
+            for partial in self._partials.values()
+            for line in tail_lines(partial, self.lines.label(partial.source), self.lines.width)
         ]
         height = self.lines.line_count + len(self._tail)
         if not following and self.lines.width == self._drawn_width:  # rows that become empty stay, so that none moves

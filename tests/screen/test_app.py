@@ -63,6 +63,24 @@ def test_an_utterance_that_turns_out_to_be_an_echo_leaves_the_partial_of_what_fo
     in_app(scenario, session)
 
 
+def test_words_whose_final_waits_for_the_other_side_stay_while_more_is_said():
+    session = FakeSession(
+        *OPENED,
+        PartialChanged("USB Microphone", 4.0, "", "I think so."),
+        PartialChanged("USB Microphone", 9.0, "", "And then"),
+    )
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        session.tell(PartialChanged("USB Microphone", 9.0, "And", "then we"))
+        await pilot.pause()
+        assert rows(pilot)[1:3] == [" 00:00:04  I think so.", " 00:00:09  And then we"]
+        session.tell(said("I think so.", 4.0))
+        await pilot.pause()
+        assert rows(pilot)[1:4] == [" 00:00:04  I think so.", " 00:00:09  And then we", ""]
+
+    in_app(scenario, session)
+
+
 def test_the_final_of_a_cut_utterance_leaves_the_partial_of_what_follows():
     cut = said("The first half", 0.0)  # ends at 2 s
     session = FakeSession(*OPENED, PartialChanged("USB Microphone", 2.0, "and the", "second"), cut)

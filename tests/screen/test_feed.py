@@ -23,8 +23,8 @@ def level(rms_dbfs: float, source: str = "a") -> LevelChanged:
     return LevelChanged(source, rms_dbfs, rms_dbfs)
 
 
-def partial(text: str, source: str = "a") -> PartialChanged:
-    return PartialChanged(source, 0.0, text, "")
+def partial(text: str, start_seconds: float = 0.0) -> PartialChanged:
+    return PartialChanged("a", start_seconds, text, "")
 
 
 def test_the_screen_is_woken_once_for_all_that_waits():
@@ -50,10 +50,11 @@ def test_of_levels_and_backlogs_only_the_newest_is_drawn():
     assert newest(events) == [level(-20, "b"), level(-25), BacklogChanged(2.0)]
 
 
-def test_of_partials_the_newest_before_and_after_a_final_are_drawn():
+def test_of_the_partials_of_an_utterance_the_newest_is_drawn():
     final, other_final = said("One two.", source="a"), said("Yes.", source="b")
-    events = [partial("One"), level(-20), partial("One two"), other_final, final, partial("Th"), partial("Three")]
-    assert newest(events) == [level(-20), partial("One two"), other_final, final, partial("Three")]
+    before = [partial("One"), level(-20), partial("One two")]
+    after = [other_final, partial("Th", 4.0), final, partial("Three", 4.0)]
+    assert newest([*before, *after]) == [level(-20), partial("One two"), other_final, final, partial("Three", 4.0)]
 
 
 def test_what_happens_once_is_never_left_out():
