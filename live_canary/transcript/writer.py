@@ -93,22 +93,22 @@ class TranscriptFile:
         self._unsaved: list[_Piece] = []
         self._head = ""
         self._descriptor = _open_locked(path)
-        started = started or datetime.now()
+        self._started = started or datetime.now()
         try:
-            self._begin(overwrite, started)
+            self._begin(overwrite)
         except OSError as error:
             os.close(self._descriptor)
             raise OutputError(
                 f"{_named(path)} cannot be written: {error.strerror}; give another folder or name."
             ) from error
 
-    def _begin(self, overwrite: bool, started: datetime) -> None:
+    def _begin(self, overwrite: bool) -> None:
         earlier = "" if overwrite else self.path.read_text(encoding="utf-8", errors="replace")
         self._first_index = self._format.next_index(earlier)
-        self._seam = self._head = self._format.seam(started) if earlier else ""
+        self._seam = self._head = self._format.seam(self._started) if earlier else ""
         if not earlier:
             os.ftruncate(self._descriptor, 0)
-            _append(self._descriptor, self._format.header(started).encode())
+            self._write_header()
             with suppress(OSError):  # not every file system can sync a folder
                 _sync_folder(self.path.parent)
 
@@ -215,6 +215,11 @@ class TranscriptFile:
         replacement = _open_and_lock(self.path)
         os.close(self._descriptor)
         self._descriptor = replacement
+        if not os.fstat(self._descriptor).st_size:
+            self._write_header()
+
+    def _write_header(self) -> None:
+        _append(self._descriptor, self._format.header(self._started).encode())
 
 
 def _open_locked(path: Path) -> int:

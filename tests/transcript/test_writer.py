@@ -173,6 +173,15 @@ def test_a_deleted_file_comes_back_with_the_next_utterance(tmp_path):
     assert path.read_text() == "Second.\n"
 
 
+def test_subtitles_that_were_deleted_come_back_with_their_header(tmp_path):
+    path = tmp_path / "a.vtt"
+    with closing(TranscriptFile(path, started=STARTED)) as file:
+        file.write_utterance(saying("One.", 0))
+        path.unlink()
+        file.write_utterance(saying("Two.", 1))
+    assert path.read_text().startswith("WEBVTT\n\n00:")
+
+
 def test_an_unknown_suffix_is_refused_with_those_that_are_known(tmp_path):
     with pytest.raises(OutputError, match=r"'.*talk\.docx' must end in one of \.txt, \.md, \.srt, \.vtt, \.jsonl"):
         check_output(tmp_path / "talk.docx")
