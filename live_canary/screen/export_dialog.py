@@ -1,6 +1,7 @@
 """Saving a part of the transcript, or all of it, in a file of its own."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
@@ -13,17 +14,23 @@ from textual.widgets import Input, Label
 
 from live_canary import files
 from live_canary.errors import OutputError
+from live_canary.transcript.amending import replace_file
 from live_canary.transcript.formats import FORMATS, Entry, one_line, whole_transcript
 from live_canary.transcript.writer import check_free, check_output, format_of
 
 
 def export(path: Path, entries: Sequence[Entry], started: datetime, *, with_source: bool) -> None:
-    """Writes `entries` to `path`, in place of what was there. Raises OutputError."""
+    """Writes `entries` to `path`, all of them in place of what was there. Raises OutputError and then leaves it so."""
     check_output(path, overwrite=True)
     text = whole_transcript(format_of(path), entries, started, with_source=with_source)
+    is_new = not path.exists()
     try:
-        path.write_text(text, encoding="utf-8")
+        path.touch()
+        replace_file(path.resolve(), text.encode())
     except OSError as error:
+        if is_new:
+            with suppress(OSError):
+                path.unlink()
         raise OutputError(
             f"'{one_line(str(path))}' cannot be written: {error.strerror}; choose another folder."
         ) from error

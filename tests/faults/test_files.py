@@ -10,6 +10,7 @@ import pytest
 from live_canary.audio.recording import RecordingSource
 from live_canary.errors import OutputError
 from live_canary.events import OutputWritten, StageFailed, UtteranceFinal
+from live_canary.screen.export_dialog import export
 from live_canary.session.completing import complete_file, complete_files, digest_of
 from live_canary.session.folder import SessionFolder, open_session, unfinished_sessions
 from live_canary.session.record import OutputRecord
@@ -77,6 +78,18 @@ def test_a_full_disk_is_told_and_caught_up_with_when_there_is_room(tmp_path, sma
     assert [event.unsaved for event in events if isinstance(event, OutputWritten)][:3] == [1, 2, 0]
     assert output.read_bytes() == undisturbed
     assert folder.journal.is_settled
+
+
+@pytest.mark.parametrize("earlier", [None, b"Earlier\n"])
+def test_a_part_saved_on_the_screen_to_a_full_disk_leaves_what_was_there(small_disk, earlier):
+    path = small_disk / "part.txt"
+    if earlier:
+        path.write_bytes(earlier)
+    fill(small_disk)
+    with pytest.raises(OutputError, match="cannot be written: No space left"):
+        export(path, SAID * 1000, STARTED, with_source=False)
+    assert (path.read_bytes() if path.exists() else None) == earlier
+    assert {file.name for file in small_disk.iterdir()} <= {"ballast", "part.txt"}
 
 
 def test_lines_that_never_found_room_are_written_by_recovery(tmp_path, small_disk, undisturbed):
