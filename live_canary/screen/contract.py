@@ -76,13 +76,13 @@ class SessionInfo:
     model: str
     """How the user knows it, with its device: "demo model on cpu"."""
     sources: tuple[str, ...]
-    """Names of everything that will be heard; utterances are labelled when there are several."""
+    """Names of everything that will be heard, the microphone first; utterances are labelled when there are several."""
     outputs: tuple[Path, ...] = ()
     """Files that the transcript is written to."""
     demo: bool = False
     """The bundled demonstration model is used, whose text is not to be relied on."""
     clipboard: bool = False
-    """Each utterance is put on the clipboard as soon as it is there."""
+    """Each utterance of the first source is put on the clipboard as soon as it is there."""
     typing: str = ""
     """The tool that types each utterance into the window in use; empty when none does."""
     unpaced: bool = False

@@ -136,7 +136,8 @@ class ListeningScreen(Screen[None]):
             self.transcript.show_partial(PartialChanged(utterance.source, utterance.start_seconds, "", ""))
             return
         self.transcript.append(utterance)
-        if self._state.copying:
+        is_users = not self._state.info.with_source or utterance.source == self._state.info.sources[0]
+        if self._state.copying and is_users:
             clipboard.copy(self.app, one_line(utterance.text))
 
     def _amend(self, index: int, text: str | None) -> None:
@@ -254,7 +255,7 @@ class ListeningScreen(Screen[None]):
         self._copy(self.transcript.lines.shown())
 
     def action_copy_each(self) -> None:
-        """Begins or ends to keep the newest utterance on the clipboard, for dictation into another window."""
+        """Begins or ends to keep the user's newest utterance on the clipboard, for dictation into another window."""
         self._state.copying = not self._state.copying
         self.state_changed()
 

@@ -287,6 +287,16 @@ def test_a_keeps_each_new_utterance_on_the_clipboard_until_it_is_pressed_again()
     in_app(scenario, session)
 
 
+def test_of_a_call_only_what_the_microphone_hears_is_kept_on_the_clipboard():
+    info = SessionInfo(model="demo model", sources=("USB Microphone", "System audio"), clipboard=True)
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        assert pilot.app.clipboard == "Mine."
+
+    session = FakeSession(*OPENED, said("Mine."), said("Theirs.", 5.0, source="System audio", index=1))
+    in_app(scenario, session, info=info)
+
+
 def test_a_text_too_long_for_some_terminals_is_copied_with_a_warning():
     async def scenario(pilot: Pilot[Outcome]) -> None:
         await pilot.press("C")
