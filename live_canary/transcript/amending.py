@@ -18,9 +18,10 @@ def put_in_order(path: Path, written: Sequence[str], final: Sequence[str]) -> in
     """
     place = path.resolve()
     contents = place.read_bytes()
-    newline = newline_of(contents).decode()
-    before, after = ([piece.replace("\n", newline).encode() for piece in pieces] for pieces in (written, final))
-    changed, missed = replaced(contents, before, after)
+    newline = newline_of(contents)
+    before, after = ([piece.encode() for piece in pieces] for pieces in (written, final))
+    changed, missed = replaced(contents.replace(newline, b"\n"), before, after)
+    changed = changed.replace(b"\n", newline)
     if changed != contents:
         replace_file(place, changed)
     return missed

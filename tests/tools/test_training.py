@@ -15,7 +15,7 @@ from live_canary.model.canary import CanaryQwen
 from tools.demo_model import clips, create, train
 from tools.demo_model.augment import SAMPLE_RATE, Augmenter, change_speed, make_noises, room_and_microphone
 from tools.demo_model.clips import Clip, Clips, join, part, read_index
-from tools.demo_model.evaluate import measure, same_case
+from tools.demo_model.evaluate import measure, print_rarity, same_case
 from tools.demo_model.muon import orthogonal
 from tools.demo_model.trainee import Trainee, export
 
@@ -189,3 +189,17 @@ def test_a_part_of_a_recording_is_some_of_its_words_and_their_sound():
     starts = {"One": 0, "Two": 16_000, "Thr": 32_000, "Fou": 48_000}
     assert all(p.offset == 100 + starts[p.text[:3]] for p in parts if p is not clip)
     assert all(p.n == 16_000 * len(p.text.split()) for p in parts)
+
+
+def test_errors_are_told_by_how_often_training_heard_the_word(tmp_path, capsys):
+    class Deaf:
+        def transcribe(self, wave):
+            return "No ten at all. Really."
+
+    write_shard(tmp_path / "train-000", [(tone(200), "At tone.")] * 2)
+    write_shard(tmp_path / "test-000", [(tone(400), "No tone at all.")])
+    print_rarity(Deaf(), tmp_path, ["test"])
+    assert capsys.readouterr().out.splitlines() == [
+        "heard at most 0 times: 50.0% of the words, 0.0% of them wrong, 0.0% of the errors",
+        "heard at most 3 times: 50.0% of the words, 50.0% of them wrong, 100.0% of the errors",
+    ]

@@ -134,9 +134,9 @@ def print_wordless(canary: CanaryQwen, data: Path, show: int) -> None:
 
 
 def print_rarity(canary: CanaryQwen, data: Path, names: list[str]) -> None:
-    """For words heard so often in the clips of train*: their share of all words, how many are wrong, of all errors."""
+    """For words so often in the clips of train*: their share of all, and how many were left out or replaced."""
     heard = Counter(word for clip in read_index(data, "train*") for word in plain(clip.text).split())
-    words, errors = Counter[int](), Counter[int]()
+    words, errors = Counter[float](), Counter[float]()
     for wave, text in (clip for name in names for clip in read_clips(data, name)):
         wanted = plain(text)
         found = jiwer.process_words(wanted, plain(canary.transcribe(wave)))
@@ -146,9 +146,10 @@ def print_rarity(canary: CanaryQwen, data: Path, names: list[str]) -> None:
                 words[most] += 1
                 errors[most] += chunk.type != "equal"
     for most in sorted(words):
+        often = f"at most {most} times" if most < math.inf else "more often"
         print(
-            f"heard at most {most} times: {words[most] / words.total():.1%} of the words, "
-            f"{errors[most] / words[most]:.1%} of them wrong, {errors[most] / errors.total():.1%} of the errors"
+            f"heard {often}: {words[most] / words.total():.1%} of the words, {errors[most] / words[most]:.1%} of them "
+            f"wrong, {errors[most] / max(1, errors.total()):.1%} of the errors"
         )
 
 
