@@ -21,13 +21,10 @@ CACHE_STEP = 256  # positions by which the cache grows
 
 
 class Dense:
-    """Matrices (out, in) in the dtype of the model that stand on top of each other: (n, in) -> (n, all outs).
-
-    On a GPU they become one, since every call costs; on a processor they stay views of the memory-mapped file.
-    """
+    """Matrices (out, in) in the dtype of the model that stand on top of each other: (n, in) -> (n, all outs)."""
 
     def __init__(self, *weights: Tensor):
-        self.weights = weights if weights[0].device.type == "cpu" else (torch.cat(weights),)
+        self.weights = weights
 
     def __call__(self, x: Tensor) -> Tensor:
         if len(self.weights) == 1:
@@ -43,16 +40,28 @@ class MakeLinear(Protocol):
 
 
 def dense(name: str, weights: Callable[[], Sequence[Tensor]]) -> Dense:
-    """Leaves them as they are."""
+    """Leaves them as they are: on a processor, views of the memory-mapped file."""
     return Dense(*weights())
+
+
+def fused(name: str, weights: Callable[[], Sequence[Tensor]]) -> Dense:
+    """One matrix of several, since every call to a GPU costs. The tree's own become rows of it: none is held twice."""
+    parts = weights()
+    if len(parts) == 1:
+        return Dense(*parts)
+    whole = torch.cat([part.detach() for part in parts])
+    for part, rows in zip(parts, whole.split([len(part) for part in parts]), strict=True):
+        if isinstance(part, nn.Parameter):
+            part.data = rows
+    return Dense(whole)
 
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
     input_norm: Tensor
     qkv: Callable[[Tensor], Tensor]
-    q_norm: Tensor
-    k_norm: Tensor
+    qk_norm: Tensor
+    """(heads + kv_heads, 1, head_dim): of every query's and key's head."""
     o: Callable[[Tensor], Tensor]
     post_norm: Tensor
     gate_up: Callable[[Tensor], Tensor]
@@ -75,12 +84,13 @@ class LeanDecoder:
     def __init__(
         self,
         qwen: QwenWrapper,
-        make_linear: MakeLinear = dense,
+        make_linear: MakeLinear | None = None,
         dtype: torch.dtype | None = None,
         after_each: Callable[[nn.Module], None] = lambda module: None,
     ):
-        """make_linear: what becomes of the weight matrices; dtype: of everything between them, by default the tree's;
-        after_each: called with each layer of the tree once its weights have been taken over.
+        """make_linear: what becomes of the weight matrices, by default what suits the device; dtype: of everything
+        between them, by default the tree's; after_each: called with each layer of the tree once its weights have been
+        taken over.
         """
         causal_lm = qwen.causal_lm
         config = causal_lm.config
@@ -88,6 +98,7 @@ class LeanDecoder:
         self.dtype = dtype or self._embeddings.dtype
         self.heads, self.kv_heads = config.num_attention_heads, config.num_key_value_heads
         self.head_dim, self.eps = config.head_dim, config.rms_norm_eps
+        make_linear = make_linear or (dense if self.device.type == "cpu" else fused)
         self._head = make_linear("head", lambda: [self._embeddings])  # first, being the largest: memory is still free
         after_each(causal_lm.model.embed_tokens)
         self._layers = []
@@ -174,18 +185,22 @@ class LeanDecoder:
         n = len(x)
         cos, sin = self._rotary[:, positions]
         queries_a_head = self.heads // self.kv_heads
-        if visible is not None:
-            visible = visible.repeat(queries_a_head, 1)
+        bias = None
+        if visible is not None:  # in numbers, which every layer would else make of the truth values
+            bias = torch.zeros_like(visible, dtype=self.dtype).masked_fill_(~visible, -torch.inf)
+            bias = bias.repeat(queries_a_head, 1)
         for layer, (keys, values) in zip(self._layers, self._cache, strict=True):
             qkv = layer.qkv(F.rms_norm(x, x.shape[-1:], layer.input_norm, self.eps))
             heads = qkv.view(n, self.heads + 2 * self.kv_heads, self.head_dim).transpose(0, 1)
-            q, k, v = heads.split([self.heads, self.kv_heads, self.kv_heads])
-            q = _rotate(F.rms_norm(q, q.shape[-1:], layer.q_norm, self.eps), cos, sin)
-            keys.index_copy_(1, positions, _rotate(F.rms_norm(k, k.shape[-1:], layer.k_norm, self.eps), cos, sin))
+            qk, v = heads.split([self.heads + self.kv_heads, self.kv_heads])
+            qk = F.rms_norm(qk, qk.shape[-1:], eps=self.eps) * layer.qk_norm
+            qk = torch.addcmul(qk * cos, qk.roll(self.head_dim // 2, -1), sin)
+            q, k = qk.split([self.heads, self.kv_heads])
+            keys.index_copy_(1, positions, k)
             values.index_copy_(1, positions, v)
             grouped = q.reshape(self.kv_heads, queries_a_head * n, self.head_dim)  # the heads that share keys
             attended = F.scaled_dot_product_attention(
-                grouped[None], keys[None, :, :end], values[None, :, :end], attn_mask=visible
+                grouped[None], keys[None, :, :end], values[None, :, :end], attn_mask=bias
             )
             x = x + layer.o(attended.view(self.heads, n, self.head_dim).transpose(0, 1).reshape(n, -1))
             gate, up = layer.gate_up(F.rms_norm(x, x.shape[-1:], layer.post_norm, self.eps)).chunk(2, dim=-1)
@@ -193,18 +208,23 @@ class LeanDecoder:
         return x
 
     def _reserve(self, positions: int) -> None:
-        """Make the cache (layers, 2, kv_heads, positions, head_dim) and the rotary tables long enough."""
+        """Make the cache (layers, 2, kv_heads, positions, head_dim) and the rotary tables long enough.
+
+        These are (2, positions, head_dim): each angle's cosine for the value itself, and its sine, with its sign, for
+        the value half a head away.
+        """
         if self._cache.ndim == 5 and self._cache.shape[3] >= positions:
             return
         length = -(-positions // CACHE_STEP) * CACHE_STEP
         shape = (len(self._layers), 2, self.kv_heads, length, self.head_dim)
         self._cache = torch.empty(shape, dtype=self.dtype, device=self.device)
         angles = torch.arange(length, device=self.device)[:, None] * self._inverse_frequencies
-        angles = torch.cat([angles, angles], dim=-1)
-        self._rotary = torch.stack([angles.cos(), angles.sin()]).to(self.dtype)
+        cos, sin = angles.cos(), angles.sin()
+        self._rotary = torch.stack([torch.cat([cos, cos], -1), torch.cat([-sin, sin], -1)]).to(self.dtype)
 
     def _lean_layer(self, name: str, layer: Any, make_linear: MakeLinear) -> _Layer:
         attention, mlp = layer.self_attn, layer.mlp
+        q_norm, k_norm = self._norm_weight(attention.q_norm), self._norm_weight(attention.k_norm)
 
         def stacked(part: str, *projections: Any) -> Callable[[Tensor], Tensor]:
             return make_linear(name + part, lambda: [_merged(projection) for projection in projections])
@@ -212,8 +232,7 @@ class LeanDecoder:
         return _Layer(
             input_norm=self._norm_weight(layer.input_layernorm),
             qkv=stacked("qkv", attention.q_proj, attention.k_proj, attention.v_proj),
-            q_norm=self._norm_weight(attention.q_norm),
-            k_norm=self._norm_weight(attention.k_norm),
+            qk_norm=torch.cat([q_norm.expand(self.heads, 1, -1), k_norm.expand(self.kv_heads, 1, -1)]),
             o=stacked("o", attention.o_proj),
             post_norm=self._norm_weight(layer.post_attention_layernorm),
             gate_up=stacked("gate_up", mlp.gate_proj, mlp.up_proj),
@@ -227,16 +246,10 @@ class LeanDecoder:
 def _merged(projection: Any) -> Tensor:
     """The weight of a projection with its LoRA, if it has one, added in float32."""
     if not hasattr(projection, "base_layer"):
-        return projection.weight.detach()
+        return projection.weight
     base = projection.base_layer.weight
     merged = base.detach().float() + projection.get_delta_weight("default").detach().float()
     return merged.to(base.dtype)
-
-
-def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotary position embedding of (heads, n, head_dim)."""
-    first, second = x.chunk(2, dim=-1)
-    return x * cos + torch.cat([-second, first], dim=-1) * sin
 
 
 def _common_prefix(draft: Sequence[int], chosen: Sequence[int]) -> int:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - as everybody calls it
 
-from live_canary.model.decoder import CACHE_STEP, LeanDecoder
+from live_canary.model.decoder import CACHE_STEP, LeanDecoder, fused
 from live_canary.model.encoder import Perception, encoded_frames
 from live_canary.model.graphs import WARM_UP_RUNS, Step, new_pool, round_up
 from live_canary.model.llm import QwenWrapper
@@ -64,7 +64,7 @@ class FixedDecoder(LeanDecoder):
 
     def __init__(self, qwen: QwenWrapper, longest: int):
         """longest: positions of prompt and answer for which the cache is made at once; more move it."""
-        super().__init__(qwen)
+        super().__init__(qwen, fused)
         self._token = torch.zeros(1, dtype=torch.long, device=self.device)
         self._position = torch.zeros(1, dtype=torch.long, device=self.device)
         self._chosen = [_Chosen(self.device) for _ in range(AHEAD + 1)]

@@ -32,7 +32,7 @@ class Step:
                     compute()
             torch.cuda.current_stream(device).wait_stream(side)
             self._graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self._graph, pool=pool):
+            with torch.cuda.graph(self._graph, pool=pool, capture_error_mode="thread_local"):  # others may go on
                 self._answer = compute()
 
     def __call__(self) -> Tensor:

@@ -43,14 +43,15 @@ class KernelDecoder(LeanDecoder):
         layers = []
         for layer, (keys, values) in zip(self._layers, self._cache, strict=True):
             matrices = [_matrix(part) for part in (layer.qkv, layer.o, layer.gate_up, layer.down)]
-            tensors = (layer.input_norm, layer.q_norm, layer.k_norm, layer.post_norm, keys, values)
+            q_norm, k_norm = layer.qk_norm[0], layer.qk_norm[-1]
+            tensors = (layer.input_norm, q_norm, k_norm, layer.post_norm, keys, values)
             layers.append(kernels.Layer(*matrices, *(tensor.data_ptr() for tensor in tensors)))
         cos, sin = self._rotary
         hidden, inner = self._embeddings.shape[1], _matrix(self._layers[0].down).inputs
         return kernels.Decoder(
             layers=(kernels.Layer * len(layers))(*layers),
             cos=cos.data_ptr(),
-            sin=sin.data_ptr(),
+            sin=sin[:, self.head_dim // 2 :].data_ptr(),  # the half of a row without the minus
             layer_count=len(layers),
             hidden=hidden,
             inner=inner,

@@ -8,7 +8,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from live_canary.model.canary import CanaryQwen
 from live_canary.model.decoder import CACHE_STEP, LeanDecoder
 from live_canary.model.fixed import FRAMES_STEP, PREFILL_STEP, FixedDecoder, FixedEncoder
-from tests.conftest import ROOT
+from tests.conftest import ROOT, TINY
 
 LONGEST_FRAMES = 600
 WAITS_FOR_THE_DEVICE = {  # on CUDA; a graph cannot record these
@@ -89,6 +89,52 @@ def test_prefill_and_decoding_can_be_recorded(fixed_decoder):
     with NeverWaiting():
         prefill()
         decode()
+
+
+class Kernels(TorchDispatchMode):
+    """Counts what a GPU would be asked to compute; views cost it nothing."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        [returned, *_] = func._schema.returns
+        self.count += returned.alias_info is None or returned.alias_info.is_write
+        return func(*args, **(kwargs or {}))
+
+
+def test_a_token_asks_for_few_kernels(tiny, fixed_decoder):
+    """At this size of layer, launching them takes a GPU longer than reading the weights."""
+    step = fixed_decoder.decode_step(100)
+    with torch.inference_mode(), Kernels() as kernels:
+        step()
+    layers = tiny.qwen.causal_lm.config.num_hidden_layers
+    assert 4 * layers < kernels.count <= 18 * layers + 20
+
+
+def test_matrices_that_become_one_are_held_once():
+    """But for the queries and values, which the adapter is merged into and the LLM mode needs without it."""
+    model = CanaryQwen.load(TINY, "cpu", "float32")
+    alone = held_bytes(model.qwen.parameters())
+    model.use_fixed_shapes()
+    decoder, attentions = model.decoder, [layer.self_attn for layer in model.qwen.causal_lm.model.layers]
+    linears = [part for each in decoder._layers for part in (each.qkv, each.o, each.gate_up, each.down)]
+    weights = [weight for linear in (decoder._head, *linears) for weight in linear.weights]
+    together = held_bytes([*model.qwen.parameters(), *weights])
+    merged = held_bytes(each.base_layer.weight for one in attentions for each in (one.q_proj, one.v_proj))
+    assert together == alone + merged
+
+
+def held_bytes(tensors) -> int:
+    storages = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in tensors}
+    return sum(storages.values())
+
+
+def test_a_chat_goes_on_after_the_matrices_became_one(tiny):
+    model = CanaryQwen.load(TINY, "cpu", "float32")
+    model.use_fixed_shapes()
+    assert model.chat_ids("summarize the following", 8) == tiny.chat_ids("summarize the following", 8)
 
 
 def test_a_model_in_fixed_shapes_writes_the_same_words(demo):
