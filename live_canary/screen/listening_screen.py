@@ -24,7 +24,7 @@ from live_canary.events import (
 )
 from live_canary.screen import clipboard
 from live_canary.screen.contract import RunningSession
-from live_canary.screen.corrections import Corrections
+from live_canary.screen.corrections import Corrections, Step
 from live_canary.screen.edit_dialog import EditDialog
 from live_canary.screen.empty_state import EmptyState
 from live_canary.screen.export_dialog import ExportDialog, export
@@ -96,13 +96,20 @@ class ListeningScreen(Screen[None]):
 
     def show(self, events: list[Event]) -> None:
         """Draws what `events` changed; the state already knows them."""
+        deleted = 0
         for event in events:
             if isinstance(event, UtteranceFinal):  # before all others: thousands may come at once
                 self._show_utterance(event.utterance)
+            elif isinstance(event, UtteranceAmended):
+                deleted += self._amend(event.index, event.text)
             else:
                 self._show(event)
+        if deleted == 1:
+            self._tell("Deleted; u brings it back.")
+        elif deleted:
+            self._tell(f"Deleted {_counted(deleted)}; u brings them back one by one.")
         self.transcript.draw_changes()
-        if any(isinstance(event, UtteranceFinal) for event in events):
+        if any(isinstance(event, UtteranceFinal | UtteranceAmended) for event in events):
             self._search.look_again()
         self.state_changed()
 
@@ -115,8 +122,6 @@ class ListeningScreen(Screen[None]):
 
     def _show(self, event: Event) -> None:
         match event:
-            case UtteranceAmended(index, text):
-                self._amend(index, text)
             case GapMarked(gap):
                 self.transcript.append(gap)
             case PartialChanged():
@@ -140,30 +145,31 @@ class ListeningScreen(Screen[None]):
         if self._state.copying and is_users:
             clipboard.copy(self.app, one_line(utterance.text))
 
-    def _amend(self, index: int, text: str | None) -> None:
-        """The session has changed a line, because a key or a voice asked it to."""
+    def _amend(self, index: int, text: str | None) -> bool:
+        """The session has changed a line, because a key or a voice asked it to; True if that deletes it."""
         number = self.transcript.lines.number_of(index)
         if number is None:
             self.transcript.lines.take_back(index)
-            return
+            return False
         before = self.transcript.lines.text_of(number)
         if self._corrections.is_shown((index, text), before):
-            return
+            return False
         if text == before:
             if text is not None:  # a voice may take back what was deleted already
                 self._tell("The model heard the same words again.")
-            return
+            return False
         self.transcript.amend(number, text)
-        self._search.look_again()
-        if not self._corrections.made(index, before, text) and text is None:
-            self._tell("Deleted; u brings it back.")
+        return not self._corrections.made(index, before, text) and text is None
 
-    def _correct(self, index: int, text: str | None) -> None:
-        """Shows a correction at once: the session writes it when the model, which may take seconds, lets it."""
-        self._state.apply(UtteranceAmended(index, text))
-        self.show([UtteranceAmended(index, text)])
-        self._corrections.ask((index, text))
-        self._session.amend(index, text)
+    def _correct(self, *steps: Step) -> None:
+        """Shows corrections at once: the session writes them when the model, which may take seconds, lets it."""
+        changes: list[Event] = [UtteranceAmended(index, text) for index, text in steps]
+        for change in changes:
+            self._state.apply(change)
+        self.show(changes)
+        for index, text in steps:
+            self._corrections.ask((index, text))
+            self._session.amend(index, text)
 
     def action_input(self) -> None:
         """Shows what can be heard, each with its level, and hears what is chosen from then on."""
@@ -207,14 +213,12 @@ class ListeningScreen(Screen[None]):
 
     def _edited(self, index: int, text: str | None) -> None:
         if text is not None:
-            self._correct(index, text or None)
+            self._correct((index, text or None))
 
     def action_delete(self) -> None:
         """Takes the selected lines, or the newest, out of the transcript."""
-        for number in self._chosen():
-            entry = self.transcript.lines.entries[number]
-            if isinstance(entry, Utterance):
-                self._correct(entry.index, None)
+        entries = [self.transcript.lines.entries[number] for number in self._chosen()]
+        self._correct(*((entry.index, None) for entry in entries if isinstance(entry, Utterance)))
 
     def action_hear_again(self) -> None:
         """Asks the model once more, with a little more sound before and after the line."""
@@ -229,7 +233,7 @@ class ListeningScreen(Screen[None]):
         if step is None:
             self._tell("There is no edit to undo.")
         else:
-            self._correct(*step)
+            self._correct(step)
 
     def _chosen(self) -> list[int]:
         """The selected entries, or the newest one; none while there is none."""

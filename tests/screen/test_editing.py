@@ -102,6 +102,8 @@ def test_the_selection_is_deleted_and_every_step_can_be_taken_back():
         await edit(pilot, "Answers.")
         await pilot.press("up", "shift+up", "d")
         assert first_words(pilot) == list(TEXTS[:2])
+        notices = [notification.message for notification in pilot.app._notifications]
+        assert notices == ["Deleted 2 utterances; u brings them back one by one."]
         await pilot.press("u", "ctrl+z", "u")
         assert first_words(pilot) == list(TEXTS)
         await pilot.press("u")
