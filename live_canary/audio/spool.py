@@ -123,8 +123,8 @@ class Spool:
         self.folder = folder
         self._chunk: _Chunk | None = None
         self._uncompressed: list[Path] = []
-        self._bits_needed: deque[float] = deque(maxlen=CHUNKS_AVERAGED)
-        """Of each chunk, for a sample: what FLAC took and what it was spared."""
+        self._bits_needed: deque[tuple[int, int]] = deque(maxlen=CHUNKS_AVERAGED)
+        """Of each chunk: what FLAC took and what it was spared; and its samples."""
         self.superfluous_bits = 0
         """How many of the 16 are to be zero in what is written."""
         self._kept: list[tuple[int, int]] = []
@@ -159,10 +159,12 @@ class Spool:
         """Every finished chunk, or, while the disk has no room for both forms of one, those that it has room for."""
         with suppress(OSError):
             while self._uncompressed:
-                self._bits_needed.append(compress(self._uncompressed[0]) + self.superfluous_bits)
+                bits, samples = compress(self._uncompressed[0])
+                self._bits_needed.append((bits + samples * self.superfluous_bits, samples))
                 del self._uncompressed[0]
         if self._bits_needed:
-            mean = sum(self._bits_needed) / len(self._bits_needed)
+            bits, samples = (sum(numbers) for numbers in zip(*self._bits_needed, strict=True))
+            mean = bits / max(samples, CHUNK_SAMPLES)  # of a few samples a file has more in its header than in them
             self.superfluous_bits = max(0, math.ceil(mean - BITS_A_SAMPLE))
 
     def _count(self, start: int, end: int) -> None:
@@ -212,8 +214,8 @@ def without_lowest_bits(pcm: NDArray[np.int16], bits: int) -> NDArray[np.int16]:
     return rounded.clip(max=FULL_SCALE - step).astype(np.int16)
 
 
-def compress(chunk: Path) -> float:
-    """Put a lossless FLAC in the place of a WAV chunk; how many bits it takes a sample, of 16.
+def compress(chunk: Path) -> tuple[int, int]:
+    """Put a lossless FLAC in the place of a WAV chunk; how many bits it takes, and for how many samples.
 
     Raises OSError and leaves the WAV.
     """
@@ -234,7 +236,7 @@ def compress(chunk: Path) -> float:
         raise
     unfinished.replace(chunk.with_suffix(".flac"))
     chunk.unlink()
-    return 8 * compressed.getbuffer().nbytes / max(len(pcm), 1)
+    return 8 * compressed.getbuffer().nbytes, len(pcm)
 
 
 def _wav_header(samples: int) -> bytes:

@@ -103,6 +103,15 @@ def test_what_takes_less_is_not_rounded(tmp_path):
     np.testing.assert_array_equal(to_pcm(heard(tmp_path / "0")[0]), pcm)
 
 
+@pytest.mark.parametrize("size", [1, 85])
+def test_short_stretches_between_gaps_do_not_coarsen_what_follows(tmp_path, size):
+    """A few samples and the header of a FLAC are many bits a sample."""
+    pieces = [to_pcm(noise(size / SAMPLE_RATE) * 3) for _ in range(12)] + [to_pcm(noise(1) / 100)]
+    blocks = [AudioBlock(from_pcm(pcm), k * SAMPLE_RATE) for k, pcm in enumerate(pieces)]
+    passed = [block.samples for block in SpoolingSource(Blocks(blocks), tmp_path / "0").blocks()]
+    np.testing.assert_array_equal(to_pcm(np.concatenate(passed)), np.concatenate(pieces))
+
+
 def test_every_block_is_with_the_system_before_it_is_handed_on(tmp_path):
     for block in SpoolingSource(ScriptedSource("abc", name="Me"), tmp_path / "0").blocks():
         assert spooled_seconds(tmp_path / "0") == block.end_sample / SAMPLE_RATE
