@@ -31,6 +31,21 @@ def expanded(path: str | Path) -> Path:
         return Path(path)
 
 
+def is_there(path: Path) -> bool:
+    """False also where that cannot be known, as in a folder of somebody else or of too long a name; Path's raises."""
+    return os.path.exists(path)  # noqa: PTH110
+
+
+def is_folder(path: Path) -> bool:
+    """False also where that cannot be known, as of `is_there`."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def is_file(path: Path) -> bool:
+    """False also where that cannot be known, as of `is_there`."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
 def open_file(path: Path, flags: int, *, private: bool = True, follow_links: bool = True) -> int:
     """A descriptor for bytes, which programs that this one starts do not get. Raises OSError.
 

@@ -120,7 +120,7 @@ def run(settings: Settings, reference: Path | None, plot: Path | None, *, as_jso
     expected = _read(reference) if reference else None
     word_error_rate = _word_error_rate() if reference else None
     choice = choose_model(settings.model)
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False)
     load = load_with(choice, settings)
     console.print(f"Loading {choice.name} …")
     transcriber = TimedTranscriber(load(lambda text: None))

@@ -139,7 +139,7 @@ def level(microphone: Input, system: SoundSystem, wait: Callable[[float], None] 
 
 def model(wanted: str = "auto") -> Iterator[Finding]:
     """The files of the model that a session would use, with their checksums."""
-    if wanted not in ("auto", "demo") and files.expanded(wanted).is_dir():
+    if wanted not in ("auto", "demo") and files.is_folder(files.expanded(wanted)):
         yield Finding("model", "ok", f"{wanted}, a folder of your own: its checksums are not known")
         return
     repo_id = hub.CANARY_QWEN if wanted in ("auto", "demo") else wanted
@@ -189,7 +189,7 @@ def folders() -> Iterator[Finding]:
 
 def folder(topic: str, path: Path, needed_bytes: int, when_full: str) -> Finding:
     """Whether it can be written to, or made, and has room."""
-    existing = next(parent for parent in (path, *path.parents) if parent.exists())
+    existing = next(parent for parent in (path, *path.parents) if files.is_there(parent))
     try:
         with tempfile.TemporaryFile(dir=existing) as file:
             file.write(b"?")

@@ -10,7 +10,7 @@ from live_canary.transcript.formats import one_line
 def run() -> int:
     """The exit code. Raises DeviceError without a sound system."""
     inputs = list_inputs()
-    console = Console()
+    console = Console(markup=False)
     table = Table("", "Name", "Hears", "Channels", "Rate", box=None, padding=(0, 2, 0, 0))
     for one in inputs:
         name = one_line(one.name) + (" (default)" if one.is_default else "")

@@ -37,7 +37,7 @@ def run(repo_id: str, carried: Path | None, revision: str | None = None) -> int:
     revision: a branch, tag or commit instead of the pinned one, or of `main` where none is pinned; nothing is held to
     pinned checksums then.
     """
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, markup=False, highlight=False)
     if carried and revision:
         raise InputError("--revision says what to fetch, and --from fetches nothing; give one of them.")
     if repo_id == hub.CANARY_QWEN:

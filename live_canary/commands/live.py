@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -177,9 +178,12 @@ def _open_screen(session: Session, info: SessionInfo, dictation: Dictation | Non
 
 
 def _log_bugs(*, to_stderr: bool) -> None:
-    """Tracebacks of bugs go to stderr, or where the screen would hide them, to a file."""
+    """Tracebacks of bugs go to stderr, or where the screen would hide them, to a file, if one can be written."""
     if to_stderr:
         logging.basicConfig(level=logging.WARNING, format="%(message)s")
         return
-    folder = platformdirs.user_log_path("live-canary", appauthor=False, ensure_exists=True)
-    logging.basicConfig(filename=folder / "live-canary.log", level=logging.WARNING, format="%(asctime)s %(message)s")
+    kept: logging.Handler = logging.NullHandler()
+    with suppress(OSError):
+        folder = platformdirs.user_log_path("live-canary", appauthor=False, ensure_exists=True)
+        kept = logging.FileHandler(folder / "live-canary.log", errors="backslashreplace")
+    logging.basicConfig(handlers=[kept], level=logging.WARNING, format="%(asctime)s %(message)s")

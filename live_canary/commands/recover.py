@@ -68,7 +68,7 @@ def _recover(path: Path, instead: Mapping[str, str]) -> None:
             folder,
             record,
             lambda: Segmenter(load_detector(settings.vad), settings.segmenter),
-            load_with(choose_model(settings.model), settings),
+            load_with(choose_model(settings.model, demo_will_do=False), settings),  # only where it was used before
             _tell,
         )
         _deliver(transcript, record, folder.journal)

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from live_canary import files
 from live_canary.audio.recording import RecordingSource, check_recording
 from live_canary.commands.live import check_outputs
 from live_canary.commands.model_choice import choose_model, load_with, terminal_question
@@ -34,7 +35,8 @@ class Job:
     @property
     def place(self) -> Path:
         """The transcript itself, not a link to it."""
-        return Path(os.path.realpath(self.transcript)) if self.transcript.is_symlink() else self.transcript
+        is_link = os.path.islink(self.transcript)  # noqa: PTH114 - see files.is_there
+        return Path(os.path.realpath(self.transcript)) if is_link else self.transcript
 
     @property
     def unfinished(self) -> Path:
@@ -50,12 +52,12 @@ def run(settings: Settings, output_folder: Path | None, extension: str) -> int:
     also with the model; no file has been touched then.
     """
     settings.check()
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False, highlight=False)
     jobs = []
     for job in plan(settings.recordings, output_folder, extension):
-        if job.transcript.exists() and not settings.overwrite:
+        if files.is_there(job.transcript) and not settings.overwrite:
             there = one_line(str(job.transcript))
-            console.print(f"{there} exists already and is left alone; --overwrite replaces it.", highlight=False)
+            console.print(f"{there} exists already and is left alone; --overwrite replaces it.")
         else:
             jobs.append(job)
     if not jobs:
@@ -65,11 +67,11 @@ def run(settings: Settings, output_folder: Path | None, extension: str) -> int:
         _make_folder(output_folder)
     check_outputs(tuple(path for job in jobs for path in (job.transcript, job.unfinished)), overwrite=True)
     if choice.notice:
-        console.print(choice.notice, highlight=False)
+        console.print(choice.notice)
     load = load_with(choice, settings)
-    transcriber = load(lambda text: console.print(one_line(text), highlight=False))  # before any file is touched
+    transcriber = load(lambda text: console.print(one_line(text)))  # before any file is touched
     failures = 0
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
         for job in jobs:
             failures += not _transcribe(job, settings, transcriber, progress)
@@ -115,7 +117,7 @@ def _transcribe(job: Job, settings: Settings, transcriber: Transcriber, progress
         session.abort()
         session.wait(ABORT_SECONDS)
         job.unfinished.unlink(missing_ok=True)
-        progress.console.print(f"Stopped; {one_line(str(job.transcript))} was not written.", highlight=False)
+        progress.console.print(f"Stopped; {one_line(str(job.transcript))} was not written.")
         raise
     written = job.unfinished
     if not troubles or not job.place.exists():  # what was there may be better
@@ -125,9 +127,9 @@ def _transcribe(job: Job, settings: Settings, transcriber: Transcriber, progress
         except OSError as error:  # on Windows, while another program has it open
             troubles += 1
             there = one_line(str(job.transcript))
-            progress.console.print(f"{there} cannot be replaced: {error.strerror}.", highlight=False)
+            progress.console.print(f"{there} cannot be replaced: {error.strerror}.")
     said = f"{one_line(str(job.recording))} -> {one_line(str(written))}"
-    progress.console.print(f"{said}, but see above" if troubles else said, highlight=False)
+    progress.console.print(f"{said}, but see above" if troubles else said)
     return not troubles
 
 
@@ -144,7 +146,7 @@ def _follow(events: "queue.SimpleQueue[Event]", progress: Progress, task: TaskID
                 progress.update(task, completed=utterance.end_seconds)
             case StageFailed(_, message, _) | SourceWarned(_, message):
                 troubles += 1
-                progress.console.print(one_line(message), highlight=False)
+                progress.console.print(one_line(message))
             case SessionEnded():
                 progress.update(task, completed=progress.tasks[task].total)
                 return troubles

@@ -5,6 +5,7 @@ from typing import Literal
 
 import torch
 
+from live_canary import files
 from live_canary.errors import InputError
 from live_canary.model import kernels
 
@@ -37,7 +38,7 @@ def choose_dtype(name: DType, device: torch.device, weights: Path) -> str:
         raise InputError("int4 needs a processor with AVX2 and live-canary's compiled kernels; choose int8")
     if name != "auto":
         return name
-    if weights.is_file() and weights.stat().st_size < SMALL_CHECKPOINT_BYTES:
+    if files.is_file(weights) and weights.stat().st_size < SMALL_CHECKPOINT_BYTES:
         return "float32"
     if device.type == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
@@ -51,7 +52,7 @@ def use_threads(wanted: int | None, weights: Path) -> None:
 
     Several share so little work slowly, and hold up the threads that hear meanwhile (benchmarks/results/live.md).
     """
-    if wanted is None and weights.is_file() and weights.stat().st_size < SMALL_CHECKPOINT_BYTES:
+    if wanted is None and files.is_file(weights) and weights.stat().st_size < SMALL_CHECKPOINT_BYTES:
         wanted = 1
     if wanted is not None:
         torch.set_num_threads(wanted)

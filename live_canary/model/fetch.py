@@ -14,11 +14,13 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from huggingface_hub import constants, get_hf_file_metadata, get_session, hf_hub_url
 from huggingface_hub.errors import (  # type: ignore[attr-defined]
     EntryNotFoundError,
     HfHubHTTPError,
+    HFValidationError,
     HTTPError,  # httpx's or httpx2's, whichever this huggingface_hub speaks through
     OfflineModeIsEnabled,
     RevisionNotFoundError,
@@ -26,8 +28,9 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]
 from huggingface_hub.file_download import repo_folder_name
 from huggingface_hub.utils import WeakFileLock, build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
 
-from live_canary.errors import DownloadError
-from live_canary.model.hub import Known
+from live_canary import files
+from live_canary.errors import DownloadError, InputError
+from live_canary.model.hub import CANARY_QWEN, Known
 
 TRIES_WITHOUT_A_BYTE = 5
 SPARE_BYTES = 50_000_000  # left on the disk beside the model
@@ -88,12 +91,15 @@ def look_up(
 ) -> Offer:
     """What the hub has under this name.
 
-    Raises DownloadError when it has none, another than is `known`, or no answer.
+    Raises DownloadError when it has none, another than is `known`, or no answer, and InputError for an impossible name.
     """
-    url = hf_hub_url(repo_id, name, revision=revision, endpoint=endpoint)
+    try:
+        url = hf_hub_url(repo_id, name, revision=revision, endpoint=endpoint)
+    except HFValidationError:
+        raise InputError(f"'{repo_id}' is no name of a model on a hub; give one such as {CANARY_QWEN}.") from None
     try:
         announced = get_hf_file_metadata(url, endpoint=endpoint)
-    except (HTTPError, OSError) as error:
+    except (HTTPError, OSError, ImportError, ValueError) as error:  # no package for a SOCKS proxy, a token in no ASCII
         raise DownloadError(_why(error, repo_id, name, url)) from None
     if not (announced.commit_hash and announced.etag and announced.size is not None):
         raise DownloadError(f"{_host(url)} answers, but not as a hub does; check HF_ENDPOINT and the proxy, {BY_HAND}.")
@@ -122,7 +128,7 @@ def check_room(offers: Iterable[Offer]) -> None:
     """Raises DownloadError when the disk of the cache cannot take what is still to come."""
     needed = sum(offer.bytes_to_come for offer in offers)
     folder = Path(constants.HF_HUB_CACHE)
-    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    existing = next(parent for parent in (folder, *folder.parents) if files.is_there(parent))
     free = shutil.disk_usage(existing).free
     if needed and free < needed + SPARE_BYTES:
         raise DownloadError(
@@ -282,7 +288,7 @@ def _why(error: Exception, repo_id: str, name: str, url: str) -> str:
 
 
 def _host(url: str) -> str:
-    return url.split("/")[2]
+    return urlsplit(url).netloc or url  # HF_ENDPOINT may lack its https://
 
 
 def _size(path: Path) -> int:

@@ -120,10 +120,13 @@ def find_checkpoint(path_or_id: str | Path) -> Path:
     Raises CheckpointError, ModelMissing when it is not here.
     """
     folder = files.expanded(path_or_id)
-    if folder.is_dir():
-        return folder
-    if folder.exists():
-        raise CheckpointError(f"{folder} is a file; give the folder that holds config.json and model.safetensors")
+    try:
+        if folder.is_dir():
+            return folder
+        if folder.exists():
+            raise CheckpointError(f"{folder} is a file; give the folder that holds config.json and model.safetensors")
+    except OSError as error:
+        raise CheckpointError(f"{folder} cannot be opened: {error.strerror}; check its name and permissions") from None
     weights = cached_file(str(path_or_id), "model.safetensors")
     if weights is not None:
         return weights.parent

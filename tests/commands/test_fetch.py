@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from huggingface_hub import close_session, constants
 
-from live_canary.errors import DownloadError
+from live_canary.errors import DownloadError, InputError
 from live_canary.model.fetch import Offer, check_room, fetch, look_up, make_current
 from live_canary.model.hub import Known, cached_file
 
@@ -175,6 +175,25 @@ def test_a_proxy_is_asked_where_one_is_set(hub, monkeypatch):
 def test_a_hub_that_is_not_there_is_told_with_the_ways_out(cache):
     with pytest.raises(DownloadError, match=r"127\.0\.0\.1:9 cannot be reached .*HF_ENDPOINT.*--from DIR"):
         look_up(REPO, NAME, endpoint="http://127.0.0.1:9")
+
+
+def test_a_hub_whose_address_lacks_its_scheme_is_named_whole(cache):
+    with pytest.raises(DownloadError, match=r"^hub\.invalid/owner/.* cannot be reached \(.*https://.*protocol"):
+        look_up("owner/canary", NAME, endpoint="hub.invalid")
+
+
+@pytest.mark.parametrize("name", ["my model", "a/b/c", "/models/canary"])
+def test_what_is_no_name_of_a_model_is_refused(cache, name):
+    with pytest.raises(InputError, match=f"'{name}' is no name of a model on a hub; give one such as nvidia/"):
+        look_up(name, NAME, endpoint="http://127.0.0.1:9")
+
+
+@pytest.mark.parametrize("variable, value", [("ALL_PROXY", "socks5://127.0.0.1:9"), ("HF_TOKEN", "tökén")])
+def test_a_proxy_or_token_that_cannot_be_used_is_told_with_the_ways_out(cache, monkeypatch, variable, value):
+    monkeypatch.setenv(variable, value)
+    close_session()
+    with pytest.raises(DownloadError, match=r"hub\.invalid cannot be reached \(.*check the network and the proxy"):
+        look_up(REPO, NAME, endpoint="http://hub.invalid")
 
 
 def test_offline_nothing_is_asked(hub, monkeypatch):

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from live_canary.audio import devices, listening
 from live_canary.cli import app
-from live_canary.commands import listen
+from live_canary.commands import listen, live
 from live_canary.errors import DeviceError, InputError
 
 
@@ -151,3 +151,9 @@ def test_ctrl_c_needs_no_answer_of_a_sound_system_that_hangs(monkeypatch, ask):
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_a_place_for_logs_that_cannot_be_made_keeps_no_session_from_starting(tmp_path, monkeypatch):
+    (tmp_path / "state").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    live._log_bugs(to_stderr=False)

@@ -87,6 +87,21 @@ def test_a_transcript_that_exists_is_left_alone_and_the_others_are_written(talk,
     assert "exists already and is left alone" in " ".join(capsys.readouterr().err.split())
 
 
+def test_a_name_in_brackets_is_told_as_it_is(talk, monkeypatch, capsys):
+    monkeypatch.setattr(transcribe, "load_with", instant)
+    talk = talk.rename(talk.with_name("talk [dqw4].wav"))
+    for _ in range(2):
+        assert transcribe.run(Settings(recordings=(talk,), model="demo"), None, "txt") == 0
+    said = capsys.readouterr().err.replace("\n", "")
+    assert f"{talk} -> {talk.with_suffix('.txt')}" in said
+    assert f"{talk.with_suffix('.txt')} exists already" in said
+
+
+def test_a_folder_that_cannot_be_is_refused_in_a_sentence(talk):
+    with pytest.raises(OutputError, match=r"The folder 'xxx.*' cannot be made: File name too long"):
+        transcribe.run(Settings(recordings=(talk,), model="demo"), Path("x" * 300), "txt")
+
+
 def test_two_recordings_of_one_name_are_not_written_into_one_transcript(talk, tmp_path):
     (tmp_path / "other").mkdir()
     other = tmp_path / "other" / "talk.wav"

@@ -454,6 +454,16 @@ def test_a_session_can_be_finished_on_another_processor_than_its_own(state, monk
     assert asked == [("cpu", "int8")]
 
 
+def test_the_demonstration_never_takes_the_place_of_a_model_that_is_gone(state, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "empty"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "empty"))
+    abort(SessionFolder.create(), "abc")
+    assert command.run(None, {"model": "auto"}) == 1
+    said = capsys.readouterr()
+    assert (said.out, "The model is not on this machine" in said.err) == ("", True)
+    assert len(list(state.iterdir())) == 1
+
+
 def test_a_session_can_be_deleted_instead(state, capsys):
     abort(SessionFolder.create(), "abc")
     assert command.run(None, discard=True) == 0

@@ -62,6 +62,12 @@ def test_a_device_may_be_called_anything(monkeypatch, capsys):
     assert "USB" in shown(capsys)
 
 
+def test_a_device_keeps_the_brackets_of_its_name(monkeypatch, capsys):
+    monkeypatch.setattr(devices, "list_inputs", lambda: [Input(0, "Mic [usb]", 1, 48_000, True, "microphone", "usb")])
+    devices.run()
+    assert "Mic [usb]" in shown(capsys)
+
+
 def test_a_finding_and_a_setting_may_hold_anything(monkeypatch, capsys):
     print(doctor.line(Finding("microphone", "fail", f"{ATTACK}USB is silent", f"unmute {ATTACK}USB")).plain)
     assert "USB is silent" in shown(capsys)

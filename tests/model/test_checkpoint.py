@@ -191,6 +191,11 @@ def test_a_model_that_is_nowhere_is_refused_with_the_command_that_fetches_it():
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux lists a process's mappings")
+def test_a_folder_that_cannot_be_is_refused_in_a_sentence():
+    with pytest.raises(CheckpointError, match=r"cannot be opened: File name too long; check its name and permissions"):
+        CanaryQwen.load("x" * 300)
+
+
 def test_weights_stay_memory_mapped_in_the_dtype_of_the_file():
     model = CanaryQwen.load(TINY, device="cpu", dtype="bfloat16")
     mapped = [
