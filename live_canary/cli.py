@@ -63,11 +63,11 @@ def use_settings(context: typer.Context, profile: str | None) -> str | None:
 
         near = config_file.meant(name, config_file.variables(settings.keys))
         typer.echo(f"{one_line(name)} is set, but there is no such setting{near}.", err=True)
-    engine = ("model", "compute", "threads")
+    engine = ("model", "compute_device", "compute", "threads")
     context.obj = settings
     context.default_map = settings.values() | {
         "transcribe": settings.values(),
-        "bench": {"engine": settings.values(*engine), "live": settings.values(*engine, "compute_device", "mode")},
+        "bench": {"engine": settings.values(*engine), "live": settings.values(*engine, "mode")},
     }
     return profile
 

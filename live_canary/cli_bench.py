@@ -28,10 +28,10 @@ def bench_engine(
         bool,
         switch("--random-weights", "A model of the published size with random weights; 5.1 GB of disk."),
     ] = False,
-    device: Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cuda, mps or cpu.")] = "auto",
+    compute_device: ComputeDeviceOption = "auto",
     compute: ComputeOption = "auto",
     threads: ThreadsOption = None,
-    audio: Annotated[Path | None, typer.Option("--audio", metavar="FILE", help="A recording of at most 40 s.")] = None,
+    audio: Annotated[Path | None, typer.Option("--audio", metavar="FILE", help="A recording of at most 38 s.")] = None,
     max_new_tokens: Annotated[
         int, typer.Option("--max-new-tokens", metavar="N", min=1, max=600, help="Decode so many tokens.")
     ] = 24,
@@ -45,7 +45,7 @@ def bench_engine(
         command.run(
             model,
             random_weights=random_weights,
-            device=device,
+            device=compute_device,
             compute=compute,
             threads=threads,
             audio=audio,

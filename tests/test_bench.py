@@ -6,13 +6,16 @@ from dataclasses import asdict
 import pytest
 import soundfile
 
+from live_canary.audio.recording import RecordingSource
 from live_canary.commands import bench_engine, bench_live
 from live_canary.commands.bench_live import LiveObserver, Spread
 from live_canary.commands.histogram import write_histogram
+from live_canary.errors import InputError, OutputError
 from live_canary.events import BacklogChanged, PartialChanged, SourceOpened, UtteranceFinal
+from live_canary.model import random_checkpoint
 from live_canary.settings import Settings
 from live_canary.transcript.utterance import Utterance
-from tests.conftest import ROOT
+from tests.conftest import DEMO, ROOT
 
 
 def test_the_engine_benchmark_gives_every_figure_as_json(capsys):
@@ -29,10 +32,55 @@ def test_the_engine_benchmark_gives_every_figure_as_json(capsys):
     assert code == 0
     figures = json.loads(capsys.readouterr().out)
     expected = "features_s encode_s prefill_s decode_per_token_s total_s verify_s load_s peak_rss_mb peak_gpu_mb"
-    assert {*expected.split(), "new_tokens", "audio_s", "machine"} <= figures.keys()
+    assert {*expected.split(), "new_tokens", "audio_s", "machine", "model"} <= figures.keys()
     assert figures["new_tokens"] == 5
     assert figures["audio_s"] == pytest.approx(soundfile.info(ROOT / "assets" / "noisy.wav").duration, abs=0.01)
     assert figures["encode_s"] > 0
+
+
+def test_a_recording_that_no_utterance_could_be_is_refused_before_a_model_is_loaded():
+    what = {"random_weights": False, "device": "cpu", "compute": "fp32", "max_new_tokens": 5, "runs": 1}
+    with pytest.raises(InputError, match=r"long\.wav' is \d+ s long, and an utterance has at most 38: cut it"):
+        bench_engine.run("demo", audio=ROOT / "assets" / "long.wav", as_json=True, **what)
+
+
+def test_what_is_measured_on_the_processor_is_not_the_graphics_cards(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "RTX 5090")
+    assert (bench_engine.machine_name(), "RTX" in bench_engine.machine_name("cpu")) == ("RTX 5090", False)
+
+
+def test_random_weights_that_were_cut_off_are_written_again(tmp_path, monkeypatch):
+    def cut_off(tensors, path) -> None:
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(random_checkpoint, "_shapes", lambda folder: {})
+    monkeypatch.setattr(random_checkpoint, "save_file", cut_off)
+    with pytest.raises(OSError, match="No space"):
+        random_checkpoint.write_random_checkpoint(tmp_path, like=DEMO)
+    assert not (tmp_path / "model.safetensors").exists()
+
+
+def test_a_session_that_failed_is_no_measurement_and_a_plot_that_fails_costs_no_figures(capsys, tmp_path, monkeypatch):
+    class Failing:
+        def transcribe(self, samples, draft=None):
+            if len(samples) != 16_000:  # the first is to warm up
+                raise RuntimeError("no model")
+
+    class Fast(RecordingSource):
+        def __init__(self, paths, speed):
+            super().__init__(paths, speed=None)
+
+    monkeypatch.setattr(bench_live, "load_with", lambda choice, settings: lambda tell: Failing())
+    monkeypatch.setattr(bench_live, "RecordingSource", Fast)
+    settings = Settings(recordings=(ROOT / "assets" / "noisy.wav",), model="demo")
+    assert bench_live.run(settings, None, None, as_json=True) == 1
+    said = capsys.readouterr()
+    assert (json.loads(said.out)["utterances"], "no model" in said.err) == (0, True)
+    with pytest.raises(OutputError):
+        bench_live.run(settings, None, tmp_path / "nowhere" / "plot.svg", as_json=True)
+    assert json.loads(capsys.readouterr().out)["audio_s"] > 0
 
 
 @pytest.mark.slow

@@ -13,8 +13,12 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from live_canary.audio.recording import read_recording
+from live_canary.audio.source import SAMPLE_RATE
 from live_canary.bundled import assets_folder, demo_model_folder
-from live_canary.commands.model_choice import choose_model
+from live_canary.commands.model_choice import ModelChoice, choose_model
+from live_canary.errors import RecordingError
+from live_canary.segments.settings import LONGEST_SEGMENT_S
 from live_canary.settings import COMPUTE, DEVICES, check_choice
 
 if TYPE_CHECKING:
@@ -41,7 +45,7 @@ class EngineFigures:
     total_s: float
     """Samples in, token ids out."""
     load_s: float
-    """From the start of the command, importing torch included."""
+    """Importing torch included."""
     peak_rss_mb: float
     peak_gpu_mb: float
 
@@ -61,33 +65,37 @@ def run(
     """The exit code. Raises InputError for a model, device or recording that cannot be used."""
     check_choice("device", device, DEVICES)
     check_choice("form of computing", compute, COMPUTE)
-    begun = time.perf_counter()
-    folder = random_checkpoint() if random_weights else choose_model(model).folder
-    if random_weights:
-        begun = time.perf_counter()  # writing it is not part of loading it
-    from live_canary.audio.recording import read_recording
-    from live_canary.model.canary import CanaryQwen, wait_until_kept
-
-    loaded = CanaryQwen.load(folder, device, COMPUTE[compute], threads)
-    load_s = time.perf_counter() - begun
-    wait_until_kept()
+    choice = ModelChoice(random_checkpoint(), "random weights", demo=False) if random_weights else choose_model(model)
+    if choice.notice:
+        print(choice.notice, file=sys.stderr, flush=True)  # noqa: T201
     samples = read_recording(audio or assets_folder() / "dictation.wav")
     if audio is None:
-        samples = samples[: round(SECONDS_OF_THE_SAMPLE * loaded.sample_rate)]
+        samples = samples[: round(SECONDS_OF_THE_SAMPLE * SAMPLE_RATE)]
+    elif len(samples) > LONGEST_SEGMENT_S * SAMPLE_RATE:
+        raise RecordingError(
+            f"'{audio}' is {len(samples) / SAMPLE_RATE:.0f} s long, and an utterance has at most "
+            f"{LONGEST_SEGMENT_S:.0f}: cut it, or measure a whole session with live-canary bench live."
+        )
+    begun = time.perf_counter()
+    from live_canary.model.canary import CanaryQwen, wait_until_kept
+
+    loaded = CanaryQwen.load(choice.folder, device, COMPUTE[compute], threads)
+    load_s = time.perf_counter() - begun
+    wait_until_kept()
     timings = time_steps(loaded, samples, max_new_tokens, runs)
     figures = EngineFigures(
-        audio_s=len(samples) / loaded.sample_rate,
+        audio_s=len(samples) / SAMPLE_RATE,
         new_tokens=max_new_tokens,
         load_s=load_s,
         peak_rss_mb=peak_rss_mb(),
         peak_gpu_mb=_peak_gpu_mb(loaded),
         **{name: statistics.median(seconds) for name, seconds in timings.items()},
     )
-    machine = f"{machine_name()}, {loaded.compute} on {loaded.device}"
+    machine = f"{machine_name(loaded.device.type)}, {loaded.compute} on {loaded.device}"
     if as_json:
-        print(json.dumps({"machine": machine, "runs": runs, **asdict(figures)}))  # noqa: T201
+        print(json.dumps({"machine": machine, "model": choice.name, "runs": runs, **asdict(figures)}))  # noqa: T201
     else:
-        _print_table(figures, timings, machine)
+        _print_table(figures, timings, f"{choice.name}; {machine}")
     return 0
 
 
@@ -169,10 +177,11 @@ def _peak_gpu_mb(model: "CanaryQwen") -> float:
     return torch.cuda.max_memory_allocated() / 1e6
 
 
-def machine_name() -> str:
+def machine_name(device: str = "cuda") -> str:
+    """The graphics card, where there is one and it is what computes, else the processor."""
     import torch
 
-    if torch.cuda.is_available():
+    if device == "cuda" and torch.cuda.is_available():
         return torch.cuda.get_device_name()
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text("utf-8").splitlines() if cpuinfo.exists() else []
@@ -180,12 +189,12 @@ def machine_name() -> str:
     return f"{torch.get_num_threads()} threads of {names[0] if names else platform.processor()}"
 
 
-def _print_table(figures: EngineFigures, timings: dict[str, list[float]], machine: str) -> None:
+def _print_table(figures: EngineFigures, timings: dict[str, list[float]], measured: str) -> None:
     table = Table("", "median", "min", "max", box=None, padding=(0, 2, 0, 0))
     for name, seconds in timings.items():
         table.add_row(name, *(f"{value:.4f}" for value in (statistics.median(seconds), min(seconds), max(seconds))))
     for name in ("load_s", "peak_rss_mb", "peak_gpu_mb"):
         table.add_row(name, f"{getattr(figures, name):.1f}")
-    console = Console()
-    console.print(f"{figures.audio_s:.1f} s of sound, {figures.new_tokens} new tokens; {machine}")
+    console = Console(markup=False)
+    console.print(f"{figures.audio_s:.1f} s of sound, {figures.new_tokens} new tokens; {measured}")
     console.print(table)

@@ -16,11 +16,20 @@ from live_canary.audio.recording import RecordingSource, check_recording
 from live_canary.commands.bench_engine import peak_rss_mb
 from live_canary.commands.model_choice import choose_model, load_with
 from live_canary.errors import InputError
-from live_canary.events import BacklogChanged, Event, PartialChanged, SourceOpened, UtteranceFinal
+from live_canary.events import (
+    BacklogChanged,
+    Event,
+    PartialChanged,
+    SourceOpened,
+    SourceWarned,
+    StageFailed,
+    UtteranceFinal,
+)
 from live_canary.segments.segmenter import Segmenter
 from live_canary.segments.vad import load_detector
 from live_canary.session.session import Session
 from live_canary.settings import Settings
+from live_canary.transcript.formats import one_line
 from live_canary.transcript.hypothesis import Hypothesis, Transcriber
 from live_canary.transcript.stabilizer import revised_words
 
@@ -69,6 +78,7 @@ class LiveObserver:
     settled_words: int = 0
     revised_words: int = 0
     backlog_max: float = 0.0
+    troubles: list[str] = field(default_factory=list)
     _began: float = 0.0
     _settled: str = ""
     _has_partial: bool = False
@@ -89,6 +99,8 @@ class LiveObserver:
                 self._count_revisions(utterance.text)
             case BacklogChanged(seconds):
                 self.backlog_max = max(self.backlog_max, seconds)
+            case StageFailed(_, message, _) | SourceWarned(_, message):
+                self.troubles.append(message)
 
     def _count_revisions(self, final: str) -> None:
         self.settled_words += len(self._settled.split())
@@ -112,7 +124,10 @@ class TimedTranscriber:
 
 
 def run(settings: Settings, reference: Path | None, plot: Path | None, *, as_json: bool) -> int:
-    """The exit code. Raises InputError for a recording, reference or model that cannot be used."""
+    """The exit code: 1 when the session had troubles, which its figures may not show.
+
+    Raises InputError for a recording, reference or model that cannot be used.
+    """
     settings.check()
     if plot and plot.suffix != ".svg":
         raise InputError(f"The histogram '{plot}' must end in .svg, which is what it will be.")
@@ -147,12 +162,14 @@ def run(settings: Settings, reference: Path | None, plot: Path | None, *, as_jso
         utterances=len(observer.texts),
         audio_s=seconds,
     )
+    print(json.dumps(asdict(figures))) if as_json else _print_table(figures)  # noqa: T201
+    for message in observer.troubles:
+        console.print(one_line(message))
     if plot:
         from live_canary.commands.histogram import write_histogram
 
         write_histogram(plot, {"first words": observer.first_partials, "final after the endpoint": observer.finals})
-    print(json.dumps(asdict(figures))) if as_json else _print_table(figures)  # noqa: T201
-    return 0
+    return 1 if observer.troubles else 0
 
 
 def _read(reference: Path) -> str:

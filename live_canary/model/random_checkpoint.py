@@ -45,7 +45,9 @@ def write_random_checkpoint(folder: Path, like: Path, seed: int = 0) -> None:
     _write_json(folder / "config.json", config)
     generator = torch.Generator().manual_seed(seed)
     tensors = {name: _random(name, shape, generator) for name, shape in _shapes(folder).items()}
-    save_file(tensors, folder / "model.safetensors")
+    unfinished = folder / "model.unfinished"
+    save_file(tensors, unfinished)
+    unfinished.replace(folder / "model.safetensors")
 
 
 def _shapes(folder: Path) -> dict[str, Tensor]:

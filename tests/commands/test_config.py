@@ -56,6 +56,15 @@ def test_transcribe_follows_the_same_settings(file, started):
     assert (started[0].model, started[0].segmenter.min_silence_ms) == ("demo", 900)
 
 
+@pytest.mark.parametrize("flags", [[], ["--compute-device", "cpu"]])
+def test_the_benchmark_of_the_engine_computes_where_a_session_would(file, monkeypatch, flags):
+    file.write_text("" if flags else 'compute_device = "cpu"\n')
+    asked = []
+    monkeypatch.setattr("live_canary.commands.bench_engine.run", lambda model, **what: asked.append(what) or 0)
+    run(*flags, "bench", "engine")
+    assert asked[0]["device"] == "cpu"
+
+
 def test_the_name_of_a_model_to_download_is_not_the_one_to_transcribe_with(file, monkeypatch):
     file.write_text('model = "demo"\n')
     asked: list[str] = []

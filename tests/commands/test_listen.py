@@ -60,7 +60,10 @@ def test_a_session_is_given_the_inputs_that_flags_environment_and_file_ask_for(
     assert microphone.closed
 
 
-@pytest.mark.parametrize("arguments", [["--replay", "talk.wav"], ["--help"], ["--version"], ["devices", "--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--replay", "talk.wav"], ["--help"], ["--version"], ["--show-completion"], ["devices", "--help"]],
+)
 def test_nothing_is_opened_where_nothing_is_to_be_heard(wanted, sessions, arguments):
     run(*arguments)
     assert wanted == []
