@@ -52,15 +52,18 @@ class Timekeeper:
             self._end = chunk.arrived - chunk.seconds
         suspicious = bool(self._held) or chunk.overflowed
         self._held.append(chunk)
-        missing = self._least_lag() - self._floor.least
-        if missing > (CAUGHT_UP_SECONDS if suspicious else LATE_SECONDS):
-            if chunk.arrived - self._held[0].arrived < SETTLE_SECONDS:
-                return
-            yield self._lose(missing, self._explain())
-        yield from self.release()
+        if self._missing() <= (CAUGHT_UP_SECONDS if suspicious else LATE_SECONDS):
+            yield from self._give()
+        elif chunk.arrived - self._held[0].arrived >= SETTLE_SECONDS:
+            yield from self.release()
 
-    def release(self) -> Iterator[Chunk]:
-        """What was held back, because nothing more is to come."""
+    def release(self) -> Iterator[Chunk | Loss]:
+        """What was held back, and before it what has not come: nothing more is to."""
+        if self._held:
+            yield self._lose(self._missing(), self._explain())
+            yield from self._give()
+
+    def _give(self) -> Iterator[Chunk]:
         held, self._held = self._held, []
         for chunk in held:
             self._end += chunk.seconds * (1 + self.steer)
@@ -98,12 +101,13 @@ class Timekeeper:
         """The input does not run at the rate it claims."""
         return abs(self.deviation) > OFF_RATE_SECONDS or len(self._unexplained_losses) >= OFF_RATE_LOSSES
 
-    def _least_lag(self) -> float:
+    def _missing(self) -> float:
+        """Seconds by which even the least late of what is held came later than the sound before it."""
         end, least = self._end, math.inf
         for chunk in self._held:
             end += chunk.seconds
             least = min(least, chunk.arrived - end)
-        return least
+        return least - self._floor.least
 
     def _explain(self) -> str:
         first = self._held[0]

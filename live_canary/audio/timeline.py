@@ -56,8 +56,8 @@ class Timeline:
 
     def break_off(self) -> Iterator[TimelineItem]:
         """All that was heard so far, the last short block too."""
-        for chunk in self._keeper.release():
-            yield from self._take(chunk)
+        for piece in self._keeper.release():
+            yield from self._take(piece)
         yield from self._flush()
 
     def pause(self, time: float, *, muted: bool) -> None:
@@ -93,7 +93,7 @@ class Timeline:
     def _take(self, piece: Chunk | Loss) -> Iterator[TimelineItem]:
         yield from self.settle(self._keeper.heard_until - piece.seconds / 2)
         if self._muted_seconds is not None:
-            self._muted_seconds += piece.seconds
+            self._muted_seconds += piece.seconds * (1 + self._keeper.steer if isinstance(piece, Chunk) else 1)
         elif isinstance(piece, Loss):
             yield from self._lose(piece)
         else:

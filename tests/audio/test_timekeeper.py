@@ -5,7 +5,8 @@ import random
 import pytest
 
 from live_canary.audio.inbox import Chunk
-from live_canary.audio.timekeeper import Loss, Timekeeper
+from live_canary.audio.timekeeper import TOO_BUSY, Loss, Timekeeper
+from live_canary.audio.timeline import Timeline
 
 CHUNK_SECONDS = 0.1
 
@@ -37,6 +38,17 @@ def test_two_hours_stay_within_50_ms_of_the_clock_whatever_the_crystal(ppm):
     assert seconds == pytest.approx(7200 / (1 + ppm * 1e-6), abs=0.05)
 
 
+@pytest.mark.parametrize("ppm", [-300, 300])
+def test_an_hour_of_a_pause_is_as_long_as_the_clock_says(ppm):
+    timeline = Timeline()
+    list(timeline.begin(48_000, 0.0, ""))
+    timeline.pause(0.0, muted=True)
+    for chunk in arrivals(1, ppm):
+        list(timeline.feed(chunk))
+    (gap,) = timeline.close()
+    assert gap.end_sample / 16_000 == pytest.approx(3600 / (1 + ppm * 1e-6), abs=0.05)
+
+
 def test_jitter_is_not_taken_for_drift():
     keeper, *_ = timed(arrivals(0.1, jitter_seconds=0.05))
     assert abs(keeper.deviation) < 0.005
@@ -52,6 +64,15 @@ def test_a_loss_is_told_apart_from_a_delay():
 
     _, _, losses = timed(chunks())
     assert losses == [Loss(pytest.approx(1.0, abs=0.11), "computer asleep or too busy")]
+
+
+def test_what_is_heard_after_a_sleep_comes_after_it_also_where_the_input_ends_at_once():
+    keeper = Timekeeper()
+    before, after = (Chunk(b"", 1, 0.1, time) for time in (0.1, 60.0))
+    assert list(keeper.arrived(before)) == [before]
+    assert list(keeper.arrived(after)) == []
+    assert list(keeper.release()) == [Loss(pytest.approx(59.8), TOO_BUSY), after]
+    assert keeper.missing_at(60.0) == pytest.approx(0.0, abs=1e-6)
 
 
 def test_nothing_is_held_back_longer_than_a_third_of_a_second():
