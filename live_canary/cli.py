@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from live_canary import files
 from live_canary.cli_arguments import check_replay, forward_flags, spread_replay
 from live_canary.cli_bench import bench
 from live_canary.cli_hearing import HearsFirst, opened
@@ -188,7 +189,7 @@ def live(
         threads=threads,
         vad=vad,
         segmenter=segmenter_settings(mode, vad_threshold, min_silence_ms, pre_roll_ms, max_utterance_s),
-        outputs=tuple(output or ()),
+        outputs=tuple(map(files.expanded, output or ())),  # no shell does it in --output=~/notes.md
         overwrite=overwrite,
         plain=plain,
         json_lines=jsonl is not None,

@@ -10,7 +10,7 @@ from live_canary.errors import InputError
 
 LIVE_ONLY = ("mic", "system", "device", "follow_default", "keep_audio")
 FOR_ALL = {"profile", "offline"}  # take effect wherever they stand
-READ_BY_COMMAND = {"doctor": {"model", "compute_device", "compute"}}
+READ_BY_COMMAND = {"doctor": {"mic", "system", "device", "model", "compute_device", "compute", "threads"}}
 READS_ALL = {"config"}
 
 

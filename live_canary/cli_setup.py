@@ -7,6 +7,7 @@ import typer
 
 from live_canary.examples import HUB, SETTINGS, epilog
 from live_canary.options import CHOICES, HERE, JsonOption
+from live_canary.settings import Settings
 
 setup = typer.Typer()
 
@@ -43,7 +44,9 @@ def doctor(context: typer.Context, json: JsonOption = False) -> None:
     from live_canary.commands import doctor as command
 
     given = context.find_root().params
-    raise typer.Exit(command.run(given["model"], given["compute_device"], given["compute"], as_json=json))
+    names = ("device", "system", "model", "compute_device", "compute", "threads")
+    settings = Settings(microphone=given["mic"] or not given["system"], **{name: given[name] for name in names})
+    raise typer.Exit(command.run(settings, as_json=json))
 
 
 config = typer.Typer(help="Show the settings in force, or write a file to change them in.")

@@ -14,6 +14,8 @@ from live_canary.transcript.writer import format_of
 SOUND, MODEL, TEXT, CUTTING, DICTATION = "Sound", "Model", "Transcript", "Utterances", "Dictation"
 LATER, HERE = "Recordings and recovery", "This machine"  # groups of commands
 
+MOST_THREADS = 1024
+
 CHOICES: dict[str, tuple[str, ...]] = {
     "mode": tuple(PRESETS),
     "vad": DETECTORS,
@@ -43,7 +45,7 @@ ThreadsOption = Annotated[
         "--threads",
         metavar="N",
         min=1,
-        max=1024,
+        max=MOST_THREADS,
         help="Compute on so many threads; by default one a core, for a small model one.",
         rich_help_panel=MODEL,
     ),
@@ -104,6 +106,8 @@ def check_setting(name: str, value: Any) -> None:
     elif name in ("vad_threshold", "min_silence_ms", "pre_roll_ms", "max_utterance_s"):
         none = dict.fromkeys(("vad_threshold", "min_silence_ms", "pre_roll_ms", "max_utterance_s"))
         segmenter_settings("dictation", **{**none, name: value})
+    elif name == "threads" and not 1 <= value <= MOST_THREADS:
+        raise InputError(f"{value} threads cannot be used: give a number from 1 to {MOST_THREADS}.")
     elif name == "output":
         for path in value:
             format_of(Path(path))

@@ -20,7 +20,7 @@ import platformdirs
 from huggingface_hub import constants
 
 from live_canary import __version__, files
-from live_canary.audio.devices import list_inputs, sound_system
+from live_canary.audio.devices import find_input, list_inputs, sound_system
 from live_canary.audio.level import FLOOR_DBFS, dbfs
 from live_canary.audio.pulse import is_running
 from live_canary.audio.recording import read_recording
@@ -28,7 +28,7 @@ from live_canary.audio.soundsystem import Input, SoundSystem
 from live_canary.bundled import assets_folder
 from live_canary.commands.config_file import path as config_path
 from live_canary.commands.model_choice import choose_model
-from live_canary.errors import LiveCanaryError
+from live_canary.errors import DeviceError, LiveCanaryError
 from live_canary.model import hub
 from live_canary.model.fetch import checksum, gigabytes
 from live_canary.settings import COMPUTE, DEVICES, check_choice
@@ -37,6 +37,7 @@ CPU_FEATURES = ("avx2", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "a
 FAST_INT8 = {"avx_vnni", "avx512_vnni", "amx_int8"}
 DOWNLOAD = "live-canary download"
 SAMPLE_SECONDS = 11.0
+CHOOSE = "choose another: live-canary devices lists them, live-canary config says where this one is from"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,11 @@ def programs() -> Iterator[Finding]:
     yield Finding("torch", "ok", f"torch {torch.__version__}, {libraries}")
 
 
-def processors() -> Iterator[Finding]:
+def processors(threads: int | None = None) -> Iterator[Finding]:
+    """threads: of a session; None for what torch takes."""
     import torch
+
+    from live_canary.model import kernels
 
     if torch.cuda.is_available():
         free, total = torch.cuda.mem_get_info()
@@ -80,20 +84,24 @@ def processors() -> Iterator[Finding]:
         yield Finding("gpu", "ok", "Apple's GPU (mps)")
     else:
         yield Finding("gpu", "ok", "none; the processor does it in 8 bits")
-    yield processor(_cpu_flags(), torch.get_num_threads())
+    yield processor(_cpu_flags(), threads or torch.get_num_threads(), compiled=kernels.available())
 
 
-def processor(flags: set[str], threads: int) -> Finding:
-    """flags: as /proc/cpuinfo names them; none where that is not known."""
+def processor(flags: set[str], threads: int, *, compiled: bool) -> Finding:
+    """flags: as /proc/cpuinfo names them, none where that is not known; compiled: whether the kernels are here."""
     found = [name for name in CPU_FEATURES if name in flags]
     text = f"{threads} threads, {', '.join(found) or 'features unknown'}"
+    if "avx2" in flags and not compiled:
+        step = "install a C compiler such as gcc, then live-canary again: words come several times as soon"
+        return Finding("processor", "warn", f"{text}: the kernels for it are not compiled", step)
     if flags and not FAST_INT8 & flags:
         return Finding("processor", "warn", f"{text}: no fast 8-bit instructions", "expect several times the delay")
     return Finding("processor", "ok", text)
 
 
-def sound() -> Iterator[Finding]:
-    system = "PulseAudio or PipeWire" if is_running() else "PortAudio"
+def sound(device: str | None = None, *, mic: bool = True, system: bool = False) -> Iterator[Finding]:
+    """What can be heard; mic, system: what a session is to hear; device: as `listen.open_inputs` takes it."""
+    through = "PulseAudio or PipeWire" if is_running() else "PortAudio"
     try:
         inputs = list_inputs()
     except LiveCanaryError as error:
@@ -102,18 +110,26 @@ def sound() -> Iterator[Finding]:
     microphones = [one for one in inputs if one.hears == "microphone"]
     outputs = [one for one in inputs if one.hears == "system"]
     if microphones:
-        default = next((one for one in microphones if one.is_default), microphones[0])
-        yield Finding("microphone", "ok", f"{len(microphones)} through {system}; {default.name}")
-        yield level(default, sound_system())
+        try:
+            chosen = find_input(device if mic else None, inputs)
+            yield Finding("microphone", "ok", f"{len(microphones)} through {through}; {chosen.name}")
+            yield level(chosen, sound_system())
+        except DeviceError as error:
+            yield Finding("microphone", "fail", str(error), CHOOSE)
     else:
         yield Finding(
-            "microphone", "fail", f"none through {system}", "plug one in, and allow it in the system's settings"
+            "microphone", "fail", f"none through {through}", "plug one in, and allow it in the system's settings"
         )
     if outputs:
-        yield Finding("system sound", "ok", f"{len(outputs)} outputs can be heard with --system")
+        try:
+            find_input(device if system and not mic else None, inputs, "system")
+            yield Finding("system sound", "ok", f"{len(outputs)} outputs can be heard with --system")
+        except DeviceError as error:
+            yield Finding("system sound", "fail", str(error), CHOOSE)
     else:
-        text = f"{system} lets nobody hear what the computer plays"
-        yield Finding("system sound", "warn", text, "only --system needs it; live-canary devices says how")
+        text = f"{through} lets nobody hear what the computer plays"
+        step = "only --system needs it; live-canary devices says how"
+        yield Finding("system sound", "fail" if system else "warn", text, step)
 
 
 def level(microphone: Input, system: SoundSystem, wait: Callable[[float], None] = time.sleep) -> Finding:
@@ -205,7 +221,7 @@ def folder(topic: str, path: Path, needed_bytes: int, when_full: str) -> Finding
     return Finding(topic, "ok", f"{path}, {gigabytes(free)} free")
 
 
-def transcription(wanted: str, device: str, compute: str) -> Iterator[Finding]:
+def transcription(wanted: str, device: str, compute: str, threads: int | None = None) -> Iterator[Finding]:
     """Load the model and hear a bundled recording, once to warm up and once to time it."""
     try:
         choice = choose_model(wanted)
@@ -214,7 +230,7 @@ def transcription(wanted: str, device: str, compute: str) -> Iterator[Finding]:
         begun = time.perf_counter()
         from live_canary.model.canary import CanaryQwen
 
-        loaded = CanaryQwen.load(choice.folder, device, COMPUTE[compute])
+        loaded = CanaryQwen.load(choice.folder, device, COMPUTE[compute], threads)
         load_s = time.perf_counter() - begun
         samples = read_recording(assets_folder() / "dictation.wav")[: round(SAMPLE_SECONDS * loaded.sample_rate)]
         loaded.transcribe(samples)

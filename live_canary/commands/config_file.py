@@ -98,7 +98,11 @@ def _kind(hint: Any) -> type:
 def path() -> Path:
     """Where the file is; it need not exist. LIVE_CANARY_CONFIG names another."""
     named = os.environ.get("LIVE_CANARY_CONFIG")
-    return Path(named) if named else platformdirs.user_config_path("live-canary", appauthor=False) / "config.toml"
+    return (
+        files.expanded(named)
+        if named
+        else platformdirs.user_config_path("live-canary", appauthor=False) / "config.toml"
+    )
 
 
 def in_force(keys: Mapping[str, Key], profile: str | None = None, check: Check = lambda *_: None) -> InForce:
@@ -120,7 +124,7 @@ def from_environment(environment: Mapping[str, str], keys: Mapping[str, Key], ch
 def from_file(file: Path, keys: Mapping[str, Key], profile: str | None, check: Check) -> dict[str, Value]:
     """What a file sets, and above it one of its profiles. Raises InputError that names file, line and key."""
     try:
-        text = file.read_text("utf-8")
+        text = file.read_text("utf-8-sig")  # editors of Windows begin a file with a mark
         _check_size(text)
         entries = tomllib.loads(text)
     except FileNotFoundError:
@@ -196,7 +200,7 @@ def _typed(value: object, key: Key, place: str) -> object:
 def _parsed(text: str, key: Key, place: str) -> object:
     """A variable's text as the flag would have it. Raises InputError."""
     if key.kind is list:
-        return text.split(os.pathsep)
+        return [str(files.expanded(item)) for item in text.split(os.pathsep)]
     if key.kind is bool and text.lower() in TRUE + FALSE:
         return text.lower() in TRUE
     try:

@@ -13,14 +13,18 @@ from rich.text import Text
 from live_canary.commands import checks
 from live_canary.commands.checks import Finding
 from live_canary.commands.dictation_checks import clipboard, typing
+from live_canary.settings import Settings
 from live_canary.transcript.formats import one_line
 
 MARKS = {"ok": ("ok  ", "green"), "warn": ("warn", "yellow"), "fail": ("fail", "bold red")}
 
 
-def run(model: str, device: str, compute: str, *, as_json: bool) -> int:
-    """Print what the checks find as they find it; the exit code: 1 if dictation cannot work."""
-    findings = shortened(examine(model, device, compute))
+def run(settings: Settings, *, as_json: bool) -> int:
+    """Print what the checks find as they find it; the exit code: 1 if dictation cannot work.
+
+    settings: what a session would hear, and compute with.
+    """
+    findings = shortened(examine(settings))
     if as_json:
         found = list(findings)
         print(json.dumps({"works": works(found), "findings": [asdict(one) for one in found]}, indent=2))  # noqa: T201
@@ -36,16 +40,17 @@ def run(model: str, device: str, compute: str, *, as_json: bool) -> int:
     return 0 if works(found) else 1
 
 
-def examine(model: str, device: str, compute: str) -> Iterator[Finding]:
+def examine(settings: Settings) -> Iterator[Finding]:
     """Every finding, the slow ones last."""
     begin = []
     for one in checks.programs():
         begin.append(one)
         yield one
-    yield from chain(checks.sound(), checks.model(model), checks.folders(), typing(), clipboard())
+    heard = checks.sound(settings.device, mic=settings.microphone, system=settings.system)
+    yield from chain(heard, checks.model(settings.model), checks.folders(), typing(), clipboard())
     if works(begin):
-        yield from checks.processors()
-        yield from checks.transcription(model, device, compute)
+        yield from checks.processors(settings.threads)
+        yield from checks.transcription(settings.model, settings.compute_device, settings.compute, settings.threads)
 
 
 def works(findings: Iterable[Finding]) -> bool:

@@ -132,7 +132,8 @@ def take_over(repo_id: str, carried: Path, console: Console) -> Path:
     A file is linked where the disk is the same, else copied. Raises InputError when something is missing, or is not
     the published file whose checksum is known; DownloadError when it cannot be copied.
     """
-    names = [*hub.CHECKPOINT_FILES, *(f"llm_backbone/{name}" for name in hub.LLM_FILES)]
+    config, weights = hub.CHECKPOINT_FILES
+    names = [config, *(f"llm_backbone/{name}" for name in hub.LLM_FILES), weights]  # what it is known by comes last
     optional = {"llm_backbone/generation_config.json", "llm_backbone/tokenizer_config.json"}
     missing = [name for name in names if name not in optional and not (carried / name).is_file()]
     if missing:

@@ -99,6 +99,22 @@ def test_a_home_folder_may_be_written_as_a_tilde_and_one_that_is_not_there_stays
     assert started[0].outputs == (Path.home() / "a.md", Path("~no-such-user/b.md"))
 
 
+def test_a_tilde_is_the_home_folder_wherever_no_shell_has_seen_to_it(file, started, monkeypatch):
+    run("--output=~/a.md")
+    monkeypatch.setenv("LIVE_CANARY_OUTPUT", "~/b.md:c.md")
+    run()
+    home = Path.home()
+    assert [settings.outputs for settings in started] == [(home / "a.md",), (home / "b.md", Path("c.md"))]
+    monkeypatch.setenv("LIVE_CANARY_CONFIG", "~/my.toml")
+    assert config_file.path() == home / "my.toml"
+
+
+def test_a_file_from_an_editor_that_marks_its_beginning_is_read(file, started):
+    file.write_text('model = "demo"\n', "utf-8-sig")
+    run()
+    assert started[0].model == "demo"
+
+
 def test_a_speed_may_be_written_as_a_number(file, started):
     file.write_text("speed = 4\n")
     run()
@@ -133,6 +149,7 @@ def test_a_wrong_file_is_refused_with_the_line_and_the_key(file, text, said):
         ("mode = 'opera'", r"line 1: mode: There is no mode 'opera'; choose dictation, meeting\."),
         ("compute = 'int3'", r"line 1: compute: .*choose auto, fp32, bf16, fp16, int8"),
         ("speed = 0", r"line 1: speed: A speed of '0' cannot be used: give a number from 0\.05 to 1000, or max"),
+        ("\nthreads = 0", r"line 2: threads: 0 threads cannot be used: give a number from 1 to 1024"),
         ("min_silence_ms = 10", r"line 1: min_silence_ms: .* must lie between 550 and 5000 ms"),
         ("vad_threshold = 2", r"line 1: vad_threshold: .* must lie between 0\.05 and 0\.95"),
         ("output = ['a.docx']", r"line 1: output: .* must end in one of \.txt"),

@@ -84,6 +84,38 @@ def test_a_machine_without_a_sound_system_cannot_hear(monkeypatch):
     assert [one.state for one in checks.sound()] == ["fail"]
 
 
+PLAYED = Input(1, "Monitor", channels=2, rate=48_000, is_default=True, hears="system", identity="monitor")
+
+
+@pytest.mark.parametrize(
+    ("device", "heard", "failing"),
+    [
+        (None, {"mic": True}, []),
+        ("yet", {"mic": True}, []),
+        ("Blue", {"mic": True}, ["microphone"]),
+        ("Blue", {"mic": True, "system": True}, ["microphone"]),
+        ("monit", {"mic": False, "system": True}, []),
+        ("Blue", {"mic": False, "system": True}, ["system sound"]),
+    ],
+)
+def test_the_input_that_the_settings_name_is_the_one_that_must_be_there(monkeypatch, device, heard, failing):
+    monkeypatch.setattr(checks, "list_inputs", lambda: [MICROPHONE, PLAYED])
+    monkeypatch.setattr(checks, "level", lambda chosen, system: Finding("level", "ok", chosen.name))
+    monkeypatch.setattr(checks, "sound_system", OneSound)
+    assert [one.topic for one in checks.sound(device, **heard) if one.state == "fail"] == failing
+
+
+def test_the_doctor_follows_flags_and_settings(monkeypatch):
+    asked = []
+    monkeypatch.setattr(doctor, "examine", lambda settings: asked.append(settings) or iter([GOOD]))
+    monkeypatch.setenv("LIVE_CANARY_DEVICE", "USB")
+    monkeypatch.setenv("LIVE_CANARY_COMPUTE", "int8")
+    CliRunner().invoke(app, ["--threads", "2", "--system", "doctor"], catch_exceptions=False)
+    [settings] = asked
+    assert (settings.device, settings.compute, settings.threads) == ("USB", "int8", 2)
+    assert (settings.microphone, settings.system) == (False, True)
+
+
 class OneSound:
     """A sound system whose input delivers one block at once, or none, or cannot be opened (None)."""
 
@@ -120,9 +152,14 @@ def test_a_second_of_the_microphone_is_heard(blocks, state, said):
 
 
 def test_a_processor_without_fast_8_bit_instructions_is_slow():
-    assert checks.processor({"avx2", "sse"}, 4).state == "warn"
-    assert checks.processor({"avx2", "avx512_vnni"}, 4).state == "ok"
-    assert checks.processor(set(), 4).state == "ok"
+    assert checks.processor({"avx2", "sse"}, 4, compiled=True).state == "warn"
+    assert checks.processor({"avx2", "avx512_vnni"}, 4, compiled=True).state == "ok"
+    assert checks.processor(set(), 4, compiled=False).state == "ok"
+
+
+def test_kernels_that_were_not_compiled_are_told_with_what_is_missing():
+    finding = checks.processor({"avx2", "avx512_vnni"}, 4, compiled=False)
+    assert (finding.state, "not compiled" in finding.text, "gcc" in finding.next_step) == ("warn", True, True)
 
 
 def test_a_graphics_card_is_described_and_a_full_one_is_a_warning(monkeypatch):

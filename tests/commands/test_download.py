@@ -12,7 +12,7 @@ from rich.console import Console
 
 from live_canary.commands import download
 from live_canary.commands.model_choice import QUESTION, choose_model, terminal_question
-from live_canary.errors import InputError, ModelMissing
+from live_canary.errors import DownloadError, InputError, ModelMissing
 from live_canary.model import hub as found
 from tests.commands.small_hub import COMMIT, SmallHub
 from tests.conftest import DEMO, TINY
@@ -184,6 +184,20 @@ def test_a_copy_carried_by_hand_becomes_the_programs_own(cache, home, monkeypatc
     assert home in folder.parents
     for name in ("config.json", "model.safetensors", "llm_backbone/tokenizer.json"):
         assert (folder / name).read_bytes() == (TINY / name).read_bytes()
+
+
+def test_a_copy_for_which_there_was_no_room_is_no_model(cache, home, monkeypatch):
+    def full(source, target):
+        if target.name == "tokenizer.json":
+            raise OSError(28, "No space left on device")
+        place(source, target)
+
+    place = download._place
+    monkeypatch.setattr(found, "PINNED", {})
+    monkeypatch.setattr(download, "_place", full)
+    with pytest.raises(DownloadError, match=r"cannot be put into .*: No space left on device"):
+        download.run(found.CANARY_QWEN, TINY)
+    assert not found.is_complete(found.CANARY_QWEN)
 
 
 def test_a_carried_copy_that_was_cut_off_is_refused(cache, home):

@@ -288,6 +288,13 @@ def test_a_disk_without_room_costs_only_the_file(kept, monkeypatch):
     assert [entry.name for entry in path.parent.iterdir()] == ["some.safetensors"]
 
 
+def test_a_cache_folder_that_cannot_be_costs_only_the_file(tmp_path):
+    (tmp_path / "live-canary").touch()
+    file = QuantizedFile(tmp_path / "live-canary" / "weights" / "some.safetensors", "this checkpoint")
+    file.maker(8)("one", lambda: [torch.ones(3, 4)])
+    file.keep()
+
+
 def test_a_checkpoint_keeps_its_quantised_weights_and_a_changed_one_makes_them_again(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(quantized_file, "SMALLEST_CHECKPOINT_BYTES", 0)
