@@ -13,7 +13,7 @@ from torch import Tensor
 from live_canary.errors import AudioTooLong, AudioTooShort, CheckpointError, InputError
 from live_canary.model import encoder, kernels, llm
 from live_canary.model.checkpoint import destinations, load_weights, no_meta_tensors_left
-from live_canary.model.compute import DType, choose_device, choose_dtype, memory_full, use_threads
+from live_canary.model.compute import DType, choose_device, choose_dtype, is_memory_full, memory_full, use_threads
 from live_canary.model.config import CanaryConfig, read_config
 from live_canary.model.decoder import Answer, LeanDecoder
 from live_canary.model.encoder import Perception, encoded_frames
@@ -82,7 +82,9 @@ class CanaryQwen:
         use_threads(threads, folder / "model.safetensors")
         try:
             return cls._load(folder, device, dtype)
-        except torch.OutOfMemoryError:
+        except RuntimeError as error:
+            if not is_memory_full(error):
+                raise
             too_large = memory_full(folder / "model.safetensors")
         if device != "auto":
             raise InputError(f"{too_large}; close what else uses it, or choose --compute-device cpu")

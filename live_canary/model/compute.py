@@ -41,7 +41,7 @@ def choose_dtype(name: DType, device: torch.device, weights: Path) -> str:
     if files.is_file(weights) and weights.stat().st_size < SMALL_CHECKPOINT_BYTES:
         return "float32"
     if device.type == "cuda":
-        return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
     if device.type == "mps":
         return "float16"
     return "int8"
@@ -58,10 +58,18 @@ def use_threads(wanted: int | None, weights: Path) -> None:
         torch.set_num_threads(wanted)
 
 
+def is_memory_full(error: RuntimeError) -> bool:
+    """Whether a graphics card refused for want of memory: not only torch's allocator asks it for some."""
+    return isinstance(error, torch.OutOfMemoryError) or any(
+        told in str(error) for told in ("out of memory", "STATUS_ALLOC_FAILED")
+    )
+
+
 def memory_full(weights: Path) -> str:
     """Of a graphics card that has just refused the model: what there is and what is needed."""
     needed = f"the model needs {weights.stat().st_size / 1e9:.1f} GB and room to compute"
-    if not torch.cuda.is_available():
+    try:
+        free, total = torch.cuda.mem_get_info()
+    except (RuntimeError, AssertionError):  # so full that it cannot be asked, or no card of CUDA's
         return f"The graphics card's memory is full: {needed}"
-    free, total = torch.cuda.mem_get_info()
     return f"The graphics card has {free / 1e9:.1f} of {total / 1e9:.1f} GB free, but {needed}"

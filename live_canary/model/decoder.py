@@ -140,6 +140,7 @@ class LeanDecoder:
             ids.append(token)
             probabilities.append(probability)
             if math.isnan(probability):  # also of the first token, before more are decoded in vain
+                self._forget()
                 kind = str(self.dtype).removeprefix("torch.")
                 raise LiveCanaryError(
                     f"What the model computes in {kind} is no number; choose --compute fp32, or get the model again"
@@ -148,6 +149,9 @@ class LeanDecoder:
                 token, probability = next(following)
         length = ids.index(end_id) if end_id in ids else len(ids)
         return Answer(ids[:length], probabilities[:length])
+
+    def _forget(self) -> None:
+        """Lets nothing of numbers that are none be read again; here only what the utterance itself has written is."""
 
     def _prefill(self, inputs: Tensor, first: int, same: int) -> Tensor:
         """(n, hidden) inputs of an empty cache -> what those from `first` on become (n - first, hidden).

@@ -75,13 +75,18 @@ class FixedDecoder(LeanDecoder):
         super()._reserve(positions + SPARE)
         if self._cache is earlier:
             return
-        self._cache.zero_()  # what is masked out must still be numbers
+        self._cache.zero_()
         _, hidden = self._embeddings.shape
         self._inputs = torch.zeros(self._cache.shape[3], hidden, dtype=self.dtype, device=self.device)
         self._everywhere = torch.arange(self._cache.shape[3], device=self.device)
         self._prefills: dict[int, Step] = {}
         self._decodes: dict[int, Step] = {}
         self._pool = new_pool(self.device)
+
+    def _forget(self) -> None:
+        """What is masked out must still be numbers, or none in the padding makes none of all."""
+        self._cache.zero_()
+        self._inputs.zero_()
 
     def _prefill(self, inputs: Tensor, first: int, same: int) -> Tensor:
         step = self.prefill_step(len(inputs))

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from live_canary.model.canary import CanaryQwen
-from live_canary.model.compute import DType
+from live_canary.model.compute import DType, is_memory_full
 from live_canary.model.memory import return_free_memory
 from live_canary.transcript.hypothesis import Hypothesis
 from live_canary.transcript.loops import without_loops
@@ -43,12 +43,14 @@ class CanaryTranscriber:
         """Nothing is lost to a full graphics card: its cache is emptied, and if need be the processor goes on."""
         try:
             return self._transcribe(samples, draft)
-        except torch.OutOfMemoryError:
+        except RuntimeError as error:
+            if not is_memory_full(error):
+                raise
             torch.cuda.empty_cache()
         try:
             return self._transcribe(samples, draft)
-        except torch.OutOfMemoryError:
-            if self._on_the_processor is None:
+        except RuntimeError as error:
+            if self._on_the_processor is None or not is_memory_full(error):
                 raise
         self.model = self._on_the_processor()
         self._on_the_processor = None

@@ -144,6 +144,15 @@ def test_int8_is_refused_where_it_is_not_faster():
         choose_dtype("int8", torch.device("cuda"), TINY)
 
 
+@pytest.mark.parametrize(("emulated", "chosen"), [(False, "bfloat16"), (True, "float16")])
+def test_a_card_that_only_emulates_bfloat16_computes_in_float16(tmp_path, monkeypatch, emulated, chosen):
+    """torch says of Turing too that it supports bfloat16, which it computes many times more slowly."""
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation or not emulated
+    )
+    assert choose_dtype("auto", torch.device("cuda"), tmp_path / "none.safetensors") == chosen
+
+
 def test_a_large_model_runs_in_int8_on_a_processor_and_a_small_one_in_float32(tmp_path):
     weights = tmp_path / "model.safetensors"
     with weights.open("wb") as file:

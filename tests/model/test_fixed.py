@@ -5,6 +5,7 @@ import soundfile
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from live_canary.errors import LiveCanaryError
 from live_canary.model.canary import CanaryQwen
 from live_canary.model.decoder import CACHE_STEP, LeanDecoder
 from live_canary.model.fixed import FRAMES_STEP, PREFILL_STEP, FixedDecoder, FixedEncoder
@@ -82,6 +83,17 @@ def test_an_answer_longer_than_the_cache_moves_it(tiny, prompt):
     fixed = FixedDecoder(tiny.qwen, longest=PREFILL_STEP)
     assert fixed.generate(prompt[:5], 10, end_id=-1).ids == LeanDecoder(tiny.qwen).generate(prompt[:5], 10, -1).ids
     assert fixed.generate(prompt, 40, end_id=-1).ids == LeanDecoder(tiny.qwen).generate(prompt, 40, -1).ids
+
+
+@pytest.mark.parametrize("spoilt", [5, CACHE_STEP - 20])
+def test_an_utterance_whose_numbers_overflowed_spoils_no_later_one(tiny, fixed_decoder, prompt, spoilt):
+    """Its keys and values were masked out of the next utterances, but what is no number is none behind a mask too."""
+    before = fixed_decoder.generate(prompt[:20], 10, end_id=-1).ids
+    overflowed = prompt.clone()
+    overflowed[spoilt:] = torch.nan
+    with pytest.raises(LiveCanaryError, match="is no number"):
+        fixed_decoder.generate(overflowed, 10, end_id=-1)
+    assert fixed_decoder.generate(prompt[:20], 10, end_id=-1).ids == before
 
 
 def test_prefill_and_decoding_can_be_recorded(fixed_decoder):

@@ -17,9 +17,15 @@ from live_canary.model.canary import CanaryQwen
 from live_canary.transcript.transcriber import CanaryTranscriber
 from tests.conftest import DEMO, TINY
 
+TOLD = [  # by torch's allocator, by CUDA where not even it can begin, by a library
+    torch.OutOfMemoryError("CUDA out of memory."),
+    torch.AcceleratorError("CUDA error: out of memory"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+]
 
-@pytest.fixture
-def full_card(monkeypatch):
+
+@pytest.fixture(params=TOLD, ids=["torch", "CUDA", "cuBLAS"])
+def full_card(monkeypatch, request):
     """A card that refuses every model; gives the devices on which loading was tried."""
     tried = []
     load_weights = canary.load_weights
@@ -27,12 +33,12 @@ def full_card(monkeypatch):
     def load(path, wanted, device, dtype):
         tried.append(device.type)
         if device.type == "cuda":
-            raise torch.OutOfMemoryError("CUDA out of memory.")
+            raise request.param
         load_weights(path, wanted, device, dtype)
 
     monkeypatch.setattr(canary, "load_weights", load)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (1_500_000_000, 8_000_000_000))
     return tried
 
@@ -50,6 +56,25 @@ def test_a_card_that_was_asked_for_and_is_full_is_an_error_with_the_numbers(full
         CanaryQwen.load(TINY, device="cuda")
 
 
+def test_a_card_so_full_that_it_cannot_even_be_asked_is_left_for_the_processor(full_card, monkeypatch):
+    def refuse():
+        raise torch.AcceleratorError("CUDA error: out of memory")
+
+    monkeypatch.setattr(torch.cuda, "mem_get_info", refuse)
+    said = []
+    assert CanaryQwen.load(TINY, tell=said.append).device.type == "cpu"
+    assert said[0].startswith("The graphics card's memory is full: the model needs 0.0 GB")
+
+
+def test_what_else_goes_wrong_on_a_card_is_not_taken_for_a_full_one(full_card, monkeypatch):
+    def break_down(*_):
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(canary, "load_weights", break_down)
+    with pytest.raises(RuntimeError, match="illegal memory access"):
+        CanaryQwen.load(TINY)
+
+
 class Full:
     """A model whose card is full for so many utterances."""
 
@@ -62,7 +87,7 @@ class Full:
     def answer(self, samples, draft_ids=()):
         self.times -= 1
         if self.times >= 0:
-            raise torch.OutOfMemoryError("CUDA out of memory.")
+            raise TOLD[self.times % len(TOLD)]
         return self.model.answer(samples, draft_ids=draft_ids)
 
 
