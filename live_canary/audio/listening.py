@@ -38,6 +38,8 @@ class Listening:
         self._system = system
         self._chosen: Input | None = None
         self._opened: OpenInput | None = None
+        self.opened_at: float | None = None
+        """By the clock, when it began to open what it hears since; earlier than the first sample."""
         self._inlet: Inlet | None = None
 
     @property
@@ -104,6 +106,7 @@ class Listening:
         """Close, and give away nothing of what was heard; `open()` begins anew."""
         self.close()
         self.inbox.drain()
+        self.opened_at = None
 
     def why_lost(self) -> str:
         """After `close()`: what became of the input."""
@@ -123,7 +126,9 @@ class Listening:
 
     def _open(self, system: SoundSystem, chosen: Input) -> None:
         inlet = Inlet(self.inbox, chosen.rate)
+        now = self.clock.now()
         self._opened, self._inlet, self._chosen = system.open(chosen, inlet), inlet, chosen
+        self.opened_at = now if self.opened_at is None else self.opened_at
 
     def _inputs(self) -> list[Input]:
         """What is there now; nothing where the sound system itself is away."""

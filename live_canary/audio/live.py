@@ -1,6 +1,6 @@
 """Sound that happens now: an open input as blocks of 16 kHz, with every loss marked and every return awaited."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 from live_canary.audio.inbox import Chunk, Nothing
@@ -30,17 +30,20 @@ class LiveSource:
     """One input, from the first sample after it was opened until `stop()`.
 
     listening: which input; it may be open already, and what it has heard comes first. name: what the user calls this
-    source. The sound system's thread only copies into a queue; everything else happens where `blocks()` is read.
-    `blocks()` raises DeviceError when nothing can be opened at the start, never later. What was heard before `stop()`
-    is still delivered.
+    source. together: inputs that are heard side by side, this one among them; positions count from when the first of
+    them was opened, else from the first sample: one may begin seconds after another. The sound system's thread only
+    copies into a queue; everything else happens where `blocks()` is read. `blocks()` raises DeviceError when nothing
+    can be opened at the start, never later. What was heard before `stop()` is still delivered.
     """
 
     live = True
 
-    def __init__(self, listening: Listening, name: str | None = None):
+    def __init__(self, listening: Listening, name: str | None = None, together: Sequence[Listening] = ()):
         self._what = NAMES[listening.hears]
         self.name = name or self._what
         self._listening, self._clock, self._inbox = listening, listening.clock, listening.inbox
+        self._together = together
+        self._begun = False
         self._timeline = Timeline()
         self._silence = SilenceWatch()
         self._lost = False
@@ -93,9 +96,13 @@ class LiveSource:
     def _hear(self, chunk: Chunk) -> Iterator[SourceItem]:
         self._idle_seconds = 0.0
         chunks = [chunk]
-        if self._lost:
+        if self._lost or not self._begun:
             chunks += self._inbox.drain()
-            yield from self._recover(_first_heard(chunks))
+            time, was_lost = _first_heard(chunks), self._lost and not self._moving
+            if self._lost:
+                yield from self._recover(time)
+            if not self._begun:
+                yield from self._begin(time, self._gap_reason if was_lost else "")
         for one in chunks:
             if self._silence.feed(one.sound, one.seconds):
                 yield from self._tell_silence()
@@ -104,6 +111,12 @@ class LiveSource:
             yield from self._lose("its sample rate has changed")
         elif self._listening.has_moved():
             yield from self._move()
+
+    def _begin(self, time: float, gap_reason: str) -> Iterator[SourceItem]:
+        """The first sample of all was heard at this time of the clock; what is before it is silence, or a gap."""
+        self._begun = True
+        since = min((one.opened_at for one in self._together if one.opened_at is not None), default=time)
+        yield from self._timeline.lead(max(0.0, time - since), gap_reason)
 
     def _wait(self) -> Iterator[SourceItem]:
         """A quarter of a second has passed without a chunk."""

@@ -43,6 +43,11 @@ class Timeline:
         """Seconds of the gap if the next sample was heard at this time of the clock."""
         return self._keeper.missing_at(time)
 
+    def lead(self, seconds: float, reason: str) -> Iterator[TimelineItem]:
+        """Time before the first sample: silence, or with a reason a gap."""
+        samples = round(seconds * SAMPLE_RATE)
+        yield from self._cutter.gap(samples, reason) if reason else self._cutter.feed(np.zeros(samples, np.float32))
+
     def begin(self, rate: int, time: float, reason: str) -> Iterator[TimelineItem]:
         """A stream whose first sample was heard at this time of the clock; the gap before it, if there is one."""
         for loss in self._keeper.resume(time, reason):

@@ -146,7 +146,9 @@ def sources_of(settings: Settings, inputs: Sequence[Listening]) -> list[Source]:
             f"With --mic and --system each side needs a name of its own, not '{names['microphone']}' and "
             f"'{names['system']}'; change --mic-name or --system-name."
         )
-    return [LiveSource(one, names[one.hears] if len(inputs) > 1 else None) for one in inputs]
+    if len(inputs) == 1:
+        return [LiveSource(inputs[0])]
+    return [LiveSource(one, names[one.hears], together=inputs) for one in inputs]
 
 
 def ask_unheard(ask: Ask, inputs: Sequence[Listening], question: str) -> str:

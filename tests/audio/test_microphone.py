@@ -580,3 +580,26 @@ def test_an_input_can_be_listened_to_beside_the_one_that_is_heard(sound, clock):
     items = heard(source, clock, 3.0)
     assert len(tried) == pytest.approx(50, abs=1)
     assert gaps_in(items) == []
+
+
+@pytest.mark.parametrize(
+    ("opened", "delivers", "gaps"), [(1.5, 0.0, []), (0.0, 1.5, []), (0.0, 5.0, ["microphone lost"])]
+)
+def test_two_inputs_count_from_one_moment_however_late_one_of_them_begins(sound, clock, opened, delivers, gaps):
+    """A Bluetooth headset takes seconds; what it hears would stand before what it answers."""
+    first, second = inputs = [Listening(name, system=PortAudio(), clock=clock) for name in ("Built-in", "USB")]
+    first.open()
+    clock.pass_by(opened)
+    second.open()
+    sound.inputs[1].stalled = True
+    clock.at(delivers, lambda: setattr(sound.inputs[1], "stalled", False))
+    sources = [LiveSource(one, together=inputs) for one in inputs]
+    for source in sources:
+        clock.at(8.0, source.stop)
+    ends, found = [], []
+    for source in reversed(sources):
+        items = list(source.blocks())
+        found += [gap.reason for gap in gaps_in(items)]
+        ends.append(blocks_in(items)[-1].end_sample / 16_000)
+    assert ends == [pytest.approx(8.0, abs=0.05)] * 2
+    assert found == gaps
