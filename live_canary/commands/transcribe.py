@@ -111,7 +111,9 @@ def _transcribe(job: Job, settings: Settings, transcriber: Transcriber, progress
     )
     session.start(events.put)
     try:
-        troubles = _follow(events, progress, progress.add_task(one_line(job.recording.name), total=job.seconds))
+        troubles, cut_off = _follow(
+            events, progress, progress.add_task(one_line(job.recording.name), total=job.seconds)
+        )
         session.wait()
     except KeyboardInterrupt:
         session.abort()
@@ -120,7 +122,8 @@ def _transcribe(job: Job, settings: Settings, transcriber: Transcriber, progress
         progress.console.print(f"Stopped; {one_line(str(job.transcript))} was not written.")
         raise
     written = job.unfinished
-    if not troubles or not job.place.exists():  # what was there may be better
+    is_whole = not (cut_off or file.unsaved)
+    if is_whole and (not troubles or not job.place.exists()):  # what was there may be better
         try:
             job.unfinished.replace(job.place)
             written = job.transcript
@@ -133,9 +136,12 @@ def _transcribe(job: Job, settings: Settings, transcriber: Transcriber, progress
     return not troubles
 
 
-def _follow(events: "queue.SimpleQueue[Event]", progress: Progress, task: TaskID) -> int:
-    """How many troubles there were until the session ended; each has been told, in the main thread."""
-    troubles = 0
+def _follow(events: "queue.SimpleQueue[Event]", progress: Progress, task: TaskID) -> tuple[int, bool]:
+    """How many troubles there were until the session ended, and whether one ended it before the recording did.
+
+    Each has been told, in the main thread.
+    """
+    troubles, cut_off = 0, False
     while True:
         try:
             event = events.get(timeout=DEAF_SECONDS)
@@ -146,7 +152,8 @@ def _follow(events: "queue.SimpleQueue[Event]", progress: Progress, task: TaskID
                 progress.update(task, completed=utterance.end_seconds)
             case StageFailed(_, message, _) | SourceWarned(_, message):
                 troubles += 1
+                cut_off |= isinstance(event, StageFailed) and event.fatal
                 progress.console.print(one_line(message))
             case SessionEnded():
                 progress.update(task, completed=progress.tasks[task].total)
-                return troubles
+                return troubles, cut_off

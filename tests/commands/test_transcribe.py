@@ -157,6 +157,30 @@ def test_what_was_there_is_not_replaced_by_a_transcript_with_holes(talk, monkeyp
     assert talk.with_name("talk.unfinished.txt").exists()
 
 
+def test_a_transcript_that_lacks_lines_for_want_of_room_is_made_again_the_next_time(talk, monkeypatch):
+    def full(descriptor, data):
+        if data:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(transcribe, "load_with", instant)
+    with monkeypatch.context() as without_room:
+        without_room.setattr("live_canary.transcript.writer._append", full)
+        assert transcribe.run(Settings(recordings=(talk,), model="demo"), None, "txt") == 1
+    assert not talk.with_suffix(".txt").exists()
+    assert transcribe.run(Settings(recordings=(talk,), model="demo"), None, "txt") == 0
+    assert len(talk.with_suffix(".txt").read_text().splitlines()) == 2
+
+
+def test_a_transcript_that_a_bug_cut_off_is_made_again_the_next_time(talk, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(transcribe, "load_with", instant)
+    monkeypatch.setattr(transcribe.Segmenter, "feed", broken)
+    assert transcribe.run(Settings(recordings=(talk,), model="demo"), None, "txt") == 1
+    assert not talk.with_suffix(".txt").exists()
+
+
 def overwritten(talk, monkeypatch) -> int:
     monkeypatch.setattr(transcribe, "load_with", instant)
     return transcribe.run(Settings(recordings=(talk,), model="demo", overwrite=True), None, "txt")
