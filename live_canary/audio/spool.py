@@ -52,6 +52,8 @@ class SpoolingSource:
         self.source = source
         """The one whose sound is kept."""
         self._spool = Spool(folder)
+        self.is_writing = False
+        """It waits for the disk."""
         self._next_try = 0  # position, in samples
         self._not_kept_from: int | None = None
 
@@ -72,6 +74,7 @@ class SpoolingSource:
         yield AudioBlock(from_pcm(pcm), block.start_sample)
 
     def _write(self, pcm: NDArray[np.int16], start_sample: int) -> Iterator[SourceWarning]:
+        self.is_writing = True
         try:
             self._spool.write(pcm, start_sample)
         except OSError as error:
@@ -80,6 +83,8 @@ class SpoolingSource:
                 self._not_kept_from = start_sample
                 yield SourceWarning(_goes_on_without(error))
             return
+        finally:
+            self.is_writing = False
         if self._not_kept_from is not None:
             seconds, self._not_kept_from = (start_sample - self._not_kept_from) / SAMPLE_RATE, None
             yield SourceWarning(f"The sound is kept on the disk again; {seconds:.0f} s of it were not.")

@@ -21,6 +21,7 @@ from live_canary.audio.source import (
     SourceResumed,
     SourceWarning,
 )
+from live_canary.audio.spool import SpoolingSource
 from live_canary.events import (
     Event,
     InputOpened,
@@ -93,6 +94,11 @@ class Listener:
         finally:
             self.end()
         self.in_order = True
+
+    @property
+    def is_at_work(self) -> bool:
+        """It is not the source that it waits for, but perhaps the disk."""
+        return self._hearing.locked() or (isinstance(self.source, SpoolingSource) and self.source.is_writing)
 
     def end(self) -> None:
         """What was heard so far goes on the agenda, and nothing after it: also while the source does not come back."""

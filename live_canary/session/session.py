@@ -209,10 +209,13 @@ class Session:
             self._tell(StageFailed(stage, f"Internal error in '{stage}': {error!r}; please report it", fatal=fatal))
 
     def _end_listening(self) -> None:
-        """A sound system that hangs in the middle of a call is left behind."""
+        """A sound system that hangs in the middle of a call is left behind, once all that it gave is heard."""
         for listener, thread in zip(self._listeners, tuple(self._listening_threads), strict=False):
             if listener.source.live:
-                thread.join(CLOSE_SOURCE_SECONDS)
+                heard = -1
+                while thread.is_alive() and (listener.is_at_work or heard < listener.heard_samples):
+                    heard = listener.heard_samples
+                    thread.join(CLOSE_SOURCE_SECONDS)
                 if thread.is_alive():
                     self._listening_threads.remove(thread)
                     self._threads.remove(thread)

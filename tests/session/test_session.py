@@ -556,3 +556,32 @@ def test_a_sound_system_that_hangs_takes_no_word_and_holds_no_end_up(monkeypatch
     assert source.gone.wait(PATIENCE_SECONDS)
     assert [entry.text for entry in sink.entries] == ["abc", "de"]
     assert sink.closed
+
+
+class Unstoppable(ScriptedSource):
+    """What was heard before the end still waits to be taken."""
+
+    def stop(self) -> None:
+        pass
+
+
+def test_a_disk_that_hangs_at_the_end_takes_no_word(monkeypatch, tmp_path):
+    """It is no sound system that hangs: what was heard meanwhile is there."""
+    monkeypatch.setattr("live_canary.session.session.CLOSE_SOURCE_SECONDS", 0.05)
+    hanging, let_go = threading.Event(), threading.Event()
+
+    def fsync(descriptor: int) -> None:
+        if threading.current_thread().name == "listen talk":
+            hanging.set()
+            assert let_go.wait(PATIENCE_SECONDS)
+
+    monkeypatch.setattr("os.fsync", fsync)
+    source, sink = Unstoppable("..abc" + ENDPOINT + "de" + ENDPOINT, live=True), MemorySink()
+    session = Session([SpoolingSource(source, tmp_path / "0")], make_segmenter, lambda tell: LetterModel(), [sink])
+    session.start(lambda event: None)
+    assert hanging.wait(PATIENCE_SECONDS)
+    session.stop()
+    session.wait(0.3)
+    let_go.set()
+    assert session.wait(PATIENCE_SECONDS)
+    assert [entry.text for entry in sink.entries] == ["abc", "de"]
