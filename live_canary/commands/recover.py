@@ -72,6 +72,11 @@ def _recover(path: Path, instead: Mapping[str, str]) -> None:
             _tell,
         )
         _deliver(transcript, record, folder.journal)
+        if folder.journal.failures:
+            raise SessionError(
+                "What the model failed on is kept: run recover again, perhaps with --compute-device cpu, or delete it "
+                f"with live-canary recover --discard {path.name}."
+            )
         keeping.clear(folder, keep_sound=settings.keep_audio)
 
 

@@ -40,6 +40,7 @@ def output_before(path: Path, *, overwrite: bool) -> OutputRecord:
 def complete_files(record: SessionRecord, entries: Sequence[Entry], journal: JournalFile) -> Iterator[tuple[Path, int]]:
     """Complete each file of the session, and tell how many lines it got; one that is complete is not touched again.
 
+    One that lacks what the model has just failed on is not complete yet.
     Raises what `complete_file` raises.
     """
     for number, output in enumerate(record.outputs):
@@ -53,7 +54,8 @@ def complete_files(record: SessionRecord, entries: Sequence[Entry], journal: Jou
                 amended=record.amended,
                 announce=partial(journal.completing, number),
             )
-            journal.completed(number)
+            if not journal.failures:
+                journal.completed(number)
         yield output.path, added
 
 

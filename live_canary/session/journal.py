@@ -29,6 +29,8 @@ from live_canary.transcript.hypothesis import Hypothesis
 from live_canary.transcript.utterance import TranscriptGap, Utterance
 
 VERSION = 1
+NOT_TRANSCRIBED = "could not be transcribed"
+"""Why an utterance is marked that the model failed on."""
 Entry = Utterance | TranscriptGap
 
 
@@ -42,7 +44,7 @@ class Journal:
         """The source was not heard for a while, or for no time at all: what was being said ended there."""
 
     def recalled(self, source: str, segment: WaitingSegment) -> Hypothesis | None:
-        """The text of an utterance, if an earlier process made it. Raises SessionError if the model failed on it."""
+        """The text of an utterance, if an earlier process made it."""
         return None
 
     def text(self, source: str, segment: WaitingSegment, hypothesis: Hypothesis | None) -> None:
@@ -91,14 +93,16 @@ class JournalFile(Journal):
         self._outputs: list[Path] = []
         self._entries = 0
         self._undecoded = 0
+        self.failures = 0
+        """How many utterances the model has failed on."""
         self.has_speech = False
         """Whether an utterance was heard, with words or without."""
         self._unsaved: dict[Path, int] = {}
 
     @property
     def is_settled(self) -> bool:
-        """Whether every utterance has been through the model and every file holds every line."""
-        return self._undecoded <= 0 and not any(self._unsaved.values())
+        """Whether the model has made its text of every utterance and every file holds every line."""
+        return self._undecoded <= 0 and not self.failures and not any(self._unsaved.values())
 
     def begin(self, settings: Settings, started: datetime, *, echo_of: str | None, with_source: bool) -> None:
         kept = asdict(settings)
@@ -132,6 +136,7 @@ class JournalFile(Journal):
 
     def text(self, source: str, segment: WaitingSegment, hypothesis: Hypothesis | None) -> None:
         self._count_undecoded(-1)
+        self.failures += hypothesis is None
         known = hypothesis or Hypothesis("")
         self._note("text", source=source, start=segment.start_sample, end=segment.end_sample,
                    text=hypothesis and known.text, flag=known.flag, confidences=known.confidences)  # fmt: skip

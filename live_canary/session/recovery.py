@@ -24,7 +24,7 @@ from live_canary.events import Event, ModelProgress, StageFailed
 from live_canary.segments.segment import WaitingSegment
 from live_canary.segments.segmenter import Segmenter
 from live_canary.session.folder import SessionFolder
-from live_canary.session.journal import Entry, Journal, JournalFile
+from live_canary.session.journal import NOT_TRANSCRIBED, Entry, Journal, JournalFile
 from live_canary.session.record import SegmentKey, SessionRecord, SourceRecord
 from live_canary.session.remainders import remainders, transcribed
 from live_canary.session.session import ABORT_SECONDS, LoadTranscriber, Session
@@ -190,15 +190,13 @@ class RecallingJournal(Journal):
                 yield Utterance.uncounted(hypothesis, key[0], start, end, obeyed=key[0] == self._obeyed)
 
     def recalled(self, source: str, segment: WaitingSegment) -> Hypothesis | None:
-        key = (source, segment.start_sample, segment.end_sample)
-        if key in self._record.texts and self._record.texts[key] is None:
-            raise SessionError("as little as before the session was cut off")
-        return self._record.texts.get(key)
+        """One that the model failed on is tried again."""
+        return self._record.texts.get((source, segment.start_sample, segment.end_sample))
 
     def text(self, source: str, segment: WaitingSegment, hypothesis: Hypothesis | None) -> None:
         key = (source, segment.start_sample, segment.end_sample)
         self._heard.add(key)
-        if key not in self._record.texts:
+        if self._record.texts.get(key) is None:
             self._journal.text(source, segment, hypothesis)
 
     def gap(self, source: str, gap: AudioGap) -> None:
@@ -218,15 +216,19 @@ def completed(known: Sequence[Entry], candidates: Sequence[Entry]) -> list[Entry
 
     The earlier of two candidates counts. An entry of the same source at the same time is the same one and stays as it
     is, even if its text should be another now: a model or detector that has changed since must not repeat half a
-    meeting.
+    meeting. Only what the model had failed on gets a line beside its mark.
     """
     missing: list[Entry] = []
     for entry in candidates:
-        if not any(_same(entry, one) for one in chain(known, missing)):
+        if not any(_same(entry, one) and not _was_missing(entry, one) for one in chain(known, missing)):
             missing.append(entry)
     entries = [*known, *sorted(missing, key=lambda entry: entry.start_seconds)]
     indices = iter(range(len(entries)))
     return [replace(entry, index=next(indices)) if isinstance(entry, Utterance) else entry for entry in entries]
+
+
+def _was_missing(entry: Entry, known: Entry) -> bool:
+    return isinstance(entry, Utterance) and isinstance(known, TranscriptGap) and known.reason == NOT_TRANSCRIBED
 
 
 def _same(one: Entry, other: Entry) -> bool:

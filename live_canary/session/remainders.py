@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from live_canary.audio.source import SAMPLE_RATE
 from live_canary.audio.spooled import NOT_KEPT
 from live_canary.errors import LiveCanaryError
-from live_canary.session.journal import Entry
+from live_canary.session.journal import NOT_TRANSCRIBED, Entry
 from live_canary.session.record import SegmentKey, SessionRecord
 from live_canary.transcript.hypothesis import Transcriber
 from live_canary.transcript.utterance import TranscriptGap, Utterance
@@ -83,7 +83,7 @@ def transcribed(
     except Exception as error:
         if not isinstance(error, LiveCanaryError):
             log.error("an utterance could not be transcribed", exc_info=error)
-        return remainder.marked("could not be transcribed")
+        return remainder.marked(NOT_TRANSCRIBED)
     if not hypothesis.text:
         return None
     start, end = (sample / SAMPLE_RATE for sample in remainder.speech)

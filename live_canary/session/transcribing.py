@@ -21,7 +21,7 @@ from live_canary.events import (
 )
 from live_canary.session.agenda import Agenda, Amendment, Kind, Rehearing, Request, Work
 from live_canary.session.conversation import Conversation, Finished
-from live_canary.session.journal import Journal
+from live_canary.session.journal import NOT_TRANSCRIBED, Journal
 from live_canary.session.rehearing import sound_of
 from live_canary.transcript.formats import clock
 from live_canary.transcript.hypothesis import Hypothesis, Transcriber
@@ -191,8 +191,7 @@ class Scribe:
         if not isinstance(error, LiveCanaryError):
             log.error("an utterance could not be transcribed", exc_info=error)
         segment = work.segment
-        reason = "could not be transcribed"
-        gap = TranscriptGap(segment.speech_start_seconds, segment.speech_end_seconds, reason, work.source)
+        gap = TranscriptGap(segment.speech_start_seconds, segment.speech_end_seconds, NOT_TRANSCRIBED, work.source)
         self.conversation.missed(gap)
         message = f"{segment.seconds:.1f} s of {work.source} could not be transcribed ({error}); the next will be"
         self.tell(StageFailed("transcribe", message, fatal=False))

@@ -62,7 +62,8 @@ def run(folder: SessionFolder, talk, output, on_event) -> list:
 def undisturbed(tmp_path) -> bytes:
     """What a session writes whose disk has room."""
     output = tmp_path / "undisturbed.jsonl"
-    replay(recording(tmp_path / "talk.wav"), output, sessions=tmp_path / "undisturbed")
+    transcribable = SCRIPT.replace("xy", "")
+    replay(recording(tmp_path / "talk.wav", transcribable), output, sessions=tmp_path / "undisturbed")
     return output.read_bytes()
 
 

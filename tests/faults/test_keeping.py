@@ -20,7 +20,7 @@ from live_canary.session.session import Session
 from live_canary.settings import Settings
 from live_canary.transcript.writer import TranscriptFile
 from tests.faults.sessions import PATIENCE_SECONDS, STARTED, abort, model, prepare, recording
-from tests.session.fakes import ENDPOINT, SETTINGS, LoudnessDetector, ScriptedSource, make_segmenter
+from tests.session.fakes import ENDPOINT, SETTINGS, LetterModel, LoudnessDetector, ScriptedSource, make_segmenter
 
 
 @pytest.fixture(autouse=True)
@@ -234,3 +234,21 @@ def test_no_file_is_emptied_for_a_session_that_another_file_keeps_from_starting(
         with pytest.raises(OutputError, match="already being written by a running session"):
             live.run(replace(settings, outputs=(precious, taken)), ())
     assert precious.read_text() == "mine\n"
+
+
+def test_what_the_model_failed_on_is_kept_until_it_has_a_text(tmp_path, monkeypatch, capsys):
+    """As while a graphics card is away. The mark stays where it is, and the text comes behind what follows."""
+    output, folder = tmp_path / "talk.txt", SessionFolder.create()
+    script = "ab" + ENDPOINT + "xy" + ENDPOINT + "de"
+    session = prepare(folder, [ScriptedSource(script, name="Me", live=True)], [output])
+    session.start(lambda event: None)
+    assert session.wait(PATIENCE_SECONDS)
+    keeping.leave_folder(folder, ended=True, keep_sound=False)
+    folder.journal.close()
+    assert f"live-canary recover {folder.path.name}" in capsys.readouterr().err
+    for transcriber, code in ((model(), 1), (LetterModel(), 0)):
+        monkeypatch.setattr(recover, "load_with", lambda *given, made=transcriber: lambda tell: made)
+        assert recover.run(None) == code
+        assert set(transcriber.heard) == {"xy"}
+    assert output.read_text() == "ab\n[0.2 s not heard: could not be transcribed]\nde\nxy\n"
+    assert unfinished_sessions() == []
