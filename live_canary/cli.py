@@ -258,6 +258,8 @@ def recover(
     """Finish the transcripts of sessions that were cut off by a crash, a power cut or a full disk."""
     from live_canary.commands import recover as command
 
+    if only_list and discard:
+        raise InputError("--list only says which sessions there are, and --discard deletes them; give one of the two.")
     given = {"model": model, "compute_device": compute_device, "compute": compute}
     instead = {name: value for name, value in given.items() if value is not None}
     for name, value in instead.items():

@@ -50,6 +50,14 @@ def test_what_is_measured_on_the_processor_is_not_the_graphics_cards(monkeypatch
     assert (bench_engine.machine_name(), "RTX" in bench_engine.machine_name("cpu")) == ("RTX 5090", False)
 
 
+def test_a_step_on_any_graphics_card_is_timed_until_its_work_is_done(monkeypatch):
+    waited = []
+    monkeypatch.setattr("torch.accelerator.is_available", lambda: True)  # Apple's too
+    monkeypatch.setattr("torch.accelerator.synchronize", lambda: waited.append(1))
+    assert len(bench_engine.timed(lambda: None, runs=3)) == 3
+    assert len(waited) == 4
+
+
 def test_random_weights_that_were_cut_off_are_written_again(tmp_path, monkeypatch):
     def cut_off(tensors, path) -> None:
         path.write_bytes(b"half")

@@ -260,6 +260,12 @@ def test_a_setting_that_cannot_be_used_is_refused_and_leaves_nothing_to_recover(
     assert not list(Path(os.environ["XDG_STATE_HOME"]).rglob("session.jsonl"))
 
 
+def test_whoever_asks_for_a_list_and_for_its_end_is_asked_which():
+    assert "--list only says which sessions there are, and --discard deletes them" in refusal(
+        "recover", "--list", "--discard"
+    )
+
+
 @pytest.mark.parametrize(("text", "speed"), [("1", 1.0), ("4", 4.0), ("0.5", 0.5), ("max", None)])
 def test_speeds_are_numbers_or_max(text, speed):
     assert parse_speed(text) == speed

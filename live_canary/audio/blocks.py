@@ -18,11 +18,6 @@ class BlockCutter:
         """First sample that has not been handed on."""
         self._pending = np.zeros(0, np.float32)
 
-    @property
-    def samples_seen(self) -> int:
-        """All samples so far, handed on or waiting for the rest of their block."""
-        return self.position + len(self._pending)
-
     def feed(self, samples: NDArray[np.float32]) -> Iterator[AudioBlock]:
         """Every block that these samples complete. samples: (n,) float32, 16 kHz; clipped to [-1, 1]."""
         self._pending = np.concatenate([self._pending, np.clip(samples, -1.0, 1.0)])

@@ -34,11 +34,6 @@ class Timeline:
         """The input does not run at the rate it claims."""
         return self._keeper.off_rate
 
-    @property
-    def deviation_seconds(self) -> float:
-        """By which the clock is ahead of the samples; held near 0."""
-        return self._keeper.deviation
-
     def missing_at(self, time: float) -> float:
         """Seconds of the gap if the next sample was heard at this time of the clock."""
         return self._keeper.missing_at(time)

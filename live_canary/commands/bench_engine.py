@@ -156,15 +156,15 @@ def peak_rss_mb() -> float:
 
 
 def timed(step: Callable[[], object], runs: int) -> list[float]:
-    """Seconds of each run after one that warms up; on a GPU until its work is done."""
+    """Seconds of each run after one that warms up; on a GPU, also Apple's, until its work is done."""
     import torch
 
     seconds = []
     for _ in range(runs + 1):
         begun = time.perf_counter()
         step()
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
+        if torch.accelerator.is_available():
+            torch.accelerator.synchronize()
         seconds.append(time.perf_counter() - begun)
     return seconds[1:]
 

@@ -38,7 +38,7 @@ def run(
     failures = 0
     for path in folders:
         try:
-            if discard and not only_list:
+            if discard:
                 _discard(path)
                 continue
             _note(describe(path))

@@ -267,7 +267,10 @@ def _may_pass(error: Exception) -> bool:
 def _why(error: Exception, repo_id: str, name: str, url: str) -> str:
     """One sentence with the next step."""
     if isinstance(error, OfflineModeIsEnabled):
-        return f"Offline: nothing is fetched. Leave out --offline and HF_HUB_OFFLINE, {BY_HAND}."
+        return (
+            "Offline: nothing is fetched. Leave out --offline (live-canary config says what sets it) and "
+            f"HF_HUB_OFFLINE, {BY_HAND}."
+        )
     if isinstance(error, RevisionNotFoundError):
         return f"{_host(url)} no longer has the revision of {repo_id} that is asked for ({url}); {TAKE_ANOTHER}."
     if isinstance(error, EntryNotFoundError):
