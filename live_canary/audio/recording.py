@@ -18,6 +18,7 @@ from live_canary.errors import RecordingError
 READ_SECONDS = 0.1  # how much of a file is read at once; what a damaged place may take with it
 READ_VALUES = 1 << 20  # and no more than this, whatever number of channels a header claims
 RATES = range(1000, 768_001)  # Hz; beyond them a header is wrong, and resampling would take any amount of memory
+LONGEST_HEADER = 4096  # bytes; more in a recording of 0 seconds is sound that its header does not tell of
 FORMATS = "WAV, FLAC, MP3, OGG"
 
 
@@ -82,7 +83,7 @@ def check_recording(path: Path) -> float:
     with _open(path) as file:
         try:
             if not file.frames or not len(file.read(1)):
-                raise RecordingError(f"Recording '{path}' holds no sound: it is 0 seconds long; record it again.")
+                raise RecordingError(f"Recording '{path}' holds no sound: {_why_empty(path)}.")
         except soundfile.LibsndfileError as error:
             raise RecordingError(
                 f"Recording '{path}' is damaged from its start on ({error.error_string}); copy it again."
@@ -150,6 +151,15 @@ def _open(path: Path) -> soundfile.SoundFile:
             "copy it once more, or convert it: ffmpeg -i RECORDING -ar 16000 recording.wav."
         )
     return file
+
+
+def _why_empty(path: Path) -> str:
+    if path.stat().st_size < LONGEST_HEADER:
+        return "it is 0 seconds long; record it again"
+    return (  # the length of a WAV is written when it ends
+        "its header says 0 seconds, as where a recorder was cut off; what follows the header can be had with "
+        "sox --ignore-length RECORDING recording.wav"
+    )
 
 
 def _check_file(path: Path) -> None:

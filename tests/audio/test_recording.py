@@ -134,6 +134,17 @@ def test_check_tells_how_long_a_recording_is(recording):
     assert check_recording(recording("talk.wav", 1.5, 44_100)) == pytest.approx(1.5)
 
 
+@pytest.mark.parametrize(("seconds", "advice"), [(0.0, "record it again"), (1.0, "sox --ignore-length RECORDING")])
+def test_a_recording_whose_recorder_was_cut_off_is_not_called_lost(tmp_path, seconds, advice):
+    path = tmp_path / "talk.wav"
+    soundfile.write(path, np.ones(round(16_000 * seconds), np.float32), 16_000)
+    with path.open("r+b") as file:
+        file.seek(40)
+        file.write(bytes(4))  # the size of what follows
+    with pytest.raises(RecordingError, match=advice):
+        check_recording(path)
+
+
 def test_what_cannot_be_played_is_refused_with_one_sentence(tmp_path, recording):
     (tmp_path / "empty.wav").touch()
     (tmp_path / "notes.txt").write_text("Not a sound.\n" * 100)
