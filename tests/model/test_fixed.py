@@ -1,11 +1,14 @@
 """Steps of fixed shapes, as a GPU records them, give what the free shapes give."""
 
+from contextlib import nullcontext
+
 import pytest
 import soundfile
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from live_canary.errors import LiveCanaryError
+from live_canary.model import graphs
 from live_canary.model.canary import CanaryQwen
 from live_canary.model.decoder import CACHE_STEP, LeanDecoder
 from live_canary.model.fixed import FRAMES_STEP, PREFILL_STEP, FixedDecoder, FixedEncoder
@@ -101,6 +104,31 @@ def test_prefill_and_decoding_can_be_recorded(fixed_decoder):
     with NeverWaiting():
         prefill()
         decode()
+
+
+class PlayedStream:
+    """Of a card that is not here."""
+
+    def __init__(self, device=None):
+        self.device = device
+
+    def wait_stream(self, other) -> None:
+        pass
+
+
+def test_all_steps_warm_up_on_one_stream(monkeypatch):
+    """cuBLAS keeps a workspace for each stream: up to 32 of them, of 32 MB on Hopper, were never given back."""
+    streams = []
+    monkeypatch.setattr(torch.cuda, "Stream", PlayedStream)
+    monkeypatch.setattr(torch.cuda, "current_stream", PlayedStream)
+    monkeypatch.setattr(torch.cuda, "stream", lambda stream: streams.append(stream) or nullcontext())
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
+    monkeypatch.setattr(torch.cuda, "graph", lambda *_, **__: nullcontext())
+    graphs._side_stream.cache_clear()
+    for _ in range(3):
+        graphs.Step(lambda: torch.zeros(1), torch.device("cuda"))
+    graphs._side_stream.cache_clear()
+    assert len(streams) == 3 and len(set(streams)) == 1
 
 
 class Kernels(TorchDispatchMode):
