@@ -203,7 +203,8 @@ class _Chunk:
             self._synced = self.end_sample
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        with suppress(OSError):  # over a network; it is closed all the same, and what is written next tells more
+            os.close(self._descriptor)
 
     def _put(self, data: bytes) -> None:
         while data:

@@ -1,5 +1,6 @@
 """Sound on the disk: whatever is cut off or damaged, the rest is heard again as it was."""
 
+import errno
 import os
 import stat
 from itertools import pairwise
@@ -226,6 +227,22 @@ def test_a_chunk_that_finds_no_room_for_its_compressed_form_stays_as_it_is(tmp_p
         spool_of(tmp_path / "0", samples)
     assert {path.suffix for path in (tmp_path / "0").iterdir()} == {".wav"}
     np.testing.assert_array_equal(heard(tmp_path / "0")[0], from_pcm(to_pcm(samples)))
+
+
+def test_a_disk_that_refuses_only_when_a_file_is_closed_ends_nothing(tmp_path, monkeypatch):
+    """As over NFS. The file is closed all the same; closing it twice could close another one."""
+    really_close, closed = os.close, []
+
+    def close(descriptor: int) -> None:
+        really_close(descriptor)
+        closed.append(descriptor)
+        raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "close", close)
+        list(SpoolingSource(ScriptedSource("ab", GAP, "cd", name="Me"), tmp_path / "0").blocks())
+    assert len(closed) == 2
+    assert [len(item) for item in heard(tmp_path / "0", GAP)[::2]] == [3200, 3200]
 
 
 def test_a_full_disk_ends_the_spool_and_not_the_source(small_disk):
