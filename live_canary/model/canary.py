@@ -78,6 +78,7 @@ class CanaryQwen:
         stay memory-mapped. Raises CheckpointError, and InputError for a model that does not fit.
         """
         keep_few_kernels()
+        torch.backends.cudnn.allow_tf32 = False  # who computes in float32 wants all of it; convolutions had 10 bits
         folder = find_checkpoint(path_or_id)
         use_threads(threads, folder / "model.safetensors")
         try:

@@ -144,6 +144,13 @@ def test_int8_is_refused_where_it_is_not_faster():
         choose_dtype("int8", torch.device("cuda"), TINY)
 
 
+def test_float32_is_all_of_it_on_a_graphics_card_too(monkeypatch):
+    """torch computes convolutions in TF32 there, with 10 bits after the point, unless it is told not to."""
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    CanaryQwen.load(TINY, "cpu", "float32")
+    assert not torch.backends.cudnn.allow_tf32
+
+
 @pytest.mark.parametrize(("emulated", "chosen"), [(False, "bfloat16"), (True, "float16")])
 def test_a_card_that_only_emulates_bfloat16_computes_in_float16(tmp_path, monkeypatch, emulated, chosen):
     """torch says of Turing too that it supports bfloat16, which it computes many times more slowly."""
