@@ -7,6 +7,7 @@ import typer
 
 from live_canary.examples import epilog
 from live_canary.options import (
+    MODEL,
     ComputeDeviceOption,
     ComputeOption,
     JsonOption,
@@ -28,7 +29,12 @@ def bench_engine(
         bool,
         switch("--random-weights", "A model of the published size with random weights; 5.1 GB of disk."),
     ] = False,
-    compute_device: ComputeDeviceOption = "auto",
+    compute_device: Annotated[
+        str,
+        typer.Option(
+            "--compute-device", "--device", metavar="NAME", help="auto, cuda, mps or cpu.", rich_help_panel=MODEL
+        ),
+    ] = "auto",
     compute: ComputeOption = "auto",
     threads: ThreadsOption = None,
     audio: Annotated[Path | None, typer.Option("--audio", metavar="FILE", help="A recording of at most 38 s.")] = None,

@@ -56,12 +56,12 @@ def test_transcribe_follows_the_same_settings(file, started):
     assert (started[0].model, started[0].segmenter.min_silence_ms) == ("demo", 900)
 
 
-@pytest.mark.parametrize("flags", [[], ["--compute-device", "cpu"]])
-def test_the_benchmark_of_the_engine_computes_where_a_session_would(file, monkeypatch, flags):
-    file.write_text("" if flags else 'compute_device = "cpu"\n')
+@pytest.mark.parametrize("command", ["bench engine", "--compute-device cpu bench engine", "bench engine --device cpu"])
+def test_the_benchmark_of_the_engine_computes_where_a_session_would(file, monkeypatch, command):
+    file.write_text("" if "cpu" in command else 'compute_device = "cpu"\n')
     asked = []
     monkeypatch.setattr("live_canary.commands.bench_engine.run", lambda model, **what: asked.append(what) or 0)
-    run(*flags, "bench", "engine")
+    run(*command.split())
     assert asked[0]["device"] == "cpu"
 
 
