@@ -12,8 +12,17 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from live_canary.model.canary import CanaryQwen
-from tools.demo_model import clips, create, train
-from tools.demo_model.augment import SAMPLE_RATE, Augmenter, change_speed, make_noises, room_and_microphone
+from tools.demo_model import clips, create, grow, train
+from tools.demo_model.augment import (
+    NOISE_SAMPLES,
+    SAMPLE_RATE,
+    Augmenter,
+    calls,
+    change_speed,
+    glide,
+    make_noises,
+    room_and_microphone,
+)
 from tools.demo_model.clips import Clip, Clips, join, part, read_index
 from tools.demo_model.evaluate import measure, print_rarity, same_case
 from tools.demo_model.muon import orthogonal
@@ -116,6 +125,18 @@ def test_a_run_may_start_from_the_mean_of_two_checkpoints(model, data, tmp_path)
     CanaryQwen.load(tmp_path / "new")
 
 
+def test_a_grown_model_computes_the_same_and_what_is_new_in_it_can_learn(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["grow", str(model), str(tmp_path / "large"), "--llm-mlp", "96"])
+    grow.main()
+    small, large = (CanaryQwen.load(folder, "cpu", "float32") for folder in (model, tmp_path / "large"))
+    told, mask = torch.randn(1, 9, 32, generator=torch.Generator().manual_seed(0)), torch.ones(1, 9, dtype=torch.long)
+    torch.testing.assert_close(large.qwen.first_logits(told, mask), small.qwen.first_logits(told, mask))
+    [layer] = large.qwen.causal_lm.model.layers
+    layer.requires_grad_(True)
+    large.qwen.causal_lm(inputs_embeds=told).logits.square().sum().backward()
+    assert layer.mlp.down_proj.weight.grad[:, 64:].abs().min() > 0
+
+
 def test_frozen_subsampling_stays_as_it_was(model, data):
     before = CanaryQwen.load(model).perception.encoder.subsampling.linear.weight.clone()
     (model / "stop").touch()
@@ -158,6 +179,16 @@ def test_sound_without_words_stays_within_full_scale_and_is_as_long_as_asked():
         wave = augmenter.wordless(n)
         assert len(wave) == n
         assert np.abs(wave).max() <= 1
+
+
+def test_calls_come_and_go_and_glide_in_pitch():
+    wave = calls(np.random.default_rng(1))
+    level = np.sqrt(np.mean(wave.reshape(-1, 1600) ** 2, axis=1))
+    assert len(wave) == NOISE_SAMPLES
+    assert 0.05 < np.mean(level > 0.1 * level.max()) < 0.8
+    sound = glide(500.0, 1.0, (600.0, 1500.0), 0.5)
+    first, last = (np.abs(np.fft.rfft(part)).argmax() * SAMPLE_RATE / 800 for part in (sound[:800], sound[-800:]))
+    assert 450 < first < 600 and 900 < last < 1100
 
 
 @pytest.mark.parametrize("shape", [(2, 6, 6), (3, 12, 5), (1, 4, 9)])

@@ -67,10 +67,37 @@ def clicks(rng: np.random.Generator, n: int = NOISE_SAMPLES) -> Wave:
     return wave.astype(np.float32)
 
 
+def calls(rng: np.random.Generator, n: int = NOISE_SAMPLES) -> Wave:
+    """Barks and cries: a few in a row of one throat, then another's."""
+    wave, start = 0.001 * coloured_noise(0.5, rng, n), 0
+    while start < n:
+        start += int(SAMPLE_RATE * rng.uniform(0.2, 3))
+        hertz, resonances = 80 * 2 ** rng.uniform(0, 4), (rng.uniform(300, 1200), rng.uniform(1200, 3500))
+        octaves, roughness = rng.uniform(-1.5, 1.0), rng.uniform(0, 0.6)
+        for _ in range(rng.integers(1, 6)):
+            cry = glide(hertz * rng.uniform(0.9, 1.1), octaves, resonances, rng.uniform(0.06, 0.5))
+            cry += roughness * cry.std() * rng.standard_normal(len(cry))
+            cry *= np.sin(np.pi * np.linspace(0, 1, len(cry)) ** rng.uniform(0.3, 1))
+            wave[start : start + len(cry)] += cry[: max(0, n - start)]
+            start += len(cry) + int(SAMPLE_RATE * rng.uniform(0.03, 0.4))
+    return wave.astype(np.float32)
+
+
+def glide(hertz: float, octaves: float, resonances: tuple[float, float], seconds: float) -> np.ndarray:
+    """A voiced sound whose pitch moves evenly by so many octaves, loudest around two frequencies in Hz."""
+    pitch = hertz * 2 ** (octaves * np.linspace(0, 1, int(SAMPLE_RATE * seconds)))
+    turns, sound = 2 * np.pi * np.cumsum(pitch) / SAMPLE_RATE, np.zeros_like(pitch)
+    low, high = resonances
+    for k in range(1, min(24, int(7000 / pitch.max())) + 1):
+        level = 0.1 + np.exp(-(((k * pitch - low) / 300) ** 2)) + 0.6 * np.exp(-(((k * pitch - high) / 500) ** 2))
+        sound += level * np.sin(k * turns) / k**0.5
+    return sound
+
+
 def make_noises(speech: list[Wave], recorded: list[Wave], rng: np.random.Generator) -> list[Wave]:
     """Sounds without words, standard deviation 1, about 20 s each. `speech` becomes babble of 5 and 8 voices."""
     noises = [coloured_noise(tilt, rng) for tilt in (0, 0.25, 0.5, 0.75, 1.0, 1.25)]
-    noises += [hum(rng), clicks(rng), *(music(rng) for _ in range(3))]
+    noises += [hum(rng), clicks(rng), *(music(rng) for _ in range(3)), *(calls(rng) for _ in range(4))]
     for voices in (5, 8):
         tracks = [np.concatenate([speech[i] for i in rng.permutation(len(speech))[:12]]) for _ in range(voices)]
         noises.append(sum(np.resize(track, NOISE_SAMPLES) for track in tracks))

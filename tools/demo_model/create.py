@@ -171,7 +171,7 @@ def main() -> None:
         "conv-channels": 32,
         "llm-width": 192,
         "llm-layers": 3,
-        "llm-mlp": 512,
+        "llm-mlp": 1024,
         "lora-rank": 16,
         "vocabulary": 640,
         "seed": 0,

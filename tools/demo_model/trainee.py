@@ -13,7 +13,7 @@ from live_canary.model.canary import CanaryQwen
 from live_canary.model.encoder import encoded_frames
 from tools.demo_model.clips import Batch
 
-WRONG_TOKENS = 0.08  # share of the text fed to the LLM that is wrong on purpose, so that it keeps listening
+WRONG_TOKENS = 0.05  # share of the text fed to the LLM that is wrong on purpose, so that it keeps listening
 LABEL_SMOOTHING = 0.05
 
 
