@@ -229,12 +229,14 @@ class Session:
             self._agenda.close()
 
     def _load(self) -> None:
-        try:
-            self._transcriber = self._load_transcriber(self._tell_of_the_model)
-            gc.freeze()  # it stays: looking through it for garbage would hold up every thread for 0.2 s
-            self._tell(ModelProgress("ready", ready=True))
-        finally:
-            self._model_settled.set()
+        """What came of it is told before the session, which may end of it, goes on."""
+        self._guarded("load model", self._make_transcriber)
+        self._model_settled.set()
+
+    def _make_transcriber(self) -> None:
+        self._transcriber = self._load_transcriber(self._tell_of_the_model)
+        gc.freeze()  # it stays: looking through it for garbage would hold up every thread for 0.2 s
+        self._tell(ModelProgress("ready", ready=True))
 
     def _tell_of_the_model(self, text: str) -> None:
         if self._transcriber is None:

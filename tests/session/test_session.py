@@ -528,6 +528,18 @@ def test_a_stage_that_asks_the_program_to_end_is_reported_and_the_session_ends()
     assert told.of(SessionEnded)
 
 
+def test_a_model_that_fails_is_told_before_the_session_ends_of_it_on_a_slow_machine_too(monkeypatch):
+    def load(tell):
+        raise RuntimeError("a bug")
+
+    told = Recorder()
+    session = Session([ScriptedSource("..abc" + ENDPOINT)], make_segmenter, load)
+    monkeypatch.setattr("live_canary.session.session.log.exception", lambda *_: session.wait(0.1))
+    session.start(told)
+    assert session.wait(PATIENCE_SECONDS)
+    assert [failed.stage for failed in told.of(StageFailed)] == ["load model"]
+
+
 class NeverBack(ScriptedSource):
     """Its sound system hangs when it is to stop, and says something more when the session is long over."""
 
