@@ -15,13 +15,8 @@ from live_canary.commands import config_file, listen
 from live_canary.errors import LiveCanaryError
 from live_canary.options import check_setting
 
-NOTHING_TO_HEAR = {
-    "replay",
-    "help",
-    "version",
-    "install_completion",
-    "show_completion",
-}  # flags with which no input is wanted
+NOTHING_TO_HEAR = {"replay", "help", "version", "install_completion", "show_completion"}
+"""Flags with which no input is wanted."""
 INPUTS = "live_canary.inputs"
 
 

@@ -45,7 +45,7 @@ class EngineFigures:
     total_s: float
     """Samples in, token ids out."""
     load_s: float
-    """Importing torch included."""
+    """From the start of the command, but for reading the sound; finding the model and importing torch included."""
     peak_rss_mb: float
     peak_gpu_mb: float
 
@@ -65,9 +65,6 @@ def run(
     """The exit code. Raises InputError for a model, device or recording that cannot be used."""
     check_choice("device", device, DEVICES)
     check_choice("form of computing", compute, COMPUTE)
-    choice = ModelChoice(random_checkpoint(), "random weights", demo=False) if random_weights else choose_model(model)
-    if choice.notice:
-        print(choice.notice, file=sys.stderr, flush=True)  # noqa: T201
     samples = read_recording(audio or assets_folder() / "dictation.wav")
     if audio is None:
         samples = samples[: round(SECONDS_OF_THE_SAMPLE * SAMPLE_RATE)]
@@ -76,7 +73,11 @@ def run(
             f"'{audio}' is {len(samples) / SAMPLE_RATE:.0f} s long, and an utterance has at most "
             f"{LONGEST_SEGMENT_S:.0f}: cut it, or measure a whole session with live-canary bench live."
         )
+    written = ModelChoice(random_checkpoint(), "random weights", demo=False) if random_weights else None
     begun = time.perf_counter()
+    choice = written or choose_model(model)
+    if choice.notice:
+        print(choice.notice, file=sys.stderr, flush=True)  # noqa: T201
     from live_canary.model.canary import CanaryQwen, wait_until_kept
 
     loaded = CanaryQwen.load(choice.folder, device, COMPUTE[compute], threads)
