@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from tools.demo_model import books
 from tools.demo_model.real_speech import Casing, clean, trained_on
 from tools.demo_model.text import (
     ENOUGH,
@@ -95,3 +96,37 @@ def test_every_rarer_word_is_said_alone_or_in_the_place_of_another():
     assert all(text[0].isupper() and text[-1] == "." for text in texts)
     assert any("cat" in text for text in texts)
     assert any("cat" not in text for text in texts)
+
+
+def test_running_text_is_cut_into_plain_sentences():
+    text = """Mr. Knightley laughed. "You must not, my dear," said he;
+"indeed you must not!" In 1815 she wrote it.
+
+CHAPTER II
+
+Emma _could_ not"""
+    assert list(books.sentences(text)) == [
+        "Mr. Knightley laughed.",
+        "You must not, my dear, said he, indeed you must not!",
+        "Emma could not.",
+    ]
+
+
+def test_a_text_with_five_words_in_a_row_of_a_test_is_not_read():
+    tests = ["Mr. Elton returned a very happy man.", "Divide and conquer."]
+    texts = ["Mr. Elton returned, a very happy one.", "He was a very happy man.", "To divide and conquer is old."]
+    assert list(books.without([*texts, "Divide and conquer!"], tests)) == texts[1:]
+
+
+def test_wordnet_gives_its_examples_and_what_plain_words_mean(tmp_path, monkeypatch):
+    gloss = '| free from (emotional) agitation; "the waiters were good natured"; "with contented mind"- Anthony  '
+    (tmp_path / "words").write_text("calm\n")
+    for part in ("noun", "verb", "adv"):
+        (tmp_path / f"data.{part}").write_text("  1 This software\n")
+    lines = ["  1 This software", "1 00 s 01 calm 0 000 " + gloss, "2 00 s 01 imperturbable 0 000 " + gloss]
+    (tmp_path / "data.adj").write_text("\n".join(lines))
+    monkeypatch.setattr(books, "WORDNET", tmp_path)
+    monkeypatch.setattr(books, "DICTIONARY", tmp_path / "words")
+    meaning, *examples = books.wordnet()
+    assert meaning == "Calm, free from agitation."
+    assert examples == ["The waiters were good natured.", "With contented mind."] * 2

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from live_canary.model.canary import CanaryQwen
+from live_canary.model.prompt import END_OF_TURN
 from tools.demo_model import clips, create, grow, train
 from tools.demo_model.augment import (
     NOISE_SAMPLES,
@@ -26,6 +27,7 @@ from tools.demo_model.augment import (
 from tools.demo_model.clips import Clip, Clips, join, part, read_index
 from tools.demo_model.evaluate import measure, print_rarity, same_case
 from tools.demo_model.muon import orthogonal
+from tools.demo_model.reading import Reader
 from tools.demo_model.trainee import Trainee, export
 
 TEXTS = ["A low tone.", "A high tone.", "Two tones?", "No tone at all."]
@@ -51,6 +53,7 @@ def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     write_shard(folder / "train-000", [(tone(200 * (k + 1)), text) for k, text in enumerate(TEXTS * 3)])
     write_shard(folder / "test_known-000", [(tone(300), TEXTS[0])])
+    (folder / "reading.txt").write_text("\n".join(TEXTS))
     return folder
 
 
@@ -79,6 +82,7 @@ def arguments(model, data, **changed):
         "lr": 1e-3,
         "ctc": 0.4,
         "guide": 0.2,
+        "reading": 0.3,
         "batch_seconds": 6.0,
         "save_every": 99.0,
         "seed": 0,
@@ -87,13 +91,13 @@ def arguments(model, data, **changed):
     return argparse.Namespace(**(defaults | changed))
 
 
-def test_a_new_model_has_the_published_layout_and_both_losses_reach_every_weight(model, data):
+def test_a_new_model_has_the_published_layout_and_the_losses_reach_every_weight(model, data):
     canary = CanaryQwen.load(model, "cpu", "float32")
     trainee = Trainee(canary).train()
     batch = next(iter(Clips(data, canary.perception.preprocessor, canary.prompt, 6.0, seed=1)))
     losses = trainee(batch)
     losses.sum().backward()
-    assert losses.shape == (3,)
+    assert losses.shape == (4,)
     assert torch.isfinite(losses).all()
     assert [name for name, p in trainee.named_parameters() if p.grad is None] == []
 
@@ -135,6 +139,41 @@ def test_a_grown_model_computes_the_same_and_what_is_new_in_it_can_learn(model, 
     layer.requires_grad_(True)
     large.qwen.causal_lm(inputs_embeds=told).logits.square().sum().backward()
     assert layer.mlp.down_proj.weight.grad[:, 64:].abs().min() > 0
+
+
+def test_text_without_sound_is_drawn_whole_lines_in_new_order(model, data):
+    prompt = CanaryQwen.load(model).prompt
+    reader = Reader(data / "reading.txt", prompt.tokenizer, prompt.end_id, np.random.default_rng(1))
+    windows = reader.windows(4, 100)
+    assert windows.shape == (4, 100)
+    first, *lines = prompt.tokenizer.decode(windows.ravel().tolist(), skip_special_tokens=False).split(END_OF_TURN)
+    assert first == ""
+    assert set(lines[:-1]) == set(TEXTS)
+    assert len({tuple(lines[i : i + 4]) for i in range(0, 24, 4)}) > 1
+
+
+def test_text_alone_teaches_the_llm_to_go_on(model, data):
+    trainee = Trainee(CanaryQwen.load(model, "cpu", "float32")).train()
+    prompt = trainee.canary.prompt
+    reader = Reader(data / "reading.txt", prompt.tokenizer, prompt.end_id, np.random.default_rng(1))
+    optimizer = torch.optim.Adam(trainee.tree.parameters(), 3e-3)
+    losses = []
+    for _ in range(60):
+        loss = trainee.reading_loss(torch.from_numpy(reader.windows(4, 33)).long())
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] / 2
+
+
+def test_data_without_text_alone_trains_as_before(model, data, tmp_path):
+    for path in data.glob("train*"):
+        shutil.copy(path, tmp_path)
+    canary = CanaryQwen.load(model, "cpu", "float32")
+    losses = Trainee(canary).train()(next(iter(Clips(tmp_path, canary.perception.preprocessor, canary.prompt, 6.0, 1))))
+    assert losses[3] == 0
+    assert torch.isfinite(losses).all()
 
 
 def test_frozen_subsampling_stays_as_it_was(model, data):

@@ -16,6 +16,7 @@ from live_canary.model.features import LogMel
 from live_canary.model.prompt import Prompt
 from live_canary.segments.settings import LONGEST_SEGMENT_S
 from tools.demo_model.augment import SAMPLE_RATE, Augmenter, Wave, make_noises
+from tools.demo_model.reading import READING, Reader
 
 # Milliseconds a letter lasts, least squares over synthetic clips: enough to guess which token is spoken when.
 LETTER_MS = dict(
@@ -65,6 +66,10 @@ REPEATS = {"train_real": 15, "train_kokoro": 8, "train_rare": 0.35}  # so many t
 PART_SHARE = 0.75  # so often only a part of a person's recording is heard, lest it is learnt by heart
 PART_SECONDS = 0.8
 SORTED_CLIPS = 4000  # sorted by length at a time, so that batches hold little padding
+READ_TOKENS = (
+    128  # of a window of text without sound, with the one that follows it; a window goes with READ_SECONDS of speech
+)
+READ_SECONDS = 10
 POOL_CLIPS = 12_000  # drawn at a time; new shards are seen when they run out
 
 
@@ -89,10 +94,16 @@ class Batch:
     """Token ids of each transcript."""
     guess: Tensor
     """(B, embeddings): the token each audio embedding probably belongs to, 0 between words, -100 in the padding."""
+    read: Tensor
+    """(windows, tokens): text without sound; none where DATA has no reading.txt."""
 
     def to(self, device: torch.device) -> "Batch":
         return Batch(
-            self.mel.to(device), self.frames.to(device), [t.to(device) for t in self.targets], self.guess.to(device)
+            self.mel.to(device),
+            self.frames.to(device),
+            [t.to(device) for t in self.targets],
+            self.guess.to(device),
+            self.read.to(device),
         )
 
 
@@ -113,13 +124,15 @@ class Clips(IterableDataset[Batch]):
     """Endless augmented batches of about `batch_seconds` of audio each.
 
     Looks for new shards whenever its pool runs empty, so training may begin while speech is still being made.
-    train*.jsonl is speech (train_real*: recordings of people), noise*.jsonl is sound without words.
+    train*.jsonl is speech (train_real*: recordings of people), noise*.jsonl is sound without words, reading.txt is
+    text without sound.
     """
 
     def __init__(self, folder: Path, mel: LogMel, prompt: Prompt, batch_seconds: float, seed: int):
         self.folder, self.mel, self.prompt, self.batch_seconds = folder, mel, prompt, batch_seconds
         self.rng = np.random.default_rng(seed)
         self.pool: list[Clip] = []
+        self.reader: Reader | None = None
 
     def __iter__(self) -> Iterator[Batch]:
         worker = torch.utils.data.get_worker_info()
@@ -129,6 +142,8 @@ class Clips(IterableDataset[Batch]):
         speech = [read_wave(self.pool[i]) for i in self.rng.integers(len(self.pool), size=60)]
         recorded = [read_wave(clip) for clip in read_index(self.folder, "noise*")]
         self.augmenter = Augmenter(make_noises(speech, recorded, self.rng), self.rng)
+        if (self.folder / READING).exists():
+            self.reader = Reader(self.folder / READING, self.prompt.tokenizer, self.prompt.end_id, self.rng)
         while True:
             batches = self.batches(self.utterances())
             for i in self.rng.permutation(len(batches)):
@@ -175,7 +190,14 @@ class Clips(IterableDataset[Batch]):
             torch.tensor([len(mel) for mel in mels]),
             list(targets),
             pad_sequence(guesses, batch_first=True, padding_value=-100),
+            self.text_alone(),
         )
+
+    def text_alone(self) -> Tensor:
+        if self.reader is None:
+            return torch.zeros((0, READ_TOKENS + 1), dtype=torch.long)
+        windows = self.reader.windows(max(1, round(self.batch_seconds / READ_SECONDS)), READ_TOKENS + 1)
+        return torch.from_numpy(windows).long()
 
     def example(self, utterance: list[Clip] | int) -> tuple[Tensor, Tensor, Tensor]:
         """Features (frames, mel_bins), token ids, and the guessed token of each audio embedding."""

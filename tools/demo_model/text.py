@@ -26,12 +26,12 @@ CALENDAR = """Monday Tuesday Wednesday Thursday Friday Saturday Sunday January F
 August September October November December"""
 
 
-def plain_sentence(line: str) -> str | None:
-    """The line as 2 to 18 plain words, with its case and . , ? ! ' kept; None where it is anything else."""
+def plain_sentence(line: str, most_words: int = 18) -> str | None:
+    """The line as 2 or more plain words, with its case and . , ? ! ' kept; None where it is anything else."""
     text = line.translate({0x2019: "'", 0x2018: "'", 0x201C: None, 0x201D: None, 0x22: None})
     text = re.sub(r"\s*[;:\u2013\u2014]\s*|\s+-+\s+", ", ", text).replace("-", " ")
     text = re.sub(r"\s+", " ", text).strip(" ,")
-    if not re.fullmatch(r"[A-Z][A-Za-z .,?!']*[A-Za-z.?!]", text) or not 2 <= len(text.split()) <= 18:
+    if not re.fullmatch(r"[A-Z][A-Za-z .,?!']*[A-Za-z.?!]", text) or not 2 <= len(text.split()) <= most_words:
         return None
     if re.search(r"[A-Z]{2}|[.,?!]{2}|[.?!'][A-Za-z]{3}|(^|\s)'|'(\s|$)|\S{16}", text):
         return None

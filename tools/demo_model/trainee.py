@@ -47,7 +47,8 @@ class Trainee(nn.Module):
         return functional.linear(normed, self.embedding.weight, self.ctc_bias).float()
 
     def forward(self, batch: Batch) -> Tensor:
-        """Cross-entropy of the transcript after the prompt, CTC of it on the audio embeddings, and the guide: (3,).
+        """Cross-entropy of the transcript after the prompt, CTC of it on the audio embeddings, the guide, and
+        cross-entropy of text without sound: (4,).
 
         CTC scores the audio embeddings against the LLM's own token embeddings, so that what the encoder hands over
         already looks like the text the LLM has to write. The guide is cross-entropy against a rough alignment,
@@ -69,7 +70,8 @@ class Trainee(nn.Module):
             ).sum()
             / (sizes + 1).sum()
         )
-        return torch.stack([self.answer_loss(audio, lengths.tolist(), batch.targets), ctc, guide])
+        answer = self.answer_loss(audio, lengths.tolist(), batch.targets)
+        return torch.stack([answer, ctc, guide, self.reading_loss(batch.read)])
 
     def answer_loss(self, audio: Tensor, lengths: list[int], targets: list[Tensor]) -> Tensor:
         rows, labels = [], []
@@ -85,6 +87,15 @@ class Trainee(nn.Module):
         hidden = self.canary.qwen.causal_lm.model(inputs_embeds=inputs, use_cache=False).last_hidden_state
         scores = functional.linear(hidden[expected >= 0], self.embedding.weight).float()
         return functional.cross_entropy(scores, expected[expected >= 0], label_smoothing=LABEL_SMOOTHING)
+
+    def reading_loss(self, windows: Tensor) -> Tensor:
+        """Of windows (B, tokens) of text, each token after those before it; nothing where there is no window."""
+        if not len(windows):
+            return self.ctc_bias.sum() * 0
+        inputs = self.embedding(windows[:, :-1])
+        hidden = self.canary.qwen.causal_lm.model(inputs_embeds=inputs, use_cache=False).last_hidden_state
+        scores = functional.linear(hidden, self.embedding.weight).float()
+        return functional.cross_entropy(scores.transpose(1, 2), windows[:, 1:])
 
 
 def resume(model: Trainee, path: Path) -> tuple[float, float]:
