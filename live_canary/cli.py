@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from live_canary import files
-from live_canary.cli_arguments import check_replay, forward_flags, spread_replay
+from live_canary.cli_arguments import check_replay, forward_flags, spread_replay, tell_of_unheeded
 from live_canary.cli_bench import bench
 from live_canary.cli_hearing import HearsFirst, opened
 from live_canary.cli_setup import setup
@@ -59,11 +59,6 @@ app.add_typer(setup)
 def use_settings(context: typer.Context, profile: str | None) -> str | None:
     """Let config.toml and the environment stand in for flags that are not given. Raises InputError."""
     settings = config_file.in_force(config_file.keys_of(live), profile, check_setting)
-    for name in config_file.unknown_variables(os.environ, settings.keys):
-        from live_canary.transcript.formats import one_line  # it would import numpy before a microphone is open
-
-        near = config_file.meant(name, config_file.variables(settings.keys))
-        typer.echo(f"{one_line(name)} is set, but there is no such setting{near}.", err=True)
     engine = ("model", "compute_device", "compute", "threads")
     context.obj = settings
     context.default_map = settings.values() | {
@@ -162,6 +157,7 @@ def live(
         raise typer.Exit()
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"  # read by huggingface_hub and transformers when they are imported
+    tell_of_unheeded(context)
     if context.invoked_subcommand:
         forward_flags(context)
         return

@@ -1,11 +1,13 @@
 """What a command line means as a whole: several recordings, flags before a command, flags that exclude others."""
 
+import os
 from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
+from live_canary.commands import config_file
 from live_canary.errors import InputError
 
 LIVE_ONLY = ("mic", "system", "device", "follow_default", "keep_audio")
@@ -34,6 +36,17 @@ def spread_replay(arguments: list[str]) -> list[str]:
     if incomplete:
         raise InputError("--replay needs a recording: live-canary --replay talk.wav")
     return spread
+
+
+def tell_of_unheeded(context: typer.Context) -> None:
+    """Say on stderr what the environment sets in vain. `config` itself tells of a file that is not there."""
+    doubts = list(config_file.unknown_variables(os.environ, context.obj.keys))
+    if context.invoked_subcommand not in READS_ALL and (missing := config_file.missing_file()):
+        doubts.append(missing)
+    for doubt in doubts:
+        from live_canary.transcript.formats import one_line  # it would import numpy before a microphone is open
+
+        typer.echo(one_line(doubt), err=True)
 
 
 def check_replay(context: typer.Context) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
     from _typeshed import ReadableBuffer
+    from rich.console import Console
 
 if sys.platform == "win32":
     from glob import glob
@@ -23,6 +24,7 @@ if sys.platform == "win32":
 else:
     ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
+WIDEST_TABLE = 10_000
 DEAF_SECONDS = 0.25 if sys.platform == "win32" else None
 """How long the main thread may wait at once: on Windows no signal reaches it meanwhile. None: for ever."""
 
@@ -73,6 +75,13 @@ class _Undemanding(io.FileIO):
             return super().write(data)
         except OSError:
             return memoryview(data).nbytes
+
+
+def table_console() -> "Console":
+    """Prints tables on stdout: as wide as a terminal is, in a pipe or a file as wide as they are."""
+    from rich.console import Console  # what only listens does without
+
+    return Console(width=None if sys.stdout.isatty() else WIDEST_TABLE, highlight=False, markup=False)
 
 
 def drop_typed_keys() -> None:

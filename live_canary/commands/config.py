@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from rich.console import Console
 from rich.table import Table
 
 from live_canary.commands.config_file import InForce, Key, commented, path
+from live_canary.console import table_console
 from live_canary.errors import OutputError
 from live_canary.segments.settings import PRESETS
 from live_canary.transcript.formats import one_line
@@ -29,7 +29,7 @@ def show(settings: InForce, given: Mapping[str, object]) -> int:
     for name, (value, origin) in _in_force(settings, given).items():
         by_itself = origin in (DEFAULT, IMPLIED) or origin.startswith("mode ")
         table.add_row(name, one_line(_shown(value)), origin, style="" if by_itself else "bold")
-    console = Console(highlight=False, markup=False)
+    console = table_console()
     console.print(table)
     console.print(
         f"\n{path()}" + ("" if path().exists() else " does not exist; `live-canary config init` writes it."),

@@ -1,16 +1,16 @@
 """`live-canary devices`: what can be heard on this machine."""
 
-from rich.console import Console
 from rich.table import Table
 
 from live_canary.audio.devices import NOTHING_TO_HEAR, list_inputs
+from live_canary.console import table_console
 from live_canary.transcript.formats import one_line
 
 
 def run() -> int:
     """The exit code. Raises DeviceError without a sound system."""
     inputs = list_inputs()
-    console = Console(markup=False)
+    console = table_console()
     table = Table("", "Name", "Hears", "Channels", "Rate", box=None, padding=(0, 2, 0, 0))
     for one in inputs:
         name = one_line(one.name) + (" (default)" if one.is_default else "")

@@ -19,8 +19,8 @@ KEYS = config_file.keys_of(live)
 @pytest.fixture
 def file(tmp_path, monkeypatch) -> Path:
     """Where config.toml is looked for; nothing is there yet."""
-    for name in config_file.unknown_variables({f"LIVE_CANARY_{key.upper()}": "" for key in KEYS}, {}):
-        monkeypatch.delenv(name, raising=False)
+    for key in KEYS:
+        monkeypatch.delenv(f"LIVE_CANARY_{key.upper()}", raising=False)
     monkeypatch.setenv("LIVE_CANARY_CONFIG", str(tmp_path / "config.toml"))
     return tmp_path / "config.toml"
 
@@ -198,6 +198,20 @@ def test_a_variable_that_sets_nothing_is_told_once_by_every_command(file, starte
     monkeypatch.setenv("LIVE_CANARY_MODLE\x1b[2J", "demo")
     told = "LIVE_CANARY_MODLE is set, but there is no such setting (did you mean 'LIVE_CANARY_MODE'?).\n"
     assert run(*arguments).count(told) == 1
+
+
+def test_a_settings_file_that_is_named_but_not_there_is_told(file, started):
+    told = f"LIVE_CANARY_CONFIG names {file}, which is not there; no settings file is in force.\n"
+    assert run().count(told) == 1
+    assert told not in run("config")
+    assert told not in run("config", "init")
+    assert told not in run()  # now it is there
+
+
+def test_a_pipe_gets_every_setting_on_one_line(file):
+    long = "meetings of the whole year " * 9
+    file.write_text(f'mic_name = "{long}"\n')
+    assert any(long.strip() in line and "config.toml, line 1" in line for line in run("config").splitlines())
 
 
 def test_config_init_writes_a_file_that_changes_nothing_and_is_right_when_uncommented(file, started):
