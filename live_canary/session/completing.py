@@ -203,22 +203,27 @@ class _Completing:
         saved = min(self.output.entries, len(lines))
         found = self._compared(contents, min(self.output.size, len(contents)), lines[saved:])
         there = saved + found.there
-        return there, replaced(contents[: found.end] + found.rest, lines[:there], final[:there])[0]
+        seam = self._head if self.output.continued else ""
+        return there, replaced(contents[: found.end] + found.rest, lines[:there], final[:there], seam.encode())[0]
+
+    @property
+    def _head(self) -> str:
+        """What begins the file, or the session in it."""
+        known = format_of(self.output.path)
+        return known.seam(self.started) if self.output.continued else known.header(self.started)
 
     def _lines(self, amended: Amended, first_index: int | None = None) -> list[bytes]:
         """Each entry as a file holds it after these corrections, the first with what begins the file or the session."""
         if not self.entries:
             return []
-        known = format_of(self.output.path)
-        head = known.seam(self.started) if self.output.continued else known.header(self.started)
         first, *others = pieces(
-            known,
+            format_of(self.output.path),
             self.entries,
             with_source=self.with_source,
             first_index=self.output.first_index if first_index is None else first_index,
             amendments={} if self._keeps_amendments else dict(amended),
         )
-        return [text.encode() for text in (head + first, *others)]
+        return [text.encode() for text in (self._head + first, *others)]
 
     @property
     def _keeps_amendments(self) -> bool:

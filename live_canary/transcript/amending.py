@@ -9,18 +9,18 @@ from pathlib import Path
 from live_canary import files
 
 
-def put_in_order(path: Path, written: Sequence[str], final: Sequence[str]) -> int:
+def put_in_order(path: Path, written: Sequence[str], final: Sequence[str], head: str = "") -> int:
     """Replace, in the file, each of `written` by its counterpart in `final`; all at once, or not at all.
 
-    Pieces stand in the order in which they were written. One that another program has changed since stays as it is;
-    returns how many of those should have become another text. What is in order already is not touched.
-    Raises OSError and then leaves the file as it was.
+    Pieces stand in the order in which they were written, the first of them with `head`, which separates them from what
+    stands before. One that another program has changed since stays as it is; returns how many of those should have
+    become another text. What is in order already is not touched. Raises OSError and then leaves the file as it was.
     """
     place = path.resolve()
     contents = place.read_bytes()
     newline = newline_of(contents)
     before, after = ([piece.encode() for piece in pieces] for pieces in (written, final))
-    changed, missed = replaced(contents.replace(newline, b"\n"), before, after)
+    changed, missed = replaced(contents.replace(newline, b"\n"), before, after, head.encode())
     changed = changed.replace(b"\n", newline)
     if changed != contents:
         replace_file(place, changed)
@@ -32,28 +32,40 @@ def newline_of(contents: bytes) -> bytes:
     return b"\r\n" if 0 < contents.count(b"\n") == contents.count(b"\r\n") else b"\n"
 
 
-def replaced(contents: bytes, written: Sequence[bytes], final: Sequence[bytes]) -> tuple[bytes, int]:
-    """`contents` with `final` instead of `written`; and how many of `final` found no place."""
+def replaced(contents: bytes, written: Sequence[bytes], final: Sequence[bytes], head: bytes = b"") -> tuple[bytes, int]:
+    """`contents` with `final` instead of `written`; and how many of `final` found no place. head: as `put_in_order`."""
     before, after = b"".join(written), b"".join(final)
     at = _line_start(contents, before)
     if at >= 0:
         return contents[:at] + after + contents[at + len(before) :], 0
-    if after and _line_start(contents, after) >= 0:
+    changed, missed = _replaced_one_by_one(contents, written, final, contents.rfind(head) if head else 0)
+    if changed == contents and after and _line_start(contents, after) >= 0:
         return contents, 0
-    return _replaced_one_by_one(contents, written, final)
+    return changed, missed
 
 
-def _replaced_one_by_one(contents: bytes, written: Sequence[bytes], final: Sequence[bytes]) -> tuple[bytes, int]:
-    """A piece is believed to be ours where it follows the one before it, or is followed by the next."""
-    made, position, missed = b"", 0, 0
+def _replaced_one_by_one(
+    contents: bytes, written: Sequence[bytes], final: Sequence[bytes], begin: int
+) -> tuple[bytes, int]:
+    """A piece is believed to be ours where it follows the one before it, or is followed by the next.
+
+    begin: before it stands nothing of ours; -1 if that is not known.
+    """
+    position = max(begin, 0)
+    made, missed = contents[:position], 0
     for piece, other, following in zip(written, final, [*written[1:], b""], strict=True):
-        at = position if contents.startswith(piece, position) else contents.find(piece + following, position)
+        at = position if contents.startswith(piece, position) else _next_line(contents, piece + following, position)
         if at < 0:
             missed += piece != other
             continue
         made += contents[position:at] + other
         position = at + len(piece)
     return made + contents[position:], missed
+
+
+def _next_line(contents: bytes, pieces: bytes, position: int) -> int:
+    """Where `pieces` stand first behind the line that begins at `position`, from the beginning of a line on."""
+    return contents.find(b"\n" + pieces, position) + 1 or -1
 
 
 def _line_start(contents: bytes, pieces: bytes) -> int:

@@ -200,7 +200,7 @@ class TranscriptFile:
             return [self._head + lines[0], *lines[1:]]
 
         try:
-            missed = put_in_order(self.path, told(self._written), told(self._amendments))
+            missed = put_in_order(self.path, told(self._written), told(self._amendments), self._head)
         except OSError as error:
             raise OutputError(
                 f"{_named(self.path)} cannot be corrected: {error.strerror}; it still says what was heard first."

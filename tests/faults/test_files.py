@@ -355,6 +355,16 @@ def test_a_deleted_line_goes_from_a_file_that_a_user_has_written_into(tmp_path):
     assert output.read_text() == "A title\nBudget\n"
 
 
+def test_recovery_corrects_no_line_of_an_earlier_session(tmp_path):
+    output = tmp_path / "talk.txt"
+    output.write_text("Yes.\nYes.\nNo.\n")
+    record = OutputRecord(output, 0, True, 3, len("Yes.\nYes.\nNo.\n"), len("Yes.\nYes.\nNo.\n"))
+    head = "\n--- 2026-03-01 14:02 ---\n\n"
+    output.write_text(f"Yes.\nYes.\nNo.\n{head}Aye.\nYes.\nNo.\n")
+    complete_file(record, SAID, STARTED, with_source=False, amended=[(1, "Yes!")])
+    assert output.read_text() == f"Yes.\nYes.\nNo.\n{head}Aye.\nYes!\nNo.\n"
+
+
 @pytest.mark.parametrize("name", ["talk.docx", "no/such/folder/talk.txt", "folder.txt", "pipe.txt"])
 def test_a_journal_cannot_name_just_any_file(tmp_path, name):
     (tmp_path / "folder.txt").mkdir()

@@ -96,6 +96,33 @@ def test_what_others_wrote_into_the_file_stays(corrected):
     assert corrected("a.txt", meanwhile=edit) == "My title\nYes.\nThe budget is approved.\nYes.\nA remark\n"
 
 
+@pytest.mark.parametrize("remark", ["A remark", "They say: Yes."])
+def test_a_deleted_line_goes_although_others_wrote_something_before_it(tmp_path, remark):
+    """What was left stood in the file all in one piece, so that the file was taken to be in order already."""
+    path = tmp_path / "a.txt"
+    with closing(TranscriptFile(path)) as file:
+        file.write_utterance(saying("No.", 0))
+        path.write_text(f"No.\n{remark}\n")
+        file.write_utterance(saying("Yes.", 1))
+        file.amend(1, None)
+    assert path.read_text() == f"No.\n{remark}\n"
+
+
+def test_a_correction_never_goes_into_an_earlier_session_of_the_file(tmp_path):
+    """Where others had changed the first line, the next was looked for from the beginning of the file."""
+    path = tmp_path / "a.txt"
+    write(path, *TEXTS)
+    earlier = path.read_text()
+    with closing(TranscriptFile(path, started=STARTED)) as file:
+        for index, text in enumerate(TEXTS):
+            file.write_utterance(saying(text, index))
+        file.amend(1, "The budget is approved.")
+        path.write_text(earlier + path.read_text().removeprefix(earlier).replace("Yes.", "Aye.", 1))
+    assert path.read_text() == (
+        f"{earlier}\n--- 2026-03-04 09:30 ---\n\nAye.\nThe budget is approved.\nYes.\nScratch me.\n"
+    )
+
+
 def test_a_line_that_others_have_corrected_already_is_left_to_them_and_that_is_told(corrected, tmp_path):
     def edit(path):
         path.write_text(path.read_text().replace("The bugdet is approved.", "No."))
