@@ -33,6 +33,8 @@ def first_sentence(state: SessionState) -> str:
     if state.failure:
         return f"{one_line(state.failure).rstrip('.')}. Press q to leave."
     if state.ended:
+        if state.utterances:
+            return "Nothing is left of what was said. Press u to bring the lines back one by one, q to leave."
         return "Nothing was said. Press q to leave."
     if state.finishing:
         return "Finishing what was heard…"

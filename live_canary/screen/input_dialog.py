@@ -64,9 +64,13 @@ class InputDialog(ModalScreen[Choice | None]):
         rows = [self._row(*choice) for choice in choices]
         options = self.query_one(OptionList)
         if choices != self._choices:
+            heard = next((choice for choice in choices if self._is_heard(*choice)), None)
+            picked = None if options.highlighted is None else self._choices[options.highlighted]
+            if picked not in choices or self._is_heard(*picked):  # not moved by the user
+                picked = heard
             self._choices = choices
             options.set_options(rows)
-            options.highlighted = next((n for n, choice in enumerate(choices) if self._is_heard(*choice)), 0)
+            options.highlighted = choices.index(picked) if picked else 0
             self.query_one("#inputs-notice").display = not choices
         else:
             for number, (row, drawn) in enumerate(zip(rows, self._drawn, strict=True)):

@@ -9,7 +9,7 @@ from live_canary.events import GapMarked, ModelProgress, SourceOpened, Utterance
 from live_canary.screen.contract import Outcome
 from live_canary.screen.edit_dialog import Words
 from live_canary.transcript.utterance import TranscriptGap
-from tests.screen.fake_session import FakeSession, said
+from tests.screen.fake_session import ENDED, FakeSession, said
 from tests.screen.in_app import in_app, look_for, rows, until_shown
 from tests.screen.test_keys import OPENED, TEXTS, readable, transcript, type_path, with_transcript
 
@@ -59,6 +59,18 @@ def test_a_voice_that_takes_back_a_deleted_line_changes_nothing():
         session.tell(UtteranceAmended(0, None))
         await pilot.pause()
         assert [notification.message for notification in pilot.app._notifications] == ["Deleted; u brings it back."]
+
+    session = FakeSession(*OPENED, said("First."))
+    in_app(scenario, session)
+
+
+def test_a_transcript_of_which_all_was_deleted_is_not_said_to_be_silence():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("d")
+        session.tell(ENDED)
+        await until_shown(pilot, "Nothing is left of what was said. Press u")
+        await pilot.press("u")
+        assert first_words(pilot) == ["First."]
 
     session = FakeSession(*OPENED, said("First."))
     in_app(scenario, session)

@@ -84,6 +84,25 @@ def test_inputs_of_several_sources_are_named_after_them():
     with_inputs(scenario, "Me", "Them")
 
 
+def test_an_input_that_is_picked_stays_so_when_those_of_the_other_side_are_found():
+    """The cursor went back to what is heard already, so that Enter changed nothing."""
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("i")
+        await until_shown(pilot, "Them: Blue Yeti")
+        assert "Me: Blue Yeti" not in "".join(rows(pilot))
+        await pilot.press("down")
+        session.audition_of["Me"].inputs = FakeAudition.inputs
+        await until_shown(pilot, "Me: Blue Yeti")
+        await pilot.press("enter")
+
+    session = FakeSession(*OPENED)
+    session.audition_of = {"Me": FakeAudition(), "Them": FakeAudition()}
+    session.audition_of["Me"].inputs = []
+    in_app(scenario, session)
+    assert session.asked[1:] == ["switch Them to Blue Yeti"]
+
+
 def test_a_recording_has_no_other_input():
     async def scenario(pilot: Pilot[Outcome]) -> None:
         await pilot.press("i")
