@@ -176,7 +176,13 @@ def _open_screen(session: Session, info: SessionInfo, dictation: Dictation | Non
     from live_canary.screen.app import LiveCanaryApp
 
     is_typing = dictation.is_typing if dictation else lambda: False
-    return LiveCanaryApp(session, info, is_typing=is_typing).run() or Outcome(None)
+    app = LiveCanaryApp(session, info, is_typing=is_typing)
+    outcome = app.run() or Outcome(None)
+    if outcome.ended:
+        session.wait()  # it may still have to tell of a correction
+    for message in app.unread():
+        print(one_line(message), file=sys.stderr)  # noqa: T201
+    return outcome
 
 
 def _log_bugs(*, to_stderr: bool) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import signal
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import partial
@@ -25,6 +26,7 @@ from live_canary.screen.listening_screen import NOTICE_SECONDS, ListeningScreen
 from live_canary.screen.state import SessionState
 from live_canary.screen.themes import DARK, LIGHT, THEMES
 
+UNREAD = 5  # of what went wrong last
 OWN_KEYS_SECONDS = 12.0  # how often and how long it is said that what is typed arrives here
 
 
@@ -57,6 +59,7 @@ class LiveCanaryApp(App[Outcome]):
         self._feed = SessionFeed(self)
         self._failure: LiveCanaryError | None = None
         self._leaving = False
+        self._unread: deque[str] = deque(maxlen=UNREAD)
         self._is_typing = is_typing
         self._told_of_keys = 0.0
         self._muted_before: set[str] = set()
@@ -116,8 +119,17 @@ class LiveCanaryApp(App[Outcome]):
             case StageFailed(_, message, fatal=True):
                 self._failure = SessionError(message)
                 self._session.stop()
+            case StageFailed(_, message) if self._leaving:
+                self._unread.append(message)
             case SessionEnded() if self._leaving:
                 self.exit(Outcome(event, self._failure))
+
+    def unread(self) -> list[str]:
+        """What went wrong last while the user was leaving, or afterwards: the screen was about to close, or closed."""
+        for event in self._feed.take():
+            if isinstance(event, StageFailed):
+                self._unread.append(event.message)
+        return list(self._unread)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The command palette offers whatever a key does, and all themes."""

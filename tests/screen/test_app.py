@@ -1,9 +1,11 @@
 import signal
 import threading
+from functools import partialmethod
 
 import pytest
 from textual.pilot import Pilot
 
+from live_canary.commands import live
 from live_canary.errors import DeviceError, SessionError
 from live_canary.events import (
     GapMarked,
@@ -14,10 +16,11 @@ from live_canary.events import (
     SourceOpened,
     StageFailed,
 )
+from live_canary.screen.app import LiveCanaryApp
 from live_canary.screen.contract import Outcome, SessionInfo
 from live_canary.transcript.utterance import TranscriptGap
 from tests.screen.fake_session import ENDED, FakeSession, said
-from tests.screen.in_app import in_app, rows, until_shown
+from tests.screen.in_app import INFO, in_app, rows, until_shown
 
 OPENED = (SourceOpened("USB Microphone"), ModelProgress("The demo model is ready", ready=True))
 
@@ -181,6 +184,28 @@ def test_a_second_ctrl_c_stops_at_once():
 
     assert in_app(scenario, session).return_value == Outcome(None)
     assert session.asked == ["start", "stop", "abort"]
+
+
+def test_what_goes_wrong_while_the_user_leaves_is_told_when_the_screen_is_gone(monkeypatch, capsys):
+    """A file that could not be corrected was told on a screen that closed at once."""
+
+    class Leaving(FakeSession):
+        def stop(self) -> None:
+            self.tell(StageFailed("file", "'a.md' was changed by another program.", fatal=False))
+            super().stop()
+
+        def wait(self) -> None:
+            self.tell(StageFailed("file", "'b.md' cannot be corrected.", fatal=False))
+
+    async def leave(pilot: Pilot[Outcome]) -> None:
+        await until_shown(pilot, "That could be read.")
+        await pilot.press("q")
+
+    run = partialmethod(LiveCanaryApp.run, headless=True, auto_pilot=leave)
+    monkeypatch.setattr(LiveCanaryApp, "run", run)
+    session = Leaving(*OPENED, StageFailed("dictation", "That could be read.", fatal=False))
+    assert live._open_screen(session, INFO, None) == Outcome(ENDED)
+    assert capsys.readouterr().err == "'a.md' was changed by another program.\n'b.md' cannot be corrected.\n"
 
 
 def test_a_second_q_is_patient():
