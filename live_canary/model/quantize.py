@@ -51,7 +51,7 @@ def quantize_groups(weight: Tensor) -> tuple[Tensor, Tensor]:
         exact = exact.view(-1, groups, kernels.GROUP)
         largest = exact.gather(-1, exact.abs().argmax(-1, keepdim=True))
         least = torch.full(largest.shape, torch.inf)
-        best, best_scale = torch.zeros_like(exact), torch.zeros_like(largest)
+        best, best_scale = torch.zeros_like(exact), torch.full_like(largest, torch.nan)  # if a weight is no number
         for steps in STEPS_TO_THE_LARGEST:
             scale = (largest / steps).half().float()
             rounded = (exact / torch.where(scale == 0, 1.0, scale)).round_().clamp_(-8, 7)

@@ -1,6 +1,7 @@
 """The compiled kernels multiply as torch does, bit by bit; without them everything still works."""
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -12,8 +13,9 @@ import soundfile
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 
-from live_canary.errors import InputError
+from live_canary.errors import InputError, LiveCanaryError
 from live_canary.model import kernels, quantized_file
 from live_canary.model.canary import KEEPING, CanaryQwen, wait_until_kept
 from live_canary.model.compute import choose_dtype
@@ -98,6 +100,51 @@ def test_rows_of_zeros_and_the_largest_of_all_activations_overflow_nothing(vecto
         assert torch.allclose(QuantizedLinear.of([weight], None, 4)(x)[:, 0], sums)
     assert torch.equal(y, int8_matmul(x, *quantize_rows(weight)))
     assert torch.allclose(y[:, 0], sums)
+
+
+@compiled
+@every_vector
+@pytest.mark.parametrize("bits", [8, 4])
+def test_no_rows_are_no_products(vector, bits):
+    with vectors(vector):
+        assert QuantizedLinear.of([torch.ones(40, 70)], None, bits)(torch.empty(0, 70)).shape == (0, 40)
+
+
+@compiled
+@every_vector
+@pytest.mark.parametrize("bits", [8, 4])
+@pytest.mark.parametrize("wrong", [torch.nan, torch.inf])
+@pytest.mark.parametrize("at", [0, 33, 69])
+def test_one_input_that_is_no_number_leaves_none_in_its_row_and_others_alone(vector, bits, wrong, at):
+    x, weight, bias = random_linear(3, 70, 40, seed=at)
+    with vectors(vector):
+        linear = QuantizedLinear.of([weight], bias, bits)
+        whole = linear(x)
+        x[1, at] = wrong
+        y = linear(x)
+    assert not y[1].isfinite().any()
+    assert torch.equal(y[[0, 2]], whole[[0, 2]])
+
+
+@compiled
+@pytest.mark.parametrize("dtype", ["int8", "int4"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "llm.base_model.model.model.norm.weight",
+        "llm.base_model.model.model.layers.0.mlp.gate_proj.weight",
+        "perception.encoder.layers.0.norm_out.bias",
+        "perception.encoder.layers.0.conv.pointwise_conv1.bias",
+    ],
+)
+def test_a_weight_that_is_no_number_is_told_instead_of_becoming_nonsense(dtype, name, tmp_path):
+    checkpoint = shutil.copytree(TINY, tmp_path / "checkpoint")
+    tensors = load_file(checkpoint / "model.safetensors")
+    tensors[name].view(-1)[-1] = torch.nan
+    save_file(tensors, checkpoint / "model.safetensors")
+    model = CanaryQwen.load(checkpoint, "cpu", dtype)
+    with pytest.raises(LiveCanaryError, match="is no number; choose --compute fp32, or get the model again"):
+        model.generate_ids(torch.randn(16_000, generator=torch.Generator().manual_seed(0)).numpy(), 2)
 
 
 def test_four_bits_are_within_half_a_step_of_all_but_the_largest_weights():

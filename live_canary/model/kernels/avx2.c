@@ -11,10 +11,10 @@ enum { ROWS = 2, UNSIGNED = 0 };
 #endif
 enum { HALVES = 2, EIGHT = 8 }; /* a panel is two vectors */
 
-static float largest(__m256 x) {
-    __m128 most = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
-    most = _mm_max_ps(most, _mm_movehl_ps(most, most));
-    return _mm_cvtss_f32(_mm_max_ss(most, _mm_movehdup_ps(most)));
+static int32_t largest(__m256i x) {
+    __m128i most = _mm_max_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+    most = _mm_max_epi32(most, _mm_shuffle_epi32(most, 0x4e));
+    return _mm_cvtsi128_si32(_mm_max_epi32(most, _mm_shuffle_epi32(most, 0xb1)));
 }
 
 static int32_t total(__m256i x) {
@@ -23,7 +23,7 @@ static int32_t total(__m256i x) {
     return _mm_cvtsi128_si32(_mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1)));
 }
 
-static __m256 magnitude(__m256 x) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x); }
+static __m256i magnitude(__m256 x) { return _mm256_castps_si256(_mm256_andnot_ps(_mm256_set1_ps(-0.0f), x)); }
 
 static __m256 load(const float *x, int64_t left) {
     if (left >= EIGHT) return _mm256_loadu_ps(x);
@@ -33,9 +33,9 @@ static __m256 load(const float *x, int64_t left) {
 }
 
 static void halve_row(const float *x, int64_t n, const Activations *a, int64_t row) {
-    __m256 most = _mm256_setzero_ps();
-    for (int64_t i = 0; i < n; i += EIGHT) most = _mm256_max_ps(most, magnitude(load(x + i, n - i)));
-    const float scale = fmaxf(largest(most) / LARGEST, FLT_MIN);
+    __m256i most = _mm256_setzero_si256();
+    for (int64_t i = 0; i < n; i += EIGHT) most = _mm256_max_epi32(most, magnitude(load(x + i, n - i)));
+    const float scale = step_of(largest(most), LARGEST);
     const __m256 by = _mm256_set1_ps(scale), half = _mm256_set1_ps(128);
     __m256i high_sum = _mm256_setzero_si256(), low_sum = high_sum;
     int8_t *halves = a->steps + row * a->padded * 2;
@@ -57,14 +57,14 @@ static void halve_row(const float *x, int64_t n, const Activations *a, int64_t r
 static void round_groups(const float *x, int64_t n, const Activations *a, int64_t row) {
     const int64_t groups = a->padded / GROUP;
     for (int64_t g = 0; g < groups; g++) {
-        __m256 part[4], most = _mm256_setzero_ps();
-        __m256i steps[4], sum = _mm256_setzero_si256();
+        __m256 part[4];
+        __m256i steps[4], most = _mm256_setzero_si256(), sum = most;
         for (int i = 0; i < 4; i++) {
             const int64_t at = g * GROUP + i * EIGHT;
             part[i] = load(x + at, n - at);
-            most = _mm256_max_ps(most, magnitude(part[i]));
+            most = _mm256_max_epi32(most, magnitude(part[i]));
         }
-        const float scale = fmaxf(largest(most) / 127, FLT_MIN);
+        const float scale = step_of(largest(most), 127);
         for (int i = 0; i < 4; i++) {
             steps[i] = _mm256_cvtps_epi32(_mm256_mul_ps(part[i], _mm256_set1_ps(1 / scale)));
             sum = _mm256_add_epi32(sum, steps[i]);

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { LANES = 16, GROUP = 32, PANELS = 2, LARGEST = 127 * 128, AHEAD = 2048, CACHED = 3 << 19 };
 
@@ -51,6 +52,15 @@ static void run(void (*item)(const void *, int64_t), const void *context, int64_
 }
 
 static int64_t pad(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+/* What a step is worth when so many of them make the largest of a row. Its magnitude comes as the bits of a float, which
+   are ordered as floats are, but in which what is no number is above all and so makes the row's results none. */
+static float step_of(int32_t largest, float steps) {
+    float step;
+    memcpy(&step, &largest, sizeof step);
+    step /= steps;
+    return step < FLT_MIN ? FLT_MIN : step;
+}
 
 typedef struct {
     const Matrix *w;

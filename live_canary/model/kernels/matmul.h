@@ -24,6 +24,7 @@ static void round_row(const void *context, int64_t row) {
 
 /* x (rows, in) -> y (rows, out). 0, or -1 when there is no memory. */
 static int matmul(const Matrix *w, const float *x, float *y, int64_t rows, int threads) {
+    if (!rows) return 0;
     char *scratch = NULL, *at = NULL;
     activations(rows, w->in, w->bits, &at);
     if (!(at = scratch = aligned_alloc(64, (intptr_t)at))) return -1;

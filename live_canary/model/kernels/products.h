@@ -29,8 +29,8 @@ static float dot(const float *a, const float *b, int64_t n) {
     return _mm512_reduce_add_ps(sum);
 }
 
-static __m512 sigmoid(__m512 x) {
-    const __m512 decay = exponential(_mm512_min_ps(_mm512_sub_ps(_mm512_setzero_ps(), x), _mm512_set1_ps(88)));
+static __m512 sigmoid(__m512 x) { /* the lesser of two is the second where one is no number */
+    const __m512 decay = exponential(_mm512_min_ps(_mm512_set1_ps(88), _mm512_sub_ps(_mm512_setzero_ps(), x)));
     return _mm512_div_ps(_mm512_set1_ps(1), _mm512_add_ps(_mm512_set1_ps(1), decay));
 }
 
@@ -71,11 +71,13 @@ static void weigh(const float *weights, int64_t positions, float total, const fl
 
 /* Products. */
 
+static __m512i magnitude(__m512 x) { return _mm512_castps_si512(_mm512_abs_ps(x)); }
+
 static void halve_row(const float *x, int64_t n, const Activations *a, int64_t row) {
-    __m512 most = _mm512_setzero_ps();
+    __m512i most = _mm512_setzero_si512();
     for (int64_t i = 0; i < n; i += LANES)
-        most = _mm512_max_ps(most, _mm512_abs_ps(_mm512_maskz_loadu_ps(lanes(n - i), x + i)));
-    const float scale = fmaxf(_mm512_reduce_max_ps(most) / LARGEST, FLT_MIN);
+        most = _mm512_max_epi32(most, magnitude(_mm512_maskz_loadu_ps(lanes(n - i), x + i)));
+    const float scale = step_of(_mm512_reduce_max_epi32(most), LARGEST);
     const __m512 by = _mm512_set1_ps(scale), half = _mm512_set1_ps(128);
     __m512i high_sum = _mm512_setzero_si512(), low_sum = high_sum;
     int8_t *halves = a->steps + row * a->padded * 2;
@@ -100,8 +102,7 @@ static void round_groups(const float *x, int64_t n, const Activations *a, int64_
         const int64_t i = g * GROUP;
         const __m512 first = _mm512_maskz_loadu_ps(lanes(n - i), x + i);
         const __m512 second = _mm512_maskz_loadu_ps(lanes(n - i - LANES), x + i + LANES);
-        const float most = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(first), _mm512_abs_ps(second)));
-        const float scale = fmaxf(most / 127, FLT_MIN);
+        const float scale = step_of(_mm512_reduce_max_epi32(_mm512_max_epi32(magnitude(first), magnitude(second))), 127);
         const __m512 by = _mm512_set1_ps(1 / scale);
         const __m512i low = _mm512_cvtps_epi32(_mm512_mul_ps(first, by)), high = _mm512_cvtps_epi32(_mm512_mul_ps(second, by));
         int8_t *steps = a->steps + row * a->padded + i;
