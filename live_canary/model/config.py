@@ -108,7 +108,12 @@ def read_config(path: Path) -> CanaryConfig:
     reader.require(("perception", "modality_adapter"), _SUPPORTED_ADAPTER)
     rate = reader.integer(*preprocessor, "sample_rate")
     mel_bins = reader.integer(*preprocessor, "features")
-    width = reader.integer(*encoder, "d_model")
+    width, heads = reader.integer(*encoder, "d_model"), reader.integer(*encoder, "n_heads")
+    if width % heads:
+        raise reader.error((*encoder, "n_heads"), f"is {heads}, which does not divide the d_model of {width}")
+    taps = reader.integer(*encoder, "conv_kernel_size")
+    if taps % 2 == 0:
+        raise reader.error((*encoder, "conv_kernel_size"), f"must be odd, not {taps}")
     features = FeatureConfig(
         sample_rate=rate,
         mel_bins=mel_bins,
@@ -121,10 +126,10 @@ def read_config(path: Path) -> CanaryConfig:
         encoder=EncoderConfig(
             width=width,
             layers=reader.integer(*encoder, "n_layers", limit=MAX_LAYERS),
-            heads=reader.integer(*encoder, "n_heads"),
+            heads=heads,
             feed_forward_width=width * reader.integer(*encoder, "ff_expansion_factor"),
             subsampling_channels=reader.integer(*encoder, "subsampling_conv_channels"),
-            conv_kernel_size=reader.integer(*encoder, "conv_kernel_size"),
+            conv_kernel_size=taps,
             mel_bins=mel_bins,
             output_width=reader.integer("perception", "output_dim"),
         ),

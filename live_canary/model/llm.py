@@ -116,8 +116,25 @@ def read_qwen_config(path: Path) -> Qwen3Config:
                 f"{path}: {key} must be a whole number from 1 to {limit}; copy the config.json of Qwen/Qwen3-1.7B"
             )
     try:
-        return Qwen3Config.from_dict(found)
+        config = Qwen3Config.from_dict(found)
     except (TypeError, ValueError, KeyError, AttributeError, ArithmeticError, StrictDataclassError) as error:
         raise CheckpointError(
             f"{path} does not describe a Qwen3 model ({error}); copy the config.json of Qwen/Qwen3-1.7B"
         ) from None
+    heads, kv_heads = config.num_attention_heads, config.num_key_value_heads
+    if heads % kv_heads:
+        raise CheckpointError(
+            f"{path}: {heads} num_attention_heads cannot share {kv_heads} num_key_value_heads equally; "
+            "copy the config.json of Qwen/Qwen3-1.7B"
+        )
+    for key, found_kind, kind in (
+        ("hidden_act", config.hidden_act, "silu"),
+        ("rope_type", config.rope_parameters["rope_type"], "default"),
+        *(("layer_types", layer_type, "full_attention") for layer_type in config.layer_types),
+    ):
+        if found_kind != kind:
+            raise CheckpointError(
+                f"{path}: {key} is {found_kind!r}, but only {kind!r} is supported; "
+                "copy the config.json of Qwen/Qwen3-1.7B"
+            )
+    return config

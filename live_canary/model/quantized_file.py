@@ -10,6 +10,7 @@ process would take seconds where memory is given slowly, as in a virtual machine
 import hashlib
 import json
 import os
+import secrets
 import struct
 import time
 from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ import torch
 from torch import Tensor
 
 from live_canary.model import kernels
+from live_canary.model.checkpoint import MAX_HEADER_BYTES
 from live_canary.model.memory import map_file
 from live_canary.model.quantize import MakeQuantized, QuantizedLinear
 
@@ -67,7 +69,7 @@ class QuantizedFile:
         """Write the file if there was none that fits; without room on the disk there will be none."""
         if self._path is None or self._kept:
             return
-        unfinished = self._path.with_suffix(f".{os.getpid()}")
+        unfinished = self._path.with_suffix(f".{secrets.randbits(64)}")  # containers that share a folder share numbers
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             for left in self._path.parent.glob(f"{self._path.stem}.[0-9]*"):
@@ -95,7 +97,10 @@ class QuantizedFile:
         """Whether the file was there, belonged to the checkpoint and was whole."""
         try:
             with path.open("rb") as file:
-                header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
+                length = struct.unpack("<Q", file.read(8))[0]
+                if length > MAX_HEADER_BYTES:
+                    return False
+                header = json.loads(file.read(length))
                 metadata: dict[str, str] = header.pop("__metadata__")
                 begin = file.tell()
             if metadata["belongs_to"] != self._belongs_to or path.stat().st_size != begin + _end(header):

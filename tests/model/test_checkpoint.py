@@ -159,6 +159,8 @@ def test_an_encoder_option_that_is_not_implemented_is_named(checkpoint, key, val
     [
         (("perception", "encoder", "n_layers"), "three"),
         (("perception", "encoder", "d_model"), -64),
+        (("perception", "encoder", "n_heads"), 3),
+        (("perception", "encoder", "conv_kernel_size"), 8),
         (("lora", "r"), True),
         (("lora", "target_modules"), []),
         (("pretrained_llm",), None),
@@ -178,6 +180,25 @@ def test_config_and_weights_of_different_sizes_are_told_apart(checkpoint):
 def test_another_language_model_is_refused(checkpoint):
     edit_json(checkpoint / "llm_backbone" / "config.json", "model_type", value="llama")
     assert "model_type is 'llama', not 'qwen3'" in refusal(checkpoint)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("hidden_act", "gelu", "hidden_act is 'gelu', but only 'silu' is supported"),
+        (
+            "rope_parameters",
+            {"rope_type": "yarn", "rope_theta": 1e6, "factor": 4.0, "original_max_position_embeddings": 32768},
+            "rope_type is 'yarn', but only 'default' is supported",
+        ),
+        ("layer_types", ["sliding_attention"] * 3, "layer_types is 'sliding_attention', but only 'full_attention'"),
+        ("num_key_value_heads", 4, "6 num_attention_heads cannot share 4 num_key_value_heads equally"),
+        ("num_key_value_heads", 12, "6 num_attention_heads cannot share 12 num_key_value_heads equally"),
+    ],
+)
+def test_an_option_of_the_llm_that_is_not_implemented_is_named(checkpoint, key, value, told):
+    edit_json(checkpoint / "llm_backbone" / "config.json", key, value=value)
+    assert told in refusal(checkpoint)
 
 
 def test_an_llm_of_another_width_is_refused(checkpoint):

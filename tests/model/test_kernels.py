@@ -279,7 +279,7 @@ def test_quantised_weights_are_read_from_their_file_the_second_time(kept):
     assert [file.name for file in path.parent.iterdir()] == ["some.safetensors"]
 
 
-@pytest.mark.parametrize("harm", ["cut off", "emptied", "garbage", "another checkpoint", "missing"])
+@pytest.mark.parametrize("harm", ["cut off", "emptied", "garbage", "endless header", "another checkpoint", "missing"])
 def test_a_file_that_does_not_fit_is_made_again(kept, harm):
     path, made = kept
     whole = path.read_bytes()
@@ -290,6 +290,8 @@ def test_a_file_that_does_not_fit_is_made_again(kept, harm):
         path.write_bytes(b"")
     elif harm == "garbage":
         path.write_bytes(b"\x20\0\0\0\0\0\0\0{nonsense" + whole[20:])
+    elif harm == "endless header":
+        path.write_bytes(b"\xff" * len(whole))
     elif harm == "missing":
         path.unlink()
     else:
@@ -312,6 +314,26 @@ def test_what_a_killed_program_left_unfinished_is_cleared_away(kept):
     file.maker(8)("one", lambda: [torch.ones(3, 4)])
     file.keep()
     assert {entry.name for entry in path.parent.iterdir()} == {path.name, under_way.name}
+
+
+def test_two_programs_that_keep_the_same_weights_at_once_do_not_write_into_one_file(kept, monkeypatch):
+    path, _ = kept
+    path.unlink()
+    one, other = (QuantizedFile(path, "this checkpoint") for _ in range(2))
+    for file in (one, other):
+        file.maker(8)("one", lambda: [torch.ones(3, 4)])
+    files_under_way = []
+
+    def fsync(_):
+        files_under_way.append(len(list(path.parent.iterdir())))
+        if len(files_under_way) == 1:
+            other.keep()
+
+    monkeypatch.setattr(quantized_file.os, "fsync", fsync)
+    one.keep()
+    assert files_under_way == [1, 2]
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+    QuantizedFile(path, "this checkpoint").maker(8)("one", unneeded)
 
 
 def test_whoever_waits_for_the_file_hears_of_it():
