@@ -5,6 +5,7 @@ The library calls nothing of Python's and little of the C library's: one wheel s
 
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -43,8 +44,8 @@ def compiled(root: Path) -> bool:
     """Whether `kernels.so` is there, made of the sources as they are."""
     folder = root / FOLDER
     library = folder / "kernels.so"
-    compiler = shutil.which(os.environ.get("CC", "cc"))
-    if sys.platform != "linux" or platform.machine() != "x86_64" or compiler is None:
+    compiler = shlex.split(os.environ.get("CC") or "cc")  # such as "ccache gcc"
+    if sys.platform != "linux" or platform.machine() != "x86_64" or shutil.which(compiler[0]) is None:
         library.unlink(missing_ok=True)  # of other sources, perhaps
         return False
     made = library.with_suffix(".new")  # a running program keeps the library that it has opened
@@ -58,17 +59,17 @@ def compiled(root: Path) -> bool:
     return True
 
 
-def compile_library(compiler: str, sources: Path, objects: Path, library: Path) -> str:
+def compile_library(compiler: list[str], sources: Path, objects: Path, library: Path) -> str:
     """What the compiler has against it; "" when the library was made."""
     linked = []
     for name, (source, *flags) in OBJECTS.items():
         made = objects / f"{name}.o"
-        refused = complaint([compiler, *FLAGS, *flags, "-c", str(sources / source), "-o", str(made)])
+        refused = complaint([*compiler, *FLAGS, *flags, "-c", str(sources / source), "-o", str(made)])
         if not refused:
             linked.append(str(made))
         elif name not in YOUNG:
             return refused
-    return complaint([compiler, "-shared", *linked, "-o", str(library), "-lm"])
+    return complaint([*compiler, "-shared", *linked, "-o", str(library), "-lm"])
 
 
 def complaint(command: list[str]) -> str:
