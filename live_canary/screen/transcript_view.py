@@ -125,8 +125,9 @@ class TranscriptView(ScrollView, can_focus=True):
         self.refresh()
 
     def clear_selection(self) -> None:
+        if self.is_vertical_scroll_end:
+            self.action_follow()
         self.selected = None
-        self.following = self.is_vertical_scroll_end
         self.refresh()
 
     def toggle_bookmark(self, number: int) -> None:

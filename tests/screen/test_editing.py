@@ -124,6 +124,17 @@ def test_the_selection_is_deleted_and_every_step_can_be_taken_back():
     with_transcript(scenario)
 
 
+def test_rows_of_deleted_lines_are_filled_when_the_selection_ends():
+    """The newest lines stood above blank rows until somebody spoke."""
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.resize_terminal(60, 12)
+        await pilot.press("up", *["shift+up"] * 3, "d", "escape")
+        assert [row[11:18] for row in rows(pilot)[1:9]] == [f"Line {number}." for number in range(8)]
+
+    in_app(scenario, FakeSession(*OPENED, *[said(f"Line {number}.", number) for number in range(12)]))
+
+
 def test_a_bookmark_comes_back_with_its_line():
     async def scenario(pilot: Pilot[Outcome]) -> None:
         await pilot.press("up", "up", "b", "d", "home", "left_square_bracket")
