@@ -245,10 +245,9 @@ def test_an_utterance_that_comes_during_a_search_is_found_too():
     async def scenario(pilot: Pilot[Outcome]) -> None:
         await look_for(pilot, "budget")
         session.tell(said("The budget again.", 50.0))
-        await pilot.pause()
-        assert "2 of 3" in rows(pilot)[20]
+        await until_shown(pilot, "2 of 3")
         await pilot.press("n")
-        assert "3 of 3" in rows(pilot)[20]
+        await until_shown(pilot, "3 of 3")
 
     session = FakeSession(*OPENED, *(said(text) for text in TEXTS))
     in_app(scenario, session)
