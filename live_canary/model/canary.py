@@ -101,7 +101,14 @@ class CanaryQwen:
                 f"{folder / 'config.json'}: perception.output_dim is {config.encoder.output_width}, but the LLM's "
                 f"hidden_size is {qwen_config.hidden_size}; config and llm_backbone must come from the same model"
             )
-        prompt = Prompt.load(find_backbone_file(folder, config.pretrained_llm, "tokenizer.json"))
+        tokenizer = find_backbone_file(folder, config.pretrained_llm, "tokenizer.json")
+        prompt = Prompt.load(tokenizer)
+        largest = max(token for token in prompt.ids() if token != prompt.placeholder_id)
+        if largest >= qwen_config.vocab_size:
+            raise CheckpointError(
+                f"{tokenizer} has the token {largest}, but the LLM's vocab_size is {qwen_config.vocab_size}; "
+                "tokenizer.json and config.json must come from the same model"
+            )
         try:
             with torch.device("meta"):
                 perception, qwen = Perception(config).eval(), QwenWrapper(qwen_config, config.lora).eval()

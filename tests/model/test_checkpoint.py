@@ -140,6 +140,16 @@ def test_a_tokenizer_of_another_model_is_refused(checkpoint):
     assert "does not know <|im_end|>" in refusal(checkpoint)
 
 
+def test_a_tokenizer_of_a_larger_vocabulary_is_refused(checkpoint):
+    path = checkpoint / "llm_backbone" / "tokenizer.json"
+    tokenizer = json.loads(path.read_text())
+    for number, token in enumerate(tokenizer["added_tokens"]):
+        tokenizer["model"]["vocab"][token["content"]] = token["id"] = 5000 + number
+    path.write_text(json.dumps(tokenizer))
+    message = refusal(checkpoint)
+    assert "has the token 5002, but the LLM's vocab_size is 512; tokenizer.json and config.json must come" in message
+
+
 def test_another_placeholder_is_refused(checkpoint):
     edit_json(checkpoint / "config.json", "audio_locator_tag", value="<audio>")
     assert "audio_locator_tag is '<audio>', but only '<|audioplaceholder|>'" in refusal(checkpoint)
