@@ -76,9 +76,8 @@ def names_of(command: object, prefix: str = "") -> list[str]:
 
 
 @pytest.mark.parametrize("name", names_of(typer.main.get_command(app)))
-def test_every_command_helps_with_examples_in_80_columns(name, monkeypatch, tmp_path):
+def test_every_command_helps_with_examples_in_80_columns(name, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setenv("LIVE_CANARY_CONFIG", str(tmp_path / "config.toml"))
     lines = CliRunner().invoke(app, [*name.split(), "--help"]).output.splitlines()
     assert max(map(len, lines)) <= 80
     for example, what in EXAMPLES[name].items():
