@@ -42,6 +42,7 @@ from live_canary.session.conversation import Conversation
 from live_canary.session.journal import Journal
 from live_canary.transcript.utterance import TranscriptGap
 
+EAGER_SECONDS = 1.0  # when speech begins, partials come twice as often: the first may find no word in so little sound
 LEVEL_STEP_DB = 1.5  # a cell of the meter
 HEAVY_BACKLOG_SECONDS = 600.0  # of sound in memory, 38 MB; said then, and whenever it has doubled
 LEVEL_INTERVAL_SECONDS = 0.1  # a meter needs no more, also when a recording is played faster
@@ -62,7 +63,7 @@ class Listener:
         journal: Journal,
         when_ended: Callable[[], None] = lambda: None,
     ):
-        """partial_interval_samples: how much is spoken between two partials; None for no partials.
+        """partial_interval_samples: how much is spoken between two partials, at first half as much; None for none.
 
         when_ended: called once, when nothing more will come of the source.
         """
@@ -74,7 +75,7 @@ class Listener:
         self.in_order = False
         """Whether the source came to its end, and all of it has been through the segmenter."""
         self._partial_interval = partial_interval_samples
-        self._next_partial = 0
+        self._next_partial = self._eager_until = 0
         self._meter = LevelMeter()
         self._level_due = 0.0
         self._level_told: Level | None = None
@@ -163,6 +164,7 @@ class Listener:
                     self.conversation.begun(self.source.name, sample / SAMPLE_RATE)
                     self.tell(SpeechStarted(self.source.name, sample / SAMPLE_RATE))
                     self._next_partial = self.heard_samples + (self._partial_interval or 0)
+                    self._eager_until = self.heard_samples + int(EAGER_SECONDS * SAMPLE_RATE)
                 case segmenting.TailHeard(segment):
                     self.agenda.offer(self._work(Kind.TAIL, segment))
                 case Segment():
@@ -191,7 +193,8 @@ class Listener:
         return segment
 
     def _offer_partial(self, heard: int) -> None:
-        self._next_partial = heard + (self._partial_interval or 0)
+        interval = self._partial_interval or 0
+        self._next_partial = heard + (interval if heard >= self._eager_until else interval // 2)
         segment = self.segmenter.open_segment()
         if segment is not None:
             self.agenda.offer(self._work(Kind.PARTIAL, segment))

@@ -16,6 +16,7 @@ from live_canary.session.conversation import Conversation
 from live_canary.session.journal import Journal
 from live_canary.session.listening import Listener
 from live_canary.session.transcribing import Scribe
+from live_canary.transcript.hypothesis import Hypothesis
 from tests.session.fakes import LetterModel, ScriptedSource, make_segmenter, sound_of
 
 PASS_SECONDS = 0.02
@@ -26,7 +27,8 @@ PARTIAL_INTERVAL_SAMPLES = SAMPLE_RATE * 300 // 1000
 class Simulation(Agenda):
     """One source, one model, one clock."""
 
-    def __init__(self, script: str, pass_seconds: float = PASS_SECONDS):
+    def __init__(self, script: str, pass_seconds: float = PASS_SECONDS, least_letters: int = 0):
+        """least_letters: the model hears nothing in less."""
         self.now = 0.0
         super().__init__(lambda: self.now)
         self.told: list[tuple[float, object]] = []
@@ -43,7 +45,8 @@ class Simulation(Agenda):
 
         def transcribe_in_time(samples: np.ndarray, draft=None):
             self.now += pass_seconds
-            return transcribe(samples, draft)
+            found = transcribe(samples, draft)
+            return found if len(found.text) >= least_letters else Hypothesis("")
 
         model.transcribe = transcribe_in_time
         Scribe(self, conversation, [], [source], tell, clock, journal).run(model)
@@ -89,6 +92,20 @@ def test_first_words_come_within_700_ms_and_finals_within_50_ms_of_the_endpoint(
     assert len(finals) == len(first_partials) == 40
     assert p95(first_partials) <= 0.7
     assert p95(finals) <= 0.05
+
+
+def test_a_model_that_hears_no_word_in_the_first_moment_is_soon_asked_again():
+    simulation = Simulation(talk(40), least_letters=5)
+    started, waiting, first_words = 0.0, False, []
+    for now, event in simulation.told:
+        match event:
+            case SpeechStarted(_, start_seconds):
+                started, waiting = start_seconds, True
+            case PartialChanged(_, _, settled, tentative) if waiting and (settled or tentative):
+                first_words.append(now - started)
+                waiting = False
+    assert len(first_words) == 40
+    assert p95(first_words) <= 0.7
 
 
 def test_a_slow_model_gives_partials_at_most_half_of_its_time():
