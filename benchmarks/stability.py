@@ -52,6 +52,7 @@ RULES: dict[str, Callable[[], Stabilizer]] = {
     "0.5 s agree, sure (0.2)": partial(Stabilizer, 0.5, 1, 0.2),
     "0.5 s agree, sure (0.3)": partial(Stabilizer, 0.5, 1, 0.3),
     "0.5 s agree, sure (0.5)": partial(Stabilizer, 0.5, 1, 0.5),
+    "0.5 s agree, sure (0.7)": partial(Stabilizer, 0.5, 1, 0.7),
     "0.8 s agree, sure (0.3)": partial(Stabilizer, 0.8, 1, 0.3),
     "the program's": Stabilizer,
 }

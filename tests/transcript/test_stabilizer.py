@@ -42,7 +42,7 @@ def test_the_last_word_does_not_settle_since_it_may_still_grow():
     assert feed_all("the car", "the car", "the car")[-1] == StableText("the", "car")
 
 
-@pytest.mark.parametrize(("confidence", "settled"), [(0.49, "we"), (0.5, "we met Jo")])
+@pytest.mark.parametrize(("confidence", "settled"), [(0.59, "we"), (0.6, "we met Jo")])
 def test_nothing_settles_from_a_word_on_of_which_the_model_is_not_sure(confidence, settled):
     stabilizer = Stabilizer()
     hypothesis = Hypothesis("we met Jo there", confidences=(0.9, confidence, 0.9, 0.9))
