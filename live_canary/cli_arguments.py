@@ -40,13 +40,22 @@ def spread_replay(arguments: list[str]) -> list[str]:
 
 def tell_of_unheeded(context: typer.Context) -> None:
     """Say on stderr what the environment sets in vain. `config` itself tells of a file that is not there."""
-    doubts = list(config_file.unknown_variables(os.environ, context.obj.keys))
-    if context.invoked_subcommand not in READS_ALL and (missing := config_file.missing_file()):
-        doubts.append(missing)
+    doubts = list(_unknown_variables(config_file.variables(context.obj.keys)))
+    if context.invoked_subcommand not in READS_ALL and os.environ.get("LIVE_CANARY_CONFIG"):
+        file = config_file.path()
+        if not file.exists():
+            doubts.append(f"LIVE_CANARY_CONFIG names {file}, which is not there; no settings file is in force.")
     for doubt in doubts:
         from live_canary.transcript.formats import one_line  # it would import numpy before a microphone is open
 
         typer.echo(one_line(doubt), err=True)
+
+
+def _unknown_variables(known: set[str]) -> Iterator[str]:
+    """A sentence for each variable of the environment that looks like a setting and is none."""
+    for name in sorted(os.environ):
+        if name.startswith(config_file.ENVIRONMENT) and name not in known:
+            yield f"{name} is set, but there is no such setting{config_file.meant(name, known)}."
 
 
 def check_replay(context: typer.Context) -> None:

@@ -9,7 +9,7 @@ import inspect
 import os
 import re
 import tomllib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -233,21 +233,6 @@ def meant(name: str, known: Collection[str]) -> str:
 def variables(keys: Mapping[str, Key]) -> set[str]:
     """Every variable of the environment that is heeded."""
     return {ENVIRONMENT + name.upper() for name in keys} | OF_THEIR_OWN
-
-
-def unknown_variables(environment: Mapping[str, str], keys: Mapping[str, Key]) -> Iterator[str]:
-    """A sentence for each variable that looks like a setting and is none."""
-    known = variables(keys)
-    for name in sorted(environment):
-        if name.startswith(ENVIRONMENT) and name not in known:
-            yield f"{name} is set, but there is no such setting{meant(name, known)}."
-
-
-def missing_file() -> str | None:
-    """A sentence, where the environment names a settings file that is not there."""
-    if not os.environ.get("LIVE_CANARY_CONFIG") or path().exists():
-        return None
-    return f"LIVE_CANARY_CONFIG names {path()}, which is not there; no settings file is in force."
 
 
 def commented(keys: Mapping[str, Key]) -> str:
