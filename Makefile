@@ -42,7 +42,8 @@ clean:
 	rm -rf $(VENV) dist
 
 # torch comes first and pinned: on a machine with a local CPU build pip then takes that instead of gigabytes of CUDA.
-$(VENV)/.installed: pyproject.toml
+# Again whenever the kernels change: an editable install compiles them once, and old ones would be called wrongly.
+$(VENV)/.installed: pyproject.toml hatch_build.py $(wildcard live_canary/model/kernels/*.[ch])
 	@echo "Installing torch and the rest into $(VENV): some minutes, once"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet "torch==2.13.0"
