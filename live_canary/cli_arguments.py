@@ -1,4 +1,5 @@
-"""What a command line means as a whole: several recordings, flags before a command, flags that exclude others."""
+"""What a command line means as a whole: several recordings, flags before a command, flags that exclude others,
+and what the environment sets in vain."""
 
 import os
 from collections.abc import Iterator, MutableMapping

@@ -66,10 +66,8 @@ REPEATS = {"train_real": 15, "train_kokoro": 8, "train_rare": 0.35}  # so many t
 PART_SHARE = 0.75  # so often only a part of a person's recording is heard, lest it is learnt by heart
 PART_SECONDS = 0.8
 SORTED_CLIPS = 4000  # sorted by length at a time, so that batches hold little padding
-READ_TOKENS = (
-    128  # of a window of text without sound, with the one that follows it; a window goes with READ_SECONDS of speech
-)
-READ_SECONDS = 10
+READ_TOKENS = 128  # of a window of text without sound, each to be told from those before it
+READ_SECONDS = 10  # of speech that a window goes with
 POOL_CLIPS = 12_000  # drawn at a time; new shards are seen when they run out
 
 
