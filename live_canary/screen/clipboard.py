@@ -1,10 +1,12 @@
 """Text out of the terminal: through the terminal itself (OSC 52), which works over SSH, and through the desktop."""
 
+import asyncio
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 
-from textual.app import App
+from textual.screen import Screen
 
 from live_canary.dictation.clipboard import clipboard_programs
 from live_canary.dictation.programs import ToolFailed, run
@@ -12,14 +14,30 @@ from live_canary.dictation.programs import ToolFailed, run
 TERMINAL_LIMIT_BYTES = 74_994  # 100,000 characters of base64, where xterm and others stop
 
 
-def copy(app: App[object], text: str) -> bool:
-    """Puts `text` on the clipboard; False if it is longer than some terminals take and no program took it.
+class Copying:
+    """Copies for a screen, which does not wait: a program of the desktop may take three seconds to be given up."""
 
-    A terminal does not answer whether it took it.
-    """
-    app.copy_to_clipboard(text)
-    copied = _copy_through_desktop(text)
-    return copied or len(text.encode()) <= TERMINAL_LIMIT_BYTES
+    def __init__(self, screen: Screen[None]) -> None:
+        self._screen = screen
+        self._newest = ""
+        self._turn = asyncio.Lock()
+
+    def copy(self, text: str, if_cut: Callable[[], None] = lambda: None) -> None:
+        """Puts `text` on the clipboard; `if_cut` is called if it is too long for some terminals and no program took it.
+
+        A terminal does not answer whether it took it.
+        """
+        self._screen.app.copy_to_clipboard(text)
+        self._newest = text
+        self._screen.run_worker(self._copy_through_desktop(text, if_cut))
+
+    async def _copy_through_desktop(self, text: str, if_cut: Callable[[], None]) -> None:
+        async with self._turn:  # so that the last text copied is the one that stays
+            if text is not self._newest:
+                return
+            copied = await asyncio.to_thread(_copy_through_desktop, text)
+        if not copied and len(text.encode()) > TERMINAL_LIMIT_BYTES:
+            if_cut()
 
 
 def _copy_through_desktop(text: str) -> bool:

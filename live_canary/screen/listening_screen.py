@@ -22,7 +22,7 @@ from live_canary.events import (
     UtteranceAmended,
     UtteranceFinal,
 )
-from live_canary.screen import clipboard
+from live_canary.screen.clipboard import Copying
 from live_canary.screen.contract import RunningSession
 from live_canary.screen.corrections import Corrections, Step
 from live_canary.screen.edit_dialog import EditDialog
@@ -74,6 +74,7 @@ class ListeningScreen(Screen[None]):
         self._state = state
         self._session = session
         self._corrections = Corrections()
+        self._clipboard = Copying(self)
         self._header = HeaderLine(state, id="header")
         self._empty = EmptyState(id="empty", markup=False)
         self.transcript = TranscriptView(with_source=state.info.with_source, id="transcript")
@@ -143,7 +144,7 @@ class ListeningScreen(Screen[None]):
         self.transcript.append(utterance)
         is_users = not self._state.info.with_source or utterance.source == self._state.info.sources[0]
         if self._state.copying and is_users:
-            clipboard.copy(self.app, one_line(utterance.text))
+            self._clipboard.copy(one_line(utterance.text))
 
     def _amend(self, index: int, text: str | None) -> bool:
         """The session has changed a line, because a key or a voice asked it to; True if that deletes it."""
@@ -276,10 +277,9 @@ class ListeningScreen(Screen[None]):
     def _copy(self, numbers: list[int]) -> None:
         if not numbers:
             return
-        complete = clipboard.copy(self.app, "\n".join(self.transcript.lines.texts[number] for number in numbers))
+        cut = partial(self._tell, "Some terminals cut a text of this length; s saves it in a file.", "warning")
+        self._clipboard.copy("\n".join(self.transcript.lines.texts[number] for number in numbers), cut)
         self._tell(f"Copied {_counted(len(numbers))}.")
-        if not complete:
-            self._tell("Some terminals cut a text of this length; s saves it in a file.", "warning")
 
     def _export(self, numbers: list[int], path: Path | None) -> None:
         if path is None:

@@ -55,6 +55,15 @@ async def until_shown(pilot: Pilot[Outcome], text: str) -> None:
     raise AssertionError(f"{text!r} did not appear:\n" + "\n".join(rows(pilot)))
 
 
+async def until_true(pilot: Pilot[Outcome], happened: Callable[[], object]) -> None:
+    """Lets the application work, five seconds at most, until something outside of it has happened."""
+    for _ in range(250):
+        if happened():
+            return
+        await pilot.pause(0.02)
+    raise AssertionError("it did not happen within five seconds")
+
+
 async def look_for(pilot: Pilot[Outcome], words: str) -> None:
     """Types a search and goes back to the transcript."""
     await pilot.press("slash", *words)

@@ -13,8 +13,9 @@ from live_canary.screen.contract import Outcome, SessionInfo
 from live_canary.screen.listening_screen import ListeningScreen
 from live_canary.screen.transcript_view import TranscriptView
 from live_canary.transcript.writer import TranscriptFile
+from tests.dictation.tools import Tools
 from tests.screen.fake_session import FakeSession, said
-from tests.screen.in_app import Scenario, accept_search, in_app, look_for, rows, until_shown
+from tests.screen.in_app import Scenario, accept_search, in_app, look_for, rows, until_shown, until_true
 
 OPENED = (SourceOpened("USB Microphone"), ModelProgress("ready", ready=True))
 TEXTS = ("The budget first.", "Then the release.", "Another budget line.", "Any questions?")
@@ -303,6 +304,23 @@ def test_a_text_too_long_for_some_terminals_is_copied_with_a_warning():
         assert any("Some terminals cut" in notification.message for notification in pilot.app._notifications)
 
     with_transcript(scenario, "word " * 16_000)
+
+
+def test_a_program_that_is_slow_to_copy_does_not_stop_the_screen_and_gets_the_newest_text_last(tmp_path, monkeypatch):
+    tools, gate, copied = Tools(tmp_path, monkeypatch), tmp_path / "gate", tmp_path / "copied"
+    tools.put("xclip", f"until [ -e {gate} ]; do /bin/sleep 0.02; done; echo . >> {copied}")
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("c")
+        await until_true(pilot, lambda: tools.took("xclip"))
+        await pilot.press("up", "c", "up", "c")  # while the program still has the first
+        gate.touch()
+        await until_true(pilot, lambda: copied.exists() and copied.read_text() == ".\n.\n")
+        assert tools.took("xclip") == "Any questions?Another budget line."
+
+    with_transcript(scenario)
 
 
 async def type_path(pilot: Pilot[Outcome], path: Path) -> None:
