@@ -118,6 +118,15 @@ def test_a_text_with_five_words_in_a_row_of_a_test_is_not_read():
     assert list(books.without([*texts, "Divide and conquer!"], tests)) == texts[1:]
 
 
+def test_a_text_is_spoken_while_a_word_of_it_was_spoken_too_seldom():
+    often = ["The calm sea."] * books.ENOUGH
+    texts = ["The calm sea!", "The calm pond.", "The xyz sea.", " ".join(["pond"] * 19), "A sea."]
+    chosen = books.worth_speaking(texts, often, ["pond", "Calm"], seed=1)
+    assert chosen == ["The calm pond."]  # xyz and A are no words of the dictionary, and nobody says 19 words
+    many = [f"The pond is {letters(n)}." for n in range(30)]
+    assert len(books.worth_speaking(many, often, ["pond"], seed=1)) == books.ENOUGH
+
+
 def test_wordnet_gives_its_examples_and_what_plain_words_mean(tmp_path, monkeypatch):
     gloss = '| free from (emotional) agitation; "the waiters were good natured"; "with contented mind"- Anthony  '
     (tmp_path / "words").write_text("calm\n")

@@ -1,16 +1,19 @@
-"""Text that is only read: it teaches the LLM to spell and to go on, from words that nobody has spoken to it.
+"""Text of books: it teaches the LLM to spell and to go on, and holds words that the sentences to be spoken do not.
 
     apt-get install diatheke sword-text-web wordnet-base wamerican-small r-cran-janeaustenr
-    python -m tools.demo_model.books DATA
+    python -m tools.demo_model.books DATA TEXT
 
-DATA/reading.txt gets a sentence a line: Jane Austen's six novels and the World English
+DATA/reading.txt gets a sentence a line, to be read without sound: Jane Austen's six novels and the World English
 Bible (both in the public domain), WordNet's examples and definitions. A sentence that shares five words in a row with a
-clip of a test set of DATA (test*, dev*) is left out, so run this after those are made.
+clip of a test set of DATA (test*, dev*) is left out, so run this after those are made. TEXT/spoken.txt gets those of
+them that are worth speaking: each holds a word that TEXT/train.txt and the lines before it hold less than ENOUGH times.
 """
 
+import random
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -23,6 +26,8 @@ DICTIONARY = Path("/usr/share/dict/american-english-small")
 AUSTEN = """library(janeaustenr)
 for (name in levels(austen_books()$book)) writeLines(c(subset(austen_books(), book == name)$text, ""))"""
 MOST_WORDS = 40
+MOST_SPOKEN_WORDS = 18
+ENOUGH = 12  # times that a word is to be spoken
 SHARED_WORDS = 5  # in a row: so much of a test makes a sentence the test's own
 
 
@@ -65,9 +70,13 @@ def output(command: list[str]) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
+def words_of(text: str) -> list[str]:
+    return re.findall(r"[a-z']+", text.lower())
+
+
 def runs(text: str) -> set[tuple[str, ...]]:
     """Every SHARED_WORDS words in a row of the text; all of a shorter one."""
-    words = re.findall(r"[a-z']+", text.lower())
+    words = words_of(text)
     return {tuple(words[i : i + SHARED_WORDS]) for i in range(max(1, len(words) - SHARED_WORDS + 1))}
 
 
@@ -77,15 +86,35 @@ def without(texts: Iterable[str], tests: Iterable[str]) -> Iterator[str]:
     return (text for text in texts if kept_back.isdisjoint(runs(text)))
 
 
-def main(data_dir: str) -> None:
-    data = Path(data_dir)
+def worth_speaking(texts: list[str], spoken: Iterable[str], dictionary: Iterable[str], seed: int) -> list[str]:
+    """The texts, shuffled, that hold a word spoken too seldom; one of the dictionary or of what is spoken already."""
+    heard = Counter(word for text in spoken for word in words_of(text))
+    known = {*heard, *map(str.lower, dictionary)}
+    texts = [text for text in texts if len(text.split()) <= MOST_SPOKEN_WORDS]
+    random.Random(seed).shuffle(texts)
+    chosen = []
+    for text in texts:
+        words = set(words_of(text))
+        if any(heard[word] < ENOUGH for word in words & known):
+            chosen.append(text)
+            heard.update(words)
+    return chosen
+
+
+def main(data_dir: str, text_dir: str) -> None:
+    data, texts_to_speak = Path(data_dir), Path(text_dir)
     tests = [clip.text for pattern in ("test*", "dev*") for clip in read_index(data, pattern)]
     found: list[str] = []
     for read in (austen, bible, wordnet):
         texts = list(without(read(), tests))
         print(f"{read.__name__}: {len(texts)} sentences, {sum(len(text.split()) for text in texts)} words", flush=True)
         found += texts
-    (data / READING).write_text("\n".join(dict.fromkeys(found)) + "\n")
+    found = list(dict.fromkeys(found))
+    (data / READING).write_text("\n".join(found) + "\n")
+    sentences_spoken = (texts_to_speak / "train.txt").read_text().splitlines()
+    rich = worth_speaking(found, sentences_spoken, DICTIONARY.read_text().split(), seed=3)
+    (texts_to_speak / "spoken.txt").write_text("\n".join(rich) + "\n")
+    print(f"spoken: {len(rich)} sentences, {sum(len(text.split()) for text in rich)} words")
 
 
 if __name__ == "__main__":
