@@ -83,6 +83,7 @@ def arguments(model, data, **changed):
         "ctc": 0.4,
         "guide": 0.2,
         "reading": 0.3,
+        "look": 0.2,
         "batch_seconds": 6.0,
         "save_every": 99.0,
         "seed": 0,
@@ -97,7 +98,7 @@ def test_a_new_model_has_the_published_layout_and_the_losses_reach_every_weight(
     batch = next(iter(Clips(data, canary.perception.preprocessor, canary.prompt, 6.0, seed=1)))
     losses = trainee(batch)
     losses.sum().backward()
-    assert losses.shape == (4,)
+    assert losses.shape == (5,)
     assert torch.isfinite(losses).all()
     assert [name for name, p in trainee.named_parameters() if p.grad is None] == []
 
@@ -129,16 +130,59 @@ def test_a_run_may_start_from_the_mean_of_two_checkpoints(model, data, tmp_path)
     CanaryQwen.load(tmp_path / "new")
 
 
-def test_a_grown_model_computes_the_same_and_what_is_new_in_it_can_learn(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["grow", str(model), str(tmp_path / "large"), "--llm-mlp", "96"])
+@pytest.mark.parametrize("larger", [["--llm-mlp", "96"], ["--llm-mlp", "64", "--llm-layers", "3"]])
+def test_a_grown_model_computes_the_same_and_what_is_new_in_it_can_learn(model, tmp_path, monkeypatch, larger):
+    monkeypatch.setattr(sys, "argv", ["grow", str(model), str(tmp_path / "large"), *larger])
     grow.main()
     small, large = (CanaryQwen.load(folder, "cpu", "float32") for folder in (model, tmp_path / "large"))
     told, mask = torch.randn(1, 9, 32, generator=torch.Generator().manual_seed(0)), torch.ones(1, 9, dtype=torch.long)
     torch.testing.assert_close(large.qwen.first_logits(told, mask), small.qwen.first_logits(told, mask))
-    [layer] = large.qwen.causal_lm.model.layers
-    layer.requires_grad_(True)
+    layers = large.qwen.causal_lm.model.layers
+    assert len(layers) == (3 if "--llm-layers" in larger else 1)
+    layers.requires_grad_(True)
     large.qwen.causal_lm(inputs_embeds=told).logits.square().sum().backward()
-    assert layer.mlp.down_proj.weight.grad[:, 64:].abs().min() > 0
+    assert layers[-1].mlp.down_proj.weight.grad[:, -32:].abs().min() > 0
+    assert all(layer.mlp.down_proj.weight.grad.abs().min() > 0 for layer in layers)
+    assert all(layer.self_attn.o_proj.weight.grad.abs().max() > 0 for layer in layers)
+
+
+def test_attention_is_seen_where_it_goes(model):
+    """Against the attention weights that transformers tells of the same layer."""
+    canary = CanaryQwen.load(model, "cpu", "float32")
+    trainee, causal = Trainee(canary).eval(), canary.qwen.causal_lm.model
+    told, spans = torch.randn(1, 40, 32, generator=torch.Generator().manual_seed(0)), torch.tensor([[9, 12], [14, 16]])
+    causal.config._attn_implementation = "eager"
+    with torch.no_grad():
+        weights = causal(inputs_embeds=told, output_attentions=True).attentions[-1][0]
+    heads = causal.config.num_attention_heads // causal.config.num_key_value_heads
+    shares = trainee.looking.log_share(0, 30, spans).exp().view(heads, 2)
+    wanted = [[weights[head, 30, 3:18].sum(), weights[head, 31, 8:22].sum()] for head in range(heads)]
+    torch.testing.assert_close(shares, torch.tensor(wanted))
+
+
+def test_each_token_has_its_place_in_the_sound(model, data):
+    canary = CanaryQwen.load(model, "cpu", "float32")
+    drawn = Clips(data, canary.perception.preprocessor, canary.prompt, 6.0, seed=1)
+    next(iter(drawn))
+    first, second = read_index(data, "train*")[:2]
+    _, ids, guess, spans = drawn.example([first, second])
+    assert len(spans) == len(ids)
+    assert (spans[:, 0] < spans[:, 1]).all()
+    assert (spans.diff(dim=0)[:, 0] >= 0).all()
+    assert spans[-1, 1] <= len(guess)
+    tokens = len(canary.prompt.tokenizer.encode(first.text).ids)
+    assert spans[tokens, 0] - spans[0, 0] >= 0.6 * SAMPLE_RATE / clips.FRAME_SAMPLES * 0.8  # a clip, a little faster
+
+
+def test_of_joined_clips_some_come_twice(model, data, monkeypatch):
+    monkeypatch.setattr(clips, "REPEATED", 1.0)
+    monkeypatch.setattr(clips, "JOIN", {3: 1.0})
+    canary = CanaryQwen.load(model, "cpu", "float32")
+    drawn = Clips(data, canary.perception.preprocessor, canary.prompt, 6.0, seed=1)
+    drawn.pool = read_index(data, "train*")
+    joined = [group for group in drawn.utterances() if isinstance(group, list) and len(group) > 1]
+    assert [len(group) for group in joined if len(group) > 2] == [4] * sum(len(group) > 2 for group in joined)
+    assert all(len(set(group)) == 3 for group in joined if len(group) > 2)
 
 
 def test_text_without_sound_is_drawn_whole_lines_in_new_order(model, data):

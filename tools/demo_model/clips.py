@@ -60,6 +60,9 @@ LETTER_MS = dict(
 )
 FRAME_SAMPLES = 1280  # of one audio embedding
 JOIN = {1: 0.70, 2: 0.13, 3: 0.08, 5: 0.05, 9: 0.04}  # how many clips of one voice make an utterance: its chance
+REPEATED = (
+    0.25  # so often one of three or more joined clips comes twice, so that place and not words alone tell them apart
+)
 LONGEST_SECONDS = LONGEST_SEGMENT_S  # the pieces that the program makes of an unbroken passage
 WORDLESS_SHARE = 0.09
 REPEATS = {"train_real": 15, "train_kokoro": 8, "train_rare": 0.35}  # so many times as often as other clips
@@ -92,6 +95,8 @@ class Batch:
     """Token ids of each transcript."""
     guess: Tensor
     """(B, embeddings): the token each audio embedding probably belongs to, 0 between words, -100 in the padding."""
+    spans: list[Tensor]
+    """(tokens, 2) of each transcript: the audio embeddings that a token is probably spoken in, first and end."""
     read: Tensor
     """(windows, tokens): text without sound; none where DATA has no reading.txt."""
 
@@ -101,6 +106,7 @@ class Batch:
             self.frames.to(device),
             [t.to(device) for t in self.targets],
             self.guess.to(device),
+            [s.to(device) for s in self.spans],
             self.read.to(device),
         )
 
@@ -166,6 +172,8 @@ class Clips(IterableDataset[Batch]):
             size = self.rng.choice(sizes, p=np.array(chances) / sum(chances))
             while joined and len(group) < size and seconds([*group, joined[-1]]) < LONGEST_SECONDS - 2:
                 group.append(joined.pop())
+            if len(group) > 2 and self.rng.random() < REPEATED:
+                group.insert(self.rng.integers(len(group)), group[self.rng.integers(len(group))])
             found.append(group)
         found = [group for group in found if seconds(group) < LONGEST_SECONDS]
         for _ in range(int(WORDLESS_SHARE * len(found))):
@@ -182,12 +190,13 @@ class Clips(IterableDataset[Batch]):
         return batches
 
     def collate(self, utterances: list[list[Clip] | int]) -> Batch:
-        mels, targets, guesses = zip(*map(self.example, utterances), strict=True)
+        mels, targets, guesses, spans = zip(*map(self.example, utterances), strict=True)
         return Batch(
             pad_sequence(mels, batch_first=True),
             torch.tensor([len(mel) for mel in mels]),
             list(targets),
             pad_sequence(guesses, batch_first=True, padding_value=-100),
+            list(spans),
             self.text_alone(),
         )
 
@@ -197,8 +206,8 @@ class Clips(IterableDataset[Batch]):
         windows = self.reader.windows(max(1, round(self.batch_seconds / READ_SECONDS)), READ_TOKENS + 1)
         return torch.from_numpy(windows).long()
 
-    def example(self, utterance: list[Clip] | int) -> tuple[Tensor, Tensor, Tensor]:
-        """Features (frames, mel_bins), token ids, and the guessed token of each audio embedding."""
+    def example(self, utterance: list[Clip] | int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Features (frames, mel_bins), token ids, the guessed token of each audio embedding, those of each token."""
         if isinstance(utterance, int):
             text, letter_times, wave = "", np.zeros(1), self.augmenter.wordless(utterance)
         else:
@@ -212,10 +221,12 @@ class Clips(IterableDataset[Batch]):
             mask_bands(mel, self.rng, heavily=bool(utterance[0].cuts))
         coded = self.prompt.tokenizer.encode(text)
         guess = torch.zeros(encoded_frames(len(mel)), dtype=torch.long)
-        for token, (first, last) in zip(coded.ids, coded.offsets, strict=True):
-            start = round(letter_times[first] / FRAME_SAMPLES)
-            guess[start : max(start + 1, round(letter_times[last] / FRAME_SAMPLES))] = token
-        return mel, torch.tensor(coded.ids, dtype=torch.long), guess
+        edges = np.array(coded.offsets, dtype=int).reshape(-1, 2)
+        starts, ends = np.round(letter_times[edges] / FRAME_SAMPLES).astype(int).T
+        spans = np.stack([starts, np.maximum(starts + 1, ends)], axis=1)
+        for token, (start, end) in zip(coded.ids, spans, strict=True):
+            guess[start:end] = token
+        return mel, torch.tensor(coded.ids, dtype=torch.long), guess, torch.from_numpy(spans)
 
 
 def part(clip: Clip, rng: np.random.Generator) -> Clip:

@@ -60,8 +60,8 @@ def train_process(rank: int, args: argparse.Namespace) -> None:
     batches = iter(make_batches(args, model.canary, run_seed))
     optimizers = make_optimizers(model, args.lr)
     peaks = [(group, group["lr"]) for optimizer in optimizers for group in optimizer.param_groups]
-    weights = torch.tensor([1.0, args.ctc, 0.0, args.reading], device=device)
-    started, saved, step, sums = time.time(), time.time(), 0, torch.zeros(4)
+    weights = torch.tensor([1.0, args.ctc, 0.0, args.reading, args.look], device=device)
+    started, saved, step, sums = time.time(), time.time(), 0, torch.zeros(5)
     done = trained_minutes / args.minutes if args.minutes else 1.0
     while done < 1:
         batch = next(batches).to(device)
@@ -75,8 +75,8 @@ def train_process(rank: int, args: argparse.Namespace) -> None:
             [*losses.tolist(), float(batch.frames.sum()) * args.processes, 1.0 if stop else minutes / args.minutes]
         )
         facts = average_gradients(model, facts, args.processes)
-        done, step, sums = float(facts[5]), step + 1, sums + facts[:4]
-        trained_hours += float(facts[4]) / FRAMES_PER_HOUR
+        done, step, sums = float(facts[6]), step + 1, sums + facts[:5]
+        trained_hours += float(facts[5]) / FRAMES_PER_HOUR
         for group, peak in peaks:
             group["lr"] = peak * min(1.0, step / WARM_UP_STEPS) * max(0.005, 1 - done)
         nn.utils.clip_grad_norm_(model.parameters(), 5.0)
@@ -84,10 +84,10 @@ def train_process(rank: int, args: argparse.Namespace) -> None:
             optimizer.step()
         model.zero_grad()
         if rank == 0 and step % LOG_STEPS == 0:
-            ce, ctc, guide, reading = (sums / LOG_STEPS).tolist()
+            ce, ctc, guide, reading, straying = (sums / LOG_STEPS).tolist()
             print(
                 f"{minutes:6.2f} min  step {step}  audio {trained_hours:.2f} h  "
-                f"ce {ce:.3f}  ctc {ctc:.3f}  guide {guide:.3f}  reading {reading:.3f}",
+                f"ce {ce:.3f}  ctc {ctc:.3f}  guide {guide:.3f}  reading {reading:.3f}  straying {straying:.3f}",
                 flush=True,
             )
             sums.zero_()
@@ -187,6 +187,7 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=3e-3)
     parser.add_argument("--ctc", type=float, default=0.4, help="weight of the CTC loss")
     parser.add_argument("--reading", type=float, default=0.3, help="weight of the loss on DATA/reading.txt, if there")
+    parser.add_argument("--look", type=float, default=0.2, help="weight of the loss on where attention looks")
     parser.add_argument("--guide", type=float, default=0.0, help="share of the time the alignment guide takes to fade")
     parser.add_argument("--batch-seconds", type=float, default=400.0 if on_gpu else 40.0, help="audio a process a step")
     parser.add_argument("--freeze-subsampling", action="store_true", help="for a trained start: 15 %% less work a step")

@@ -1,12 +1,14 @@
-"""The demo model with what training needs: gradients, two losses, and a way back to the published layout."""
+"""The demo model with what training needs: gradients, losses, and a way back to the published layout."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
+from transformers.models.qwen3.modeling_qwen3 import apply_rotary_pos_emb
 
 from live_canary.model import encoder, llm
 from live_canary.model.canary import CanaryQwen
@@ -15,6 +17,8 @@ from tools.demo_model.clips import Batch
 
 WRONG_TOKENS = 0.05  # share of the text fed to the LLM that is wrong on purpose, so that it keeps listening
 LABEL_SMOOTHING = 0.05
+NOWHERE = -1e4  # a score that leaves nothing after softmax, and its gradient finite
+SLACK_EMBEDDINGS = 6  # half a second, by which the guess of when a token is spoken may be wrong
 
 
 class Trainee(nn.Module):
@@ -30,6 +34,7 @@ class Trainee(nn.Module):
         self.after = torch.tensor(ids[place + 1 :], device=device)
         self.end = torch.tensor([canary.prompt.end_id], device=device)
         self.ctc_bias = nn.Parameter(torch.zeros(self.embedding.weight.shape[0], device=device))  # only for training
+        self.looking = Looking(self.canary.qwen.causal_lm.model.layers[-1].self_attn)
 
     @property
     def embedding(self) -> nn.Embedding:
@@ -47,8 +52,8 @@ class Trainee(nn.Module):
         return functional.linear(normed, self.embedding.weight, self.ctc_bias).float()
 
     def forward(self, batch: Batch) -> Tensor:
-        """Cross-entropy of the transcript after the prompt, CTC of it on the audio embeddings, the guide, and
-        cross-entropy of text without sound: (4,).
+        """Cross-entropy of the transcript after the prompt, CTC of it on the audio embeddings, the guide,
+        cross-entropy of text without sound, and how far attention strays from what is being written: (5,).
 
         CTC scores the audio embeddings against the LLM's own token embeddings, so that what the encoder hands over
         already looks like the text the LLM has to write. The guide is cross-entropy against a rough alignment,
@@ -71,7 +76,16 @@ class Trainee(nn.Module):
             / (sizes + 1).sum()
         )
         answer = self.answer_loss(audio, lengths.tolist(), batch.targets)
-        return torch.stack([answer, ctc, guide, self.reading_loss(batch.read)])
+        straying = self.straying_loss(lengths.tolist(), batch)
+        return torch.stack([answer, ctc, guide, self.reading_loss(batch.read), straying])
+
+    def straying_loss(self, lengths: list[int], batch: Batch) -> Tensor:
+        """How little of the last layer's attention is where each token is spoken; after `answer_loss`, of its rows."""
+        kept = []
+        for row, (length, spans) in enumerate(zip(lengths, batch.spans, strict=True)):
+            first = len(self.before) + length + len(self.after) - 1  # the position that writes the first token
+            kept.append(self.looking.log_share(row, first, spans + len(self.before)))
+        return -torch.cat(kept).mean() if any(map(len, kept)) else self.ctc_bias.sum() * 0
 
     def answer_loss(self, audio: Tensor, lengths: list[int], targets: list[Tensor]) -> Tensor:
         rows, labels = [], []
@@ -96,6 +110,32 @@ class Trainee(nn.Module):
         hidden = self.canary.qwen.causal_lm.model(inputs_embeds=inputs, use_cache=False).last_hidden_state
         scores = functional.linear(hidden, self.embedding.weight).float()
         return functional.cross_entropy(scores.transpose(1, 2), windows[:, 1:])
+
+
+class Looking:
+    """Where the heads of an attention layer look that share its first key head; of the newest call."""
+
+    def __init__(self, attention: nn.Module):
+        self.attention = attention
+        attention.register_forward_pre_hook(self.note, with_kwargs=True)
+
+    def note(self, attention: nn.Module, _: object, called: dict[str, Any]) -> None:
+        hidden, (cos, sin) = called["hidden_states"], called["position_embeddings"]
+        heads = (*hidden.shape[:-1], -1, attention.head_dim)
+        queries = attention.q_norm(attention.q_proj(hidden).view(heads)).transpose(1, 2)
+        keys = attention.k_norm(attention.k_proj(hidden).view(heads)).transpose(1, 2)
+        queries, keys = apply_rotary_pos_emb(queries[:, : attention.num_key_value_groups], keys[:, :1], cos, sin)
+        self.queries, self.keys = queries * attention.scaling, keys
+
+    def log_share(self, row: int, first: int, spans: Tensor) -> Tensor:
+        """The logarithm of the share that each span has of the attention of `first` and on: (heads * spans,)."""
+        last = first + len(spans)
+        scores = (self.queries[row, :, first:last] @ self.keys[row, 0, :last].T).float()
+        at = torch.arange(last, device=scores.device)
+        seen = scores.masked_fill(at > torch.arange(first, last, device=scores.device)[:, None], NOWHERE)
+        start, end = spans[:, :1] - SLACK_EMBEDDINGS, spans[:, 1:] + SLACK_EMBEDDINGS
+        within = seen.masked_fill((at < start) | (at >= end), NOWHERE)
+        return (within.logsumexp(-1) - seen.logsumexp(-1)).flatten()
 
 
 def resume(model: Trainee, path: Path) -> tuple[float, float]:
