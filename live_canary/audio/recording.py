@@ -1,6 +1,7 @@
 """Recordings as a source: read piece by piece and played as if they were heard now, or as fast as they are wanted."""
 
 import os
+import stat
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from live_canary import files
 from live_canary.audio.blocks import BlockCutter, Span
 from live_canary.audio.clock import Clock
 from live_canary.audio.resample import Resampler, to_mono
@@ -163,9 +165,11 @@ def _why_empty(path: Path) -> str:
 
 
 def _check_file(path: Path) -> None:
-    if path.is_dir():
+    if files.is_folder(path):
         raise RecordingError(f"Recording '{path}' is a folder; name the recordings in it.")
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe can be read only once, and opening one may take for ever
+            raise RecordingError(f"Recording '{path}' is a pipe or a device; write what it gives into a file first.")
         with path.open("rb") as file:
             empty = not file.read(1)
     except OSError as error:

@@ -1,3 +1,4 @@
+import errno
 import os
 import threading
 
@@ -157,10 +158,28 @@ def test_what_cannot_be_played_is_refused_with_one_sentence(tmp_path, recording)
         "notes.txt": "is not sound that can be read",
         "headless.raw": "is not sound that can be read",
         "nothing.wav": "0 seconds long",
+        "a" * 300 + ".wav": "File name too long|cannot be opened",
     }
     for name, reason in reasons.items():
         with pytest.raises(RecordingError, match=reason):
             check_recording(tmp_path / name)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes have no place among files there")
+def test_a_pipe_is_refused_instead_of_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.wav")
+    with pytest.raises(RecordingError, match="is a pipe"):
+        check_recording(tmp_path / "pipe.wav")
+
+
+def test_a_recording_in_a_folder_that_may_not_be_entered_is_refused_in_a_sentence(monkeypatch, recording):
+    def refuse(path, **options):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    path = recording("talk.wav")
+    monkeypatch.setattr("os.stat", refuse)  # what the system says to all but its administrator, who may run the tests
+    with pytest.raises(RecordingError, match="check its name and permissions"):
+        check_recording(path)
 
 
 def test_a_stretch_of_a_recording_is_heard_again_as_it_was(tmp_path):
