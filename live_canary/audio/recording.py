@@ -4,6 +4,8 @@ import os
 import stat
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 
 from live_canary import files
 from live_canary.audio.blocks import BlockCutter, Span
+from live_canary.audio.chains import Link, LinkFile, links
 from live_canary.audio.clock import Clock
 from live_canary.audio.resample import Resampler, to_mono
 from live_canary.audio.source import SAMPLE_RATE, AudioBlock, SourceItem, SourceWarning
@@ -20,6 +23,7 @@ from live_canary.errors import RecordingError
 READ_SECONDS = 0.1  # how much of a file is read at once; what a damaged place may take with it
 READ_VALUES = 1 << 20  # and no more than this, whatever number of channels a header claims
 RATES = range(1000, 768_001)  # Hz; beyond them a header is wrong, and resampling would take any amount of memory
+UNTOLD_FRAMES = 1 << 60  # libsndfile says even more where a header does not say how long a recording is
 LONGEST_HEADER = 4096  # bytes; more in a recording of 0 seconds is sound that its header does not tell of
 FORMATS = "WAV, FLAC, MP3, OGG"
 
@@ -82,15 +86,20 @@ def recordings_name(paths: Sequence[Path]) -> str:
 
 def check_recording(path: Path) -> float:
     """Seconds of sound that the recording claims to hold, after opening it. Raises RecordingError."""
-    with _open(path) as file:
+    first, *others = (replace(link, tells_length=True) for link in _links(path))  # here a guess will do
+    with _opened(path, first) as file:
         try:
             if not file.frames or not len(file.read(1)):
                 raise RecordingError(f"Recording '{path}' holds no sound: {_why_empty(path)}.")
+            seconds = _claimed_seconds(file)
         except soundfile.LibsndfileError as error:
             raise RecordingError(
                 f"Recording '{path}' is damaged from its start on ({error.error_string}); copy it again."
             ) from None
-        return float(file.frames / file.samplerate)
+    for link in others:
+        with suppress(RecordingError, soundfile.LibsndfileError), _opened(path, link) as file:
+            seconds += _claimed_seconds(file)
+    return seconds
 
 
 def read_recording(path: Path) -> NDArray[np.float32]:
@@ -101,21 +110,26 @@ def read_recording(path: Path) -> NDArray[np.float32]:
 
 def stream_recording(path: Path) -> Iterator[NDArray[np.float32]]:
     """The recording in pieces of (n,) float32, mono, 16 kHz. Raises RecordingError, after all that can be read."""
-    with _open(path) as file:
-        resampler = Resampler(file.samplerate)
-        failure = ""
-        frames_read = 0
-        try:
-            for frames in _pieces(file):
-                frames_read += len(frames)
-                yield resampler.feed(to_mono(frames))
-        except soundfile.LibsndfileError as error:
-            failure = f" ({error.error_string.rstrip('.')})"
-        yield resampler.flush()
-        read, claimed = frames_read / file.samplerate, file.frames / file.samplerate
+    read = claimed = 0.0
+    failure = ""
+    for link in _links(path):
+        with _opened(path, link) as file:
+            resampler = Resampler(file.samplerate)
+            frames_read = 0
+            try:
+                for frames in _pieces(file):
+                    frames_read += len(frames)
+                    yield resampler.feed(to_mono(frames))
+            except soundfile.LibsndfileError as error:
+                failure = f" ({error.error_string.rstrip('.')})"
+            yield resampler.flush()
+            is_told = link.tells_length and file.frames < UNTOLD_FRAMES
+            read += frames_read / file.samplerate
+            claimed += (file.frames if is_told else frames_read) / file.samplerate
     if failure or claimed - read > 1:
+        of_them = f" of {claimed:.1f}" if claimed > read else ""
         raise RecordingError(
-            f"Recording '{path}' can be read only up to {read:.1f} of {claimed:.1f} seconds{failure}: "
+            f"Recording '{path}' can be read only up to {read:.1f}{of_them} seconds{failure}: "
             "it is damaged or was not copied completely; copy it again."
         )
 
@@ -137,22 +151,44 @@ def _pieces(file: soundfile.SoundFile) -> Iterator[NDArray[np.float32]]:
         yield frames
 
 
-def _open(path: Path) -> soundfile.SoundFile:
+def _claimed_seconds(file: soundfile.SoundFile) -> float:
+    """It is read as far as it can be where no header tells."""
+    frames = file.frames
+    if frames >= UNTOLD_FRAMES:
+        frames = 0
+        with suppress(soundfile.LibsndfileError):
+            for piece in _pieces(file):
+                frames += len(piece)
+    return float(frames / file.samplerate)
+
+
+def _links(path: Path) -> list[Link]:
     _check_file(path)
     try:
-        file = _ForwardFile(path if sys.platform == "win32" else os.fsencode(path))  # a name need not be UTF-8
-    except (soundfile.SoundFileError, TypeError):  # TypeError: ".raw" is taken for samples without a header
-        raise RecordingError(
-            f"Recording '{path}' is not sound that can be read here ({FORMATS}); "
-            "ffmpeg -i RECORDING recording.wav converts most others."
-        ) from None
-    if file.samplerate not in RATES:
-        file.close()
-        raise RecordingError(
-            f"Recording '{path}' claims {file.samplerate} samples a second, which no sound has: it is damaged; "
-            "copy it once more, or convert it: ffmpeg -i RECORDING -ar 16000 recording.wav."
-        )
-    return file
+        return links(path)
+    except OSError as error:
+        raise RecordingError(f"Recording '{path}' cannot be read: {error.strerror}; copy it again.") from None
+
+
+@contextmanager
+def _opened(path: Path, link: Link) -> Iterator[soundfile.SoundFile]:
+    with ExitStack() as opened:
+        try:
+            sound: Path | bytes | LinkFile = path if sys.platform == "win32" else os.fsencode(path)  # perhaps no UTF-8
+            if link != Link(0, path.stat().st_size):
+                sound = opened.enter_context(closing(LinkFile(path, link)))
+            file = opened.enter_context(_ForwardFile(sound))
+        except (soundfile.SoundFileError, TypeError):  # TypeError: ".raw" is taken for samples without a header
+            raise RecordingError(
+                f"Recording '{path}' is not sound that can be read here ({FORMATS}); "
+                "ffmpeg -i RECORDING recording.wav converts most others."
+            ) from None
+        if file.samplerate not in RATES:
+            raise RecordingError(
+                f"Recording '{path}' claims {file.samplerate} samples a second, which no sound has: it is damaged; "
+                "copy it once more, or convert it: ffmpeg -i RECORDING -ar 16000 recording.wav."
+            )
+        yield file
 
 
 def _why_empty(path: Path) -> str:

@@ -112,6 +112,48 @@ def test_an_mp3_that_was_not_copied_completely_is_noticed(recording):
     assert "not copied completely" in warning.message
 
 
+def seconds_of(path) -> float:
+    """Raises RecordingError where it is not read to its end without trouble."""
+    return len(read_recording(path)) / 16_000
+
+
+@pytest.mark.parametrize("tag", [b"", b"TAG" + bytes(125)], ids=["bare", "tagged"])
+@pytest.mark.parametrize("name", ["a.mp3", "a.ogg"])
+def test_recordings_that_were_copied_behind_one_another_are_all_heard(recording, name, tag):
+    path, other = recording(name, 2.0), recording("other-" + name, 3.0, 48_000, 2)
+    tag = tag if name == "a.mp3" else b""
+    path.write_bytes(path.read_bytes() + tag + other.read_bytes() + tag + path.read_bytes() + tag)
+    assert seconds_of(path) == pytest.approx(2 + 3 + 2)
+    assert check_recording(path) == pytest.approx(2 + 3 + 2)
+
+
+def without_info_frame(path):
+    """As recorders write an MP3 that cannot go back to its beginning. Every frame begins so in those of soundfile."""
+    contents = path.read_bytes()
+    path.write_bytes(contents[contents.index(contents[:2], 2) :])
+    return path
+
+
+@pytest.mark.parametrize("beginning", [0.0, 0.5], ids=["quiet", "loud"])
+def test_an_mp3_that_does_not_tell_its_length_is_heard_to_its_end_and_not_called_damaged(tmp_path, beginning):
+    """Its length was guessed from the loudness of its beginning: too long, or so short that words were lost."""
+    noise = np.random.default_rng(1).uniform(-1, 1, 20 * 16_000)
+    path = tmp_path / "talk.mp3"
+    soundfile.write(path, np.repeat([beginning, 0.5 - beginning], 10 * 16_000) * noise, 16_000)
+    with soundfile.SoundFile(without_info_frame(path)) as file:
+        assert abs(file.frames / 16_000 - 20) > 1, "guessed"
+    assert seconds_of(path) == pytest.approx(20, abs=0.2)
+
+
+def test_a_flac_that_does_not_tell_its_length_is_not_called_damaged(recording):
+    path = recording("piped.flac", 2.0)
+    with path.open("r+b") as file:
+        file.seek(22)
+        file.write(bytes(4))  # the number of samples, where an encoder wrote into a pipe
+    assert seconds_of(path) == pytest.approx(2)
+    assert check_recording(path) == pytest.approx(2, abs=0.001)
+
+
 def test_a_recording_that_vanished_is_said_and_the_next_one_is_played(recording, tmp_path):
     first, *blocks = RecordingSource([tmp_path / "gone.wav", recording("here.wav", 0.1)], speed=None).blocks()
     assert isinstance(first, SourceWarning) and "gone.wav" in first.message
