@@ -46,6 +46,11 @@ def is_file(path: Path) -> bool:
     return os.path.isfile(path)  # noqa: PTH113
 
 
+def name_for_c(path: Path) -> Path | bytes:
+    """As libraries in C are to be given it, which would refuse a name that is not UTF-8."""
+    return path if sys.platform == "win32" else os.fsencode(path)
+
+
 def open_file(path: Path, flags: int, *, private: bool = True, follow_links: bool = True) -> int:
     """A descriptor for bytes, which programs that this one starts do not get. Raises OSError.
 

@@ -1,8 +1,6 @@
 """Recordings as a source: read piece by piece and played as if they were heard now, or as fast as they are wanted."""
 
-import os
 import stat
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
@@ -174,7 +172,7 @@ def _links(path: Path) -> list[Link]:
 def _opened(path: Path, link: Link) -> Iterator[soundfile.SoundFile]:
     with ExitStack() as opened:
         try:
-            sound: Path | bytes | LinkFile = path if sys.platform == "win32" else os.fsencode(path)  # perhaps no UTF-8
+            sound: Path | bytes | LinkFile = files.name_for_c(path)
             if link != Link(0, path.stat().st_size):
                 sound = opened.enter_context(closing(LinkFile(path, link)))
             file = opened.enter_context(_ForwardFile(sound))

@@ -227,7 +227,7 @@ def compress(chunk: Path) -> tuple[int, int]:
     """
     compressed = io.BytesIO()
     try:
-        pcm, rate = soundfile.read(chunk, dtype="int16")
+        pcm, rate = soundfile.read(files.name_for_c(chunk), dtype="int16")
         soundfile.write(compressed, pcm, rate, format="FLAC", subtype="PCM_16")
     except soundfile.LibsndfileError as error:
         raise OSError(None, str(error)) from error

@@ -123,7 +123,7 @@ def _chunks(folder: Path) -> list[Path]:
 def _pieces(chunk: Path) -> Iterator[NDArray[np.int16]]:
     """The samples of a chunk as far as they can be read."""
     try:
-        with soundfile.SoundFile(chunk) as file:
+        with soundfile.SoundFile(files.name_for_c(chunk)) as file:
             if (file.samplerate, file.channels) != (SAMPLE_RATE, 1):
                 return
             while len(pcm := file.read(PIECE_SAMPLES, dtype="int16")):
@@ -136,7 +136,7 @@ def _part(chunk: Path, first: int, count: int) -> NDArray[np.int16]:
     """At most `count` samples of a chunk."""
     pcm = np.zeros(0, np.int16)
     try:
-        with soundfile.SoundFile(chunk) as file:
+        with soundfile.SoundFile(files.name_for_c(chunk)) as file:
             if (file.samplerate, file.channels) == (SAMPLE_RATE, 1) and first < file.frames:
                 file.seek(first)
                 pcm = file.read(count, dtype="int16")

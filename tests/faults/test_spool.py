@@ -139,6 +139,16 @@ def test_a_full_minute_is_compressed_without_loss(tmp_path):
     np.testing.assert_array_equal(heard(tmp_path / "0")[0], from_pcm(to_pcm(samples)))
 
 
+@pytest.mark.skipif(os.name == "nt", reason="names are Unicode there")
+def test_the_name_of_a_users_folder_need_not_be_utf_8(tmp_path):
+    """After the first minute, when it was to be compressed, nothing was heard any more."""
+    folder = tmp_path / os.fsdecode(b"jos\xe9")
+    spool_of(folder, noise(62.0))
+    assert sorted(path.suffix for path in folder.iterdir()) == [".flac", ".wav"]
+    assert len(np.concatenate(heard(folder))) == len(read_spool(folder, 0, 62 * SAMPLE_RATE)[0]) == 62 * SAMPLE_RATE
+    join(folder, folder / "whole.flac")
+
+
 def test_sound_is_for_its_user_alone(tmp_path):
     spool_of(tmp_path / "0", np.zeros(CHUNK_SAMPLES + 1600, np.float32))
     assert stat.S_IMODE((tmp_path / "0").stat().st_mode) == 0o700
