@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
@@ -62,7 +63,9 @@ def clear(folder: SessionFolder, *, keep_sound: bool) -> None:
 
 def remind() -> None:
     """Say in one line that earlier sessions can be recovered, if so."""
-    count = len(unfinished_sessions())
+    count = 0
+    with suppress(SessionError):  # this session cannot be kept there either, which is told
+        count = len(unfinished_sessions())
     if count:
         sessions = "An earlier session was" if count == 1 else f"{count} earlier sessions were"
         _note(f"{sessions} cut off: live-canary recover finishes the transcript.")

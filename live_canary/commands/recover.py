@@ -30,7 +30,7 @@ def run(
 
     instead: fields of Settings that are to be other than the session's, such as its model, which may be gone.
     only_list: say what there is; discard: delete instead of finishing.
-    Raises InputError for a name that is unknown.
+    Raises InputError for a name that is unknown, and SessionError where none can be looked for.
     """
     folders = [find_session(name)] if name else unfinished_sessions()
     if not folders:

@@ -139,16 +139,21 @@ def _join(sounds: Path, recording: Path) -> None:
 
 
 def unfinished_sessions(parent: Path | None = None) -> list[Path]:
-    """Folders of sessions that were cut off, oldest first; not of those that are running."""
+    """Folders of sessions that were cut off, oldest first; not of those that are running.
+
+    One that this user may not enter, as after `sudo`, is among them. Raises SessionError where none can be looked for.
+    """
     parent = parent or sessions_folder()
     try:
         return [folder for folder in sorted(parent.iterdir()) if _is_unfinished(folder)]
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
+    except OSError as error:
+        raise SessionError(f"Sessions in '{parent}' cannot be looked for: {error.strerror}; check its owner.") from None
 
 
 def find_session(name: str, parent: Path | None = None) -> Path:
-    """The folder of the unfinished session called so. Raises InputError, listing those there are."""
+    """The folder of the unfinished session called so. Raises InputError, listing those there are, and SessionError."""
     known = unfinished_sessions(parent)
     for folder in known:
         if folder.name == name:
@@ -173,10 +178,13 @@ def open_session(path: Path) -> tuple[SessionFolder, SessionRecord]:
     try:
         record = read_journal(path / JOURNAL)
         folder.journal.cut(record.believed_bytes)
+        folder.find_sounds(record)
     except SessionError:
         folder.journal.close()
         raise
-    folder.find_sounds(record)
+    except OSError as error:
+        folder.journal.close()
+        raise SessionError(f"Session {path.name} cannot be opened: {error.strerror}; check its permissions.") from None
     return folder, record
 
 
@@ -184,6 +192,8 @@ def _is_unfinished(folder: Path) -> bool:
     """Another session may end, and its folder go, at any moment."""
     try:
         journal = (folder / JOURNAL).lstat()
+    except PermissionError:
+        return True
     except OSError:
         return False
     return stat.S_ISREG(journal.st_mode) and journal.st_size > 0 and not _is_held(folder)
@@ -192,6 +202,8 @@ def _is_unfinished(folder: Path) -> bool:
 def _is_held(folder: Path) -> bool:
     try:
         JournalFile(folder / JOURNAL).close()
-    except (OSError, SessionError):
+    except (SessionError, FileNotFoundError):
         return True
+    except OSError:  # whoever wants to finish it is told
+        return False
     return False

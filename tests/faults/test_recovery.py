@@ -16,6 +16,7 @@ from live_canary.audio import spool
 from live_canary.audio.recording import RecordingSource
 from live_canary.audio.source import DeviceLost
 from live_canary.audio.spool import Spool
+from live_canary.commands import keeping
 from live_canary.commands import recover as command
 from live_canary.errors import CheckpointError, InputError, RecordingError, SessionError
 from live_canary.events import SourceOpened, StageFailed, UtteranceAmended, UtteranceFinal
@@ -512,6 +513,38 @@ def test_a_session_that_ends_while_others_are_looked_for_is_no_trouble(tmp_path,
     for name in ("is_file", "lstat"):
         monkeypatch.setattr(Path, name, and_then_it_ends(getattr(Path, name)))
     assert unfinished_sessions(tmp_path) == [folder.path]
+
+
+def refuse(path, *arguments, **how):
+    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+
+def test_a_session_of_another_user_is_not_called_nothing(state, monkeypatch, capsys):
+    """As one that was begun with sudo, which keeps HOME on some systems."""
+    abort(folder := SessionFolder.create(), "abc")
+    monkeypatch.setattr(Path, "lstat", refuse)
+    monkeypatch.setattr(files, "open_file", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
+    assert command.run(None) == 1
+    told = capsys.readouterr().err
+    assert folder.path.name in told and "Permission denied" in told and "nothing to recover" not in told
+
+
+def test_a_folder_of_sessions_that_may_not_be_read_is_not_called_empty(state, monkeypatch):
+    abort(SessionFolder.create(), "abc")
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(SessionError, match="cannot be looked for: Permission denied"):
+        command.run(None)
+    keeping.remind()
+
+
+def test_a_session_whose_sounds_cannot_be_listed_is_left_with_a_sentence(state, monkeypatch):
+    abort(folder := SessionFolder.create(), "abc")
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(SessionError, match="cannot be opened: Permission denied"):
+        open_session(folder.path)
+    monkeypatch.undo()
+    open_session(folder.path)[0].journal.close()  # nobody holds it any more
 
 
 def test_looking_for_sessions_makes_no_journal_in_one_that_is_being_deleted(tmp_path, monkeypatch):
