@@ -1,5 +1,6 @@
 """Recordings as a source: read piece by piece and played as if they were heard now, or as fast as they are wanted."""
 
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -22,8 +23,11 @@ READ_SECONDS = 0.1  # how much of a file is read at once; what a damaged place m
 READ_VALUES = 1 << 20  # and no more than this, whatever number of channels a header claims
 RATES = range(1000, 768_001)  # Hz; beyond them a header is wrong, and resampling would take any amount of memory
 UNTOLD_FRAMES = 1 << 60  # libsndfile says even more where a header does not say how long a recording is
+UNTOLD_BYTES = 0x7FFF0000  # what recorders write, or even more, while they do not know how long a recording gets
 LONGEST_HEADER = 4096  # bytes; more in a recording of 0 seconds is sound that its header does not tell of
 FORMATS = "WAV, FLAC, MP3, OGG"
+
+_SHOULD_BE = re.compile(r"^ ?(?:data|SSND) : (\d+) \(should be (\d+)\)$", re.MULTILINE)
 
 
 class RecordingSource:
@@ -123,7 +127,7 @@ def stream_recording(path: Path) -> Iterator[NDArray[np.float32]]:
             yield resampler.flush()
             is_told = link.tells_length and file.frames < UNTOLD_FRAMES
             read += frames_read / file.samplerate
-            claimed += (file.frames if is_told else frames_read) / file.samplerate
+            claimed += (_frames_before_it_was_cut(file) if is_told else frames_read) / file.samplerate
     if failure or claimed - read > 1:
         of_them = f" of {claimed:.1f}" if claimed > read else ""
         raise RecordingError(
@@ -158,6 +162,13 @@ def _claimed_seconds(file: soundfile.SoundFile) -> float:
             for piece in _pieces(file):
                 frames += len(piece)
     return float(frames / file.samplerate)
+
+
+def _frames_before_it_was_cut(file: soundfile.SoundFile) -> float:
+    """As the header of a WAV or AIFF has it; libsndfile counts what is there, and tells of the rest in its log only."""
+    told = _SHOULD_BE.search(file.extra_info)
+    claimed, there = map(int, told.groups()) if told else (0, 0)
+    return float(file.frames * claimed / there) if 0 < there < claimed < UNTOLD_BYTES else float(file.frames)
 
 
 def _links(path: Path) -> list[Link]:

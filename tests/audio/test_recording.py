@@ -105,11 +105,23 @@ def test_a_recording_that_breaks_off_gives_what_can_be_read_and_says_so(recordin
         read_recording(broken)
 
 
-def test_an_mp3_that_was_not_copied_completely_is_noticed(recording):
-    path = recording("short.mp3", 20.0)
+@pytest.mark.parametrize("name", ["short.mp3", "short.wav", "short.aiff"])
+def test_a_recording_that_was_not_copied_completely_is_noticed(recording, name):
+    path = recording(name, 20.0)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     (warning,) = (item for item in RecordingSource([path], None).blocks() if isinstance(item, SourceWarning))
     assert "not copied completely" in warning.message
+    assert "of 20." in warning.message
+
+
+@pytest.mark.parametrize("claimed", [0x7FFFF000, 0x80000000, 0xFFFFFFFF], ids=hex)
+def test_a_wav_that_was_written_into_a_pipe_is_not_called_damaged(recording, claimed):
+    """As sox, arecord and ffmpeg write it."""
+    path = recording("piped.wav", 2.0)
+    with path.open("r+b") as file:
+        file.seek(40)
+        file.write(claimed.to_bytes(4, "little"))
+    assert seconds_of(path) == pytest.approx(2)
 
 
 def seconds_of(path) -> float:
