@@ -177,9 +177,10 @@ class JournalFile(Journal):
 
     def close(self) -> None:
         with self._lock:
-            if self._descriptor >= 0:
-                os.close(self._descriptor)
-            self._descriptor = -1
+            descriptor, self._descriptor = self._descriptor, -1
+            if descriptor >= 0:
+                with suppress(OSError):  # over a network; it is closed all the same
+                    os.close(descriptor)
 
     def cut(self, size: int) -> None:
         """Keep its first `size` bytes. Raises OSError."""
@@ -217,15 +218,17 @@ class JournalFile(Journal):
 
     def _write(self, *, sync: bool) -> OSError | None:
         """All that is not written, or nothing: what follows a line that is cut off would not be believed."""
-        size, data = os.fstat(self._descriptor).st_size, self._unwritten
+        size, data = None, self._unwritten
         try:
+            size = os.fstat(self._descriptor).st_size  # over a network, even that may fail
             while data:
                 data = data[os.write(self._descriptor, data) :]
             if sync:
                 os.fsync(self._descriptor)
         except OSError as error:
             with suppress(OSError):
-                os.ftruncate(self._descriptor, size)
+                if size is not None:
+                    os.ftruncate(self._descriptor, size)
             return error
         self._unwritten = b""
         return None

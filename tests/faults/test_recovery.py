@@ -271,6 +271,33 @@ def test_a_journal_without_room_is_told_once_and_the_session_goes_on(tmp_path, m
     assert output.read_bytes() == undisturbed(tmp_path, SCRIPT)
 
 
+def test_a_journal_on_a_file_server_that_went_away_does_not_end_the_session(tmp_path, monkeypatch):
+    """There every call fails, also one that only asks for the size and the one that closes."""
+
+    def gone(call):
+        def refuse(descriptor, *arguments):
+            if descriptor == journal:
+                raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+            return call(descriptor, *arguments)
+
+        return refuse
+
+    folder, output = SessionFolder.create(tmp_path / "sessions"), tmp_path / "talk.jsonl"
+    session, failures = prepare(folder, [ScriptedSource(SCRIPT)], [output]), []
+    journal = folder.journal._descriptor
+    for name in ("fstat", "write", "ftruncate", "close"):
+        monkeypatch.setattr(os, name, gone(getattr(os, name)))
+    session.start(lambda event: failures.append(event) if isinstance(event, StageFailed) else None)
+    assert session.wait(PATIENCE_SECONDS)
+    folder.journal.close()
+    monkeypatch.undo()
+    os.close(journal)
+    [told] = (failure.message for failure in failures if failure.stage == "journal")
+    assert os.strerror(errno.ESTALE) in told
+    assert not any(failure.fatal for failure in failures)
+    assert output.read_bytes() == undisturbed(tmp_path, SCRIPT)
+
+
 def test_a_journal_that_has_room_again_lacks_nothing(tmp_path, small_disk):
     """What came after a full disk was not noted, so that recovery wrote it into the file a second time."""
     folder, output = SessionFolder.create(small_disk), tmp_path / "talk.jsonl"
