@@ -176,7 +176,7 @@ def _links(path: Path) -> list[Link]:
     try:
         return links(path)
     except OSError as error:
-        raise RecordingError(f"Recording '{path}' cannot be read: {error.strerror}; copy it again.") from None
+        raise _unreadable(path, error) from None
 
 
 @contextmanager
@@ -192,12 +192,18 @@ def _opened(path: Path, link: Link) -> Iterator[soundfile.SoundFile]:
                 f"Recording '{path}' is not sound that can be read here ({FORMATS}); "
                 "ffmpeg -i RECORDING recording.wav converts most others."
             ) from None
+        except OSError as error:  # one of several in a file that went away meanwhile
+            raise _unreadable(path, error) from None
         if file.samplerate not in RATES:
             raise RecordingError(
                 f"Recording '{path}' claims {file.samplerate} samples a second, which no sound has: it is damaged; "
                 "copy it once more, or convert it: ffmpeg -i RECORDING -ar 16000 recording.wav."
             )
         yield file
+
+
+def _unreadable(path: Path, error: OSError) -> RecordingError:
+    return RecordingError(f"Recording '{path}' cannot be read: {error.strerror}; copy it again.")
 
 
 def _why_empty(path: Path) -> str:

@@ -139,6 +139,18 @@ def test_recordings_that_were_copied_behind_one_another_are_all_heard(recording,
     assert check_recording(path) == pytest.approx(2 + 3 + 2)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="a file that is open cannot go there")
+def test_a_file_of_several_recordings_that_goes_away_meanwhile_is_told(recording):
+    path = recording("radio.ogg", 2.0)
+    path.write_bytes(path.read_bytes() * 2)
+    blocks = RecordingSource([path], speed=None).blocks()
+    next(blocks)
+    path.unlink()
+    *rest, warning = blocks
+    assert rest[-1].end_sample == 2 * 16_000, "what was open is heard to its end"
+    assert "cannot be read: No such file" in warning.message
+
+
 def without_info_frame(path):
     """As recorders write an MP3 that cannot go back to its beginning. Every frame begins so in those of soundfile."""
     contents = path.read_bytes()
