@@ -37,7 +37,7 @@ def links(path: Path) -> list[Link]:
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         if _read(file, 0, 4) == _OGG:
-            return [Link(start, end) for start, end in pairwise([*_ogg_starts(file, size), size])]
+            return [Link(start, end) for start, end in pairwise([0, *_ogg_starts(file, size), size])]
         if _is_frame(_read(file, _behind_id3(file, 0), 4)):
             return list(_mp3_links(file, size))
         return [Link(0, size)]
@@ -75,8 +75,8 @@ class LinkFile:
 
 
 def _ogg_starts(file: BinaryIO, size: int) -> Iterator[int]:
-    """Where each link begins: with the first pages of its streams, which all come before any of their sound."""
-    position, begins_before = 0, False
+    """Where each link but the first begins: with the first pages of its streams, before any of their sound."""
+    position, begins_before = 0, True
     while position < size:
         page = _read(file, position, _OGG_HEADER + 255)
         if len(page) < _OGG_HEADER or not page.startswith(_OGG):

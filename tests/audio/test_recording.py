@@ -139,6 +139,14 @@ def test_recordings_that_were_copied_behind_one_another_are_all_heard(recording,
     assert check_recording(path) == pytest.approx(2 + 3 + 2)
 
 
+def test_an_ogg_file_that_lacks_its_beginning_is_refused_in_a_sentence(recording):
+    path = recording("radio.ogg", 2.0)
+    contents = path.read_bytes()
+    path.write_bytes(contents[contents.index(b"OggS", 4) :])
+    with pytest.raises(RecordingError, match="is not sound that can be read"):
+        check_recording(path)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="a file that is open cannot go there")
 def test_a_file_of_several_recordings_that_goes_away_meanwhile_is_told(recording):
     path = recording("radio.ogg", 2.0)

@@ -122,7 +122,8 @@ def sound_file(kind: str, subtype: str) -> bytes:
     return contents.getvalue()
 
 
-SOUND_FILES = [sound_file(*form) for form in [("WAV", "PCM_16"), ("FLAC", "PCM_16"), ("OGG", "VORBIS")]]
+FORMS = [("WAV", "PCM_16"), ("FLAC", "PCM_16"), ("OGG", "VORBIS"), ("MP3", "MPEG_LAYER_III")]
+SOUND_FILES = [sound_file(*form) * number for form in FORMS for number in (1, 2)]
 
 
 @st.composite
