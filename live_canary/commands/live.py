@@ -127,7 +127,11 @@ def check_outputs(paths: tuple[Path, ...], *, overwrite: bool) -> None:
     for position, path in enumerate(paths):
         check_output(path, overwrite=overwrite)
         check_free(path)
-        if path.resolve() in (earlier.resolve() for earlier in paths[:position]):
+        try:
+            place = path.resolve()
+        except OSError:
+            raise OutputError(f"'{path}' cannot be written: this folder was deleted; change to another.") from None
+        if place in (earlier.resolve() for earlier in paths[:position]):
             raise OutputError(f"'{path}' is given twice as --output; name each file once.")
 
 

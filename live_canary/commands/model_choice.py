@@ -4,6 +4,7 @@ On a terminal a user without the real one is asked whether to fetch it. Without 
 recordings, and says so; it does not hear live sound: whoever reads that pipe did not come for a demonstration.
 """
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -86,9 +87,18 @@ def load_with(choice: ModelChoice, settings: Settings) -> Callable[[Callable[[st
 
     def load(tell: Callable[[str], None]) -> Transcriber:
         tell(f"Loading {choice.name} …")
+        _leave_deleted_folder()
         from live_canary.transcript.transcriber import CanaryTranscriber
 
         device, dtype = settings.compute_device, COMPUTE[settings.compute]
         return CanaryTranscriber.load(choice.folder, device, dtype, settings.threads, tell)
 
     return load
+
+
+def _leave_deleted_folder() -> None:
+    """Intel's MKL ends the process at the first product where the working folder is not there any more."""
+    try:
+        os.getcwd()  # noqa: PTH109 - Path.cwd is the same
+    except FileNotFoundError:
+        os.chdir(os.sep)

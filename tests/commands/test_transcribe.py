@@ -12,9 +12,12 @@ import pytest
 import soundfile
 
 from live_canary.commands import transcribe
+from live_canary.commands.live import check_outputs
+from live_canary.commands.model_choice import ModelChoice, load_with
 from live_canary.errors import CheckpointError, OutputError
 from live_canary.settings import Settings
 from live_canary.transcript.hypothesis import Hypothesis
+from live_canary.transcript.transcriber import CanaryTranscriber
 from tests.conftest import ROOT
 
 PROGRAM = [sys.executable, str(ROOT / "tests" / "instant.py")]
@@ -191,6 +194,28 @@ def test_a_folder_in_the_place_of_a_transcript_is_told_before_anything_is_heard(
     with pytest.raises(OutputError, match="is a folder"):
         overwritten(talk, monkeypatch)
     assert not list(talk.parent.glob("*unfinished*"))
+
+
+@pytest.fixture
+def deleted_folder(tmp_path, monkeypatch):
+    """The one that the program runs in."""
+    (tmp_path / "deleted").mkdir()
+    monkeypatch.chdir(tmp_path / "deleted")
+    (tmp_path / "deleted").rmdir()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there a folder that somebody is in cannot be deleted")
+def test_a_transcript_in_a_folder_that_was_deleted_is_refused_in_a_sentence(deleted_folder):
+    with pytest.raises(OutputError, match="this folder was deleted"):
+        check_outputs((Path("notes.txt"),), overwrite=False)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there a folder that somebody is in cannot be deleted")
+def test_the_model_is_not_loaded_in_a_folder_that_was_deleted(deleted_folder, monkeypatch):
+    """MKL ended the process there with "Cannot load libtorch_cpu.so", and a session in mid-word with it."""
+    monkeypatch.setattr(CanaryTranscriber, "load", lambda *given: Path.cwd())
+    load = load_with(ModelChoice(Path("/nowhere"), "demo model", demo=True), Settings())
+    assert load(lambda text: None).is_dir()
 
 
 def test_a_link_that_leads_to_itself_is_told_in_a_sentence(talk, monkeypatch):
