@@ -3,6 +3,7 @@
 import os
 import queue
 import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from live_canary import files
 from live_canary.audio.recording import RecordingSource, check_recording
 from live_canary.commands.live import check_outputs
 from live_canary.commands.model_choice import choose_model, load_with, terminal_question
-from live_canary.console import DEAF_SECONDS
+from live_canary.console import DEAF_SECONDS, WIDEST_TABLE
 from live_canary.errors import OutputError
 from live_canary.events import Event, SessionEnded, SourceWarned, StageFailed, UtteranceFinal
 from live_canary.segments.segmenter import Segmenter
@@ -52,7 +53,8 @@ def run(settings: Settings, output_folder: Path | None, extension: str) -> int:
     also with the model; no file has been touched then.
     """
     settings.check()
-    console = Console(stderr=True, markup=False, highlight=False)
+    width = None if sys.stderr.isatty() else WIDEST_TABLE  # else it would break lines, and names in them, in a pipe
+    console = Console(stderr=True, width=width, markup=False, highlight=False)
     jobs = []
     for job in plan(settings.recordings, output_folder, extension):
         if files.is_there(job.transcript) and not settings.overwrite:

@@ -90,14 +90,14 @@ def test_a_transcript_that_exists_is_left_alone_and_the_others_are_written(talk,
     assert "exists already and is left alone" in " ".join(capsys.readouterr().err.split())
 
 
-def test_a_name_in_brackets_is_told_as_it_is(talk, monkeypatch, capsys):
+def test_a_name_in_brackets_is_told_as_it_is_and_in_one_line(talk, monkeypatch, capsys):
     monkeypatch.setattr(transcribe, "load_with", instant)
-    talk = talk.rename(talk.with_name("talk [dqw4].wav"))
+    talk = talk.rename(talk.with_name("talk about much [dqw4].wav"))
     for _ in range(2):
         assert transcribe.run(Settings(recordings=(talk,), model="demo"), None, "txt") == 0
-    said = capsys.readouterr().err.replace("\n", "")
+    said = capsys.readouterr().err.splitlines()
     assert f"{talk} -> {talk.with_suffix('.txt')}" in said
-    assert f"{talk.with_suffix('.txt')} exists already" in said
+    assert f"{talk.with_suffix('.txt')} exists already and is left alone; --overwrite replaces it." in said
 
 
 def test_a_folder_that_cannot_be_is_refused_in_a_sentence(talk):
