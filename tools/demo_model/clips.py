@@ -59,10 +59,9 @@ LETTER_MS = dict(
     )
 )
 FRAME_SAMPLES = 1280  # of one audio embedding
-JOIN = {1: 0.70, 2: 0.13, 3: 0.08, 5: 0.05, 9: 0.04}  # how many clips of one voice make an utterance: its chance
-REPEATED = (
-    0.25  # so often one of three or more joined clips comes twice, so that place and not words alone tell them apart
-)
+JOIN = {1: 0.70, 2: 0.13, 3: 0.08, 5: 0.05, 9: 0.04}  # how many clips make an utterance: its chance
+CONVERSATION = 0.3  # share of the joined clips that follow one of any voice
+REPEATED = 0.25  # so often one of three or more joined clips comes twice: words alone do not tell the place
 LONGEST_SECONDS = LONGEST_SEGMENT_S  # the pieces that the program makes of an unbroken passage
 WORDLESS_SHARE = 0.09
 REPEATS = {"train_real": 15, "train_kokoro": 8, "train_rare": 0.35}  # so many times as often as other clips
@@ -160,11 +159,13 @@ class Clips(IterableDataset[Batch]):
         self.pool = [part(clips[i], self.rng) for i in drawn]
 
     def utterances(self) -> list[list[Clip] | int]:
-        """The next clips, some joined with others of the same voice; an int is so many samples without words."""
+        """The next clips, some joined, mostly of the same voice; an int is so many samples without words."""
         clips, self.pool = self.pool[:SORTED_CLIPS], self.pool[SORTED_CLIPS:]
         if not self.pool:
             self.refill()
-        joined = sorted(clips[: len(clips) * 2 // 5], key=lambda clip: clip.voice)
+        follows_any = self.rng.random(len(clips) * 2 // 5) < CONVERSATION
+        voices = sorted(range(len(follows_any)), key=lambda i: "" if follows_any[i] else clips[i].voice)
+        joined = [clips[i] for i in voices]
         found: list[list[Clip] | int] = [[clip] for clip in clips[len(joined) :]]
         sizes, chances = zip(*((size, size * chance) for size, chance in JOIN.items() if size > 1), strict=True)
         while joined:

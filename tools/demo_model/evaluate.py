@@ -2,6 +2,7 @@
 
 python -m tools.demo_model.evaluate MODEL DATA [test_known test_new ...] [--show 10]
 python -m tools.demo_model.evaluate MODEL DATA --long      # clips of test_known joined to utterances of up to 30 s
+python -m tools.demo_model.evaluate MODEL DATA train-010 --passages  # sentences of one voice, without pauses, for 31 s
 python -m tools.demo_model.evaluate MODEL DATA --rarity    # errors by how often training heard the word
 python -m tools.demo_model.evaluate MODEL DATA --wordless  # a minute of each sound without words, and test_noise
 """
@@ -13,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import jiwer
@@ -21,10 +23,13 @@ import torch
 
 from live_canary.model.canary import CanaryQwen
 from tools.demo_model.augment import SAMPLE_RATE, Wave, clicks, coloured_noise, hum, music
-from tools.demo_model.clips import read_index, read_wave
+from tools.demo_model.clips import Clip, read_index, read_wave
 
 RARITIES = (0, 1, 3, 10, 30, 100, 1000, math.inf)
 EDGE_SAMPLES = 4800  # silence on both sides of a clip
+PASSAGE_SECONDS, PASSAGES = 31, 3  # of each voice
+BREATH_SAMPLES = 1600  # between the sentences of a passage
+LOST_WORDS = 5  # more that are left out of a passage, or added, are a place that was lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,33 @@ def joined(clips: Iterable[tuple[Wave, str]], seconds: float) -> Iterator[tuple[
             waves, texts = [], []
         waves.append(wave)
         texts.append(text)
+
+
+def passages(clips: Iterable[Clip]) -> Iterator[tuple[Wave, str]]:
+    """Some of each voice: its sentences in a row with hardly a pause, until PASSAGE_SECONDS are full."""
+    breath = np.zeros(BREATH_SAMPLES, np.float32)
+    for _, of_voice in groupby(sorted(clips, key=lambda clip: clip.voice), lambda clip: clip.voice):
+        for _ in range(PASSAGES):
+            waves, texts = [], []
+            for clip in of_voice:
+                waves += [read_wave(clip), breath]
+                texts.append(clip.text)
+                if sum(map(len, waves)) >= PASSAGE_SECONDS * SAMPLE_RATE:
+                    yield np.pad(np.concatenate(waves), EDGE_SAMPLES), " ".join(texts)
+                    break
+
+
+def print_passages(canary: CanaryQwen, clips: Iterable[Clip]) -> None:
+    """How many words are wrong in them, how many of these are left out or added, and where many are in one passage."""
+    found = [jiwer.process_words(plain(text), plain(canary.transcribe(wave))) for wave, text in passages(clips)]
+    words = sum(len(one.references[0]) for one in found)
+    left_out, added, replaced = (sum(getattr(one, kind) for one in found)
+                                 for kind in ("deletions", "insertions", "substitutions"))  # fmt: skip
+    lost = sum(max(one.deletions, one.insertions) > LOST_WORDS for one in found)
+    print(
+        f"{len(found)} passages of {PASSAGE_SECONDS} s: {(left_out + added + replaced) / words:.1%} of {words} words "
+        f"wrong, {left_out / words:.1%} left out, {added / words:.1%} added; the place is lost in {lost} passages"
+    )
 
 
 def wordless(data: Path) -> Iterator[tuple[str, Wave]]:
@@ -167,6 +199,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("names", nargs="*", default=["test_known", "test_new"])
     parser.add_argument("--long", action="store_true")
+    parser.add_argument("--passages", action="store_true")
     parser.add_argument("--rarity", action="store_true")
     parser.add_argument("--wordless", action="store_true")
     parser.add_argument("--show", type=int, default=0, help="so many transcripts")
@@ -178,6 +211,8 @@ def main() -> None:
     canary = CanaryQwen.load(args.model, "cpu", "float32")
     if args.wordless:
         print_wordless(canary, args.data, args.show)
+    elif args.passages:
+        print_passages(canary, [clip for name in args.names for clip in read_index(args.data, name + "*")])
     elif args.rarity:
         print_rarity(canary, args.data, args.names)
     elif args.long:
