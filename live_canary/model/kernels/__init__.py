@@ -18,7 +18,7 @@ from live_canary.model.memory import use_huge_pages
 
 LANES, GROUP = 16, 32  # outputs of a panel; inputs that share a scale where weights have 4 bits
 _PANELS = 2  # multiplied together
-VECTORS = ("avx2", "avxvnni", "avx512")  # of live_canary_start, from 1
+VECTORS = ("avx2", "avxvnni", "avx512")  # each a bit of what live_canary_start gives
 _LIBRARY = Path(__file__).with_name("kernels.so")
 
 
@@ -108,12 +108,13 @@ def _kernels() -> _Kernels | None:
         library.live_canary_start.argtypes = [pointer]
         library.live_canary_decode.argtypes = [ctypes.POINTER(Decoder), pointer, *[int64] * 3, ctypes.c_int]
         library.live_canary_encode.argtypes = [ctypes.POINTER(Conformer), pointer, int64, ctypes.c_int]
-        level = min(library.live_canary_start(parallel), VECTORS.index(wanted) + 1)
+        can = library.live_canary_start(parallel)
     except (OSError, AttributeError, TypeError):
         return None
-    for vectors in reversed(VECTORS[:level]):
+    for level in reversed(range(VECTORS.index(wanted) + 1)):
+        vectors = VECTORS[level]
         matmul = getattr(library, f"live_canary_matmul_{vectors}", None)
-        if matmul:
+        if matmul and can >> level & 1:
             matmul.argtypes = [ctypes.POINTER(Matrix), pointer, pointer, int64, ctypes.c_int]
             return _Kernels(library, matmul, vectors == "avx512")
     return None

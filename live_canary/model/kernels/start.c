@@ -3,13 +3,15 @@
 typedef void (*Parallel)(void (*)(void *), void *, unsigned, unsigned);
 Parallel openmp __attribute__((visibility("hidden")));
 
-enum { NONE, AVX2, AVX_VNNI, AVX512_VNNI };
+enum { AVX2 = 1, AVX_VNNI = 2, AVX512_VNNI = 4 };
 
+/* Each that it can run has a bit: AMD's Zen 4 and Intel's Ice Lake have AVX-512 VNNI, but not AVX-VNNI. */
 int live_canary_start(Parallel parallel) {
     openmp = parallel;
+    int can = 0;
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
         __builtin_cpu_supports("avx512vnni"))
-        return AVX512_VNNI;
-    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !__builtin_cpu_supports("f16c")) return NONE;
-    return __builtin_cpu_supports("avxvnni") ? AVX_VNNI : AVX2;
+        can |= AVX512_VNNI;
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !__builtin_cpu_supports("f16c")) return can;
+    return can | AVX2 | (__builtin_cpu_supports("avxvnni") ? AVX_VNNI : 0);
 }
