@@ -204,7 +204,7 @@ def main() -> None:
     parser.add_argument("--wordless", action="store_true")
     parser.add_argument("--show", type=int, default=0, help="so many transcripts")
     args = parser.parse_args()
-    for name in args.names:
+    for name in () if args.wordless or args.long else args.names:
         if not any(args.data.glob(name + "*.jsonl")):
             raise SystemExit(f"{args.data} holds no clips called {name}: make them with tools.demo_model.synthesise")
     torch.set_num_threads(1)
