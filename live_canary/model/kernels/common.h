@@ -67,6 +67,7 @@ typedef struct {
     const Activations *a;
     float *y;
     int64_t first, end, threads; /* rows */
+    int64_t items, together;     /* pairs of panels, and how many of them a thread takes at once */
     float add; /* 0: y becomes the product; else so many times the product is added to it */
 } Product;
 

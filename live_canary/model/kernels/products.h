@@ -149,13 +149,8 @@ static inline __attribute__((always_inline)) void block8(int rows, const Matrix 
         }
     for (int64_t k = 0; k < a->padded; k += 4) {
         const __m512i w0 = _mm512_loadu_si512(weights + k * LANES), w1 = _mm512_loadu_si512(weights + size + k * LANES);
-        if (rows == 1) { /* the weights come from memory, once */
-            _mm_prefetch((const char *)weights + k * LANES + AHEAD, _MM_HINT_T0);
-            _mm_prefetch((const char *)weights + size + k * LANES + AHEAD, _MM_HINT_T0);
-        } else {
-            _mm_prefetch((const char *)fetched, _MM_HINT_T1);
-            fetched += next->step;
-        }
+        _mm_prefetch((const char *)fetched, _MM_HINT_T1);
+        fetched += next->step;
 #pragma GCC unroll 8
         for (int r = 0; r < rows; r++) {
             const int8_t *four = x + (r * a->padded + k) * 2;
@@ -172,6 +167,26 @@ static inline __attribute__((always_inline)) void block8(int rows, const Matrix 
         for (int p = 0; p < PANELS; p++)
             y[r][p] = _mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(high[r][p]), _mm512_set1_ps(128)),
                                     _mm512_cvtepi32_ps(low[r][p]));
+}
+
+/* One row: its weights come from memory, once, and so are read in the order in which they lie. */
+static void row8(const Matrix *w, int64_t panel, const Activations *a, int64_t row, __m512 *y) {
+    const int8_t *x = a->steps + row * a->padded * 2;
+    const uint8_t *weights = w->weights + panel * a->padded * LANES;
+    for (int p = 0; p < PANELS; p++) {
+        __m512i high[2] = {_mm512_set1_epi32(-128 * a->sums[row * 2]), _mm512_setzero_si512()};
+        __m512i low[2] = {_mm512_set1_epi32(-128 * a->sums[row * 2 + 1]), _mm512_setzero_si512()};
+        for (int64_t k = 0; k < a->padded; k += 8)
+#pragma GCC unroll 2
+            for (int i = 0; i < 2; i++, weights += 4 * LANES) {
+                const __m512i four = _mm512_loadu_si512(weights);
+                _mm_prefetch((const char *)weights + AHEAD, _MM_HINT_T0);
+                high[i] = multiply_add(high[i], four, broadcast(x + (k + i * 4) * 2));
+                low[i] = multiply_add(low[i], four, broadcast(x + (k + i * 4) * 2 + 4));
+            }
+        const __m512i highs = _mm512_add_epi32(high[0], high[1]), lows = _mm512_add_epi32(low[0], low[1]);
+        y[p] = _mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(highs), _mm512_set1_ps(128)), _mm512_cvtepi32_ps(lows));
+    }
 }
 
 static inline __attribute__((always_inline)) void block4(int rows, const Matrix *w, int64_t panel, const Activations *a,
@@ -191,10 +206,9 @@ static inline __attribute__((always_inline)) void block4(int rows, const Matrix 
             __m512i first[PANELS], second[PANELS];
 #pragma GCC unroll 2
             for (int p = 0; p < PANELS; p++) {
-                const uint8_t *from = w->weights + (panel + p) * size + g * 256 + i * 64;
-                _mm_prefetch((const char *)(rows == 1 ? from + AHEAD : fetched), rows == 1 ? _MM_HINT_T0 : _MM_HINT_T1);
+                _mm_prefetch((const char *)fetched, _MM_HINT_T1);
                 fetched += next->step;
-                const __m512i both = _mm512_loadu_si512(from);
+                const __m512i both = _mm512_loadu_si512(w->weights + (panel + p) * size + g * 256 + i * 64);
                 first[p] = _mm512_and_si512(both, nibble);
                 second[p] = _mm512_and_si512(_mm512_srli_epi16(both, 4), nibble);
             }
@@ -221,6 +235,31 @@ static inline __attribute__((always_inline)) void block4(int rows, const Matrix 
     }
 }
 
+static void row4(const Matrix *w, int64_t panel, const Activations *a, int64_t row, __m512 *y) {
+    const int64_t groups = a->padded / GROUP;
+    const int8_t *x = a->steps + row * a->padded;
+    const uint8_t *weights = w->weights + panel * a->padded * LANES / 2;
+    const uint16_t *halves = (const uint16_t *)w->scales + panel * groups * LANES;
+    const __m512i nibble = _mm512_set1_epi8(15);
+    for (int p = 0; p < PANELS; p++) {
+        y[p] = _mm512_setzero_ps();
+        for (int64_t g = 0; g < groups; g++, halves += LANES) {
+            __m512i sum = _mm512_set1_epi32(-8 * a->sums[row * groups + g]);
+#pragma GCC unroll 4
+            for (int i = 0; i < 4; i++, weights += 4 * LANES) {
+                const __m512i both = _mm512_loadu_si512(weights), late = _mm512_srli_epi16(both, 4);
+                const int8_t *four = x + g * GROUP + i * 4;
+                _mm_prefetch((const char *)weights + AHEAD, _MM_HINT_T0);
+                sum = multiply_add(sum, _mm512_and_si512(both, nibble), broadcast(four));
+                sum = multiply_add(sum, _mm512_and_si512(late, nibble), broadcast(four + LANES));
+            }
+            const __m512 scale = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)halves));
+            const __m512 step = _mm512_mul_ps(scale, _mm512_set1_ps(a->scales[row * groups + g]));
+            y[p] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), step, y[p]);
+        }
+    }
+}
+
 static void store(const Product *p, int64_t panel, int64_t row, int rows, __m512 y[][PANELS]) {
     const Matrix *w = p->w;
     for (int r = 0; r < rows; r++)
@@ -243,6 +282,9 @@ static void store(const Product *p, int64_t panel, int64_t row, int rows, __m512
 #define CASE(bits, n) \
     case n: block##bits(n, p->w, panel, p->a, row, &next, y); break;
 
+#define ONE(bits) \
+    case 1: row##bits(p->w, panel, p->a, row, y[0]); break;
+
 static void two_panels(const void *context, int64_t item) {
     const Product *p = context;
     const int64_t panel = item * PANELS;
@@ -253,9 +295,9 @@ static void two_panels(const void *context, int64_t item) {
     for (int64_t row = p->first; row < p->end; row += ROWS, next.from += next.step * steps) {
         const int rows = p->end - row < ROWS ? p->end - row : ROWS;
         if (p->w->bits == 8)
-            switch (rows) { CASE(8, 1) CASE(8, 2) CASE(8, 3) CASE(8, 4) CASE(8, 5) CASE(8, 6) }
+            switch (rows) { ONE(8) CASE(8, 2) CASE(8, 3) CASE(8, 4) CASE(8, 5) CASE(8, 6) }
         else
-            switch (rows) { CASE(4, 1) CASE(4, 2) CASE(4, 3) CASE(4, 4) CASE(4, 5) CASE(4, 6) }
+            switch (rows) { ONE(4) CASE(4, 2) CASE(4, 3) CASE(4, 4) CASE(4, 5) CASE(4, 6) }
         store(p, panel, row, rows, y);
     }
 }
