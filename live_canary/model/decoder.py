@@ -221,10 +221,11 @@ class LeanDecoder:
             return
         length = -(-positions // CACHE_STEP) * CACHE_STEP
         shape = (len(self._layers), 2, self.kv_heads, length, self.head_dim)
-        self._cache = torch.empty(shape, dtype=self.dtype, device=self.device)
+        cache = torch.empty(shape, dtype=self.dtype, device=self.device)
         angles = torch.arange(length, device=self.device)[:, None] * self._inverse_frequencies
         cos, sin = angles.cos(), angles.sin()
-        self._rotary = torch.stack([torch.cat([cos, cos], -1), torch.cat([-sin, sin], -1)]).to(self.dtype)
+        rotary = torch.stack([torch.cat([cos, cos], -1), torch.cat([-sin, sin], -1)]).to(self.dtype)
+        self._cache, self._rotary = cache, rotary  # both or, where memory ends, neither
 
     def _lean_layer(self, name: str, layer: Any, make_linear: MakeLinear) -> _Layer:
         attention, mlp = layer.self_attn, layer.mlp

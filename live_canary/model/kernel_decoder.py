@@ -14,6 +14,8 @@ class KernelDecoder(LeanDecoder):
     """A LeanDecoder in float32 whose matrices are QuantizedLinear, where the kernels are available."""
 
     _structure: kernels.Decoder
+    _pointed: Tensor | None = None
+    """The cache that the structure points to."""
     _start = torch.empty(0)
     """Inputs (n, hidden) whose keys and values stand at the beginning of the cache."""
 
@@ -33,10 +35,10 @@ class KernelDecoder(LeanDecoder):
         return x
 
     def _reserve(self, positions: int) -> None:
-        before = self._cache
         super()._reserve(positions)
-        if self._cache is not before:
+        if self._pointed is not self._cache:
             self._structure, self._start = self._as_structure(), torch.empty(0)
+            self._pointed = self._cache  # last: where memory ended before, the pointers are made again
 
     def _as_structure(self) -> kernels.Decoder:
         """Pointers to the weights, the cache and the rotary tables as they lie now."""

@@ -184,6 +184,18 @@ def test_the_layers_in_c_are_those_in_torch(folder):
 
 
 @layers_compiled
+@pytest.mark.parametrize(("owner", "name"), [(torch, "stack"), (KernelDecoder, "_as_structure")])
+def test_memory_that_ends_while_the_cache_grows_leaves_a_decoder_that_works(owner, name, monkeypatch):
+    decoder, fresh = (CanaryQwen.load(DEMO, device="cpu", dtype="int8").decoder for _ in range(2))
+    prompt = decoder.embed([index % 500 for index in range(400)])
+    with monkeypatch.context() as full:
+        full.setattr(owner, name, mock.Mock(side_effect=MemoryError))
+        with pytest.raises(MemoryError):
+            decoder.generate(prompt, 5, end_id=-1)
+    assert decoder.generate(prompt, 5, end_id=-1) == fresh.generate(prompt, 5, end_id=-1)
+
+
+@layers_compiled
 @pytest.mark.parametrize("dtype", ["int8", "int4"])
 def test_what_every_prompt_begins_with_is_computed_once(dtype, monkeypatch):
     decoder = CanaryQwen.load(DEMO, device="cpu", dtype=dtype).decoder
