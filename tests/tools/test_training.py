@@ -24,7 +24,7 @@ from tools.demo_model.augment import (
     make_noises,
     room_and_microphone,
 )
-from tools.demo_model.clips import Clip, Clips, join, part, read_index
+from tools.demo_model.clips import Clip, Clips, join, part, read_index, seconds
 from tools.demo_model.evaluate import PASSAGES, measure, print_passages, print_rarity, same_case
 from tools.demo_model.muon import orthogonal
 from tools.demo_model.reading import Reader
@@ -243,6 +243,13 @@ def test_joined_clips_keep_their_letters_in_time(data):
     assert np.all(np.diff(times) >= 0)
     assert times[len(pair[0].text)] == pair[0].n
     assert times[-1] == len(wave)
+
+
+def test_some_pauses_between_joined_clips_are_long(data):
+    pair, rng = read_index(data, "train*")[:2], np.random.default_rng(1)
+    pauses = [len(join(pair, rng)[0]) / SAMPLE_RATE - seconds(pair) for _ in range(200)]
+    assert 0.05 < min(pauses) < 0.6 < 2 < max(pauses) < 3
+    assert 0.05 < np.mean(np.array(pauses) > 0.6) < 0.3
 
 
 def test_speed_and_rooms_keep_a_tone_a_tone():

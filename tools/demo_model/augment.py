@@ -94,10 +94,30 @@ def glide(hertz: float, octaves: float, resonances: tuple[float, float], seconds
     return sound
 
 
+def song(rng: np.random.Generator, n: int = NOISE_SAMPLES) -> Wave:
+    """Three parts that hold their notes, each with a body or a throat of its own, over a beat of drums."""
+    wave, beat = np.zeros(n, np.float32), rng.uniform(0.25, 0.7)
+    for _ in range(3):
+        start, loudness, fading = 0, rng.uniform(0.1, 1), rng.uniform(0, 3)
+        resonances = rng.uniform(200, 1200), rng.uniform(1000, 3500)
+        while start < n:
+            seconds, bend = beat * rng.choice([0.5, 1, 1, 2, 4]), rng.choice([0, 0, rng.uniform(-0.3, 0.3)])
+            note = glide(82.4 * 2 ** (rng.integers(0, 37) / 12), bend, resonances, seconds)[: n - start]
+            at = np.arange(len(note)) / SAMPLE_RATE
+            wave[start : start + len(note)] += loudness * note * np.minimum(1, at / 0.03) * np.exp(-fading * at)
+            start += len(note)
+    drums = rng.uniform(0, 2) * wave.std()
+    for start in range(0, n, int(beat * SAMPLE_RATE)):
+        hit = rng.standard_normal(min(n - start, rng.integers(500, 6000))) * drums
+        wave[start : start + len(hit)] += hit * np.exp(-np.arange(len(hit)) / len(hit) * 6)
+    return wave
+
+
 def make_noises(speech: list[Wave], recorded: list[Wave], rng: np.random.Generator) -> list[Wave]:
     """Sounds without words, standard deviation 1, about 20 s each. `speech` becomes babble of 5 and 8 voices."""
     noises = [coloured_noise(tilt, rng) for tilt in (0, 0.25, 0.5, 0.75, 1.0, 1.25)]
-    noises += [hum(rng), clicks(rng), *(music(rng) for _ in range(3)), *(calls(rng) for _ in range(4))]
+    noises += [hum(rng), clicks(rng)]
+    noises += [make(rng) for make, count in ((music, 3), (song, 4), (calls, 4)) for _ in range(count)]
     for voices in (5, 8):
         tracks = [np.concatenate([speech[i] for i in rng.permutation(len(speech))[:12]]) for _ in range(voices)]
         noises.append(sum(np.resize(track, NOISE_SAMPLES) for track in tracks))

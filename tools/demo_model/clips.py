@@ -62,6 +62,8 @@ FRAME_SAMPLES = 1280  # of one audio embedding
 JOIN = {1: 0.70, 2: 0.13, 3: 0.08, 5: 0.05, 9: 0.04}  # how many clips make an utterance: its chance
 CONVERSATION = 0.3  # share of the joined clips that follow one of any voice
 REPEATED = 0.25  # so often one of three or more joined clips comes twice: words alone do not tell the place
+PAUSE_SECONDS, LONG_PAUSE_SECONDS = (0.05, 0.6), (0.6, 3.0)  # between joined clips
+LONG_PAUSES = 0.15  # share of them
 LONGEST_SECONDS = LONGEST_SEGMENT_S  # the pieces that the program makes of an unbroken passage
 WORDLESS_SHARE = 0.09
 REPEATS = {"train_real": 15, "train_kokoro": 8, "train_rare": 0.35}  # so many times as often as other clips
@@ -142,9 +144,6 @@ class Clips(IterableDataset[Batch]):
         if worker is not None:  # each worker draws its own batches
             self.rng = np.random.default_rng(worker.seed)
         self.refill()
-        speech = [read_wave(self.pool[i]) for i in self.rng.integers(len(self.pool), size=60)]
-        recorded = [read_wave(clip) for clip in read_index(self.folder, "noise*")]
-        self.augmenter = Augmenter(make_noises(speech, recorded, self.rng), self.rng)
         if (self.folder / READING).exists():
             self.reader = Reader(self.folder / READING, self.prompt.tokenizer, self.prompt.end_id, self.rng)
         while True:
@@ -157,6 +156,9 @@ class Clips(IterableDataset[Batch]):
         shares = np.array([REPEATS.get(clip.shard.name.partition("-")[0], 1) for clip in clips])
         drawn = self.rng.choice(len(clips), POOL_CLIPS, p=shares / shares.sum())
         self.pool = [part(clips[i], self.rng) for i in drawn]
+        speech = [read_wave(clip) for clip in self.pool[:60]]
+        recorded = [read_wave(clip) for clip in read_index(self.folder, "noise*")]
+        self.augmenter = Augmenter(make_noises(speech, recorded, self.rng), self.rng)
 
     def utterances(self) -> list[list[Clip] | int]:
         """The next clips, some joined, mostly of the same voice; an int is so many samples without words."""
@@ -249,10 +251,11 @@ def seconds(utterance: list[Clip] | int) -> float:
 
 
 def join(clips: list[Clip], rng: np.random.Generator) -> tuple[Wave, np.ndarray]:
-    """The clips one after the other with short pauses, and the sample at which each letter of their text begins."""
+    """The clips one after the other with pauses, and the sample at which each letter of their text begins."""
     parts, times, now = [], [], 0
     for clip in clips:
-        wave, pause = read_wave(clip), int(SAMPLE_RATE * rng.uniform(0.05, 0.6))
+        shortest, longest = LONG_PAUSE_SECONDS if rng.random() < LONG_PAUSES else PAUSE_SECONDS
+        wave, pause = read_wave(clip), int(SAMPLE_RATE * rng.uniform(shortest, longest))
         spent = np.cumsum([50] + [LETTER_MS.get(letter, 0) for letter in clip.text.lower()[:-1]])
         times += [*(now + 800 + spent * ((len(wave) - 1600) / spent[-1])), now + len(wave)]
         parts += [wave, np.zeros(pause, np.float32)]
