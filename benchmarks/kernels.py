@@ -3,9 +3,9 @@
     python benchmarks/kernels.py [--runs 15] [--threads N]
 
 One row reads 600 MB of weights, more than a cache holds: what counts is GB/s. 152 rows are the prompt of 11 s of sound:
-what counts is how many 8-bit products a second, two for each weight and row (of 4-bit weights one is computed, and
-counted twice). Kernels of lesser processors than this one are measured too; what torch does on those says
-ONEDNN_MAX_CPU_ISA=AVX2 or AVX2_VNNI before the command, in its row.
+what counts is how many operations a second, a multiplication and an addition for each weight and row. Kernels of lesser
+processors than this one are measured too; what torch does on those says ONEDNN_MAX_CPU_ISA=AVX2 or AVX2_VNNI before the
+command, in its row.
 """
 
 import argparse
@@ -41,7 +41,7 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     weight = torch.randn(OUTPUTS, INPUTS)
     print(f"{date.today()}, {machine_name()}, medians (least to most) of {args.runs} runs\n")
-    print("| | one row, GB/s | 152 rows, G products/s |\n|---|---|---|")
+    print("| | one row, GB/s | 152 rows, G operations/s |\n|---|---|---|")
     quantized, scale = quantize_rows(weight)
     copies = [quantized.clone() for _ in range(LAYERS)]
     in_torch = [lambda x, copy=copy: int8_matmul(x, copy, scale) for copy in copies]

@@ -1,15 +1,14 @@
 """Linear layers in 8- or 4-bit weights, for processors: a half or nearly a quarter of what bfloat16 has to read.
 
-Weights of 8 bits have one scale an output row. Activations are rounded to 15 bits with one scale a row and split into
-two int8 halves, which the processor's integer units multiply:
+Where the kernels are available every 32 inputs of a row share a scale, of weights and of activations, which are rounded
+to 8 bits: 8-bit weights so lose less than with a scale for a whole row, and 4-bit ones far more than the activations.
+
+Elsewhere, in torch, weights of 8 bits have one scale an output row. Activations are rounded to 15 bits with one scale a
+row and split into two int8 halves, which the processor's integer units multiply:
 
     x ~ scale * (128 * high + low)        y = scale * row_scale * (128 * (high @ W) + low @ W)
 
-so only the weights lose precision: what the literature calls weight-only quantisation, where ggml's Q8_0 and most W8A8
-schemes also round activations to 8 bits. (The rounding of activations is finer than bfloat16's own.)
-
-Weights of 4 bits have a scale for every 32 inputs of a row, and so have their activations, in 8 bits: a rounding many
-times finer than that of the weights, and half the products.
+so only the weights lose precision.
 """
 
 from collections.abc import Callable, Sequence
@@ -39,8 +38,10 @@ def quantize_rows(weight: Tensor) -> tuple[Tensor, Tensor]:
     return quantized, scale
 
 
-def quantize_groups(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """weight: (out, in) floating -> (out, in) int8 in [-8, 7] and scales (out, ceil(in / 32)) float16."""
+def quantize_groups(weight: Tensor, bits: int) -> tuple[Tensor, Tensor]:
+    """weight: (out, in) floating -> (out, in) int8, in [-127, 127] or, of 4 bits, [-8, 7], and the scales of
+    groups, (out, ceil(in / 32)) float16.
+    """
     outputs, inputs = weight.shape
     groups = -(-inputs // kernels.GROUP)
     quantized = torch.empty(outputs, inputs, dtype=torch.int8)
@@ -48,20 +49,35 @@ def quantize_groups(weight: Tensor) -> tuple[Tensor, Tensor]:
     for rows in range(0, outputs, ROWS_AT_ONCE):
         block = slice(rows, rows + ROWS_AT_ONCE)
         exact = nn.functional.pad(weight[block].float(), (0, groups * kernels.GROUP - inputs))
-        exact = exact.view(-1, groups, kernels.GROUP)
-        largest = exact.gather(-1, exact.abs().argmax(-1, keepdim=True))
-        least = torch.full(largest.shape, torch.inf)
-        best, best_scale = torch.zeros_like(exact), torch.full_like(largest, torch.nan)  # if a weight is no number
-        for steps in STEPS_TO_THE_LARGEST:
-            scale = (largest / steps).half().float()
-            rounded = (exact / torch.where(scale == 0, 1.0, scale)).round_().clamp_(-8, 7)
-            error = (rounded * scale - exact).square_().sum(-1, keepdim=True)
-            better = error < least
-            best, best_scale = torch.where(better, rounded, best), torch.where(better, scale, best_scale)
-            least = torch.minimum(error, least)
-        quantized[block] = best.flatten(1)[:, :inputs]
-        scales[block] = best_scale[..., 0]
+        steps, scale = (_round8 if bits == 8 else _round4)(exact.view(-1, groups, kernels.GROUP))
+        quantized[block] = steps.flatten(1)[:, :inputs]
+        scales[block] = scale[..., 0]
     return quantized, scales
+
+
+def _round8(exact: Tensor) -> tuple[Tensor, Tensor]:
+    """Groups (rows, groups, 32) -> their steps, and the scales (rows, groups, 1)."""
+    scale = (exact.abs().amax(-1, keepdim=True) / LARGEST).half().float()
+    return _steps(exact, scale).clamp_(-LARGEST, LARGEST), scale
+
+
+def _round4(exact: Tensor) -> tuple[Tensor, Tensor]:
+    """As `_round8`, with the scale of the smallest error."""
+    largest = exact.gather(-1, exact.abs().argmax(-1, keepdim=True))
+    least = torch.full(largest.shape, torch.inf)
+    best, best_scale = torch.zeros_like(exact), torch.full_like(largest, torch.nan)  # if a weight is no number
+    for steps in STEPS_TO_THE_LARGEST:
+        scale = (largest / steps).half().float()
+        rounded = _steps(exact, scale).clamp_(-8, 7)
+        error = (rounded * scale - exact).square_().sum(-1, keepdim=True)
+        better = error < least
+        best, best_scale = torch.where(better, rounded, best), torch.where(better, scale, best_scale)
+        least = torch.minimum(error, least)
+    return best, best_scale
+
+
+def _steps(exact: Tensor, scale: Tensor) -> Tensor:
+    return (exact / torch.where(scale == 0, 1.0, scale)).round_()
 
 
 def int8_matmul(x: Tensor, weight: Tensor, row_scale: Tensor) -> Tensor:
@@ -94,14 +110,13 @@ class QuantizedLinear(nn.Module):
     @classmethod
     def of(cls, weights: Sequence[Tensor], bias: Tensor | None, bits: int) -> "QuantizedLinear":
         """weights: (out, in) each; several stand on top of each other, as one matrix."""
-        round_weights = quantize_rows if bits == 8 else quantize_groups
-        rounded, scales = zip(*map(round_weights, weights), strict=True)
+        in_groups = kernels.available()
+        parts = (quantize_groups(weight, bits) if in_groups else quantize_rows(weight) for weight in weights)
+        rounded, scales = zip(*parts, strict=True)
         weight, scale = torch.cat(rounded), torch.cat(scales)
         outputs, inputs = weight.shape
-        if bits == 4:
-            weight, scale = kernels.pack4(weight, scale)
-        elif kernels.available():
-            weight = kernels.pack8(weight)
+        if in_groups:
+            weight, scale = (kernels.pack8 if bits == 8 else kernels.pack4)(weight, scale)
         return cls(weight, scale, None if bias is None else bias.detach().float(), inputs, outputs, bits)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -28,11 +28,11 @@ from live_canary.model.checkpoint import MAX_HEADER_BYTES
 from live_canary.model.memory import map_file
 from live_canary.model.quantize import MakeQuantized, QuantizedLinear
 
-LAYOUT = 2  # to be raised whenever the same checkpoint would be quantised or laid out differently
+LAYOUT = 3  # to be raised whenever the same checkpoint would be quantised or laid out differently
 ALIGNMENT = 64  # bytes, in the file as in the processor's cache
 ABANDONED_SECONDS = 3600  # after which an unfinished file is nobody's any more
 SMALLEST_CHECKPOINT_BYTES = 500_000_000  # a smaller one is quantised sooner than a file is written
-_DTYPES = {"U8": torch.uint8, "I8": torch.int8, "F16": torch.float16, "F32": torch.float32}
+_DTYPES = {"U8": torch.uint8, "I8": torch.int8, "I16": torch.int16, "F32": torch.float32}
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 
 

@@ -22,7 +22,7 @@ from live_canary.model.compute import choose_dtype
 from live_canary.model.decoder import LeanDecoder
 from live_canary.model.kernel_decoder import KernelDecoder
 from live_canary.model.kernel_encoder import KernelConformer
-from live_canary.model.quantize import QuantizedLinear, int8_matmul, quantize_groups, quantize_rows
+from live_canary.model.quantize import QuantizedLinear, quantize_groups
 from live_canary.model.quantized_file import QuantizedFile
 from tests.conftest import DEMO, ROOT, TINY
 
@@ -47,15 +47,6 @@ def random_linear(rows: int, inputs: int, outputs: int, seed: int):
     return x, torch.randn(outputs, inputs, generator=rng), torch.randn(outputs, generator=rng)
 
 
-def exact_product(x, weight, scale):
-    """`int8_matmul` in 64-bit integers; torch's own 8-bit product (2.13) is wrong for one input."""
-    step = (x.abs().amax(dim=1, keepdim=True) / (127 * 128)).clamp(min=torch.finfo(torch.float32).tiny)
-    steps = (x / step).round()
-    high = (steps / 128).round()
-    high_product, low_product = (half.long() @ weight.long().T for half in (high, steps - high * 128))
-    return (high_product.float() * 128 + low_product.float()) * step * scale
-
-
 def rounded_by_groups(x):
     """To 8 bits, with a scale for every 32 inputs, which are what a group has in common with one of the weights."""
     groups = torch.nn.functional.pad(x, (0, -x.shape[1] % kernels.GROUP)).view(len(x), -1, kernels.GROUP)
@@ -65,32 +56,37 @@ def rounded_by_groups(x):
 
 @compiled
 @every_vector
-@settings(max_examples=30, deadline=None)
-@given(**SIZES, threads=st.sampled_from([1, 2, 5]), seed=st.integers(0, 1 << 30))
-def test_eight_bit_products_are_exact_sums_rounded_as_torch_rounds_them(vector, rows, inputs, outputs, threads, seed):
-    x, weight, bias = random_linear(rows, inputs, outputs, seed)
-    expected = exact_product(x, *quantize_rows(weight)) + bias
-    with vectors(vector), threads_of_torch(threads):
-        assert torch.equal(QuantizedLinear.of([weight], bias, 8)(x), expected)
-
-
-@compiled
-@every_vector
+@pytest.mark.parametrize("bits", [8, 4])
 @settings(max_examples=30, deadline=None)
 @given(**SIZES, seed=st.integers(0, 1 << 30))
-def test_four_bit_products_are_exact_sums_times_their_scales(vector, rows, inputs, outputs, seed):
+def test_products_are_exact_sums_of_groups_times_their_scales(vector, bits, rows, inputs, outputs, seed):
     x, weight, bias = random_linear(rows, inputs, outputs, seed)
-    quantized, scales = quantize_groups(weight)
+    quantized, scales = quantize_groups(weight, bits)
     dequantized = quantized.double() * scales.double().repeat_interleave(kernels.GROUP, dim=1)[:, :inputs]
     exact = rounded_by_groups(x).double() @ dequantized.T + bias
     with vectors(vector):
-        error = (QuantizedLinear.of([weight], bias, 4)(x) - exact).abs().amax(dim=1)
+        error = (QuantizedLinear.of([weight], bias, bits)(x) - exact).abs().amax(dim=1)
     assert (error <= 1e-5 * x.abs().amax(dim=1) * inputs + 1e-6).all()
 
 
 @compiled
 @every_vector
-@pytest.mark.parametrize("largest_weight", [1.0, -1.0])
+@pytest.mark.parametrize("bits", [8, 4])
+@settings(max_examples=30, deadline=None)
+@given(**SIZES, threads=st.sampled_from([1, 2, 5]), seed=st.integers(0, 1 << 30))
+def test_a_row_is_the_same_alone_among_others_and_in_every_vector(vector, bits, rows, inputs, outputs, threads, seed):
+    """So that a draft is verified by what decoding would choose, on any number of cores."""
+    x, weight, bias = random_linear(rows, inputs, outputs, seed)
+    linear = QuantizedLinear.of([weight], bias, bits)
+    with threads_of_torch(1):
+        alone = torch.cat([linear(row) for row in x.split(1)])
+    with vectors(vector), threads_of_torch(threads):
+        assert torch.equal(linear(x), alone)
+
+
+@compiled
+@every_vector
+@pytest.mark.parametrize("largest_weight", [127 / 128, -127 / 128])  # of which a step is exact in float16
 def test_rows_of_zeros_and_the_largest_of_all_activations_overflow_nothing(vector, largest_weight):
     weight = torch.full((40, 6144), largest_weight)
     x = torch.stack([torch.zeros(6144), torch.full((6144,), -3.0), torch.full((6144,), 3e30)])
@@ -98,7 +94,6 @@ def test_rows_of_zeros_and_the_largest_of_all_activations_overflow_nothing(vecto
     with vectors(vector):
         y = QuantizedLinear.of([weight], None, 8)(x)
         assert torch.allclose(QuantizedLinear.of([weight], None, 4)(x)[:, 0], sums)
-    assert torch.equal(y, int8_matmul(x, *quantize_rows(weight)))
     assert torch.allclose(y[:, 0], sums)
 
 
@@ -147,11 +142,12 @@ def test_a_weight_that_is_no_number_is_told_instead_of_becoming_nonsense(dtype, 
         model.generate_ids(torch.randn(16_000, generator=torch.Generator().manual_seed(0)).numpy(), 2)
 
 
-def test_four_bits_are_within_half_a_step_of_all_but_the_largest_weights():
+@pytest.mark.parametrize(("bits", "most"), [(8, 127), (4, 8)])
+def test_groups_are_within_half_a_step_of_all_but_the_largest_weights(bits, most):
     weight = torch.randn(300, 70, generator=torch.Generator().manual_seed(0))
     weight[7] = 0
-    quantized, scales = quantize_groups(weight)
-    assert quantized.min() >= -8 and quantized.max() <= 7
+    quantized, scales = quantize_groups(weight, bits)
+    assert quantized.min() >= -most and quantized.max() <= min(most, 127) - (bits == 4)
     step = scales.float().repeat_interleave(kernels.GROUP, dim=1)[:, :70].abs()
     error = (quantized * scales.float().repeat_interleave(kernels.GROUP, dim=1)[:, :70] - weight).abs()
     assert (error <= 0.51 * step).float().mean() > 0.97
@@ -169,6 +165,11 @@ class threads_of_torch:  # noqa: N801 - reads as a word
         torch.set_num_threads(self.before)
 
 
+def assert_close(a: torch.Tensor, b: torch.Tensor):
+    """But for activations that lie between two steps: what is not the same to the last bit may round them apart."""
+    assert (a - b).square().mean() < 1e-3 * b.square().mean()
+
+
 @layers_compiled
 @pytest.mark.parametrize("folder", [DEMO, TINY])
 def test_the_layers_in_c_are_those_in_torch(folder):
@@ -180,7 +181,7 @@ def test_the_layers_in_c_are_those_in_torch(folder):
     parts = [slice(0, 130), slice(130, 131), slice(131, 150)]
     in_c = [model.decoder._forward(x[part], positions[part], part.stop) for part in parts]
     in_torch = LeanDecoder._forward(model.decoder, x, positions, 150, positions <= positions[:, None])
-    assert torch.allclose(torch.cat(in_c), in_torch, rtol=0, atol=1e-3 * float(in_torch.abs().max()))
+    assert_close(torch.cat(in_c), in_torch)
 
 
 @layers_compiled
@@ -228,7 +229,7 @@ def test_the_encoders_layers_in_c_are_those_in_torch(folder):
         in_c = conformer(x, position_embeddings=positions)
         everywhere = torch.ones(1, 1, frames, frames, dtype=torch.bool)
         in_torch = conformer(x, attention_mask=everywhere, position_embeddings=positions)
-        assert torch.allclose(in_c, in_torch, rtol=0, atol=1e-3 * float(in_torch.abs().max()))
+        assert_close(in_c, in_torch)
         assert torch.equal(x, before)
 
 
@@ -246,13 +247,13 @@ def test_a_pass_does_not_change_its_input(folder):
 def test_a_lesser_processor_writes_the_same_text(lesser):
     script = (
         "import soundfile; from live_canary.model import kernels; from live_canary.model.canary import CanaryQwen;"
-        f"samples, _ = soundfile.read({str(ROOT / 'assets' / 'dictation.wav')!r}, dtype='float32', frames=80000);"
+        f"samples, _ = soundfile.read({str(ROOT / 'assets' / 'dictation.wav')!r}, dtype='float32', frames=48000);"
         f"print(kernels.layers_available(), CanaryQwen.load({str(DEMO)!r}, 'cpu', 'int8').transcribe(samples))"
     )
     command = [sys.executable, "-c", script]
     environment = os.environ | {"LIVE_CANARY_KERNELS": lesser, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120)
-    samples, _ = soundfile.read(ROOT / "assets" / "dictation.wav", dtype="float32", frames=80000)
+    samples, _ = soundfile.read(ROOT / "assets" / "dictation.wav", dtype="float32", frames=48000)
     assert done.stdout.strip() == "False " + CanaryQwen.load(DEMO, "cpu", "int8").transcribe(samples)
 
 
@@ -385,7 +386,7 @@ def test_a_checkpoint_keeps_its_quantised_weights_and_a_changed_one_makes_them_a
     [path] = (tmp_path / "cache" / "live-canary" / "weights").iterdir()
     assert QuantizedFile.of(weights, 8)._kept
     assert torch.equal(CanaryQwen.load(TINY, "cpu", "int8").decoder._head.weight, first.decoder._head.weight)
-    path.write_bytes(path.read_bytes().replace(b'"belongs_to": "2 ', b'"belongs_to": "0 '))
+    path.write_bytes(path.read_bytes().replace(b'"belongs_to": "3 ', b'"belongs_to": "0 '))
     assert not QuantizedFile.of(weights, 8)._kept
     monkeypatch.setenv("LIVE_CANARY_WEIGHT_CACHE", "off")
     assert QuantizedFile.of(weights, 8)._path is None

@@ -1,7 +1,7 @@
 """Matrices in 8- or 4-bit weights, and the layers around them, in C where it was compiled for this processor.
 
-The results are those of the torch code in `quantize.py`, bit by bit for 8-bit matrices, several times as fast: products
-on processors with AVX2, faster ones with AVX-VNNI, whole layers with AVX-512 VNNI. LIVE_CANARY_KERNELS=avx2, avxvnni
+Every set of vectors gives the same results, bit by bit, and a row the same alone and among others: products on
+processors with AVX2, faster ones with AVX-VNNI, whole layers with AVX-512 VNNI. LIVE_CANARY_KERNELS=avx2, avxvnni
 or off (everything in torch) is for comparisons. The threads are those of torch's own OpenMP.
 """
 
@@ -163,30 +163,36 @@ def _done(code: int) -> None:
         raise MemoryError("no memory for the activations of a layer")
 
 
-def pack8(quantized: Tensor) -> Tensor:
-    """(out, in) int8 -> (panels, in / 4, 16, 4) uint8, 128 more, both sides filled up with zeros."""
+def pack8(quantized: Tensor, scales: Tensor) -> tuple[Tensor, Tensor]:
+    """(out, in) int8 with scales (out, groups) -> uint8 (panels, in / 4, 16, 4), 128 more, both sides filled up with
+    zeros, and the bits of float16 (panels, groups, 16).
+    """
     padded = _padded((quantized.view(torch.uint8) ^ 128), 128)
     panels, inputs = len(padded) // LANES, padded.shape[1]
     fours = padded.view(torch.int32).view(panels, LANES, inputs // 4)
     packed = use_huge_pages(torch.empty(panels, inputs // 4, LANES, 4, dtype=torch.uint8))
     packed.view(torch.int32).view(panels, inputs // 4, LANES).copy_(fours.transpose(1, 2))
-    return packed
+    return packed, _packed_scales(scales, panels)
 
 
 def pack4(quantized: Tensor, scales: Tensor) -> tuple[Tensor, Tensor]:
     """(out, in) int8 in [-8, 7] with scales (out, groups) -> uint8 (panels, groups, 4, 64), 8 more, two to a byte (the
-    fours of a group and those 16 inputs later), and float16 (panels, groups, 16).
+    fours of a group and those 16 inputs later), and the bits of float16 (panels, groups, 16).
     """
     padded = _padded((quantized + 8).view(torch.uint8), 8)
     panels, groups = len(padded) // LANES, padded.shape[1] // GROUP
     fours = padded.view(torch.int32).view(panels, LANES, groups, 2, 4).permute(3, 0, 2, 4, 1).contiguous()
     first, second = fours.view(torch.uint8).view(2, panels, groups, 4, 64)
-    filled = torch.zeros(panels * LANES, groups, dtype=torch.float16)
-    filled[: len(scales)] = scales
     packed = use_huge_pages(torch.empty_like(first))
-    return torch.bitwise_or(first, second << 4, out=packed), filled.view(panels, LANES, groups).transpose(
-        1, 2
-    ).contiguous()
+    return torch.bitwise_or(first, second << 4, out=packed), _packed_scales(scales, panels)
+
+
+def _packed_scales(scales: Tensor, panels: int) -> Tensor:
+    outputs, groups = scales.shape
+    filled = torch.zeros(panels * LANES, groups, dtype=torch.float16)
+    filled[:outputs] = scales
+    in_order = filled.view(panels, LANES, groups).transpose(1, 2).contiguous()
+    return in_order.view(torch.int16)  # bits, lest a module's `to` make other numbers of them
 
 
 def _padded(values: Tensor, zero: int) -> Tensor:

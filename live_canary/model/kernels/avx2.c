@@ -32,29 +32,7 @@ static __m256 load(const float *x, int64_t left) {
     return _mm256_loadu_ps(some);
 }
 
-static void halve_row(const float *x, int64_t n, const Activations *a, int64_t row) {
-    __m256i most = _mm256_setzero_si256();
-    for (int64_t i = 0; i < n; i += EIGHT) most = _mm256_max_epi32(most, magnitude(load(x + i, n - i)));
-    const float scale = step_of(largest(most), LARGEST);
-    const __m256 by = _mm256_set1_ps(scale), half = _mm256_set1_ps(128);
-    __m256i high_sum = _mm256_setzero_si256(), low_sum = high_sum;
-    int8_t *halves = a->steps + row * a->padded * 2;
-    for (int64_t i = 0; i < a->padded; i += EIGHT) {
-        const __m256 steps = _mm256_round_ps(_mm256_div_ps(load(x + i, n - i), by), 8);
-        const __m256 above = _mm256_round_ps(_mm256_div_ps(steps, half), 8);
-        const __m256i high = _mm256_cvtps_epi32(above), low = _mm256_cvtps_epi32(_mm256_fnmadd_ps(above, half, steps));
-        const __m256i both = _mm256_packs_epi32(high, low), bytes = _mm256_packs_epi16(both, both);
-        _mm_storel_epi64((__m128i *)(halves + i * 2), _mm256_castsi256_si128(bytes));
-        _mm_storel_epi64((__m128i *)(halves + i * 2 + EIGHT), _mm256_extracti128_si256(bytes, 1));
-        high_sum = _mm256_add_epi32(high_sum, high);
-        low_sum = _mm256_add_epi32(low_sum, low);
-    }
-    a->sums[row * 2] = total(high_sum);
-    a->sums[row * 2 + 1] = total(low_sum);
-    a->scales[row] = scale;
-}
-
-static void round_groups(const float *x, int64_t n, const Activations *a, int64_t row) {
+static void quantize(const float *x, int64_t n, const Activations *a, int64_t row) {
     const int64_t groups = a->padded / GROUP;
     for (int64_t g = 0; g < groups; g++) {
         __m256 part[4];
@@ -64,7 +42,7 @@ static void round_groups(const float *x, int64_t n, const Activations *a, int64_
             part[i] = load(x + at, n - at);
             most = _mm256_max_epi32(most, magnitude(part[i]));
         }
-        const float scale = step_of(largest(most), 127);
+        const float scale = step_of(largest(most));
         for (int i = 0; i < 4; i++) {
             steps[i] = _mm256_cvtps_epi32(_mm256_mul_ps(part[i], _mm256_set1_ps(1 / scale)));
             sum = _mm256_add_epi32(sum, steps[i]);
@@ -73,94 +51,58 @@ static void round_groups(const float *x, int64_t n, const Activations *a, int64_
         const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
         const __m256i bytes = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(first, second), order);
         _mm256_storeu_si256((__m256i *)(a->steps + row * a->padded + g * GROUP), bytes);
-        a->sums[row * groups + g] = total(sum);
+        a->start[row * groups + g] = -surplus(a->weight_bits) * total(sum);
         a->scales[row * groups + g] = scale;
     }
 }
 
-static void quantize(const float *x, int64_t n, const Activations *a, int64_t row) {
-    (a->weight_bits == 8 ? halve_row : round_groups)(x, n, a, row);
-}
-
 static inline __m256i broadcast(const int8_t *four) { return _mm256_set1_epi32(*(const int32_t *)four); }
 
-/* To each of 8 sums the product of 4 weights and 4 steps. Weights: 128 more than they are; without VNNI, as they are. */
-static inline __m256i multiply_add(__m256i sum, __m256i weights, __m256i x) {
+/* To each of 8 sums the product of 4 weights and 4 steps. Weights of 8 bits: 128 more than they are; without VNNI, as they
+   are. Those of 4 bits, 8 more, are without VNNI summed in 16 bits, which 32 inputs do not exceed, and which `group_sum`
+   makes into sums of 32. */
+static inline __m256i multiply_add(int bits, __m256i sum, __m256i weights, __m256i x) {
 #ifdef __AVXVNNI__
+    (void)bits;
     __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum) : "x"(weights), "x"(x)); /* gcc 12 spills around the intrinsic */
     return sum;
 #else
+    if (bits == 4) return _mm256_add_epi16(sum, _mm256_maddubs_epi16(weights, x));
     const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(x), _mm256_sign_epi8(weights, x));
     return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 #endif
 }
 
-/* To each sum of a group the product of 4 weights from 0 to 15 and 4 steps; without VNNI in 16 bits, which 32 inputs do
-   not exceed, and which `group_sum` makes into sums of 32. */
-static inline __m256i multiply_add_small(__m256i sum, __m256i weights, __m256i x) {
-#ifdef __AVXVNNI__
-    return multiply_add(sum, weights, x);
-#else
-    return _mm256_add_epi16(sum, _mm256_maddubs_epi16(weights, x));
-#endif
+static inline __m256i group_sum(int bits, __m256i sum) {
+    return UNSIGNED || bits == 8 ? sum : _mm256_madd_epi16(sum, _mm256_set1_epi16(1));
 }
 
-static inline __m256i group_sum(__m256i sum) {
-#ifdef __AVXVNNI__
-    return sum;
-#else
-    return _mm256_madd_epi16(sum, _mm256_set1_epi16(1));
-#endif
-}
-
-/* `rows` rows times one panel, in steps of the activations. `rows` is a constant wherever these are inlined. */
-
-static inline __attribute__((always_inline)) void block8(int rows, const Matrix *w, int64_t panel, const Activations *a,
-                                                         int64_t row, __m256 y[][HALVES]) {
-    const uint8_t *weights = w->weights + panel * a->padded * LANES;
-    const int8_t *x = a->steps + row * a->padded * 2;
-    __m256i high[ROWS][HALVES], low[ROWS][HALVES];
-#pragma GCC unroll 8
-    for (int r = 0; r < rows; r++) {
-        high[r][0] = high[r][1] = _mm256_set1_epi32(UNSIGNED * -128 * a->sums[(row + r) * 2]);
-        low[r][0] = low[r][1] = _mm256_set1_epi32(UNSIGNED * -128 * a->sums[(row + r) * 2 + 1]);
+/* Of half a group's weights, which begin here, the i-th four of each of 8 outputs and the four 16 inputs later. */
+static inline __attribute__((always_inline)) void unpack(int bits, const uint8_t *half, int i, __m256i *early,
+                                                         __m256i *late) {
+    *early = _mm256_loadu_si256((const __m256i *)(half + i * 64));
+    if (bits == 8) {
+        *late = _mm256_loadu_si256((const __m256i *)(half + (i + 4) * 64));
+    } else {
+        *late = _mm256_and_si256(_mm256_srli_epi16(*early, 4), _mm256_set1_epi8(15));
+        *early = _mm256_and_si256(*early, _mm256_set1_epi8(15));
     }
-    for (int64_t k = 0; k < a->padded; k += 4) {
-        _mm_prefetch((const char *)weights + k * LANES + AHEAD, _MM_HINT_T0);
-        const __m256i *both = (const __m256i *)(weights + k * LANES);
-        __m256i w0 = _mm256_loadu_si256(both), w1 = _mm256_loadu_si256(both + 1);
-        if (!UNSIGNED) {
-            w0 = _mm256_xor_si256(w0, _mm256_set1_epi8(-128));
-            w1 = _mm256_xor_si256(w1, _mm256_set1_epi8(-128));
-        }
-#pragma GCC unroll 8
-        for (int r = 0; r < rows; r++) {
-            const int8_t *four = x + (r * a->padded + k) * 2;
-            const __m256i high4 = broadcast(four), low4 = broadcast(four + 4);
-            high[r][0] = multiply_add(high[r][0], w0, high4);
-            high[r][1] = multiply_add(high[r][1], w1, high4);
-            low[r][0] = multiply_add(low[r][0], w0, low4);
-            low[r][1] = multiply_add(low[r][1], w1, low4);
-        }
+    if (bits == 8 && !UNSIGNED) {
+        *early = _mm256_xor_si256(*early, _mm256_set1_epi8(-128));
+        *late = _mm256_xor_si256(*late, _mm256_set1_epi8(-128));
     }
-#pragma GCC unroll 8
-    for (int r = 0; r < rows; r++)
-#pragma GCC unroll 2
-        for (int h = 0; h < HALVES; h++)
-            y[r][h] = _mm256_add_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(high[r][h]), _mm256_set1_ps(128)),
-                                    _mm256_cvtepi32_ps(low[r][h]));
 }
 
-static inline __attribute__((always_inline)) void block4(int rows, const Matrix *w, int64_t panel, const Activations *a,
-                                                         int64_t row, __m256 y[][HALVES]) {
+/* `rows` rows times one panel. `rows` and `bits` are constants wherever this is inlined. */
+static inline __attribute__((always_inline)) void block(int bits, int rows, const Matrix *w, int64_t panel,
+                                                        const Activations *a, int64_t row, __m256 y[][HALVES]) {
     const int64_t groups = a->padded / GROUP;
-    const uint8_t *weights = w->weights + panel * a->padded * LANES / 2;
     const int8_t *x = a->steps + row * a->padded;
-    const __m256i nibble = _mm256_set1_epi8(15);
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++) y[r][0] = y[r][1] = _mm256_setzero_ps();
     for (int64_t g = 0; g < groups; g++) {
-        const uint16_t *scales = (const uint16_t *)w->scales + (panel * groups + g) * LANES;
+        const uint8_t *weights = w->weights + (panel * groups + g) * 64 * bits;
+        const uint16_t *scales = w->scales + (panel * groups + g) * LANES;
 #pragma GCC unroll 2
         for (int h = 0; h < HALVES; h++) {
             __m256i sum[ROWS];
@@ -168,24 +110,23 @@ static inline __attribute__((always_inline)) void block4(int rows, const Matrix 
             for (int r = 0; r < rows; r++) sum[r] = _mm256_setzero_si256();
 #pragma GCC unroll 4
             for (int i = 0; i < 4; i++) {
-                const uint8_t *from = weights + g * 256 + i * 64 + h * 32;
-                _mm_prefetch((const char *)from + AHEAD, _MM_HINT_T0);
-                const __m256i both = _mm256_loadu_si256((const __m256i *)from);
-                const __m256i first = _mm256_and_si256(both, nibble);
-                const __m256i second = _mm256_and_si256(_mm256_srli_epi16(both, 4), nibble);
+                __m256i early, late;
+                for (int line = i; line < bits; line += 4)
+                    _mm_prefetch((const char *)weights + line * 64 + AHEAD, _MM_HINT_T0);
+                unpack(bits, weights + h * 32, i, &early, &late);
 #pragma GCC unroll 8
                 for (int r = 0; r < rows; r++) {
                     const int8_t *four = x + r * a->padded + g * GROUP + i * 4;
-                    sum[r] = multiply_add_small(sum[r], first, broadcast(four));
-                    sum[r] = multiply_add_small(sum[r], second, broadcast(four + LANES));
+                    sum[r] = multiply_add(bits, sum[r], early, broadcast(four));
+                    sum[r] = multiply_add(bits, sum[r], late, broadcast(four + LANES));
                 }
             }
             const __m256 scale = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(scales + h * EIGHT)));
 #pragma GCC unroll 8
             for (int r = 0; r < rows; r++) {
-                const __m256i too_much = _mm256_set1_epi32(8 * a->sums[(row + r) * groups + g]);
+                const __m256i start = _mm256_set1_epi32(UNSIGNED || bits == 4 ? a->start[(row + r) * groups + g] : 0);
                 const __m256 step = _mm256_mul_ps(scale, _mm256_set1_ps(a->scales[(row + r) * groups + g]));
-                const __m256i exact = _mm256_sub_epi32(group_sum(sum[r]), too_much);
+                const __m256i exact = _mm256_add_epi32(group_sum(bits, sum[r]), start);
                 y[r][h] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(exact), step, y[r][h]);
             }
         }
@@ -200,10 +141,6 @@ static void store(const Product *p, int64_t panel, int64_t row, int rows, __m256
             if (left <= 0) continue;
             float *to = p->y + (row + r) * w->out + first;
             __m256 value = y[r][h];
-            if (w->bits == 8) {
-                value = _mm256_mul_ps(value, _mm256_set1_ps(p->a->scales[row + r]));
-                value = _mm256_mul_ps(value, load((const float *)w->scales + first, left));
-            }
             if (w->bias) value = _mm256_add_ps(value, load(w->bias + first, left));
             float all[EIGHT];
             _mm256_storeu_ps(left >= EIGHT ? to : all, value);
@@ -212,7 +149,7 @@ static void store(const Product *p, int64_t panel, int64_t row, int rows, __m256
 }
 
 #define CASE(bits, n) \
-    case n: block##bits(n, p->w, panel, p->a, row, y); break;
+    case n: block(bits, n, p->w, panel, p->a, row, y); break;
 
 static void two_panels(const void *context, int64_t item) {
     const Product *p = context;
@@ -221,9 +158,9 @@ static void two_panels(const void *context, int64_t item) {
         for (int64_t row = p->first; row < p->end; row += ROWS) {
             const int rows = p->end - row < ROWS ? p->end - row : ROWS;
             if (p->w->bits == 8)
-                switch (rows) { CASE(8, 1) CASE(8, 2) default: block8(ROWS, p->w, panel, p->a, row, y); }
+                switch (rows) { CASE(8, 1) CASE(8, 2) default: block(8, ROWS, p->w, panel, p->a, row, y); }
             else
-                switch (rows) { CASE(4, 1) CASE(4, 2) default: block4(ROWS, p->w, panel, p->a, row, y); }
+                switch (rows) { CASE(4, 1) CASE(4, 2) default: block(4, ROWS, p->w, panel, p->a, row, y); }
             store(p, panel, row, rows, y);
         }
 }

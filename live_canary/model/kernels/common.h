@@ -10,20 +10,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LANES = 16, GROUP = 32, PANELS = 2, LARGEST = 127 * 128, AHEAD = 2048, CACHED = 3 << 19 };
+enum { LANES = 16, GROUP = 32, PANELS = 2, AHEAD = 2048, CACHED = 3 << 19 };
 
 typedef struct {
-    const uint8_t *weights; /* 8 bits: [panel][in / 4][16][4]; 4 bits: [panel][in / 32][4][16][4], two to a byte */
-    const void *scales;     /* 8 bits: float [out]; 4 bits: float16 [panel][in / 32][16] */
+    const uint8_t *weights; /* 8 bits: [panel][in / 32][8][16][4]; 4 bits: [panel][in / 32][4][16][4], two to a byte */
+    const uint16_t *scales; /* float16 [panel][in / 32][16] */
     const float *bias;      /* [out] or NULL */
     int64_t in, out, bits;
 } Matrix;
 
-/* Rounded rows. For 8-bit weights: 15 bits, in two halves; for 4-bit weights: 8 bits, a scale for every 32. */
+/* Rounded rows, to 8 bits and a scale for every 32, which go with such of the weights. */
 typedef struct {
-    int8_t *steps;  /* 15 bits: [rows][padded / 4][high, low][4]; 8 bits: [rows][padded] */
-    int32_t *sums;  /* of the steps; 15 bits: [rows][high, low]; 8 bits: [rows][padded / 32] */
-    float *scales;  /* 15 bits: [rows]; 8 bits: [rows][padded / 32] */
+    int8_t *steps;  /* [rows][padded] */
+    int32_t *start; /* [rows][padded / 32]: less by what unsigned weights, 128 or 8 too large, add to a group's sum */
+    float *scales;  /* [rows][padded / 32] */
     int64_t padded, weight_bits;
 } Activations;
 
@@ -53,12 +53,12 @@ static void run(void (*item)(const void *, int64_t), const void *context, int64_
 
 static int64_t pad(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
-/* What a step is worth when so many of them make the largest of a row. Its magnitude comes as the bits of a float, which
+/* What a step is worth when 127 of them make the largest of a group. Its magnitude comes as the bits of a float, which
    are ordered as floats are, but in which what is no number is above all and so makes the row's results none. */
-static float step_of(int32_t largest, float steps) {
+static float step_of(int32_t largest) {
     float step;
     memcpy(&step, &largest, sizeof step);
-    step /= steps;
+    step /= 127;
     return step < FLT_MIN ? FLT_MIN : step;
 }
 
@@ -78,11 +78,12 @@ static void *room(char **at, int64_t bytes) {
 }
 
 static Activations activations(int64_t rows, int64_t in, int64_t weight_bits, char **at) {
-    const int64_t padded = pad(in, GROUP), groups = padded / GROUP, fine = weight_bits == 8;
-    return (Activations){.steps = room(at, rows * padded * (fine ? 2 : 1)),
-                         .sums = room(at, rows * (fine ? 2 : groups) * 4),
-                         .scales = room(at, rows * (fine ? 1 : groups) * 4),
+    const int64_t padded = pad(in, GROUP), groups = padded / GROUP;
+    return (Activations){.steps = room(at, rows * padded),
+                         .start = room(at, rows * groups * 4),
+                         .scales = room(at, rows * groups * 4),
                          .padded = padded,
                          .weight_bits = weight_bits};
 }
 
+static int32_t surplus(int64_t weight_bits) { return weight_bits == 8 ? 128 : 8; }

@@ -11,7 +11,7 @@ static void panels_together(const void *context, int64_t item) {
 /* Of the rows from `first` on. Of a single row a core takes several pairs of panels at once: a long walk through memory is
    the faster one. */
 static void multiply(const Matrix *w, const Activations *a, float *y, int64_t first, int64_t rows, float add, int threads) {
-    const int64_t wanted = rows - first, bytes = wanted * a->padded * (w->bits == 8 ? 2 : 1);
+    const int64_t wanted = rows - first, bytes = wanted * a->padded;
     const int64_t slabs = (bytes + CACHED - 1) / CACHED; /* of activations that stay in the cache */
     const int64_t height = pad((wanted + slabs - 1) / slabs, ROWS);
     for (; first < rows; first += height) {

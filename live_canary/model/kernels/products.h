@@ -73,48 +73,21 @@ static void weigh(const float *weights, int64_t positions, float total, const fl
 
 static __m512i magnitude(__m512 x) { return _mm512_castps_si512(_mm512_abs_ps(x)); }
 
-static void halve_row(const float *x, int64_t n, const Activations *a, int64_t row) {
-    __m512i most = _mm512_setzero_si512();
-    for (int64_t i = 0; i < n; i += LANES)
-        most = _mm512_max_epi32(most, magnitude(_mm512_maskz_loadu_ps(lanes(n - i), x + i)));
-    const float scale = step_of(_mm512_reduce_max_epi32(most), LARGEST);
-    const __m512 by = _mm512_set1_ps(scale), half = _mm512_set1_ps(128);
-    __m512i high_sum = _mm512_setzero_si512(), low_sum = high_sum;
-    int8_t *halves = a->steps + row * a->padded * 2;
-    for (int64_t i = 0; i < a->padded; i += LANES) {
-        const __m512 steps = _mm512_roundscale_ps(_mm512_div_ps(_mm512_maskz_loadu_ps(lanes(n - i), x + i), by), 8);
-        const __m512 above = _mm512_roundscale_ps(_mm512_div_ps(steps, half), 8);
-        const __m512i high = _mm512_cvtps_epi32(above), low = _mm512_cvtps_epi32(_mm512_fnmadd_ps(above, half, steps));
-        const __m128i high8 = _mm512_cvtepi32_epi8(high), low8 = _mm512_cvtepi32_epi8(low);
-        _mm_storeu_si128((__m128i *)(halves + i * 2), _mm_unpacklo_epi32(high8, low8));
-        _mm_storeu_si128((__m128i *)(halves + i * 2 + 16), _mm_unpackhi_epi32(high8, low8));
-        high_sum = _mm512_add_epi32(high_sum, high);
-        low_sum = _mm512_add_epi32(low_sum, low);
-    }
-    a->sums[row * 2] = _mm512_reduce_add_epi32(high_sum);
-    a->sums[row * 2 + 1] = _mm512_reduce_add_epi32(low_sum);
-    a->scales[row] = scale;
-}
-
-static void round_groups(const float *x, int64_t n, const Activations *a, int64_t row) {
+static void quantize(const float *x, int64_t n, const Activations *a, int64_t row) {
     const int64_t groups = a->padded / GROUP;
     for (int64_t g = 0; g < groups; g++) {
         const int64_t i = g * GROUP;
         const __m512 first = _mm512_maskz_loadu_ps(lanes(n - i), x + i);
         const __m512 second = _mm512_maskz_loadu_ps(lanes(n - i - LANES), x + i + LANES);
-        const float scale = step_of(_mm512_reduce_max_epi32(_mm512_max_epi32(magnitude(first), magnitude(second))), 127);
+        const float scale = step_of(_mm512_reduce_max_epi32(_mm512_max_epi32(magnitude(first), magnitude(second))));
         const __m512 by = _mm512_set1_ps(1 / scale);
         const __m512i low = _mm512_cvtps_epi32(_mm512_mul_ps(first, by)), high = _mm512_cvtps_epi32(_mm512_mul_ps(second, by));
         int8_t *steps = a->steps + row * a->padded + i;
         _mm_storeu_si128((__m128i *)steps, _mm512_cvtsepi32_epi8(low));
         _mm_storeu_si128((__m128i *)(steps + LANES), _mm512_cvtsepi32_epi8(high));
-        a->sums[row * groups + g] = _mm512_reduce_add_epi32(_mm512_add_epi32(low, high));
+        a->start[row * groups + g] = -surplus(a->weight_bits) * _mm512_reduce_add_epi32(_mm512_add_epi32(low, high));
         a->scales[row * groups + g] = scale;
     }
-}
-
-static void quantize(const float *x, int64_t n, const Activations *a, int64_t row) {
-    (a->weight_bits == 8 ? halve_row : round_groups)(x, n, a, row);
 }
 
 /* The intrinsic, but for gcc 12, which copies the sums around until they spill. */
@@ -131,101 +104,56 @@ typedef struct {
     int64_t step;
 } Fetch;
 
-/* `rows` rows times two panels, in steps of the activations. `rows` is a constant wherever these are inlined. */
-
-static inline __attribute__((always_inline)) void block8(int rows, const Matrix *w, int64_t panel, const Activations *a,
-                                                         int64_t row, const Fetch *next, __m512 y[][PANELS]) {
-    const int64_t size = a->padded * LANES;
-    const uint8_t *weights = w->weights + panel * size;
-    const int8_t *x = a->steps + row * a->padded * 2;
-    const uint8_t *fetched = next->from;
-    __m512i high[ROWS][PANELS], low[ROWS][PANELS];
-#pragma GCC unroll 8
-    for (int r = 0; r < rows; r++)
-#pragma GCC unroll 2
-        for (int p = 0; p < PANELS; p++) {
-            high[r][p] = _mm512_set1_epi32(-128 * a->sums[(row + r) * 2]);
-            low[r][p] = _mm512_set1_epi32(-128 * a->sums[(row + r) * 2 + 1]);
-        }
-    for (int64_t k = 0; k < a->padded; k += 4) {
-        const __m512i w0 = _mm512_loadu_si512(weights + k * LANES), w1 = _mm512_loadu_si512(weights + size + k * LANES);
-        _mm_prefetch((const char *)fetched, _MM_HINT_T1);
-        fetched += next->step;
-#pragma GCC unroll 8
-        for (int r = 0; r < rows; r++) {
-            const int8_t *four = x + (r * a->padded + k) * 2;
-            const __m512i high4 = broadcast(four), low4 = broadcast(four + 4);
-            high[r][0] = multiply_add(high[r][0], w0, high4);
-            high[r][1] = multiply_add(high[r][1], w1, high4);
-            low[r][0] = multiply_add(low[r][0], w0, low4);
-            low[r][1] = multiply_add(low[r][1], w1, low4);
-        }
-    }
-#pragma GCC unroll 8
-    for (int r = 0; r < rows; r++)
-#pragma GCC unroll 2
-        for (int p = 0; p < PANELS; p++)
-            y[r][p] = _mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(high[r][p]), _mm512_set1_ps(128)),
-                                    _mm512_cvtepi32_ps(low[r][p]));
-}
-
-/* One row: its weights come from memory, once, and so are read in the order in which they lie. */
-static void row8(const Matrix *w, int64_t panel, const Activations *a, int64_t row, __m512 *y) {
-    const int8_t *x = a->steps + row * a->padded * 2;
-    const uint8_t *weights = w->weights + panel * a->padded * LANES;
-    for (int p = 0; p < PANELS; p++) {
-        __m512i high[2] = {_mm512_set1_epi32(-128 * a->sums[row * 2]), _mm512_setzero_si512()};
-        __m512i low[2] = {_mm512_set1_epi32(-128 * a->sums[row * 2 + 1]), _mm512_setzero_si512()};
-        for (int64_t k = 0; k < a->padded; k += 8)
-#pragma GCC unroll 2
-            for (int i = 0; i < 2; i++, weights += 4 * LANES) {
-                const __m512i four = _mm512_loadu_si512(weights);
-                _mm_prefetch((const char *)weights + AHEAD, _MM_HINT_T0);
-                high[i] = multiply_add(high[i], four, broadcast(x + (k + i * 4) * 2));
-                low[i] = multiply_add(low[i], four, broadcast(x + (k + i * 4) * 2 + 4));
-            }
-        const __m512i highs = _mm512_add_epi32(high[0], high[1]), lows = _mm512_add_epi32(low[0], low[1]);
-        y[p] = _mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(highs), _mm512_set1_ps(128)), _mm512_cvtepi32_ps(lows));
+/* Of a group of 32 inputs, whose weights begin here, the i-th four of each of 16 outputs and the four 16 inputs later. */
+static inline __attribute__((always_inline)) void unpack(int bits, const uint8_t *group, int i, __m512i *early,
+                                                         __m512i *late) {
+    *early = _mm512_loadu_si512(group + i * 64);
+    if (bits == 8) {
+        *late = _mm512_loadu_si512(group + (i + 4) * 64);
+    } else {
+        *late = _mm512_and_si512(_mm512_srli_epi16(*early, 4), _mm512_set1_epi8(15));
+        *early = _mm512_and_si512(*early, _mm512_set1_epi8(15));
     }
 }
 
-static inline __attribute__((always_inline)) void block4(int rows, const Matrix *w, int64_t panel, const Activations *a,
-                                                         int64_t row, const Fetch *next, __m512 y[][PANELS]) {
+static inline __m512 scales_of(const uint16_t *halves) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)halves));
+}
+
+/* `rows` rows times two panels. `rows` and `bits` are constants wherever these are inlined. */
+static inline __attribute__((always_inline)) void block(int bits, int rows, const Matrix *w, int64_t panel,
+                                                        const Activations *a, int64_t row, const Fetch *next, __m512 y[][PANELS]) {
     const uint8_t *fetched = next->from;
-    const int64_t groups = a->padded / GROUP, size = a->padded * LANES / 2;
+    const int64_t groups = a->padded / GROUP, size = a->padded * LANES * bits / 8;
     const int8_t *x = a->steps + row * a->padded;
-    const __m512i nibble = _mm512_set1_epi8(15);
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++) y[r][0] = y[r][1] = _mm512_setzero_ps();
     for (int64_t g = 0; g < groups; g++) {
         __m512i sum[ROWS][PANELS];
 #pragma GCC unroll 8
-        for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = _mm512_set1_epi32(-8 * a->sums[(row + r) * groups + g]);
+        for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = _mm512_set1_epi32(a->start[(row + r) * groups + g]);
 #pragma GCC unroll 4
         for (int i = 0; i < 4; i++) {
-            __m512i first[PANELS], second[PANELS];
+            __m512i early[PANELS], late[PANELS];
 #pragma GCC unroll 2
             for (int p = 0; p < PANELS; p++) {
                 _mm_prefetch((const char *)fetched, _MM_HINT_T1);
                 fetched += next->step;
-                const __m512i both = _mm512_loadu_si512(w->weights + (panel + p) * size + g * 256 + i * 64);
-                first[p] = _mm512_and_si512(both, nibble);
-                second[p] = _mm512_and_si512(_mm512_srli_epi16(both, 4), nibble);
+                unpack(bits, w->weights + (panel + p) * size + g * 64 * bits, i, early + p, late + p);
             }
 #pragma GCC unroll 8
             for (int r = 0; r < rows; r++) {
                 const int8_t *four = x + r * a->padded + g * GROUP + i * 4;
-                const __m512i early = broadcast(four), late = broadcast(four + LANES);
-                sum[r][0] = multiply_add(sum[r][0], first[0], early);
-                sum[r][1] = multiply_add(sum[r][1], first[1], early);
-                sum[r][0] = multiply_add(sum[r][0], second[0], late);
-                sum[r][1] = multiply_add(sum[r][1], second[1], late);
+                const __m512i early4 = broadcast(four), late4 = broadcast(four + LANES);
+                sum[r][0] = multiply_add(sum[r][0], early[0], early4);
+                sum[r][1] = multiply_add(sum[r][1], early[1], early4);
+                sum[r][0] = multiply_add(sum[r][0], late[0], late4);
+                sum[r][1] = multiply_add(sum[r][1], late[1], late4);
             }
         }
 #pragma GCC unroll 2
         for (int p = 0; p < PANELS; p++) {
-            const uint16_t *halves = (const uint16_t *)w->scales + ((panel + p) * groups + g) * LANES;
-            const __m512 scale = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)halves));
+            const __m512 scale = scales_of(w->scales + ((panel + p) * groups + g) * LANES);
 #pragma GCC unroll 8
             for (int r = 0; r < rows; r++) {
                 const __m512 step = _mm512_mul_ps(scale, _mm512_set1_ps(a->scales[(row + r) * groups + g]));
@@ -235,26 +163,28 @@ static inline __attribute__((always_inline)) void block4(int rows, const Matrix 
     }
 }
 
-static void row4(const Matrix *w, int64_t panel, const Activations *a, int64_t row, __m512 *y) {
+/* One row: its weights come from memory, once, and so are read in the order in which they lie. */
+static inline __attribute__((always_inline)) void single(int bits, const Matrix *w, int64_t panel, const Activations *a,
+                                                         int64_t row, __m512 *y) {
     const int64_t groups = a->padded / GROUP;
     const int8_t *x = a->steps + row * a->padded;
-    const uint8_t *weights = w->weights + panel * a->padded * LANES / 2;
-    const uint16_t *halves = (const uint16_t *)w->scales + panel * groups * LANES;
-    const __m512i nibble = _mm512_set1_epi8(15);
+    const uint8_t *weights = w->weights + panel * a->padded * LANES * bits / 8;
+    const uint16_t *scales = w->scales + panel * groups * LANES;
     for (int p = 0; p < PANELS; p++) {
         y[p] = _mm512_setzero_ps();
-        for (int64_t g = 0; g < groups; g++, halves += LANES) {
-            __m512i sum = _mm512_set1_epi32(-8 * a->sums[row * groups + g]);
+        for (int64_t g = 0; g < groups; g++, weights += 64 * bits, scales += LANES) {
+            __m512i sum = _mm512_set1_epi32(a->start[row * groups + g]);
 #pragma GCC unroll 4
-            for (int i = 0; i < 4; i++, weights += 4 * LANES) {
-                const __m512i both = _mm512_loadu_si512(weights), late = _mm512_srli_epi16(both, 4);
+            for (int i = 0; i < 4; i++) {
                 const int8_t *four = x + g * GROUP + i * 4;
-                _mm_prefetch((const char *)weights + AHEAD, _MM_HINT_T0);
-                sum = multiply_add(sum, _mm512_and_si512(both, nibble), broadcast(four));
-                sum = multiply_add(sum, _mm512_and_si512(late, nibble), broadcast(four + LANES));
+                __m512i early, late;
+                for (int line = i; line < bits; line += 4)
+                    _mm_prefetch((const char *)weights + line * 64 + AHEAD, _MM_HINT_T0);
+                unpack(bits, weights, i, &early, &late);
+                sum = multiply_add(sum, early, broadcast(four));
+                sum = multiply_add(sum, late, broadcast(four + LANES));
             }
-            const __m512 scale = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)halves));
-            const __m512 step = _mm512_mul_ps(scale, _mm512_set1_ps(a->scales[row * groups + g]));
+            const __m512 step = _mm512_mul_ps(scales_of(scales), _mm512_set1_ps(a->scales[row * groups + g]));
             y[p] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), step, y[p]);
         }
     }
@@ -268,10 +198,6 @@ static void store(const Product *p, int64_t panel, int64_t row, int rows, __m512
             const __mmask16 m = lanes(w->out - first);
             float *to = p->y + (row + r) * w->out + first;
             __m512 value = y[r][i];
-            if (w->bits == 8) {
-                value = _mm512_mul_ps(value, _mm512_set1_ps(p->a->scales[row + r]));
-                value = _mm512_mul_ps(value, _mm512_maskz_loadu_ps(m, (const float *)w->scales + first));
-            }
             if (w->bias) value = _mm512_add_ps(value, _mm512_maskz_loadu_ps(m, w->bias + first));
             if (p->add != 0)
                 value = _mm512_add_ps(_mm512_mul_ps(value, _mm512_set1_ps(p->add)), _mm512_maskz_loadu_ps(m, to));
@@ -280,10 +206,10 @@ static void store(const Product *p, int64_t panel, int64_t row, int rows, __m512
 }
 
 #define CASE(bits, n) \
-    case n: block##bits(n, p->w, panel, p->a, row, &next, y); break;
-
-#define ONE(bits) \
-    case 1: row##bits(p->w, panel, p->a, row, y[0]); break;
+    case n: block(bits, n, p->w, panel, p->a, row, &next, y); break;
+#define CASES(bits) \
+    case 1: single(bits, p->w, panel, p->a, row, y[0]); break; \
+    CASE(bits, 2) CASE(bits, 3) CASE(bits, 4) CASE(bits, 5) CASE(bits, 6)
 
 static void two_panels(const void *context, int64_t item) {
     const Product *p = context;
@@ -295,9 +221,9 @@ static void two_panels(const void *context, int64_t item) {
     for (int64_t row = p->first; row < p->end; row += ROWS, next.from += next.step * steps) {
         const int rows = p->end - row < ROWS ? p->end - row : ROWS;
         if (p->w->bits == 8)
-            switch (rows) { ONE(8) CASE(8, 2) CASE(8, 3) CASE(8, 4) CASE(8, 5) CASE(8, 6) }
+            switch (rows) { CASES(8) }
         else
-            switch (rows) { ONE(4) CASE(4, 2) CASE(4, 3) CASE(4, 4) CASE(4, 5) CASE(4, 6) }
+            switch (rows) { CASES(4) }
         store(p, panel, row, rows, y);
     }
 }
