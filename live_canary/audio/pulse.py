@@ -21,6 +21,7 @@ from live_canary.errors import DeviceError
 Answer = TypeVar("Answer")
 
 ANSWER_SECONDS = 3.0
+NO_ANSWER = "The sound server (PulseAudio or PipeWire) does not answer; restart it and try again."
 FRAGMENT_SECONDS = 0.02  # half of it costs twice the CPU, and blocks of 20 ms are complete no sooner
 FLOAT32_BYTES = 4
 MAX_CHANNELS = 2  # the server mixes 5.1 down to stereo as it should be; a mean of six would bury the voice
@@ -105,9 +106,11 @@ class Connection:
 
     def inputs(self) -> list[Input]:
         """All sources, monitors of outputs too. Raises DeviceError."""
-        (defaults,) = self._ask(self.pa.context_get_server_info, libpulse.ServerCallback, _default_names)
+        defaults = self._ask(self.pa.context_get_server_info, libpulse.ServerCallback, _default_names)
+        if not defaults:  # an error instead of an answer
+            raise DeviceError(NO_ANSWER)
         sources: list[Input] = self._ask(
-            self.pa.context_get_source_info_list, libpulse.SourceCallback, lambda info: _input(info, *defaults)
+            self.pa.context_get_source_info_list, libpulse.SourceCallback, lambda info: _input(info, *defaults[0])
         )
         return [replace(source, index=index) for index, source in enumerate(sources)]
 
@@ -132,7 +135,7 @@ class Connection:
         with self.locked():
             self.request(request, callback, None)
         if not done.wait(ANSWER_SECONDS):
-            raise DeviceError("The sound server (PulseAudio or PipeWire) does not answer; restart it and try again.")
+            raise DeviceError(NO_ANSWER)
         return answers
 
     def _state(self) -> int:
