@@ -3,6 +3,7 @@
 The library calls nothing of Python's and little of the C library's: one wheel serves every Python.
 """
 
+import hashlib
 import os
 import platform
 import shlex
@@ -59,12 +60,17 @@ def compiled(root: Path) -> bool:
     return True
 
 
+def sources_digest(folder: Path) -> str:
+    """As `live_canary.model.kernels` computes it: one of other sources than lie beside it would misread weights."""
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.[ch]")))).hexdigest()
+
+
 def compile_library(compiler: list[str], sources: Path, objects: Path, library: Path) -> str:
     """What the compiler has against it; "" when the library was made."""
-    linked = []
+    linked, digest = [], f'-DSOURCES="{sources_digest(sources)}"'
     for name, (source, *flags) in OBJECTS.items():
         made = objects / f"{name}.o"
-        refused = complaint([*compiler, *FLAGS, *flags, "-c", str(sources / source), "-o", str(made)])
+        refused = complaint([*compiler, *FLAGS, *flags, digest, "-c", str(sources / source), "-o", str(made)])
         if not refused:
             linked.append(str(made))
         elif name not in YOUNG:

@@ -98,6 +98,18 @@ def test_rows_of_zeros_and_the_largest_of_all_activations_overflow_nothing(vecto
 
 
 @compiled
+def test_a_library_of_other_sources_is_left_alone(tmp_path, monkeypatch):
+    """After an update that did not compile them, say: it would take what it reads for other weights."""
+    copy = shutil.copytree(kernels._LIBRARY.parent, tmp_path / "kernels")
+    monkeypatch.setattr(kernels, "_LIBRARY", copy / "kernels.so")
+    with vectors("avx512"):
+        assert kernels.available()
+    (copy / "common.h").write_text((copy / "common.h").read_text() + "\n")
+    with vectors("avx512"):
+        assert not kernels.available()
+
+
+@compiled
 @every_vector
 @pytest.mark.parametrize("bits", [8, 4])
 def test_no_rows_are_no_products(vector, bits):

@@ -6,6 +6,7 @@ or off (everything in torch) is for comparisons. The threads are those of torch'
 """
 
 import ctypes
+import hashlib
 import os
 from functools import cache
 from pathlib import Path
@@ -97,7 +98,7 @@ class _Kernels(NamedTuple):
 
 @cache
 def _kernels() -> _Kernels | None:
-    """None where there are no compiled kernels, or none that this processor and this torch can run."""
+    """None where there are no compiled kernels of these sources, or none that this processor and torch can run."""
     wanted = os.environ.get("LIVE_CANARY_KERNELS", VECTORS[-1])
     if wanted not in VECTORS:
         return None
@@ -108,6 +109,9 @@ def _kernels() -> _Kernels | None:
         library.live_canary_start.argtypes = [pointer]
         library.live_canary_decode.argtypes = [ctypes.POINTER(Decoder), pointer, *[int64] * 3, ctypes.c_int]
         library.live_canary_encode.argtypes = [ctypes.POINTER(Conformer), pointer, int64, ctypes.c_int]
+        library.live_canary_sources.restype = ctypes.c_char_p
+        if library.live_canary_sources().decode() != _sources_digest():
+            return None
         can = library.live_canary_start(parallel)
     except (OSError, AttributeError, TypeError):
         return None
@@ -118,6 +122,12 @@ def _kernels() -> _Kernels | None:
             matmul.argtypes = [ctypes.POINTER(Matrix), pointer, pointer, int64, ctypes.c_int]
             return _Kernels(library, matmul, vectors == "avx512")
     return None
+
+
+def _sources_digest() -> str:
+    """Of the C files: a library made of others, such as those before an update, would misread the weights."""
+    files = sorted(_LIBRARY.parent.glob("*.[ch]"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def available() -> bool:

@@ -5,6 +5,8 @@ Parallel openmp __attribute__((visibility("hidden")));
 
 enum { AVX2 = 1, AVX_VNNI = 2, AVX512_VNNI = 4 };
 
+const char *live_canary_sources(void) { return SOURCES; }
+
 /* Each that it can run has a bit: AMD's Zen 4 and Intel's Ice Lake have AVX-512 VNNI, but not AVX-VNNI. */
 int live_canary_start(Parallel parallel) {
     openmp = parallel;
