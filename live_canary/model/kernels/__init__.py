@@ -17,7 +17,7 @@ from torch import Tensor
 
 from live_canary.model.memory import use_huge_pages
 
-LANES, GROUP = 16, 32  # outputs of a panel; inputs that share a scale where weights have 4 bits
+LANES, GROUP = 16, 32  # outputs of a panel; inputs that share a scale
 _PANELS = 2  # multiplied together
 VECTORS = ("avx2", "avxvnni", "avx512")  # each a bit of what live_canary_start gives
 _LIBRARY = Path(__file__).with_name("kernels.so")

@@ -120,7 +120,7 @@ static inline __m512 scales_of(const uint16_t *halves) {
     return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)halves));
 }
 
-/* `rows` rows times two panels. `rows` and `bits` are constants wherever these are inlined. */
+/* `rows` rows times two panels. `rows` and `bits` are constants wherever this is inlined. */
 static inline __attribute__((always_inline)) void block(int bits, int rows, const Matrix *w, int64_t panel,
                                                         const Activations *a, int64_t row, const Fetch *next, __m512 y[][PANELS]) {
     const uint8_t *fetched = next->from;
