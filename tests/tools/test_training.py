@@ -146,6 +146,34 @@ def test_a_grown_model_computes_the_same_and_what_is_new_in_it_can_learn(model, 
     assert all(layer.self_attn.o_proj.weight.grad.abs().max() > 0 for layer in layers)
 
 
+def test_more_encoder_layers_change_little_and_can_learn(tmp_path, monkeypatch):
+    small, large = tmp_path / "small", tmp_path / "large"
+    (tmp_path / "text.txt").write_text("\n".join(TEXTS))
+    sizes = SIZES.replace("--layers 1", "--layers 2").split()
+    monkeypatch.setattr(sys, "argv", ["create", str(small), str(tmp_path / "text.txt"), *sizes])
+    create.main()
+    weights = load_file(small / "model.safetensors")
+    rng = torch.Generator().manual_seed(1)
+    learnt = {
+        key: 3 * value + torch.randn(value.shape, generator=rng).to(value.dtype)
+        for key, value in weights.items()
+        if "norm_out" in key
+    }
+    save_file(weights | learnt, small / "model.safetensors")
+    monkeypatch.setattr(sys, "argv", ["grow", str(small), str(large), "--encoder-layers", "4"])
+    grow.main()
+    before, after = (CanaryQwen.load(folder, "cpu", "float32").perception for folder in (small, large))
+    mel = torch.randn(128, 400, generator=torch.Generator().manual_seed(0))
+    [told], [heard] = before.encode([mel]), after.encode([mel])
+    assert (heard - told).square().mean() < 0.01 * told.square().mean()
+    assert len(after.encoder.layers) == 4
+    after.requires_grad_(True)
+    after.encoder(mel.T[None]).last_hidden_state.square().sum().backward()
+    for layer in after.encoder.layers:
+        assert layer.feed_forward1.linear2.weight.grad.abs().max() > 0
+        assert layer.self_attn.o_proj.weight.grad.abs().max() > 0
+
+
 def test_attention_is_seen_where_it_goes(model):
     """Against the attention weights that transformers tells of the same layer."""
     canary = CanaryQwen.load(model, "cpu", "float32")
