@@ -14,6 +14,9 @@ from live_canary.model.features import LogMel
 from live_canary.model.kernel_encoder import KernelConformer
 from live_canary.model.quantize import MakeQuantized, quantize_linears
 
+SUBSAMPLING = 8  # mel frames that become one
+PIECE_FRAMES = 256  # a multiple of that
+
 # transformers' names for the FastConformer's parts, and the checkpoint's; applied in this order.
 _CHECKPOINT_NAMES = (
     ("subsampling.layers.", "pre_encode.conv."),
@@ -51,9 +54,10 @@ class Perception(nn.Module):
         self.float()
         for layer in self.encoder.subsampling.layers:
             if isinstance(layer, nn.ReLU):
-                layer.inplace = True  # what comes and goes is 36 MB for 11 s of sound
+                layer.inplace = True  # what comes and goes is large
             else:
                 layer.to(memory_format=torch.channels_last)  # twice as fast
+        self.encoder.subsampling = InPieces(self.encoder.subsampling)
         if kernels.layers_available():
             self.encoder.layers = nn.ModuleList([KernelConformer(self.encoder)])
 
@@ -80,9 +84,32 @@ class Perception(nn.Module):
         return audio
 
 
+class InPieces(nn.Module):
+    """The subsampling of an utterance alone, some seconds at a time, with the same result.
+
+    At once 11 s would need 36 MB, fresh from the system for every utterance, which takes longer than the computation.
+    """
+
+    def __init__(self, subsampling: nn.Module):
+        super().__init__()
+        self.whole = subsampling
+
+    def forward(self, input_features: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+        """(B, frames, mel_bins) -> (B, frames / 8, width); arguments as of transformers' subsampling."""
+        if len(input_features) > 1 or attention_mask is not None:
+            whole: Tensor = self.whole(input_features, attention_mask)
+            return whole
+        pieces = []
+        for start in range(0, input_features.shape[1], PIECE_FRAMES):
+            before = min(start, SUBSAMPLING)  # what the first of a piece sees of the piece before
+            piece = self.whole(input_features[:, start - before : start + PIECE_FRAMES])
+            pieces.append(piece[:, before // SUBSAMPLING :])
+        return torch.cat(pieces, dim=1)
+
+
 def encoded_frames(mel_frames: int) -> int:
     """Number of audio embeddings of so many 10 ms feature frames: three halvings, each rounded up."""
-    return -(-mel_frames // 8)
+    return -(-mel_frames // SUBSAMPLING)
 
 
 def parakeet_config(config: EncoderConfig) -> ParakeetEncoderConfig:

@@ -20,6 +20,7 @@ from live_canary.model import kernels, quantized_file
 from live_canary.model.canary import KEEPING, CanaryQwen, wait_until_kept
 from live_canary.model.compute import choose_dtype
 from live_canary.model.decoder import LeanDecoder
+from live_canary.model.encoder import InPieces
 from live_canary.model.kernel_decoder import KernelDecoder
 from live_canary.model.kernel_encoder import KernelConformer
 from live_canary.model.quantize import QuantizedLinear, quantize_groups
@@ -245,6 +246,17 @@ def test_the_encoders_layers_in_c_are_those_in_torch(folder):
         assert torch.equal(x, before)
 
 
+@pytest.mark.parametrize("frames", [1, 8, 255, 256, 257, 700])
+def test_an_utterance_is_subsampled_in_pieces_as_at_once(frames):
+    perception = CanaryQwen.load(TINY, device="cpu", dtype="float32").perception
+    mel = torch.randn(1, frames, 128, generator=torch.Generator().manual_seed(frames))
+    with torch.no_grad():
+        whole, pieces = (
+            part(mel) for part in (perception.encoder.subsampling, InPieces(perception.encoder.subsampling))
+        )
+    torch.testing.assert_close(pieces, whole)
+
+
 @layers_compiled
 @pytest.mark.parametrize("folder", [DEMO, TINY])
 def test_a_pass_does_not_change_its_input(folder):
@@ -398,7 +410,8 @@ def test_a_checkpoint_keeps_its_quantised_weights_and_a_changed_one_makes_them_a
     [path] = (tmp_path / "cache" / "live-canary" / "weights").iterdir()
     assert QuantizedFile.of(weights, 8)._kept
     assert torch.equal(CanaryQwen.load(TINY, "cpu", "int8").decoder._head.weight, first.decoder._head.weight)
-    path.write_bytes(path.read_bytes().replace(b'"belongs_to": "3 ', b'"belongs_to": "0 '))
+    present = f'"belongs_to": "{quantized_file.LAYOUT} '.encode()
+    path.write_bytes(path.read_bytes().replace(present, b'"belongs_to": "0 '))
     assert not QuantizedFile.of(weights, 8)._kept
     monkeypatch.setenv("LIVE_CANARY_WEIGHT_CACHE", "off")
     assert QuantizedFile.of(weights, 8)._path is None
