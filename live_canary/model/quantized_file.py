@@ -1,6 +1,7 @@
 """Quantised weights are made once and kept in a file beside the caches of other programs: the next start maps it.
 
-A file belongs to one checkpoint as it is, one form and one layout; one that does not fit, or is cut off, is made again.
+A file belongs to one checkpoint as it is, one form and one layout; one that does not fit, or is cut off, is made again,
+and one whose checkpoint is gone is deleted when the next is written.
 It is a safetensors file with the sizes of the matrices and what it belongs to in its metadata.
 
 Mapped, a file in the system's cache is there at once and takes no memory a second time. Reading it into memory of the
@@ -32,6 +33,7 @@ LAYOUT = 3  # to be raised whenever the same checkpoint would be quantised or la
 ALIGNMENT = 64  # bytes, in the file as in the processor's cache
 ABANDONED_SECONDS = 3600  # after which an unfinished file is nobody's any more
 SMALLEST_CHECKPOINT_BYTES = 500_000_000  # a smaller one is quantised sooner than a file is written
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error, RuntimeError)  # a damaged file
 _DTYPES = {"U8": torch.uint8, "I8": torch.int8, "I16": torch.int16, "F32": torch.float32}
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 
@@ -39,9 +41,9 @@ _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 class QuantizedFile:
     """Makes quantised layers: out of the file if it is there and fits, else out of the weights."""
 
-    def __init__(self, path: Path | None, belongs_to: str):
-        """path: None for no file."""
-        self._path, self._belongs_to = path, belongs_to
+    def __init__(self, path: Path | None, belongs_to: str, checkpoint: Path | None = None):
+        """path: None for no file; checkpoint: the file with which this one has lost its use, once that is gone."""
+        self._path, self._belongs_to, self._checkpoint = path, belongs_to, checkpoint
         self._sizes: dict[str, list[int]] = {}
         self._tensors: dict[str, Tensor] = {}
         self._kept = path is not None and self._read(path)
@@ -60,13 +62,16 @@ class QuantizedFile:
         return cls(
             platformdirs.user_cache_path("live-canary", appauthor=False) / "weights" / f"{place}-int{bits}.safetensors",
             f"{LAYOUT} {packed} {stat.st_size} {stat.st_mtime_ns} {header.hexdigest()}",
+            checkpoint.resolve(),
         )
 
     def maker(self, bits: int) -> MakeQuantized:
         return partial(self._make, bits)
 
     def keep(self) -> None:
-        """Write the file if there was none that fits; without room on the disk there will be none."""
+        """Write the file if there was none that fits, in place of those whose checkpoint is gone; without room on the
+        disk there will be none.
+        """
         if self._path is None or self._kept:
             return
         unfinished = self._path.with_suffix(f".{secrets.randbits(64)}")  # containers that share a folder share numbers
@@ -75,6 +80,9 @@ class QuantizedFile:
             for left in self._path.parent.glob(f"{self._path.stem}.[0-9]*"):
                 if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
                     left.unlink()
+            for other in self._path.parent.glob("*.safetensors"):
+                if _checkpoint_is_gone(other):
+                    other.unlink()
             self._write(unfinished)
             unfinished.replace(self._path)
         except OSError:
@@ -96,13 +104,8 @@ class QuantizedFile:
     def _read(self, path: Path) -> bool:
         """Whether the file was there, belonged to the checkpoint and was whole."""
         try:
-            with path.open("rb") as file:
-                length = struct.unpack("<Q", file.read(8))[0]
-                if length > MAX_HEADER_BYTES:
-                    return False
-                header = json.loads(file.read(length))
-                metadata: dict[str, str] = header.pop("__metadata__")
-                begin = file.tell()
+            header, begin = _read_header(path)
+            metadata: dict[str, str] = header.pop("__metadata__")
             if metadata["belongs_to"] != self._belongs_to or path.stat().st_size != begin + _end(header):
                 return False
             data = map_file(path)[begin:]
@@ -110,7 +113,7 @@ class QuantizedFile:
             for name, entry in header.items():
                 begin, end = entry["data_offsets"]
                 self._tensors[name] = data[begin:end].view(_DTYPES[entry["dtype"]]).view(entry["shape"])
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error, RuntimeError):
+        except UNREADABLE:
             self._sizes, self._tensors = {}, {}
             return False
         return True
@@ -119,6 +122,8 @@ class QuantizedFile:
         header: dict[str, Any] = {
             "__metadata__": {"belongs_to": self._belongs_to, "sizes": json.dumps(self._sizes)},
         }
+        if self._checkpoint:
+            header["__metadata__"]["checkpoint"] = str(self._checkpoint)
         uneven_last = sorted(self._tensors.items(), key=lambda named: named[1].nbytes % ALIGNMENT > 0)
         end = 0
         for name, tensor in uneven_last:
@@ -132,6 +137,25 @@ class QuantizedFile:
                 file.write(tensor.numpy().data.cast("B"))
             file.flush()
             os.fsync(file.fileno())
+
+
+def _read_header(path: Path) -> tuple[dict[str, Any], int]:
+    """And where what it describes begins. Raises one of UNREADABLE."""
+    with path.open("rb") as file:
+        length = struct.unpack("<Q", file.read(8))[0]
+        if length > MAX_HEADER_BYTES:
+            raise ValueError(length)
+        header: dict[str, Any] = json.loads(file.read(length))
+        return header, file.tell()
+
+
+def _checkpoint_is_gone(path: Path) -> bool:
+    """Whether a file of this kind says what it was made of, and that is there no more."""
+    try:
+        checkpoint = _read_header(path)[0]["__metadata__"]["checkpoint"]
+        return not Path(checkpoint).exists()
+    except UNREADABLE:
+        return False
 
 
 def _end(header: dict[str, Any]) -> int:

@@ -353,6 +353,25 @@ def test_what_a_killed_program_left_unfinished_is_cleared_away(kept):
     assert {entry.name for entry in path.parent.iterdir()} == {path.name, under_way.name}
 
 
+def test_what_was_kept_of_a_model_that_is_gone_makes_room_for_the_next(tmp_path):
+    there, gone = tmp_path / "there", tmp_path / "gone"
+    there.touch()
+    gone.touch()
+    for checkpoint in (there, gone):
+        file = QuantizedFile(tmp_path / f"{checkpoint.name}-int8.safetensors", "it", checkpoint)
+        file.maker(8)("one", lambda: [torch.ones(3, 4)])
+        file.keep()
+    damaged, foreign = tmp_path / "damaged.safetensors", tmp_path / "foreign.safetensors"
+    damaged.write_bytes(b"nothing")
+    save_file({"one": torch.ones(3)}, foreign)
+    gone.unlink()
+    file = QuantizedFile(tmp_path / "next-int8.safetensors", "it", there)
+    file.maker(8)("one", lambda: [torch.ones(3, 4)])
+    file.keep()
+    kept = {"there-int8.safetensors", "next-int8.safetensors", damaged.name, foreign.name}
+    assert {path.name for path in tmp_path.glob("*.safetensors")} == kept
+
+
 def test_two_programs_that_keep_the_same_weights_at_once_do_not_write_into_one_file(kept, monkeypatch):
     path, _ = kept
     path.unlink()
