@@ -1,7 +1,8 @@
 """Linear layers in 8- or 4-bit weights, for processors: a half or nearly a quarter of what bfloat16 has to read.
 
-Where the kernels are available every 32 inputs of a row share a scale, of weights and of activations, which are rounded
-to 8 bits: 8-bit weights so lose less than with a scale for a whole row, and 4-bit ones far more than the activations.
+Where the kernels are available every 64 inputs of a row (32 where weights have 4 bits) share a scale, of weights and of
+activations, which are rounded to 8 bits: 8-bit weights so lose less than with a scale for a whole row, and 4-bit ones
+far more than the activations.
 
 Elsewhere, in torch, weights of 8 bits have one scale an output row. Activations are rounded to 15 bits with one scale a
 row and split into two int8 halves, which the processor's integer units multiply:
@@ -40,23 +41,24 @@ def quantize_rows(weight: Tensor) -> tuple[Tensor, Tensor]:
 
 def quantize_groups(weight: Tensor, bits: int) -> tuple[Tensor, Tensor]:
     """weight: (out, in) floating -> (out, in) int8, in [-127, 127] or, of 4 bits, [-8, 7], and the scales of
-    groups, (out, ceil(in / 32)) float16.
+    groups, (out, ceil(in / group)) float16.
     """
     outputs, inputs = weight.shape
-    groups = -(-inputs // kernels.GROUP)
+    group = kernels.GROUPS[bits]
+    groups = -(-inputs // group)
     quantized = torch.empty(outputs, inputs, dtype=torch.int8)
     scales = torch.empty(outputs, groups, dtype=torch.float16)
     for rows in range(0, outputs, ROWS_AT_ONCE):
         block = slice(rows, rows + ROWS_AT_ONCE)
-        exact = nn.functional.pad(weight[block].float(), (0, groups * kernels.GROUP - inputs))
-        steps, scale = (_round8 if bits == 8 else _round4)(exact.view(-1, groups, kernels.GROUP))
+        exact = nn.functional.pad(weight[block].float(), (0, groups * group - inputs))
+        steps, scale = (_round8 if bits == 8 else _round4)(exact.view(-1, groups, group))
         quantized[block] = steps.flatten(1)[:, :inputs]
         scales[block] = scale[..., 0]
     return quantized, scales
 
 
 def _round8(exact: Tensor) -> tuple[Tensor, Tensor]:
-    """Groups (rows, groups, 32) -> their steps, and the scales (rows, groups, 1)."""
+    """Groups (rows, groups, group) -> their steps, and the scales (rows, groups, 1)."""
     scale = (exact.abs().amax(-1, keepdim=True) / LARGEST).half().float()
     return _steps(exact, scale).clamp_(-LARGEST, LARGEST), scale
 

@@ -30,7 +30,7 @@ from tests.conftest import DEMO, ROOT, TINY
 compiled = pytest.mark.skipif(not kernels.available(), reason="no compiled kernels, or not for this processor")
 layers_compiled = pytest.mark.skipif(not kernels.layers_available(), reason="no layers in C for this processor")
 every_vector = pytest.mark.parametrize("vector", kernels.VECTORS)  # those that the processor lacks: the best it has
-SIZES = {"rows": st.integers(1, 20), "inputs": st.integers(1, 150), "outputs": st.integers(1, 100)}
+SIZES = {"rows": st.integers(1, 20), "inputs": st.integers(1, 200), "outputs": st.integers(1, 100)}
 
 
 @contextmanager
@@ -48,9 +48,9 @@ def random_linear(rows: int, inputs: int, outputs: int, seed: int):
     return x, torch.randn(outputs, inputs, generator=rng), torch.randn(outputs, generator=rng)
 
 
-def rounded_by_groups(x):
-    """To 8 bits, with a scale for every 32 inputs, which are what a group has in common with one of the weights."""
-    groups = torch.nn.functional.pad(x, (0, -x.shape[1] % kernels.GROUP)).view(len(x), -1, kernels.GROUP)
+def rounded_by_groups(x, group):
+    """To 8 bits, with a scale for every group of inputs, which is one of the weights too."""
+    groups = torch.nn.functional.pad(x, (0, -x.shape[1] % group)).view(len(x), -1, group)
     step = (groups.abs().amax(dim=-1, keepdim=True) / 127).clamp(min=torch.finfo(torch.float32).tiny)
     return ((groups * (1 / step)).round() * step).flatten(1)[:, : x.shape[1]]
 
@@ -63,8 +63,8 @@ def rounded_by_groups(x):
 def test_products_are_exact_sums_of_groups_times_their_scales(vector, bits, rows, inputs, outputs, seed):
     x, weight, bias = random_linear(rows, inputs, outputs, seed)
     quantized, scales = quantize_groups(weight, bits)
-    dequantized = quantized.double() * scales.double().repeat_interleave(kernels.GROUP, dim=1)[:, :inputs]
-    exact = rounded_by_groups(x).double() @ dequantized.T + bias
+    dequantized = quantized.double() * scales.double().repeat_interleave(kernels.GROUPS[bits], dim=1)[:, :inputs]
+    exact = rounded_by_groups(x, kernels.GROUPS[bits]).double() @ dequantized.T + bias
     with vectors(vector):
         error = (QuantizedLinear.of([weight], bias, bits)(x) - exact).abs().amax(dim=1)
     assert (error <= 1e-5 * x.abs().amax(dim=1) * inputs + 1e-6).all()
@@ -161,8 +161,8 @@ def test_groups_are_within_half_a_step_of_all_but_the_largest_weights(bits, most
     weight[7] = 0
     quantized, scales = quantize_groups(weight, bits)
     assert quantized.min() >= -most and quantized.max() <= min(most, 127) - (bits == 4)
-    step = scales.float().repeat_interleave(kernels.GROUP, dim=1)[:, :70].abs()
-    error = (quantized * scales.float().repeat_interleave(kernels.GROUP, dim=1)[:, :70] - weight).abs()
+    step = scales.float().repeat_interleave(kernels.GROUPS[bits], dim=1)[:, :70].abs()
+    error = (quantized * scales.float().repeat_interleave(kernels.GROUPS[bits], dim=1)[:, :70] - weight).abs()
     assert (error <= 0.51 * step).float().mean() > 0.97
     assert (error <= 1.01 * step).all()
 

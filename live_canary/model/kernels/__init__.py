@@ -17,7 +17,8 @@ from torch import Tensor
 
 from live_canary.model.memory import use_huge_pages
 
-LANES, GROUP = 16, 32  # outputs of a panel; inputs that share a scale
+LANES = 16  # outputs of a panel
+GROUPS = {8: 64, 4: 32}  # inputs that share a scale, by the bits of the weights
 _PANELS = 2  # multiplied together
 VECTORS = ("avx2", "avxvnni", "avx512")  # each a bit of what live_canary_start gives
 _LIBRARY = Path(__file__).with_name("kernels.so")
@@ -177,7 +178,7 @@ def pack8(quantized: Tensor, scales: Tensor) -> tuple[Tensor, Tensor]:
     """(out, in) int8 with scales (out, groups) -> uint8 (panels, in / 4, 16, 4), 128 more, both sides filled up with
     zeros, and the bits of float16 (panels, groups, 16).
     """
-    padded = _padded((quantized.view(torch.uint8) ^ 128), 128)
+    padded = _padded((quantized.view(torch.uint8) ^ 128), 128, GROUPS[8])
     panels, inputs = len(padded) // LANES, padded.shape[1]
     fours = padded.view(torch.int32).view(panels, LANES, inputs // 4)
     packed = use_huge_pages(torch.empty(panels, inputs // 4, LANES, 4, dtype=torch.uint8))
@@ -189,8 +190,8 @@ def pack4(quantized: Tensor, scales: Tensor) -> tuple[Tensor, Tensor]:
     """(out, in) int8 in [-8, 7] with scales (out, groups) -> uint8 (panels, groups, 4, 64), 8 more, two to a byte (the
     fours of a group and those 16 inputs later), and the bits of float16 (panels, groups, 16).
     """
-    padded = _padded((quantized + 8).view(torch.uint8), 8)
-    panels, groups = len(padded) // LANES, padded.shape[1] // GROUP
+    padded = _padded((quantized + 8).view(torch.uint8), 8, GROUPS[4])
+    panels, groups = len(padded) // LANES, padded.shape[1] // GROUPS[4]
     fours = padded.view(torch.int32).view(panels, LANES, groups, 2, 4).permute(3, 0, 2, 4, 1).contiguous()
     first, second = fours.view(torch.uint8).view(2, panels, groups, 4, 64)
     packed = use_huge_pages(torch.empty_like(first))
@@ -205,9 +206,9 @@ def _packed_scales(scales: Tensor, panels: int) -> Tensor:
     return in_order.view(torch.int16)  # bits, lest a module's `to` make other numbers of them
 
 
-def _padded(values: Tensor, zero: int) -> Tensor:
+def _padded(values: Tensor, zero: int, group: int) -> Tensor:
     outputs, inputs = values.shape
-    full = (-(-outputs // (LANES * _PANELS)) * LANES * _PANELS, -(-inputs // GROUP) * GROUP)
+    full = (-(-outputs // (LANES * _PANELS)) * LANES * _PANELS, -(-inputs // group) * group)
     if full == (outputs, inputs):
         return values
     padded = torch.full(full, zero, dtype=torch.uint8)

@@ -33,24 +33,24 @@ static __m256 load(const float *x, int64_t left) {
 }
 
 static void quantize(const float *x, int64_t n, const Activations *a, int64_t row) {
-    const int64_t groups = a->padded / GROUP;
+    const int64_t group = group_of(a->weight_bits), groups = a->padded / group;
     for (int64_t g = 0; g < groups; g++) {
-        __m256 part[4];
-        __m256i steps[4], most = _mm256_setzero_si256(), sum = most;
-        for (int i = 0; i < 4; i++) {
-            const int64_t at = g * GROUP + i * EIGHT;
-            part[i] = load(x + at, n - at);
-            most = _mm256_max_epi32(most, magnitude(part[i]));
-        }
+        __m256i most = _mm256_setzero_si256(), sum = most;
+        for (int64_t i = g * group; i < (g + 1) * group; i += EIGHT)
+            most = _mm256_max_epi32(most, magnitude(load(x + i, n - i)));
         const float scale = step_of(largest(most));
-        for (int i = 0; i < 4; i++) {
-            steps[i] = _mm256_cvtps_epi32(_mm256_mul_ps(part[i], _mm256_set1_ps(1 / scale)));
-            sum = _mm256_add_epi32(sum, steps[i]);
+        for (int64_t at = g * group; at < (g + 1) * group; at += 4 * EIGHT) {
+            __m256i steps[4];
+            for (int i = 0; i < 4; i++) {
+                const __m256 part = load(x + at + i * EIGHT, n - at - i * EIGHT);
+                steps[i] = _mm256_cvtps_epi32(_mm256_mul_ps(part, _mm256_set1_ps(1 / scale)));
+                sum = _mm256_add_epi32(sum, steps[i]);
+            }
+            const __m256i first = _mm256_packs_epi32(steps[0], steps[1]), second = _mm256_packs_epi32(steps[2], steps[3]);
+            const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+            const __m256i bytes = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(first, second), order);
+            _mm256_storeu_si256((__m256i *)(a->steps + row * a->padded + at), bytes);
         }
-        const __m256i first = _mm256_packs_epi32(steps[0], steps[1]), second = _mm256_packs_epi32(steps[2], steps[3]);
-        const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-        const __m256i bytes = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(first, second), order);
-        _mm256_storeu_si256((__m256i *)(a->steps + row * a->padded + g * GROUP), bytes);
         a->start[row * groups + g] = -surplus(a->weight_bits) * total(sum);
         a->scales[row * groups + g] = scale;
     }
@@ -77,12 +77,12 @@ static inline __m256i group_sum(int bits, __m256i sum) {
     return UNSIGNED || bits == 8 ? sum : _mm256_madd_epi16(sum, _mm256_set1_epi16(1));
 }
 
-/* Of half a group's weights, which begin here, the i-th four of each of 8 outputs and the four 16 inputs later. */
+/* Of a group's weights for 8 of 16 outputs, which begin here, the i-th two vectors, each of 4 inputs. */
 static inline __attribute__((always_inline)) void unpack(int bits, const uint8_t *half, int i, __m256i *early,
                                                          __m256i *late) {
-    *early = _mm256_loadu_si256((const __m256i *)(half + i * 64));
+    *early = _mm256_loadu_si256((const __m256i *)(half + i * 16 * bits));
     if (bits == 8) {
-        *late = _mm256_loadu_si256((const __m256i *)(half + (i + 4) * 64));
+        *late = _mm256_loadu_si256((const __m256i *)(half + i * 128 + 64));
     } else {
         *late = _mm256_and_si256(_mm256_srli_epi16(*early, 4), _mm256_set1_epi8(15));
         *early = _mm256_and_si256(*early, _mm256_set1_epi8(15));
@@ -96,37 +96,41 @@ static inline __attribute__((always_inline)) void unpack(int bits, const uint8_t
 /* `rows` rows times one panel. `rows` and `bits` are constants wherever this is inlined. */
 static inline __attribute__((always_inline)) void block(int bits, int rows, const Matrix *w, int64_t panel,
                                                         const Activations *a, int64_t row, __m256 y[][HALVES]) {
-    const int64_t groups = a->padded / GROUP;
+    const int64_t group = group_of(bits), groups = a->padded / group;
     const int8_t *x = a->steps + row * a->padded;
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++) y[r][0] = y[r][1] = _mm256_setzero_ps();
     for (int64_t g = 0; g < groups; g++) {
-        const uint8_t *weights = w->weights + (panel * groups + g) * 64 * bits;
+        const uint8_t *weights = w->weights + (panel * groups + g) * group * 2 * bits;
         const uint16_t *scales = w->scales + (panel * groups + g) * LANES;
+        __m256i sum[ROWS][HALVES];
+#pragma GCC unroll 8
+        for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = _mm256_setzero_si256();
+#pragma GCC unroll 8
+        for (int i = 0; i < group / 8; i++) {
+            __m256i early[HALVES], late[HALVES];
+            for (int line = 0; line < bits / 4; line++)
+                _mm_prefetch((const char *)weights + i * 16 * bits + line * 64 + AHEAD, _MM_HINT_T0);
+            unpack(bits, weights, i, early, late);
+            unpack(bits, weights + 32, i, early + 1, late + 1);
+#pragma GCC unroll 8
+            for (int r = 0; r < rows; r++) {
+                const int8_t *four = x + r * a->padded + g * group + input_of(bits, i);
+                const __m256i early4 = broadcast(four), late4 = broadcast(four + later(bits));
+                sum[r][0] = multiply_add(bits, sum[r][0], early[0], early4);
+                sum[r][1] = multiply_add(bits, sum[r][1], early[1], early4);
+                sum[r][0] = multiply_add(bits, sum[r][0], late[0], late4);
+                sum[r][1] = multiply_add(bits, sum[r][1], late[1], late4);
+            }
+        }
 #pragma GCC unroll 2
         for (int h = 0; h < HALVES; h++) {
-            __m256i sum[ROWS];
-#pragma GCC unroll 8
-            for (int r = 0; r < rows; r++) sum[r] = _mm256_setzero_si256();
-#pragma GCC unroll 4
-            for (int i = 0; i < 4; i++) {
-                __m256i early, late;
-                for (int line = i; line < bits; line += 4)
-                    _mm_prefetch((const char *)weights + line * 64 + AHEAD, _MM_HINT_T0);
-                unpack(bits, weights + h * 32, i, &early, &late);
-#pragma GCC unroll 8
-                for (int r = 0; r < rows; r++) {
-                    const int8_t *four = x + r * a->padded + g * GROUP + i * 4;
-                    sum[r] = multiply_add(bits, sum[r], early, broadcast(four));
-                    sum[r] = multiply_add(bits, sum[r], late, broadcast(four + LANES));
-                }
-            }
             const __m256 scale = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(scales + h * EIGHT)));
 #pragma GCC unroll 8
             for (int r = 0; r < rows; r++) {
                 const __m256i start = _mm256_set1_epi32(UNSIGNED || bits == 4 ? a->start[(row + r) * groups + g] : 0);
                 const __m256 step = _mm256_mul_ps(scale, _mm256_set1_ps(a->scales[(row + r) * groups + g]));
-                const __m256i exact = _mm256_add_epi32(group_sum(bits, sum[r]), start);
+                const __m256i exact = _mm256_add_epi32(group_sum(bits, sum[r][h]), start);
                 y[r][h] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(exact), step, y[r][h]);
             }
         }

@@ -10,20 +10,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LANES = 16, GROUP = 32, PANELS = 2, AHEAD = 2048, CACHED = 3 << 19 };
+enum { LANES = 16, PANELS = 2, AHEAD = 2048, CACHED = 3 << 19 };
 
 typedef struct {
-    const uint8_t *weights; /* 8 bits: [panel][in / 32][8][16][4]; 4 bits: [panel][in / 32][4][16][4], two to a byte */
-    const uint16_t *scales; /* float16 [panel][in / 32][16] */
+    const uint8_t *weights; /* 8 bits: [panel][in / 64][16][16][4]; 4 bits: [panel][in / 32][4][16][4], two to a byte */
+    const uint16_t *scales; /* float16 [panel][in / group][16] */
     const float *bias;      /* [out] or NULL */
     int64_t in, out, bits;
 } Matrix;
 
-/* Rounded rows, to 8 bits and a scale for every 32, which go with such of the weights. */
+/* Inputs that share a scale: as many as are added up before their sum is scaled, so that more are faster. */
+static inline int64_t group_of(int64_t weight_bits) { return weight_bits == 8 ? 64 : 32; }
+
+/* The i-th vector of a group's weights, or of 4 bits the i-th two that share one, multiply the inputs from here on, and the
+   next, or the other of the two, those so many later: in the order in which they lie. */
+static inline int64_t input_of(int bits, int i) { return bits == 8 ? i * 8 : i * 4; }
+static inline int64_t later(int bits) { return bits == 8 ? 4 : 16; }
+
+/* Rounded rows, to 8 bits and a scale for every group, which go with such of the weights. */
 typedef struct {
     int8_t *steps;  /* [rows][padded] */
-    int32_t *start; /* [rows][padded / 32]: less by what unsigned weights, 128 or 8 too large, add to a group's sum */
-    float *scales;  /* [rows][padded / 32] */
+    int32_t *start; /* [rows][padded / group]: less by what unsigned weights, 128 or 8 too large, add to a group's sum */
+    float *scales;  /* [rows][padded / group] */
     int64_t padded, weight_bits;
 } Activations;
 
@@ -78,7 +86,7 @@ static void *room(char **at, int64_t bytes) {
 }
 
 static Activations activations(int64_t rows, int64_t in, int64_t weight_bits, char **at) {
-    const int64_t padded = pad(in, GROUP), groups = padded / GROUP;
+    const int64_t padded = pad(in, group_of(weight_bits)), groups = padded / group_of(weight_bits);
     return (Activations){.steps = room(at, rows * padded),
                          .start = room(at, rows * groups * 4),
                          .scales = room(at, rows * groups * 4),

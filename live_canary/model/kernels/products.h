@@ -74,18 +74,20 @@ static void weigh(const float *weights, int64_t positions, float total, const fl
 static __m512i magnitude(__m512 x) { return _mm512_castps_si512(_mm512_abs_ps(x)); }
 
 static void quantize(const float *x, int64_t n, const Activations *a, int64_t row) {
-    const int64_t groups = a->padded / GROUP;
+    const int64_t group = group_of(a->weight_bits), groups = a->padded / group;
     for (int64_t g = 0; g < groups; g++) {
-        const int64_t i = g * GROUP;
-        const __m512 first = _mm512_maskz_loadu_ps(lanes(n - i), x + i);
-        const __m512 second = _mm512_maskz_loadu_ps(lanes(n - i - LANES), x + i + LANES);
-        const float scale = step_of(_mm512_reduce_max_epi32(_mm512_max_epi32(magnitude(first), magnitude(second))));
-        const __m512 by = _mm512_set1_ps(1 / scale);
-        const __m512i low = _mm512_cvtps_epi32(_mm512_mul_ps(first, by)), high = _mm512_cvtps_epi32(_mm512_mul_ps(second, by));
-        int8_t *steps = a->steps + row * a->padded + i;
-        _mm_storeu_si128((__m128i *)steps, _mm512_cvtsepi32_epi8(low));
-        _mm_storeu_si128((__m128i *)(steps + LANES), _mm512_cvtsepi32_epi8(high));
-        a->start[row * groups + g] = -surplus(a->weight_bits) * _mm512_reduce_add_epi32(_mm512_add_epi32(low, high));
+        int8_t *steps = a->steps + row * a->padded + g * group;
+        __m512i most = _mm512_setzero_si512(), sum = most;
+        for (int64_t i = g * group; i < (g + 1) * group; i += LANES)
+            most = _mm512_max_epi32(most, magnitude(_mm512_maskz_loadu_ps(lanes(n - i), x + i)));
+        const float scale = step_of(_mm512_reduce_max_epi32(most));
+        for (int64_t i = g * group; i < (g + 1) * group; i += LANES, steps += LANES) {
+            const __m512 some = _mm512_maskz_loadu_ps(lanes(n - i), x + i);
+            const __m512i rounded = _mm512_cvtps_epi32(_mm512_mul_ps(some, _mm512_set1_ps(1 / scale)));
+            _mm_storeu_si128((__m128i *)steps, _mm512_cvtsepi32_epi8(rounded));
+            sum = _mm512_add_epi32(sum, rounded);
+        }
+        a->start[row * groups + g] = -surplus(a->weight_bits) * _mm512_reduce_add_epi32(sum);
         a->scales[row * groups + g] = scale;
     }
 }
@@ -104,12 +106,12 @@ typedef struct {
     int64_t step;
 } Fetch;
 
-/* Of a group of 32 inputs, whose weights begin here, the i-th four of each of 16 outputs and the four 16 inputs later. */
+/* Of a group's weights, which begin here, the i-th two vectors, each of 4 inputs of 16 outputs. */
 static inline __attribute__((always_inline)) void unpack(int bits, const uint8_t *group, int i, __m512i *early,
                                                          __m512i *late) {
-    *early = _mm512_loadu_si512(group + i * 64);
+    *early = _mm512_loadu_si512(group + i * 16 * bits);
     if (bits == 8) {
-        *late = _mm512_loadu_si512(group + (i + 4) * 64);
+        *late = _mm512_loadu_si512(group + i * 128 + 64);
     } else {
         *late = _mm512_and_si512(_mm512_srli_epi16(*early, 4), _mm512_set1_epi8(15));
         *early = _mm512_and_si512(*early, _mm512_set1_epi8(15));
@@ -124,7 +126,7 @@ static inline __m512 scales_of(const uint16_t *halves) {
 static inline __attribute__((always_inline)) void block(int bits, int rows, const Matrix *w, int64_t panel,
                                                         const Activations *a, int64_t row, const Fetch *next, __m512 y[][PANELS]) {
     const uint8_t *fetched = next->from;
-    const int64_t groups = a->padded / GROUP, size = a->padded * LANES * bits / 8;
+    const int64_t group = group_of(bits), groups = a->padded / group, size = a->padded * LANES * bits / 8;
     const int8_t *x = a->steps + row * a->padded;
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++) y[r][0] = y[r][1] = _mm512_setzero_ps();
@@ -132,19 +134,19 @@ static inline __attribute__((always_inline)) void block(int bits, int rows, cons
         __m512i sum[ROWS][PANELS];
 #pragma GCC unroll 8
         for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = _mm512_set1_epi32(a->start[(row + r) * groups + g]);
-#pragma GCC unroll 4
-        for (int i = 0; i < 4; i++) {
+#pragma GCC unroll 8
+        for (int i = 0; i < group / 8; i++) {
             __m512i early[PANELS], late[PANELS];
 #pragma GCC unroll 2
             for (int p = 0; p < PANELS; p++) {
                 _mm_prefetch((const char *)fetched, _MM_HINT_T1);
                 fetched += next->step;
-                unpack(bits, w->weights + (panel + p) * size + g * 64 * bits, i, early + p, late + p);
+                unpack(bits, w->weights + (panel + p) * size + g * group * 2 * bits, i, early + p, late + p);
             }
 #pragma GCC unroll 8
             for (int r = 0; r < rows; r++) {
-                const int8_t *four = x + r * a->padded + g * GROUP + i * 4;
-                const __m512i early4 = broadcast(four), late4 = broadcast(four + LANES);
+                const int8_t *four = x + r * a->padded + g * group + input_of(bits, i);
+                const __m512i early4 = broadcast(four), late4 = broadcast(four + later(bits));
                 sum[r][0] = multiply_add(sum[r][0], early[0], early4);
                 sum[r][1] = multiply_add(sum[r][1], early[1], early4);
                 sum[r][0] = multiply_add(sum[r][0], late[0], late4);
@@ -166,23 +168,23 @@ static inline __attribute__((always_inline)) void block(int bits, int rows, cons
 /* One row: its weights come from memory, once, and so are read in the order in which they lie. */
 static inline __attribute__((always_inline)) void single(int bits, const Matrix *w, int64_t panel, const Activations *a,
                                                          int64_t row, __m512 *y) {
-    const int64_t groups = a->padded / GROUP;
+    const int64_t group = group_of(bits), groups = a->padded / group;
     const int8_t *x = a->steps + row * a->padded;
     const uint8_t *weights = w->weights + panel * a->padded * LANES * bits / 8;
     const uint16_t *scales = w->scales + panel * groups * LANES;
     for (int p = 0; p < PANELS; p++) {
         y[p] = _mm512_setzero_ps();
-        for (int64_t g = 0; g < groups; g++, weights += 64 * bits, scales += LANES) {
+        for (int64_t g = 0; g < groups; g++, weights += group * 2 * bits, scales += LANES) {
             __m512i sum = _mm512_set1_epi32(a->start[row * groups + g]);
-#pragma GCC unroll 4
-            for (int i = 0; i < 4; i++) {
-                const int8_t *four = x + g * GROUP + i * 4;
+#pragma GCC unroll 8
+            for (int i = 0; i < group / 8; i++) {
+                const int8_t *four = x + g * group + input_of(bits, i);
                 __m512i early, late;
-                for (int line = i; line < bits; line += 4)
-                    _mm_prefetch((const char *)weights + line * 64 + AHEAD, _MM_HINT_T0);
+                for (int line = 0; line < bits / 4; line++)
+                    _mm_prefetch((const char *)weights + i * 16 * bits + line * 64 + AHEAD, _MM_HINT_T0);
                 unpack(bits, weights, i, &early, &late);
                 sum = multiply_add(sum, early, broadcast(four));
-                sum = multiply_add(sum, late, broadcast(four + LANES));
+                sum = multiply_add(sum, late, broadcast(four + later(bits)));
             }
             const __m512 step = _mm512_mul_ps(scales_of(scales), _mm512_set1_ps(a->scales[row * groups + g]));
             y[p] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), step, y[p]);
