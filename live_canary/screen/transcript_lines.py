@@ -13,7 +13,7 @@ from live_canary.screen.wrapping import Slice, line_count, wrap
 from live_canary.transcript.formats import Entry, amended, gap_notice, one_line
 from live_canary.transcript.utterance import Utterance
 
-DOUBTFUL_BELOW = 0.5  # of 392 words of the demo model 14 are; 4 of its 6 wrong ones are among them (docs/screen.md)
+DOUBTFUL_BELOW = 0.5  # docs/screen.md says how often such words are wrong
 _WORD = re.compile(r"\S+")
 
 
