@@ -40,16 +40,17 @@ class KernelConformer(nn.Module):
     def _alone(self, x: Tensor) -> Tensor:
         frames, width = x.shape
         if frames > self._longest:
-            self._longest = round_up(frames, FRAMES_STEP)
-            self._structure = self._as_structure(width)
+            longest = round_up(frames, FRAMES_STEP)
+            self._longest, self._kept = 0, []  # where memory ends before all is made, it is made again
+            self._structure = self._as_structure(width, longest)
+            self._longest = longest
         x = x.clone(memory_format=torch.contiguous_format)
         kernels.encode(self._structure, x)
         return x
 
-    def _as_structure(self, width: int) -> kernels.Conformer:
+    def _as_structure(self, width: int, longest: int) -> kernels.Conformer:
         """Pointers to the weights and to the keys of all distances up to the longest utterance so far."""
-        self._kept = []
-        distances = self._encode_positions(torch.empty(1, self._longest, 1))[0]
+        distances = self._encode_positions(torch.empty(1, longest, 1))[0]
         layers = [self._layer(layer, distances) for layer in self.layers]
         first: Any = self.layers[0]
         return kernels.Conformer(
@@ -59,7 +60,7 @@ class KernelConformer(nn.Module):
             inner=first.feed_forward1.linear1.outputs,
             heads=self._heads,
             taps=first.conv.depthwise_conv.kernel_size[0],
-            longest=self._longest,
+            longest=longest,
             eps=first.norm_out.eps,
         )
 

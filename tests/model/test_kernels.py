@@ -210,6 +210,19 @@ def test_memory_that_ends_while_the_cache_grows_leaves_a_decoder_that_works(owne
 
 
 @layers_compiled
+def test_memory_that_ends_while_the_distances_grow_leaves_an_encoder_that_works(monkeypatch):
+    perception, fresh = (CanaryQwen.load(DEMO, device="cpu", dtype="int8").perception for _ in range(2))
+    first, longer, longest = (torch.randn(seconds * 16_000) for seconds in (1, 9, 10))
+    perception([first])
+    with monkeypatch.context() as full:
+        full.setattr("live_canary.model.kernel_encoder._normed_taps", mock.Mock(side_effect=MemoryError))
+        with pytest.raises(MemoryError):
+            perception([longest])
+    for samples in (first, longer, longest):
+        assert torch.equal(perception([samples])[0], fresh([samples])[0])
+
+
+@layers_compiled
 @pytest.mark.parametrize("dtype", ["int8", "int4"])
 def test_what_every_prompt_begins_with_is_computed_once(dtype, monkeypatch):
     decoder = CanaryQwen.load(DEMO, device="cpu", dtype=dtype).decoder
