@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -20,7 +21,7 @@ class Copying:
     def __init__(self, screen: Screen[None]) -> None:
         self._screen = screen
         self._newest = ""
-        self._turn = asyncio.Lock()
+        self._turn = threading.Lock()
 
     def copy(self, text: str, if_cut: Callable[[], None] = lambda: None) -> None:
         """Puts `text` on the clipboard; `if_cut` is called if it is too long for some terminals and no program took it.
@@ -29,15 +30,19 @@ class Copying:
         """
         self._screen.app.copy_to_clipboard(text)
         self._newest = text
-        self._screen.run_worker(self._copy_through_desktop(text, if_cut))
+        # The loop waits for its threads before it closes; a worker of Textual's would end with the screen.
+        copying = asyncio.get_running_loop().run_in_executor(None, self._copy_in_turn, text)
 
-    async def _copy_through_desktop(self, text: str, if_cut: Callable[[], None]) -> None:
-        async with self._turn:  # so that the last text copied is the one that stays
-            if text is not self._newest:
-                return
-            copied = await asyncio.to_thread(_copy_through_desktop, text)
-        if not copied and len(text.encode()) > TERMINAL_LIMIT_BYTES:
-            if_cut()
+        def tell(done: asyncio.Future[bool]) -> None:
+            if not done.result() and len(text.encode()) > TERMINAL_LIMIT_BYTES and self._screen.is_running:
+                if_cut()
+
+        copying.add_done_callback(tell)
+
+    def _copy_in_turn(self, text: str) -> bool:
+        """Whether a program took it, or need not any more: the last text copied is the one that stays."""
+        with self._turn:
+            return text is not self._newest or _copy_through_desktop(text)
 
 
 def _copy_through_desktop(text: str) -> bool:

@@ -323,6 +323,26 @@ def test_a_program_that_is_slow_to_copy_does_not_stop_the_screen_and_gets_the_ne
     with_transcript(scenario)
 
 
+def test_what_is_transcribed_at_the_very_end_is_still_copied(tmp_path, monkeypatch):
+    """The screen closes as soon as the last of it is there."""
+
+    class HearsAWordMore(FakeSession):
+        def stop(self) -> None:
+            self.tell(said("The last words.", 60.0))
+            super().stop()
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("a", "q")
+        await pilot.pause()
+
+    tools = Tools(tmp_path, monkeypatch)
+    tools.put("xclip")
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    in_app(scenario, HearsAWordMore(*OPENED))
+    assert tools.took("xclip") == "The last words."
+
+
 async def type_path(pilot: Pilot[Outcome], path: Path) -> None:
     await pilot.press("s")
     await until_shown(pilot, "Enter saves")
