@@ -25,7 +25,11 @@ def run(command: Sequence[str], text: str = "", *, timeout_seconds: float = PROB
     Its output goes to a file, not a pipe: programs that hold a clipboard stay behind and would keep a pipe open.
     """
     environment = os.environ | {"LC_ALL": "C.UTF-8"}  # wtype and xdotool read text in the locale's encoding
-    with tempfile.TemporaryFile() as said:
+    try:
+        output_file = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
+    except OSError as error:  # also where all disks are full
+        raise ToolFailed(f"cannot be started: {error.strerror}") from None
+    with output_file as said:
         try:
             program = subprocess.Popen(  # noqa: S603 - a fixed program, found on PATH
                 command, stdin=subprocess.PIPE, stdout=said, stderr=said, env=environment, start_new_session=True

@@ -1,4 +1,5 @@
 import base64
+import errno
 import io
 import re
 import threading
@@ -45,6 +46,16 @@ def test_a_program_that_fails_is_told_once_and_the_next_one_copies(tools):
     assert clipboard.put("One.") == "Copying does not work as it should. xclip: no such display."
     assert clipboard.put("Two.") is None
     assert tools.took("xsel") == "One.Two."
+
+
+def test_without_room_for_what_a_program_says_it_is_told_that_nothing_was_copied(tools, monkeypatch):
+    def refuse() -> None:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
+
+    tools.put("xclip")
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)  # as Python does where every disk is full
+    told = Clipboard(None, X11).put("One.")
+    assert told and "xclip: cannot be started: No usable temporary directory" in told
 
 
 def test_without_terminal_and_program_it_is_refused_with_what_to_install(tools):
