@@ -8,19 +8,30 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
 LEAST_LINK = 2000  # bytes; less behind an MP3 is a tag, or a frame that its header does not count
 FARTHEST_FRAME = 4096  # bytes behind the tag of an MP3, or where it begins
+LEAST_RUN = 4  # frames of an MP3 that follow one another; fewer may be other bytes that look like them
+SEARCHED_BYTES, OVERLAP = 1 << 16, 5  # at once, and how many of them again with the next
+RESYNCED_BYTES = 1000  # less of what is no frame libsndfile leaves out by itself
 SEEMING_SIZE = 1 << 40  # bytes, of a link that does not tell its length: so that what is guessed is never too short
 
 _OGG, _OGG_HEADER, _OGG_FIRST = b"OggS", 27, 2
+_OGG_BEGINS = re.compile(rb"OggS\0\x02")
 _ID3, _ID3_HEADER, _ID3V1, _ID3V1_BYTES = b"ID3", 10, b"TAG", 128
 _INFO_FRAME = re.compile(rb"\xff[\xe2-\xff]..(?:.{9}|.{17}|.{32})(?:Xing|Info)(.{4})(.{4})(.{4})", re.DOTALL)
 """The header of a frame, its side information and what tells how many frames and bytes there are, itself included."""
 _HAS_FRAMES, _HAS_BYTES = 1, 2
+_TAG_OR_FRAME = re.compile(rb"ID3|\xff[\xe2-\xff]")
+_BITRATES = {  # kbit/s of layer III, in MPEG 1 and others
+    True: (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    False: (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+_RATES = (44_100, 48_000, 32_000)  # of MPEG 1; a half in MPEG 2, a quarter in MPEG 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +87,26 @@ class LinkFile:
 
 def _ogg_starts(file: BinaryIO, size: int) -> Iterator[int]:
     """Where each link but the first begins: with the first pages of its streams, before any of their sound."""
-    position, begins_before = 0, True
+    position, page_before, begins_before = 0, 0, True
     while position < size:
         page = _read(file, position, _OGG_HEADER + 255)
-        if len(page) < _OGG_HEADER or not page.startswith(_OGG):
-            return
+        if len(page) < _OGG_HEADER or not page.startswith(_OGG):  # that before was cut off, or has something behind it
+            position, begins_before = next(_all_of(_OGG_BEGINS, file, page_before + 1, size), size), False
+            continue
         begins = bool(page[5] & _OGG_FIRST)
         if begins and not begins_before:
             yield position
-        begins_before = begins
+        page_before, begins_before = position, begins
         segments = page[26]
         position += _OGG_HEADER + segments + sum(page[_OGG_HEADER : _OGG_HEADER + segments])
+
+
+def _all_of(pattern: re.Pattern[bytes], file: BinaryIO, position: int, size: int) -> Iterator[int]:
+    """Wherever it begins from there on; of at most OVERLAP bytes, it may be found twice."""
+    while position < size:
+        for match in pattern.finditer(_read(file, position, SEARCHED_BYTES)):
+            yield position + match.start()
+        position += SEARCHED_BYTES - OVERLAP
 
 
 def _mp3_links(file: BinaryIO, size: int) -> Iterator[Link]:
@@ -95,22 +115,91 @@ def _mp3_links(file: BinaryIO, size: int) -> Iterator[Link]:
         first = _behind_id3(file, start)
         told = _INFO_FRAME.search(_read(file, first, FARTHEST_FRAME))
         flags, _, count = (int.from_bytes(number) for number in told.groups()) if told else (0, 0, 0)
-        behind = first + told.start() + count if told and flags & _HAS_BYTES else size
+        told_end = first + told.start() + count if told and flags & _HAS_BYTES else None
+        behind = start if told_end is None else told_end
         if _read(file, behind, 3) == _ID3V1:
             behind += _ID3V1_BYTES
-        is_last = not start < behind <= size - LEAST_LINK or not _is_frame(_read(file, _behind_id3(file, behind), 4))
+        is_last = size - LEAST_LINK < behind <= size
+        if not is_last and not (start < behind < size and _is_frame(_read(file, _behind_id3(file, behind), 4))):
+            behind = _next_recording(file, first, told_end, size)
+            is_last = behind > size - LEAST_LINK
         yield Link(start, size if is_last else behind, bool(flags & _HAS_FRAMES))
         if is_last:
             return
         start = behind
 
 
+def _next_recording(file: BinaryIO, position: int, told_end: int | None, size: int) -> int:
+    """Where the one behind that which begins there begins, whatever stands between; `size` if none does.
+
+    That can be a tag of another kind, or the part of a frame where a recording was cut off. Behind a little of what
+    stands inside a recording libsndfile goes on by itself.
+    """
+    while True:
+        last = _last_frame(file, position)
+        header = _read(file, last, 4)
+        start = _next_run(file, last + 1, size) if _frame_bytes(header) else size
+        position = _behind_id3(file, start)
+        is_same_kind = _kind(_read(file, position, 4)) == _kind(header)
+        if start == size or not is_same_kind or start - last - _frame_bytes(header) > RESYNCED_BYTES:
+            return start
+        if told_end is not None and (start >= told_end or _begins_anew(file, start)):
+            return start
+
+
+def _last_frame(file: BinaryIO, position: int) -> int:
+    """Where the last frame begins of those that follow one another from there and give the same kind of sound."""
+    last, kind = position, _kind(_read(file, position, 4))
+    while (length := _frame_bytes(header := _read(file, position, 4))) and _kind(header) == kind:
+        last = position
+        position += length
+    return last
+
+
+def _next_run(file: BinaryIO, position: int, size: int) -> int:
+    """Where from there on the first frames that follow one another begin, with their tag; `size` if none do."""
+    candidates = _all_of(_TAG_OR_FRAME, file, position, size)
+    return next((start for start in candidates if _is_run(file, _behind_id3(file, start))), size)
+
+
+def _is_run(file: BinaryIO, position: int) -> bool:
+    kind = _kind(_read(file, position, 4))
+    for _ in range(LEAST_RUN):
+        header = _read(file, position, 4)
+        if not _frame_bytes(header) or _kind(header) != kind:
+            return False
+        position += _frame_bytes(header)
+    return True
+
+
+def _begins_anew(file: BinaryIO, position: int) -> bool:
+    return _behind_id3(file, position) > position or bool(_INFO_FRAME.match(_read(file, position, FARTHEST_FRAME)))
+
+
+def _kind(header: bytes) -> tuple[int, ...]:
+    """Version and layer, sampling rate, and whether one channel: where these change, libsndfile stops."""
+    return (header[1] & 0x1E, header[2] & 0x0C, header[3] >> 6 == 3) if len(header) == 4 else ()
+
+
+@cache
+def _frame_bytes(header: bytes) -> int:
+    """0 where no frame of layer III begins so, or one that does not tell its length."""
+    if not _is_frame(header) or header[1] & 0x06 != 0x02:
+        return 0
+    bitrate, rate, version = header[2] >> 4, header[2] >> 2 & 3, header[1] >> 3 & 3
+    if bitrate in (0, 15) or rate == 3:
+        return 0
+    is_first = version == 3
+    halvings = {3: 0, 2: 1, 0: 2}[version]
+    samples_in_bytes = 144_000 if is_first else 72_000
+    return samples_in_bytes * _BITRATES[is_first][bitrate - 1] // (_RATES[rate] >> halvings) + (header[2] >> 1 & 1)
+
+
 def _behind_id3(file: BinaryIO, position: int) -> int:
-    """Behind the tag that may stand there; its size is told in 7 bits a byte."""
-    header = _read(file, position, _ID3_HEADER)
-    if len(header) < _ID3_HEADER or not header.startswith(_ID3):
-        return position
-    return position + _ID3_HEADER + sum(byte << 7 * place for place, byte in enumerate(reversed(header[6:10])))
+    """Behind the tags that may stand there; the size of each is told in 7 bits a byte."""
+    while len(header := _read(file, position, _ID3_HEADER)) == _ID3_HEADER and header.startswith(_ID3):
+        position += _ID3_HEADER + sum(byte << 7 * place for place, byte in enumerate(reversed(header[6:10])))
+    return position
 
 
 def _is_frame(header: bytes) -> bool:

@@ -1,5 +1,6 @@
 import errno
 import os
+import struct
 import threading
 
 import numpy as np
@@ -137,6 +138,41 @@ def test_recordings_that_were_copied_behind_one_another_are_all_heard(recording,
     path.write_bytes(path.read_bytes() + tag + other.read_bytes() + tag + path.read_bytes() + tag)
     assert seconds_of(path) == pytest.approx(2 + 3 + 2)
     assert check_recording(path) == pytest.approx(2 + 3 + 2)
+
+
+def ape_tag() -> bytes:
+    """As mp3gain and players put it behind an MP3."""
+    header, footer = (b"APETAGEX" + struct.pack("<4I8x", 2000, 50 + 32, 1, flags) for flags in (0xA0000000, 0x80000000))
+    return header + struct.pack("<2I", 36, 0) + b"Album\0" + bytes(36) + footer
+
+
+@pytest.mark.parametrize(
+    ("name", "between"),
+    [("a.mp3", ape_tag()), ("a.mp3", bytes(100)), ("a.mp3", b"ID3\4\0\0\0\0\0\4abcd" * 2), ("a.ogg", bytes(10))],
+    ids=["APE tag", "zeros", "two tags", "zeros in Ogg"],
+)
+def test_recordings_in_one_file_are_all_heard_whatever_stands_between_them(recording, name, between):
+    path, other = recording(name, 2.0), recording("other-" + name, 3.0, 48_000)
+    path.write_bytes(path.read_bytes() + between + other.read_bytes())
+    assert seconds_of(path) == check_recording(path) == pytest.approx(2 + 3)
+
+
+def test_what_follows_an_mp3_that_was_not_copied_completely_is_heard_and_the_rest_told(recording):
+    path, other = recording("a.mp3", 20.0), recording("other.mp3", 3.0)
+    contents = path.read_bytes()
+    path.write_bytes(contents[: len(contents) // 2 + 10] + other.read_bytes())
+    *_, warning, last = RecordingSource([path], speed=None).blocks()
+    assert "of 23.0 seconds" in warning.message
+    assert 10 + 3 - 0.5 < last.end_sample / 16_000 < 10 + 3 + 0.5
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(44_100, 1), (16_000, 2)])
+def test_mp3s_of_other_kinds_that_do_not_tell_their_length_are_heard_behind_one_another(recording, rate, channels):
+    """libsndfile stops where the sampling rate or the number of channels changes."""
+    first = without_info_frame(recording("a.mp3", 2.0))
+    other = without_info_frame(recording("b.mp3", 3.0, rate, channels))
+    first.write_bytes(first.read_bytes() + other.read_bytes())
+    assert seconds_of(first) == pytest.approx(2 + 3, abs=0.3)
 
 
 def test_an_ogg_file_that_lacks_its_beginning_is_refused_in_a_sentence(recording):
