@@ -82,7 +82,8 @@ class QuantizedFile:
                     left.unlink()
             for other in self._path.parent.glob("*.safetensors"):
                 if _checkpoint_is_gone(other):
-                    other.unlink()
+                    with suppress(OSError):  # another program deletes it too, or, on Windows, still reads it
+                        other.unlink()
             self._write(unfinished)
             unfinished.replace(self._path)
         except OSError:

@@ -385,6 +385,22 @@ def test_what_was_kept_of_a_model_that_is_gone_makes_room_for_the_next(tmp_path)
     assert {path.name for path in tmp_path.glob("*.safetensors")} == kept
 
 
+def test_what_cannot_be_deleted_of_a_model_that_is_gone_does_not_stop_the_next(kept, monkeypatch):
+    path, _ = kept
+    (path.parent / "gone.safetensors").touch()
+
+    def deleted_meanwhile(other):
+        if other.name == "gone.safetensors":
+            other.unlink()
+        return other.name == "gone.safetensors"
+
+    monkeypatch.setattr(quantized_file, "_checkpoint_is_gone", deleted_meanwhile)
+    file = QuantizedFile(path, "another checkpoint")
+    file.maker(8)("one", lambda: [torch.ones(3, 4)])
+    file.keep()
+    QuantizedFile(path, "another checkpoint").maker(8)("one", unneeded)
+
+
 def test_two_programs_that_keep_the_same_weights_at_once_do_not_write_into_one_file(kept, monkeypatch):
     path, _ = kept
     path.unlink()
