@@ -153,10 +153,16 @@ def _read_header(path: Path) -> tuple[dict[str, Any], int]:
 def _checkpoint_is_gone(path: Path) -> bool:
     """Whether a file of this kind says what it was made of, and that is there no more."""
     try:
-        checkpoint = _read_header(path)[0]["__metadata__"]["checkpoint"]
-        return not Path(checkpoint).exists()
+        checkpoint = Path(_read_header(path)[0]["__metadata__"]["checkpoint"])
     except UNREADABLE:
         return False
+    try:
+        checkpoint.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:  # not to be asked
+        return False
+    return False
 
 
 def _end(header: dict[str, Any]) -> int:
