@@ -160,8 +160,8 @@ def _checkpoint_is_gone(path: Path) -> bool:
         checkpoint.stat()
     except FileNotFoundError:
         return True
-    except OSError:  # not to be asked
-        return False
+    except OSError:  # it cannot be asked
+        pass
     return False
 
 
