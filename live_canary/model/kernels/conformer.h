@@ -4,7 +4,7 @@
 
 #include "products.h"
 
-enum { BLOCKS = 5 }; /* of 16 frames, against which a query is multiplied at once */
+enum { BLOCKS = 3 }; /* of 16 frames, against which WEIGHED queries are multiplied at once */
 
 typedef struct {
     const float *weight, *bias;
@@ -82,41 +82,68 @@ static void turn_keys(const void *context, int64_t head) {
         for (int64_t i = head * n; i < (head + 1) * n; i++) e->keys[i * e->padded + t] = e->k[t * width + i];
 }
 
-static void attend_around(const void *context, int64_t item) { /* one query against every frame and its distance */
-    const Encoding *e = context;
+/* Queries of some frames, of one head, against every frame and its distance. `queries` is a constant wherever this is
+   inlined. */
+static inline __attribute__((always_inline)) void score(int queries, const Encoding *e, int64_t row, int64_t head,
+                                                        float *scores) {
     const ConformerLayer *l = e->layer;
-    const int64_t width = e->c->width, n = width / e->c->heads, head = item / e->frames * n, row = item % e->frames;
-    const int64_t frames = e->frames, distances = 2 * e->c->longest - 1;
-    const float *query = e->q + row * width + head, *u = l->bias_u + head, *v = l->bias_v + head;
-    const float *keys = e->keys + head * e->padded;
+    const int64_t width = e->c->width, n = width / e->c->heads, frames = e->frames, distances = 2 * e->c->longest - 1;
+    const float *keys = e->keys + head * e->padded, *u = l->bias_u + head, *v = l->bias_v + head;
     const float *relative = l->relative + head * distances + e->c->longest - 1 - row;
     const __m512 scale = _mm512_set1_ps(1 / sqrtf(n));
-    float weights[e->padded];
+    float with_u[n][queries], with_v[n][queries];
+    for (int64_t i = 0; i < n; i++)
+        for (int q = 0; q < queries; q++) {
+            with_u[i][q] = e->q[(row + q) * width + head + i] + u[i];
+            with_v[i][q] = e->q[(row + q) * width + head + i] + v[i];
+        }
     for (int64_t t = 0; t < frames; t += BLOCKS * LANES) {
-        __m512 content[BLOCKS], position[BLOCKS];
+        __m512 sum[WEIGHED][BLOCKS];
         __mmask16 m[BLOCKS];
-#pragma GCC unroll 8
+#pragma GCC unroll 4
         for (int b = 0; b < BLOCKS; b++) {
-            content[b] = position[b] = _mm512_setzero_ps();
             m[b] = lanes(frames - t - b * LANES);
+#pragma GCC unroll 4
+            for (int q = 0; q < queries; q++) sum[q][b] = _mm512_setzero_ps();
         }
         for (int64_t i = 0; i < n; i++) {
-            const __m512 with_u = _mm512_set1_ps(query[i] + u[i]), with_v = _mm512_set1_ps(query[i] + v[i]);
             const float *key = keys + i * e->padded + t, *distance = relative + i * distances + t;
-#pragma GCC unroll 8
+#pragma GCC unroll 4
             for (int b = 0; b < BLOCKS; b++) {
                 const __m512 there = _mm512_maskz_loadu_ps(m[b], key + b * LANES);
-                content[b] = _mm512_fmadd_ps(with_u, there, content[b]);
-                position[b] = _mm512_fmadd_ps(with_v, _mm512_maskz_loadu_ps(m[b], distance + b * LANES), position[b]);
+#pragma GCC unroll 4
+                for (int q = 0; q < queries; q++) {
+                    const __m512 away = _mm512_maskz_loadu_ps(m[b], distance + b * LANES - q);
+                    sum[q][b] = _mm512_fmadd_ps(_mm512_set1_ps(with_u[i][q]), there, sum[q][b]);
+                    sum[q][b] = _mm512_fmadd_ps(_mm512_set1_ps(with_v[i][q]), away, sum[q][b]);
+                }
             }
         }
-#pragma GCC unroll 8
-        for (int b = 0; b < BLOCKS; b++)
-            _mm512_mask_storeu_ps(weights + t + b * LANES, m[b],
-                                  _mm512_mul_ps(_mm512_add_ps(content[b], position[b]), scale));
+#pragma GCC unroll 4
+        for (int q = 0; q < queries; q++)
+#pragma GCC unroll 4
+            for (int b = 0; b < BLOCKS; b++)
+                _mm512_mask_storeu_ps(scores + q * e->padded + t + b * LANES, m[b], _mm512_mul_ps(sum[q][b], scale));
     }
-    const float total = soften(weights, frames);
-    weigh(weights, frames, total, e->v + head, width, n, e->attended + row * width + head);
+}
+
+static void attend_around(const void *context, int64_t item) { /* WEIGHED queries of one head */
+    const Encoding *e = context;
+    const int64_t width = e->c->width, n = width / e->c->heads, a_head = (e->frames + WEIGHED - 1) / WEIGHED;
+    const int64_t head = item / a_head * n, row = item % a_head * WEIGHED;
+    const int queries = e->frames - row < WEIGHED ? e->frames - row : WEIGHED;
+    float scores[WEIGHED * e->padded], totals[WEIGHED], *attended[WEIGHED];
+    switch (queries) {
+        case 1: score(1, e, row, head, scores); break;
+        case 2: score(2, e, row, head, scores); break;
+        case 3: score(3, e, row, head, scores); break;
+        case 4: score(4, e, row, head, scores); break;
+    }
+    for (int q = 0; q < queries; q++) {
+        totals[q] = soften(scores + q * e->padded, e->frames);
+        attended[q] = e->attended + (row + q) * width + head;
+    }
+    weigh(queries, scores, e->padded, e->frames, totals, e->v + head, width, n, attended);
 }
 
 static void round_around(const void *context, int64_t row) {
@@ -188,7 +215,7 @@ int live_canary_encode(const Conformer *c, float *x, int64_t frames, int threads
         multiply(&l->k, &e.from_width, e.k, 0, frames, 0, threads);
         multiply(&l->v, &e.from_width, e.v, 0, frames, 0, threads);
         run(turn_keys, &e, c->heads, threads);
-        run(attend_around, &e, c->heads * frames, threads);
+        run(attend_around, &e, c->heads * ((frames + WEIGHED - 1) / WEIGHED), threads);
         run(round_around, &e, frames, threads);
         multiply(&l->o, &e.from_width, x, 0, frames, 1, threads);
         e.norm = &l->norm_conv;

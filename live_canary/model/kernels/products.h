@@ -38,34 +38,59 @@ static __m512 silu(__m512 x) { return _mm512_mul_ps(x, sigmoid(x)); }
 
 /* Scores of n positions become e to the power of what they are less than the most of them. Gives the sum. */
 static float soften(float *scores, int64_t n) {
-    float most = -INFINITY, total = 0;
-    for (int64_t t = 0; t < n; t++) most = fmaxf(most, scores[t]);
+    __m512 most = _mm512_set1_ps(-INFINITY);
+    for (int64_t t = 0; t < n; t += LANES) /* the greater of two is the second where one is no number */
+        most = _mm512_mask_max_ps(most, lanes(n - t), _mm512_maskz_loadu_ps(lanes(n - t), scores + t), most);
+    most = _mm512_set1_ps(_mm512_reduce_max_ps(most));
+    float total = 0;
     for (int64_t t = 0; t < n; t += LANES) {
         const __mmask16 m = lanes(n - t);
-        const __m512 e = exponential(_mm512_sub_ps(_mm512_maskz_loadu_ps(m, scores + t), _mm512_set1_ps(most)));
+        const __m512 e = exponential(_mm512_sub_ps(_mm512_maskz_loadu_ps(m, scores + t), most));
         _mm512_mask_storeu_ps(scores + t, m, e);
         total += _mm512_mask_reduce_add_ps(m, e);
     }
     return total;
 }
 
-/* y (n) = the sum over positions of weights[position] / total times the n values at `stride * position` */
-static void weigh(const float *weights, int64_t positions, float total, const float *values, int64_t stride, int64_t n,
-                  float *y) {
-    for (int64_t i = 0; i < n; i += 8 * LANES) {
-        __m512 sum[8];
-#pragma GCC unroll 8
-        for (int b = 0; b < 8; b++) sum[b] = _mm512_setzero_ps();
+enum { WEIGHED = 4 }; /* queries that share a walk through the values, at most */
+
+/* For each of some queries, y[query] (n) = the sum over positions of weights[query * apart + position] / totals[query]
+   times the n values at `stride * position`. `queries` is a constant wherever this is inlined. */
+static inline __attribute__((always_inline)) void weigh_for(int queries, const float *weights, int64_t apart,
+                                                            int64_t positions, const float *totals, const float *values,
+                                                            int64_t stride, int64_t n, float *const *y) {
+    for (int64_t i = 0; i < n; i += 4 * LANES) {
+        __mmask16 m[4];
+        __m512 sum[WEIGHED][4];
+#pragma GCC unroll 4
+        for (int b = 0; b < 4; b++) {
+            m[b] = lanes(n - i - b * LANES);
+#pragma GCC unroll 4
+            for (int q = 0; q < queries; q++) sum[q][b] = _mm512_setzero_ps();
+        }
         for (int64_t t = 0; t < positions; t++)
-#pragma GCC unroll 8
-            for (int b = 0; b < 8; b++) {
-                const __m512 there = _mm512_maskz_loadu_ps(lanes(n - i - b * LANES), values + t * stride + i + b * LANES);
-                sum[b] = _mm512_fmadd_ps(_mm512_set1_ps(weights[t]), there, sum[b]);
+#pragma GCC unroll 4
+            for (int b = 0; b < 4; b++) {
+                const __m512 there = _mm512_maskz_loadu_ps(m[b], values + t * stride + i + b * LANES);
+#pragma GCC unroll 4
+                for (int q = 0; q < queries; q++)
+                    sum[q][b] = _mm512_fmadd_ps(_mm512_set1_ps(weights[q * apart + t]), there, sum[q][b]);
             }
-#pragma GCC unroll 8
-        for (int b = 0; b < 8; b++)
-            _mm512_mask_storeu_ps(y + i + b * LANES, lanes(n - i - b * LANES),
-                                  _mm512_div_ps(sum[b], _mm512_set1_ps(total)));
+#pragma GCC unroll 4
+        for (int q = 0; q < queries; q++)
+#pragma GCC unroll 4
+            for (int b = 0; b < 4; b++)
+                _mm512_mask_storeu_ps(y[q] + i + b * LANES, m[b], _mm512_div_ps(sum[q][b], _mm512_set1_ps(totals[q])));
+    }
+}
+
+static void weigh(int queries, const float *weights, int64_t apart, int64_t positions, const float *totals,
+                  const float *values, int64_t stride, int64_t n, float *const *y) {
+    switch (queries) {
+        case 1: weigh_for(1, weights, apart, positions, totals, values, stride, n, y); break;
+        case 2: weigh_for(2, weights, apart, positions, totals, values, stride, n, y); break;
+        case 3: weigh_for(3, weights, apart, positions, totals, values, stride, n, y); break;
+        case 4: weigh_for(4, weights, apart, positions, totals, values, stride, n, y); break;
     }
 }
 
@@ -73,22 +98,42 @@ static void weigh(const float *weights, int64_t positions, float total, const fl
 
 static __m512i magnitude(__m512 x) { return _mm512_castps_si512(_mm512_abs_ps(x)); }
 
+/* A group of so many vectors. `vectors` is a constant wherever this is inlined. */
+static inline __attribute__((always_inline)) void quantize_group(int vectors, const float *x, int64_t left, int8_t *steps,
+                                                                 int32_t *sum, float *scale) {
+    __m512 some[4];
+    __m512i most = _mm512_setzero_si512(), rounded[4] = {most, most, most, most};
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++) {
+        some[v] = _mm512_maskz_loadu_ps(lanes(left - v * LANES), x + v * LANES);
+        most = _mm512_max_epi32(most, magnitude(some[v]));
+    }
+    *scale = step_of(_mm512_reduce_max_epi32(most));
+    const __m512 steps_of_one = _mm512_set1_ps(1 / *scale);
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++) rounded[v] = _mm512_cvtps_epi32(_mm512_mul_ps(some[v], steps_of_one));
+    *sum = _mm512_reduce_add_epi32(
+        _mm512_add_epi32(_mm512_add_epi32(rounded[0], rounded[1]), _mm512_add_epi32(rounded[2], rounded[3])));
+    const __m512i in_order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    const __m512i early = _mm512_packs_epi32(rounded[0], rounded[1]), late = _mm512_packs_epi32(rounded[2], rounded[3]);
+    const __m512i packed = _mm512_permutexvar_epi32(in_order, _mm512_packs_epi16(early, late));
+    if (vectors == 4) /* a line of the cache at once: the other cores have it, and are asked for it but once */
+        _mm512_storeu_si512(steps, packed);
+    else
+        _mm256_storeu_si256((__m256i *)steps, _mm512_castsi512_si256(packed));
+}
+
 static void quantize(const float *x, int64_t n, const Activations *a, int64_t row) {
     const int64_t group = group_of(a->weight_bits), groups = a->padded / group;
+    int8_t *steps = a->steps + row * a->padded;
     for (int64_t g = 0; g < groups; g++) {
-        int8_t *steps = a->steps + row * a->padded + g * group;
-        __m512i most = _mm512_setzero_si512(), sum = most;
-        for (int64_t i = g * group; i < (g + 1) * group; i += LANES)
-            most = _mm512_max_epi32(most, magnitude(_mm512_maskz_loadu_ps(lanes(n - i), x + i)));
-        const float scale = step_of(_mm512_reduce_max_epi32(most));
-        for (int64_t i = g * group; i < (g + 1) * group; i += LANES, steps += LANES) {
-            const __m512 some = _mm512_maskz_loadu_ps(lanes(n - i), x + i);
-            const __m512i rounded = _mm512_cvtps_epi32(_mm512_mul_ps(some, _mm512_set1_ps(1 / scale)));
-            _mm_storeu_si128((__m128i *)steps, _mm512_cvtsepi32_epi8(rounded));
-            sum = _mm512_add_epi32(sum, rounded);
-        }
-        a->start[row * groups + g] = -surplus(a->weight_bits) * _mm512_reduce_add_epi32(sum);
-        a->scales[row * groups + g] = scale;
+        int32_t sum;
+        float *scale = a->scales + row * groups + g;
+        if (a->weight_bits == 8)
+            quantize_group(4, x + g * 64, n - g * 64, steps + g * 64, &sum, scale);
+        else
+            quantize_group(2, x + g * 32, n - g * 32, steps + g * 32, &sum, scale);
+        a->start[row * groups + g] = -surplus(a->weight_bits) * sum;
     }
 }
 

@@ -7,7 +7,7 @@
 typedef struct {
     Matrix qkv, o, gate_up, down;
     const float *input_norm, *q_norm, *k_norm, *post_norm;
-    float *keys, *values; /* [kv_heads][positions][head_dim] */
+    float *keys, *values; /* [kv_heads][positions][head_dim], positions a multiple of LANES */
 } Layer;
 
 typedef struct {
@@ -54,7 +54,7 @@ typedef struct {
     float *x, *normed, *qkv, *attended, *gate_up;
     Activations wide, inner;
     int64_t rows, start;
-    int64_t first; /* row that is needed, with those after it */
+    int64_t first, asked; /* row that is needed, and how many there are with those after it */
 } Pass;
 
 static void norm_row(const void *context, int64_t row) {
@@ -81,18 +81,62 @@ static void place_row(const void *context, int64_t row) { /* queries and keys no
         for (int64_t i = 0; i < n; i++) p->layer->values[(h * d->positions + position) * n + i] = head[i];
 }
 
-static void attend(const void *context, int64_t item) { /* one query against the positions up to its own */
+/* From 16 vectors, each one's sum. */
+static __m512 sums(__m512 *of) {
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; i++)
+        of[i] = _mm512_add_ps(_mm512_unpacklo_ps(of[2 * i], of[2 * i + 1]), _mm512_unpackhi_ps(of[2 * i], of[2 * i + 1]));
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        const __m512d a = _mm512_castps_pd(of[2 * i]), b = _mm512_castps_pd(of[2 * i + 1]);
+        of[i] = _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(a, b)), _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));
+    }
+#pragma GCC unroll 2
+    for (int halves = 2; halves; halves--)
+#pragma GCC unroll 2
+        for (int i = 0; i < halves; i++) {
+            const __m512 a = of[2 * i], b = of[2 * i + 1];
+            of[i] = _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
+        }
+    return of[0];
+}
+
+/* A query against 16 keys (n) that lie one behind the other, of which `count` are there; what lies behind is not kept. */
+static void score_keys(const float *query, const float *keys, int64_t count, int64_t n, float *scores) {
+    __m512 sum[LANES];
+#pragma GCC unroll 16
+    for (int t = 0; t < LANES; t++) sum[t] = _mm512_setzero_ps();
+    for (int64_t i = 0; i < n; i += LANES) {
+        const __mmask16 m = lanes(n - i);
+        const __m512 some = _mm512_maskz_loadu_ps(m, query + i);
+#pragma GCC unroll 16
+        for (int t = 0; t < LANES; t++)
+            sum[t] = _mm512_fmadd_ps(some, _mm512_maskz_loadu_ps(m, keys + t * n + i), sum[t]);
+    }
+    const __m512 scaled = _mm512_mul_ps(sums(sum), _mm512_set1_ps(1 / sqrtf(n)));
+    _mm512_mask_storeu_ps(scores, lanes(count), scaled);
+}
+
+static void attend(const void *context, int64_t item) { /* the queries of a row that share keys, against all up to its own */
     const Pass *p = context;
     const Decoder *d = p->d;
-    item += p->first * d->heads;
-    const int64_t n = d->head_dim, row = item / d->heads, h = item % d->heads, end = p->start + row + 1;
-    const int64_t shared = h / (d->heads / d->kv_heads) * d->positions * n;
-    const float *query = p->qkv + (row * (d->heads + 2 * d->kv_heads) + h) * n;
-    const float *keys = p->layer->keys + shared, *values = p->layer->values + shared;
-    float weights[end];
-    for (int64_t t = 0; t < end; t++) weights[t] = dot(query, keys + t * n, n) / sqrtf(n);
-    const float total = soften(weights, end);
-    weigh(weights, end, total, values, n, n, p->attended + item * n);
+    const int64_t row = p->first + item % p->asked, shared = item / p->asked;
+    const int64_t n = d->head_dim, end = p->start + row + 1;
+    const int64_t queries = d->heads / d->kv_heads, first = shared * queries;
+    const float *query = p->qkv + (row * (d->heads + 2 * d->kv_heads) + first) * n;
+    const int64_t place = shared * d->positions * n;
+    const float *keys = p->layer->keys + place, *values = p->layer->values + place;
+    float scores[queries * end], totals[queries], *attended[queries];
+    for (int64_t t = 0; t < end; t += LANES)
+        for (int64_t q = 0; q < queries; q++)
+            score_keys(query + q * n, keys + t * n, end - t < LANES ? end - t : LANES, n, scores + q * end + t);
+    for (int64_t q = 0; q < queries; q++) {
+        totals[q] = soften(scores + q * end, end);
+        attended[q] = p->attended + (row * d->heads + first + q) * n;
+    }
+    for (int64_t q = 0; q < queries; q += WEIGHED)
+        weigh(queries - q < WEIGHED ? queries - q : WEIGHED, scores + q * end, end, end, totals + q, values, n, n,
+              attended + q);
 }
 
 static void round_attended(const void *context, int64_t row) {
@@ -138,16 +182,17 @@ int live_canary_decode(const Decoder *d, float *x, int64_t rows, int64_t start, 
         run(norm_row, &p, rows, threads);
         multiply(&p.layer->qkv, &p.wide, p.qkv, 0, rows, 0, threads);
         run(place_row, &p, rows, threads);
-        p.first = l < d->layer_count - 1 ? 0 : rows - needed;
-        run(attend, &p, (rows - p.first) * d->heads, threads);
+        p.asked = l < d->layer_count - 1 ? rows : needed;
+        p.first = rows - p.asked;
+        run(attend, &p, p.asked * d->kv_heads, threads);
         p.inner.padded = attended;
-        run(round_attended, &p, rows - p.first, threads);
+        run(round_attended, &p, p.asked, threads);
         multiply(&p.layer->o, &p.inner, x, p.first, rows, 1, threads);
         p.inner.padded = inner;
         p.norm = p.layer->post_norm;
-        run(norm_row, &p, rows - p.first, threads);
+        run(norm_row, &p, p.asked, threads);
         multiply(&p.layer->gate_up, &p.wide, p.gate_up, p.first, rows, 0, threads);
-        run(gate_row, &p, rows - p.first, threads);
+        run(gate_row, &p, p.asked, threads);
         multiply(&p.layer->down, &p.inner, x, p.first, rows, 1, threads);
     }
     free(scratch);
