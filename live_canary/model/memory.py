@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-_HUGE_PAGE = 2 << 20
+HUGE_PAGE = 2 << 20  # bytes, on most processors
 _DONTNEED, _HUGEPAGE = (getattr(mmap, name, None) for name in ("MADV_DONTNEED", "MADV_HUGEPAGE"))
 _POPULATE_READ = 22 if _HUGEPAGE is not None else None  # of Linux 5.14; earlier ones refuse it, which does no harm
 _KERNELS_KEPT = "32"
@@ -44,7 +44,7 @@ def return_free_memory() -> None:
 
 def use_huge_pages(new: Tensor) -> Tensor:
     """The same tensor, not yet written: in pages of 2 MB it is read faster than in those of 4 KB."""
-    _advise(new, _HUGEPAGE, _HUGE_PAGE)
+    _advise(new, _HUGEPAGE, HUGE_PAGE)
     return new
 
 

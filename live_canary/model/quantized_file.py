@@ -14,7 +14,7 @@ import os
 import secrets
 import struct
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from torch import Tensor
 
 from live_canary.model import kernels
 from live_canary.model.checkpoint import MAX_HEADER_BYTES
-from live_canary.model.memory import map_file
+from live_canary.model.memory import HUGE_PAGE, map_file
 from live_canary.model.quantize import MakeQuantized, QuantizedLinear
 
 LAYOUT = 4  # to be raised whenever the same checkpoint would be quantised or laid out differently
@@ -132,12 +132,32 @@ class QuantizedFile:
             header[name] = {"dtype": _NAMES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": offsets}
         text = json.dumps(header).encode()
         text += b" " * (-(len(text) + 8) % ALIGNMENT)
+        parts: list[bytes | memoryview] = [struct.pack("<Q", len(text)) + text]
+        parts += [tensor.numpy().data.cast("B") for _, tensor in uneven_last]
         with path.open("wb") as file:
-            file.write(struct.pack("<Q", len(text)) + text)
-            for _, tensor in uneven_last:
-                file.write(tensor.numpy().data.cast("B"))
+            for piece in in_pieces(parts, HUGE_PAGE):
+                file.write(piece)
             file.flush()
             os.fsync(file.fileno())
+
+
+def in_pieces(parts: Iterable[bytes | memoryview], size: int) -> Iterator[bytearray]:
+    """The bytes of the parts, so many at a time and the rest at the end.
+
+    What a system such as Linux is given a huge page at a time, it keeps in huge pages: mapped, it is read faster. Given
+    otherwise it lies in small ones until it is next read from the disk.
+    """
+    piece = bytearray()
+    for part in parts:
+        while part:
+            left = size - len(piece)
+            piece += part[:left]
+            part = part[left:]
+            if len(piece) == size:
+                yield piece
+                piece = bytearray()
+    if piece:
+        yield piece
 
 
 def _read_header(path: Path) -> tuple[dict[str, Any], int]:

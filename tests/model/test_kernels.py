@@ -24,7 +24,7 @@ from live_canary.model.encoder import InPieces
 from live_canary.model.kernel_decoder import KernelDecoder
 from live_canary.model.kernel_encoder import KernelConformer
 from live_canary.model.quantize import QuantizedLinear, quantize_groups
-from live_canary.model.quantized_file import QuantizedFile
+from live_canary.model.quantized_file import QuantizedFile, in_pieces
 from tests.conftest import DEMO, ROOT, TINY
 
 compiled = pytest.mark.skipif(not kernels.available(), reason="no compiled kernels, or not for this processor")
@@ -248,7 +248,7 @@ def test_the_encoders_layers_in_c_are_those_in_torch(folder):
     encoder = CanaryQwen.load(folder, device="cpu", dtype="int8").perception.encoder
     [conformer] = encoder.layers
     assert type(conformer) is KernelConformer
-    for frames in (1, 2, 17, 130, 64):
+    for frames in (1, 2, 17, 51, 130, 64):
         x = torch.randn(1, frames, encoder.config.hidden_size, generator=torch.Generator().manual_seed(frames))
         before = x.clone()
         positions = encoder.encode_positions(x)
@@ -327,6 +327,14 @@ def test_quantised_weights_are_read_from_their_file_the_second_time(kept):
     x = torch.randn(3, 64)
     assert torch.equal(again(x), made(x))
     assert [file.name for file in path.parent.iterdir()] == ["some.safetensors"]
+
+
+@given(parts=st.lists(st.binary(max_size=20)), size=st.integers(1, 16))
+def test_the_file_is_written_in_pieces_of_one_size(parts, size):
+    pieces = list(in_pieces(parts, size))
+    assert b"".join(pieces) == b"".join(parts)
+    assert all(len(piece) == size for piece in pieces[:-1])
+    assert all(0 < len(piece) <= size for piece in pieces[-1:])
 
 
 @pytest.mark.parametrize("harm", ["cut off", "emptied", "garbage", "endless header", "another checkpoint", "missing"])
