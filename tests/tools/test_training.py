@@ -24,6 +24,7 @@ from tools.demo_model.augment import (
     make_noises,
     room_and_microphone,
 )
+from tools.demo_model.average import EVERY_STEPS, Average
 from tools.demo_model.clips import Clip, Clips, join, part, read_index, seconds
 from tools.demo_model.evaluate import PASSAGES, measure, print_passages, print_rarity, same_case
 from tools.demo_model.muon import orthogonal
@@ -115,6 +116,23 @@ def test_a_stopped_run_leaves_a_usable_checkpoint_and_goes_on_from_it(model, dat
     moved = first["weights"]["ctc_bias"] - second["weights"]["ctc_bias"]
     assert moved.abs().max() < 1e-3  # one small step from where the first run ended, not a new start
     assert "test_known" in capsys.readouterr().out
+
+
+def test_what_is_exported_is_the_mean_of_the_last_weights_on_the_way():
+    weights = torch.nn.Linear(1, 1, bias=False)
+    average, run = Average(weights), range(1, 301)
+    for step in run:
+        torch.nn.init.constant_(weights.weight, step)
+        average.step()
+        if step == 150:  # stopped, and gone on from a file
+            average = Average(weights, average.state)
+    with average.in_place():
+        assert 0.8 * len(run) < weights.weight.item() < 0.9 * len(run)
+    assert weights.weight.item() == len(run)
+    steady = Average(weights)
+    for _ in range(3 * EVERY_STEPS):
+        steady.step()
+    assert steady.state["mean"]["weight"].item() == len(run)
 
 
 def test_a_run_may_start_from_the_mean_of_two_checkpoints(model, data, tmp_path):

@@ -3,10 +3,11 @@
     python -m tools.demo_model.train MODEL DATA --minutes 100 --from assets/demo-model
     python -m tools.demo_model.train MODEL DATA --minutes 100          # again: goes on where it was stopped
 
-MODEL gets the checkpoint in the published layout (every --save-every minutes) and training.pt, from which the same
-command resumes: float32 weights and the minutes trained so far. The learning rate falls evenly to nothing over
---minutes. A file MODEL/stop ends the run early, at the next step. A model that is new (tools.demo_model.create) wants
---guide 0.2 --ctc 0.5: the alignment guide leads for the first fifth of the time.
+MODEL gets, every --save-every minutes, the mean of the weights on the way there as a checkpoint in the published
+layout, and training.pt, from which the same command resumes: the weights themselves, their mean, and the minutes
+trained so far. The learning rate falls evenly to nothing over --minutes. A file MODEL/stop ends the run early, at the
+next step. A model that is new (tools.demo_model.create) wants --guide 0.2 --ctc 0.5: the alignment guide leads for the
+first fifth of the time.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from live_canary.model.canary import CanaryQwen
+from tools.demo_model.average import Average
 from tools.demo_model.clips import Clips
 from tools.demo_model.evaluate import measure, read_clips
 from tools.demo_model.muon import Muon
@@ -54,7 +56,8 @@ def train_process(rank: int, args: argparse.Namespace) -> None:
     model = Trainee(CanaryQwen.load(args.model, args.device, "float32")).train()
     if args.freeze_subsampling:
         model.perception.encoder.subsampling.requires_grad_(False)
-    trained_minutes, trained_hours = resume(model, args.model / "training.pt")
+    trained_minutes, trained_hours, averaged = resume(model, args.model / "training.pt")
+    average = Average(model, averaged) if rank == 0 else None
     run_seed = args.seed + rank + 1000 * round(trained_minutes)
     torch.manual_seed(run_seed)
     batches = iter(make_batches(args, model.canary, run_seed))
@@ -83,7 +86,10 @@ def train_process(rank: int, args: argparse.Namespace) -> None:
         for optimizer in optimizers:
             optimizer.step()
         model.zero_grad()
-        if rank == 0 and step % LOG_STEPS == 0:
+        if not average:
+            continue
+        average.step()
+        if step % LOG_STEPS == 0:
             ce, ctc, guide, reading, straying = (sums / LOG_STEPS).tolist()
             print(
                 f"{minutes:6.2f} min  step {step}  audio {trained_hours:.2f} h  "
@@ -91,9 +97,11 @@ def train_process(rank: int, args: argparse.Namespace) -> None:
                 flush=True,
             )
             sums.zero_()
-        if rank == 0 and (done >= 1 or time.time() - saved > 60 * args.save_every):
-            save(model, args.model, minutes, trained_hours)
-            print(quick_look(model, args.data), flush=True)
+        if done >= 1 or time.time() - saved > 60 * args.save_every:
+            save(average, args.model, minutes, trained_hours)
+            with average.in_place():
+                export(model.canary, args.model)
+                print(quick_look(model, args.data), flush=True)
             saved = time.time()
 
 
@@ -138,12 +146,16 @@ def average_gradients(model: Trainee, facts: torch.Tensor, processes: int) -> to
     return facts
 
 
-def save(model: Trainee, folder: Path, minutes: float, audio_hours: float) -> None:
-    """training.pt to resume from, and model.safetensors to use."""
-    state = {"weights": model.state_dict(), "minutes": minutes, "audio_hours": audio_hours}
+def save(average: Average, folder: Path, minutes: float, audio_hours: float) -> None:
+    """training.pt, to resume from."""
+    state = {
+        "weights": average.model.state_dict(),
+        "average": average.state,
+        "minutes": minutes,
+        "audio_hours": audio_hours,
+    }
     torch.save(state, folder / "training.pt.part")
     (folder / "training.pt.part").rename(folder / "training.pt")
-    export(model.canary, folder)
 
 
 def quick_look(model: Trainee, data: Path, clips: int = 24) -> str:

@@ -138,13 +138,13 @@ class Looking:
         return (within.logsumexp(-1) - seen.logsumexp(-1)).flatten()
 
 
-def resume(model: Trainee, path: Path) -> tuple[float, float]:
-    """Minutes and hours of audio trained before; the weights are poured back."""
+def resume(model: Trainee, path: Path) -> tuple[float, float, dict[str, Any] | None]:
+    """Minutes and hours of audio trained before, and the state of the weights' mean; the weights are poured back."""
     if not path.exists():
-        return 0.0, 0.0
+        return 0.0, 0.0, None
     state = torch.load(path, map_location=model.ctc_bias.device, weights_only=True)
     model.load_state_dict(state["weights"])
-    return state["minutes"], state["audio_hours"]
+    return state["minutes"], state["audio_hours"], state.get("average")
 
 
 def export(canary: CanaryQwen, folder: Path) -> None:
