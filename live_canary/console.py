@@ -61,6 +61,11 @@ def is_reader_gone(error: OSError) -> bool:
     return isinstance(error, BrokenPipeError) or (sys.platform == "win32" and error.errno == errno.EINVAL)
 
 
+def is_disk_full(error: OSError) -> bool:
+    """Whether what is printed into a file found no room; of a file that was opened the error would name it."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT) and error.filename is None
+
+
 def discard(stream: TextIO) -> None:
     """Sends the rest nowhere; else the interpreter fails once more when it flushes stdout on exit."""
     with open(os.devnull, "w") as nowhere, suppress(OSError):  # noqa: PTH123

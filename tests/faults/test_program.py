@@ -77,6 +77,17 @@ def test_lines_that_cannot_be_printed_are_told_in_a_sentence_and_kept(state):
     assert len(unfinished_sessions(state)) == 1
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+@pytest.mark.parametrize("arguments", [["config"], ["devices"], ["bench", "--help"], ["--version"]])
+def test_what_a_full_disk_does_not_take_of_a_table_is_told_in_a_sentence(arguments):
+    with Path("/dev/full").open("w") as full:
+        command = [*PROGRAM, *arguments]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_SECONDS)
+    assert done.returncode == 1
+    [told] = done.stderr.splitlines()
+    assert told == "live-canary: The disk takes no more (No space left on device); make room and run it again."
+
+
 def test_letters_that_the_encoding_of_stdout_lacks_are_printed_as_numbers():
     code = "from live_canary.console import prepare_streams; prepare_streams(); print('schön')"
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
