@@ -62,7 +62,9 @@ class LiveCanaryApp(App[Outcome]):
         self._unread: deque[str] = deque(maxlen=UNREAD)
         self._is_typing = is_typing
         self._told_of_keys = 0.0
-        self._muted_before: set[str] = set()
+        self._asked_muted: dict[str, bool] = {}
+        """What was asked of each source last; that it is so is told a moment later."""
+        self._muted_before: list[str] = []
         """Sources that were muted already when all were paused."""
 
     def get_default_screen(self) -> Screen[None]:
@@ -149,19 +151,26 @@ class LiveCanaryApp(App[Outcome]):
         if self.state.finishing or self.state.ended:
             self.notify("Nothing is heard any more; q leaves.", timeout=NOTICE_SECONDS, markup=False)
             return
-        if self.state.paused:
-            heard_before = [name for name in self.state.sources if name not in self._muted_before]
-            for name in heard_before or self.state.sources:
-                self._session.mute(name, muted=False)
+        names = list(self.state.sources)
+        muted = [name for name in names if self._is_muted(name)]
+        if muted != names:
+            self._muted_before = muted
+            self._mute(names, muted=True)
         else:
-            self._muted_before = {name for name, source in self.state.sources.items() if source.muted}
-            for name in self.state.sources:
-                self._session.mute(name, muted=True)
+            self._mute([name for name in names if name not in self._muted_before] or names, muted=False)
 
     def action_mute(self, number: int) -> None:
-        sources = list(self.state.sources.values())
-        if number < len(sources):
-            self._session.mute(sources[number].name, muted=not sources[number].muted)
+        names = list(self.state.sources)
+        if number < len(names):
+            self._mute([names[number]], muted=not self._is_muted(names[number]))
+
+    def _is_muted(self, name: str) -> bool:
+        return self._asked_muted.get(name, self.state.sources[name].muted)
+
+    def _mute(self, names: Iterable[str], *, muted: bool) -> None:
+        for name in names:
+            self._asked_muted[name] = muted
+            self._session.mute(name, muted=muted)
 
     async def action_quit(self) -> None:
         self.action_finish()

@@ -48,7 +48,7 @@ class FakeSession:
         self.ends = ends
         self.asked: list[str] = []
         self.busy = False
-        """Whether the model keeps the session from answering what is asked of it."""
+        """Whether something keeps the session from answering what is asked of it."""
         self.audition_of: dict[str, FakeAudition] = {}
         self._told = 0
         self.tell: Callable[[Event], None] = lambda event: None
@@ -73,7 +73,8 @@ class FakeSession:
 
     def mute(self, source_name: str, *, muted: bool) -> None:
         self.asked.append(f"{'mute' if muted else 'unmute'} {source_name}")
-        self.tell(SourceMuted(source_name, muted))
+        if not self.busy:
+            self.tell(SourceMuted(source_name, muted))
 
     def auditions(self) -> dict[str, FakeAudition]:
         return {name: audition for name, audition in self.audition_of.items() if not audition.closed}

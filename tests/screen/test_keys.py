@@ -443,6 +443,16 @@ def test_p_hears_nothing_until_it_is_pressed_again():
     assert with_transcript(scenario).asked == ["start", "mute USB Microphone", "unmute USB Microphone"]
 
 
+def test_keys_pressed_quickly_count_before_the_session_answers():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("p", "p", "1", "1")
+
+    session = FakeSession(*OPENED)
+    session.busy = True
+    in_app(scenario, session)
+    assert session.asked == ["start", *["mute USB Microphone", "unmute USB Microphone"] * 2]
+
+
 def test_a_digit_mutes_one_of_several_sources():
     async def scenario(pilot: Pilot[Outcome]) -> None:
         await pilot.press("2", "3")
