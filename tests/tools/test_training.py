@@ -118,12 +118,40 @@ def test_a_stopped_run_leaves_a_usable_checkpoint_and_goes_on_from_it(model, dat
     assert "test_known" in capsys.readouterr().out
 
 
+def test_a_run_exports_the_mean_and_goes_on_with_it(model, data):
+    (model / "stop").touch()
+    train.train_process(0, arguments(model, data))
+    first = load_file(model / "model.safetensors")
+    state = torch.load(model / "training.pt")
+    state["average"]["steps"] = EVERY_STEPS  # the next takes nothing into the mean
+    for value in state["average"]["mean"].values():
+        value += value.is_floating_point()
+    torch.save(state, model / "training.pt")
+    train.train_process(0, arguments(model, data))
+    assert torch.load(model / "training.pt")["average"]["steps"] == EVERY_STEPS + 1
+    second = load_file(model / "model.safetensors")
+    weights = [key for key, value in first.items() if value.is_floating_point()]
+    assert all(torch.allclose(second[key].float(), first[key].float() + 1, atol=0.02) for key in weights)
+
+
+def test_a_run_goes_on_from_a_file_without_a_mean(model, data):
+    (model / "stop").touch()
+    train.train_process(0, arguments(model, data))
+    state = torch.load(model / "training.pt")
+    del state["average"]
+    torch.save(state, model / "training.pt")
+    train.train_process(0, arguments(model, data))
+    assert torch.load(model / "training.pt")["average"]["steps"] == 1
+
+
 def test_what_is_exported_is_the_mean_of_the_last_weights_on_the_way():
     weights = torch.nn.Linear(1, 1, bias=False)
     average, run = Average(weights), range(1, 301)
     for step in run:
         torch.nn.init.constant_(weights.weight, step)
         average.step()
+        if step <= EVERY_STEPS:  # of so short a run the last weights
+            assert average.state["mean"]["weight"].item() == step
         if step == 150:  # stopped, and gone on from a file
             average = Average(weights, average.state)
     with average.in_place():

@@ -34,9 +34,9 @@ class Average:
     def step(self) -> None:
         """To be called after every step of training."""
         self._steps += 1
-        if self._steps % EVERY_STEPS:
+        if self._steps > EVERY_STEPS and self._steps % EVERY_STEPS:
             return
-        share = (RISE + 1) / (self._steps // EVERY_STEPS + RISE)
+        share = (RISE + 1) / (max(self._steps // EVERY_STEPS, 1) + RISE)
         for key, value in self.model.state_dict().items():
             if value.is_floating_point():
                 self._mean[key].lerp_(value, share)
