@@ -160,18 +160,28 @@ def fetch(offer: Offer, told: Told, wait: Callable[[float], None] = time.sleep) 
                     offer.partial.replace(offer.blob)
                 _point(offer.path, offer.blob)
     except OSError as error:
-        raise DownloadError(
-            f"{offer.name} cannot be written to {offer.blob.parent}: {error.strerror or error}; "
-            "free some disk or check its permissions, then run the command again: it goes on from there."
-        ) from None
+        raise _unwritable(offer.name, offer.blob.parent, error) from None
     return offer.path
 
 
 def make_current(offer: Offer) -> None:
-    """Let programs that ask for this repository find the offer's revision; when all of its files are here."""
+    """Let programs that ask for this repository find the offer's revision; when all of its files are here.
+
+    Raises DownloadError.
+    """
     reference = offer.repo_folder / "refs" / constants.DEFAULT_REVISION
-    reference.parent.mkdir(parents=True, exist_ok=True)
-    reference.write_text(offer.commit)
+    try:
+        reference.parent.mkdir(parents=True, exist_ok=True)
+        reference.write_text(offer.commit)
+    except OSError as error:
+        raise _unwritable(reference.name, reference.parent, error) from None
+
+
+def _unwritable(name: str, folder: Path, error: OSError) -> DownloadError:
+    return DownloadError(
+        f"{name} cannot be written to {folder}: {error.strerror or error}; "
+        "free some disk or check its permissions, then run the command again: it goes on from there."
+    )
 
 
 def gigabytes(count: int) -> str:

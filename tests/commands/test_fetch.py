@@ -40,6 +40,13 @@ def test_a_file_comes_through_a_redirect_to_where_programs_look_for_it(hub):
     assert not list(offer.blob.parent.glob("*.incomplete"))
 
 
+def test_a_name_that_cannot_be_written_is_told_in_a_sentence(hub):
+    offer = offered(hub)
+    (offer.repo_folder / "refs" / "main").mkdir(parents=True)
+    with pytest.raises(DownloadError, match=r"^main cannot be written to .*/refs: Is a directory; "):
+        make_current(offer)
+
+
 def test_what_is_here_is_not_fetched_again(hub):
     fetch(offered(hub), lambda _: None)
     fetch(offered(hub), lambda _: None)
