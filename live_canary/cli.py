@@ -13,7 +13,7 @@ from live_canary.cli_bench import bench
 from live_canary.cli_hearing import HearsFirst, opened
 from live_canary.cli_setup import setup
 from live_canary.commands import config_file
-from live_canary.console import arguments, discard, is_disk_full, prepare_streams
+from live_canary.console import NoRoomError, arguments, discard, prepare_streams
 from live_canary.errors import InputError, LiveCanaryError
 from live_canary.examples import EXIT_CODES, SETTINGS, epilog
 from live_canary.options import (
@@ -281,9 +281,7 @@ def main() -> None:
 
         typer.echo(f"live-canary: {one_line(str(error))}", err=True)
         sys.exit(error.exit_code)
-    except OSError as error:
-        if not is_disk_full(error):
-            raise
+    except NoRoomError as error:
         discard(sys.stdout)
         typer.echo(f"live-canary: The disk takes no more ({error.strerror}); make room and run it again.", err=True)
         sys.exit(1)

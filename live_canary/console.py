@@ -61,15 +61,26 @@ def is_reader_gone(error: OSError) -> bool:
     return isinstance(error, BrokenPipeError) or (sys.platform == "win32" and error.errno == errno.EINVAL)
 
 
-def is_disk_full(error: OSError) -> bool:
-    """Whether what is printed into a file found no room; of a file that was opened the error would name it."""
-    return error.errno in (errno.ENOSPC, errno.EDQUOT) and error.filename is None
-
-
 def discard(stream: TextIO) -> None:
     """Sends the rest nowhere; else the interpreter fails once more when it flushes stdout on exit."""
     with open(os.devnull, "w") as nowhere, suppress(OSError):  # noqa: PTH123
         os.dup2(nowhere.fileno(), stream.fileno())
+
+
+class NoRoomError(OSError):
+    """What is printed on stdout goes into a file, and its disk is full. Of another file it is another OSError."""
+
+
+class _Distinct(io.FileIO):
+    """A stream whose full disk is told apart from others."""
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise NoRoomError(error.errno, error.strerror) from None
+            raise
 
 
 class _Undemanding(io.FileIO):
@@ -117,6 +128,8 @@ def arguments() -> list[str]:
 def prepare_streams() -> None:
     """From now on no work ends because nobody reads, or no disk takes, what is only told to people on stderr.
 
+    Where no disk takes what is printed on stdout, it is a NoRoomError.
+
     Terminals stay as they are; there it is a hangup that ends a program. A stream that is closed becomes one that leads
     nowhere: what is meant for stderr would be printed among the lines of stdout. A letter that stdout's encoding lacks
     is printed as its number. Windows has an encoding for files and pipes that lacks most letters; they get UTF-8.
@@ -130,6 +143,12 @@ def prepare_streams() -> None:
                 stream.reconfigure(encoding="utf-8")
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")
+    if sys.stdout is sys.__stdout__ and isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
+        sys.stdout = _replaced(sys.stdout, _Distinct, line_buffering=sys.stdout.write_through)
     if sys.stderr is sys.__stderr__ and isinstance(sys.stderr, io.TextIOWrapper) and not sys.stderr.isatty():
-        raw = io.BufferedWriter(_Undemanding(sys.stderr.fileno(), "w", closefd=False))
-        sys.stderr = io.TextIOWrapper(raw, sys.stderr.encoding, sys.stderr.errors, line_buffering=True)
+        sys.stderr = _replaced(sys.stderr, _Undemanding, line_buffering=True)
+
+
+def _replaced(stream: io.TextIOWrapper, kind: type[io.FileIO], *, line_buffering: bool) -> io.TextIOWrapper:
+    raw = io.BufferedWriter(kind(stream.fileno(), "w", closefd=False))
+    return io.TextIOWrapper(raw, stream.encoding, stream.errors, line_buffering=line_buffering)

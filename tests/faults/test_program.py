@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from live_canary import cli
 from live_canary.session.folder import SessionFolder, unfinished_sessions
 from tests.conftest import ROOT
 from tests.faults.sessions import abort
@@ -86,6 +87,18 @@ def test_what_a_full_disk_does_not_take_of_a_table_is_told_in_a_sentence(argumen
     assert done.returncode == 1
     [told] = done.stderr.splitlines()
     assert told == "live-canary: The disk takes no more (No space left on device); make room and run it again."
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+def test_a_full_disk_behind_another_file_is_not_told_as_that_of_stdout(monkeypatch, capsys):
+    def write_elsewhere(**_: object) -> None:
+        print("half a line", end="")
+        Path("/dev/full").write_text("x")
+
+    monkeypatch.setattr(cli, "app", write_elsewhere)
+    with pytest.raises(OSError, match="No space left"):
+        cli.main()
+    assert capsys.readouterr().err == ""
 
 
 def test_letters_that_the_encoding_of_stdout_lacks_are_printed_as_numbers():
