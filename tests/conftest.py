@@ -26,6 +26,9 @@ def homeless(tmp_path_factory):
 ROOT = Path(__file__).parent.parent
 TINY = Path(__file__).parent / "reference" / "tiny"
 DEMO = ROOT / "assets" / "demo-model"
+needs_full_disk = pytest.mark.skipif(
+    not Path("/dev/full").exists(), reason="this system has no disk that is always full"
+)
 
 
 @pytest.fixture(scope="session")

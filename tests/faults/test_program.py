@@ -11,7 +11,7 @@ import pytest
 
 from live_canary import cli
 from live_canary.session.folder import SessionFolder, unfinished_sessions
-from tests.conftest import ROOT
+from tests.conftest import ROOT, needs_full_disk
 from tests.faults.sessions import abort
 
 PROGRAM = [sys.executable, str(ROOT / "tests" / "instant.py")]
@@ -68,6 +68,7 @@ def test_a_stream_that_is_closed_costs_no_line_and_puts_no_message_among_them(st
     assert printed == (lines if closed == "2>&-" else [])
 
 
+@needs_full_disk
 def test_lines_that_cannot_be_printed_are_told_in_a_sentence_and_kept(state):
     abort(SessionFolder.create(), "abc")
     with Path("/dev/full").open("w") as full:
@@ -78,7 +79,7 @@ def test_lines_that_cannot_be_printed_are_told_in_a_sentence_and_kept(state):
     assert len(unfinished_sessions(state)) == 1
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+@needs_full_disk
 @pytest.mark.parametrize("arguments", [["config"], ["devices"], ["bench", "--help"], ["--version"]])
 def test_what_a_full_disk_does_not_take_of_a_table_is_told_in_a_sentence(arguments):
     with Path("/dev/full").open("w") as full:
@@ -89,7 +90,7 @@ def test_what_a_full_disk_does_not_take_of_a_table_is_told_in_a_sentence(argumen
     assert told == "live-canary: The disk takes no more (No space left on device); make room and run it again."
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+@needs_full_disk
 def test_a_full_disk_behind_another_file_is_not_told_as_that_of_stdout(monkeypatch, capsys):
     def write_elsewhere(**_: object) -> None:
         print("half a line", end="")

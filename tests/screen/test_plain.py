@@ -28,6 +28,7 @@ from live_canary.screen.contract import Outcome, SessionInfo
 from live_canary.screen.plain import PlainScreen
 from live_canary.screen.plain_lines import json_line, json_line_with_partials
 from live_canary.transcript.utterance import TranscriptGap
+from tests.conftest import needs_full_disk
 from tests.screen.fake_session import ENDED, FakeSession, said
 
 ONE = SessionInfo(model="demo model", sources=("USB Microphone",))
@@ -218,7 +219,7 @@ def test_a_reader_that_leaves_finishes_the_session_quietly():
     assert ended.stderr.endswith(" 2\n")
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+@needs_full_disk
 def test_a_full_disk_behind_stdout_finishes_the_session_with_one_sentence():
     session, err = FakeSession(said("First."), said("Second.")), io.StringIO()
     with Path("/dev/full").open("w") as full:
