@@ -139,3 +139,11 @@ def test_wordnet_gives_its_examples_and_what_plain_words_mean(tmp_path, monkeypa
     meaning, *examples = books.wordnet()
     assert meaning == "Calm, free from agitation."
     assert examples == ["The waiters were good natured.", "With contented mind."] * 2
+
+
+def test_sentences_part_by_whether_a_word_of_theirs_is_seldom_spoken(monkeypatch):
+    monkeypatch.setattr(books, "SELDOM", 2)
+    sentences = ["The calm sea.", "The calm pond.", "The sea is calm."]
+    seldom, often = books.parted(sentences, ["Is the sea calm?", "It is."], seed=1)
+    assert sorted(seldom) == ["The calm pond."]
+    assert sorted(often) == ["The calm sea.", "The sea is calm."]

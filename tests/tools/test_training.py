@@ -4,6 +4,7 @@ import argparse
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from live_canary.model.canary import CanaryQwen
+from live_canary.model.encoder import encoded_frames
 from live_canary.model.prompt import END_OF_TURN
-from tools.demo_model import clips, create, grow, train
+from tools.demo_model import clips, create, grow, train, trainee
 from tools.demo_model.augment import (
     NOISE_SAMPLES,
     SAMPLE_RATE,
@@ -226,12 +228,30 @@ def test_attention_is_seen_where_it_goes(model):
     trainee, causal = Trainee(canary).eval(), canary.qwen.causal_lm.model
     told, spans = torch.randn(1, 40, 32, generator=torch.Generator().manual_seed(0)), torch.tensor([[9, 12], [14, 16]])
     causal.config._attn_implementation = "eager"
-    with torch.no_grad():
+    with torch.no_grad(), trainee.looking:
         weights = causal(inputs_embeds=told, output_attentions=True).attentions[-1][0]
     heads = causal.config.num_attention_heads // causal.config.num_key_value_heads
-    shares = trainee.looking.log_share(0, 30, spans).exp().view(heads, 2)
+    shares = trainee.looking.log_shares(torch.tensor([[30, 31]]), spans[None]).exp()[0]
     wanted = [[weights[head, 30, 3:18].sum(), weights[head, 31, 8:22].sum()] for head in range(heads)]
     torch.testing.assert_close(shares, torch.tensor(wanted))
+
+
+def test_padding_is_of_few_lengths_and_changes_no_loss(model, data, monkeypatch):
+    monkeypatch.setattr(trainee, "WRONG_TOKENS", 0.0)  # nothing by chance
+    canary = CanaryQwen.load(model, "cpu", "float32")
+    learner = Trainee(canary).eval()
+    batch = next(iter(Clips(data, canary.perception.preprocessor, canary.prompt, 6.0, seed=1)))
+    rows, frames, _ = batch.mel.shape
+    assert frames % clips.FRAMES_STEP == 0
+    assert batch.guess.shape == (rows, encoded_frames(frames))
+    longer = frames + clips.FRAMES_STEP
+    padded = replace(
+        batch,
+        mel=clips.padded(list(batch.mel), longer),
+        guess=clips.padded(list(batch.guess), encoded_frames(longer), -100),
+    )
+    with torch.no_grad():
+        torch.testing.assert_close(learner(padded), learner(batch), rtol=1e-4, atol=1e-5)
 
 
 def test_each_token_has_its_place_in_the_sound(model, data):

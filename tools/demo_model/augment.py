@@ -148,14 +148,14 @@ class Augmenter:
     def spoken(self, wave: Wave) -> tuple[Wave, float, int]:
         """The clip as another microphone might hear it, its speed-up, and the samples of silence before it."""
         rng, u, speed = self.rng, self.rng.uniform, 1.0
-        if rng.random() < 0.6:
+        if rng.random() < 0.45:
             speed = u(0.85, 1.18)
             wave = change_speed(wave, speed)
         left = int(SAMPLE_RATE * u(0.05, 0.7))
         wave = np.pad(wave, (left, int(SAMPLE_RATE * u(0.1, 0.8))))
-        if rng.random() < 0.3:
+        if rng.random() < 0.25:
             wave = room_and_microphone(wave, rng)
-        if rng.random() < 0.4:
+        if rng.random() < 0.3:
             wave = wave + self.noise(len(wave)) * np.float32(wave.std() * 10 ** (-u(5, 35) / 20))
         gain = 10 ** u(-1.5, 0) / (np.abs(wave).max() + 1e-6)
         return wave * np.float32(gain), speed, left

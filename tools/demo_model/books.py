@@ -7,6 +7,8 @@ DATA/reading.txt gets a sentence a line, to be read without sound: Jane Austen's
 Bible (both in the public domain), WordNet's examples and definitions. A sentence that shares five words in a row with a
 clip of a test set of DATA (test*, dev*) is left out, so run this after those are made. TEXT/spoken.txt gets those of
 them that are worth speaking: each holds a word that TEXT/train.txt and the lines before it hold less than ENOUGH times.
+TEXT/seldom.txt gets the sentences of TEXT/train.txt with a word that both of these hold at most SELDOM times, which the
+model has most to learn from, TEXT/often.txt the others.
 """
 
 import random
@@ -28,6 +30,7 @@ for (name in levels(austen_books()$book)) writeLines(c(subset(austen_books(), bo
 MOST_WORDS = 40
 MOST_SPOKEN_WORDS = 18
 ENOUGH = 12  # times that a word is to be spoken
+SELDOM = 20  # times that a word is spoken
 SHARED_WORDS = 5  # in a row: so much of a test makes a sentence the test's own
 
 
@@ -101,6 +104,16 @@ def worth_speaking(texts: list[str], spoken: Iterable[str], dictionary: Iterable
     return chosen
 
 
+def parted(sentences: list[str], others: list[str], seed: int) -> tuple[list[str], list[str]]:
+    """The sentences, shuffled: those that hold a word which all texts together seldom hold, and those that do not."""
+    heard = Counter(word for text in sentences + others for word in words_of(text))
+    seldom = [text for text in sentences if any(heard[word] <= SELDOM for word in words_of(text))]
+    often = [text for text in sentences if all(heard[word] > SELDOM for word in words_of(text))]
+    for texts in (seldom, often):
+        random.Random(seed).shuffle(texts)
+    return seldom, often
+
+
 def main(data_dir: str, text_dir: str) -> None:
     data, texts_to_speak = Path(data_dir), Path(text_dir)
     tests = [clip.text for pattern in ("test*", "dev*") for clip in read_index(data, pattern)]
@@ -113,8 +126,10 @@ def main(data_dir: str, text_dir: str) -> None:
     (data / READING).write_text("\n".join(found) + "\n")
     sentences_spoken = (texts_to_speak / "train.txt").read_text().splitlines()
     rich = worth_speaking(found, sentences_spoken, DICTIONARY.read_text().split(), seed=3)
-    (texts_to_speak / "spoken.txt").write_text("\n".join(rich) + "\n")
-    print(f"spoken: {len(rich)} sentences, {sum(len(text.split()) for text in rich)} words")
+    seldom, often = parted(sentences_spoken, rich, seed=1)
+    for name, texts in (("spoken", rich), ("seldom", seldom), ("often", often)):
+        (texts_to_speak / f"{name}.txt").write_text("\n".join(texts) + "\n")
+        print(f"{name}: {len(texts)} sentences, {sum(len(text.split()) for text in texts)} words")
 
 
 if __name__ == "__main__":

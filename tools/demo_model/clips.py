@@ -1,18 +1,19 @@
 """Shards of speech on disk -> endless training batches of features and token ids."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
+from torch.nn.functional import pad
 from torch.utils.data import IterableDataset
 
 from live_canary.model.encoder import encoded_frames
 from live_canary.model.features import LogMel
+from live_canary.model.graphs import round_up
 from live_canary.model.prompt import Prompt
 from live_canary.segments.settings import LONGEST_SEGMENT_S
 from tools.demo_model.augment import SAMPLE_RATE, Augmenter, Wave, make_noises
@@ -65,10 +66,18 @@ REPEATED = 0.25  # so often one of three or more joined clips comes twice: words
 PAUSE_SECONDS, LONG_PAUSE_SECONDS = (0.05, 0.6), (0.6, 3.0)  # between joined clips
 LONG_PAUSES = 0.15  # share of them
 LONGEST_SECONDS = LONGEST_SEGMENT_S  # the pieces that the program makes of an unbroken passage
-WORDLESS_SHARE = 0.09
-REPEATS = {"train_real": 15, "train_kokoro": 8, "train_rare": 0.35}  # so many times as often as other clips
+WORDLESS_SHARE = 0.12
+REPEATS = {  # so many times as often as other clips
+    "train_seldom": 2,
+    "train_often": 1.5,
+    "train_natural": 2,
+    "train_book": 0.7,
+    "train_rare": 0.6,
+    "train_real": 15,
+}
 PART_SHARE = 0.75  # so often only a part of a person's recording is heard, lest it is learnt by heart
 PART_SECONDS = 0.8
+FRAMES_STEP = 128  # features are padded to such lengths: for each, oneDNN makes kernels of its own, which takes time
 SORTED_CLIPS = 4000  # sorted by length at a time, so that batches hold little padding
 READ_TOKENS = 128  # of a window of text without sound, each to be told from those before it
 READ_SECONDS = 10  # of speech that a window goes with
@@ -185,20 +194,23 @@ class Clips(IterableDataset[Batch]):
         return found
 
     def batches(self, utterances: list[list[Clip] | int]) -> list[list[list[Clip] | int]]:
-        batches: list[list[list[Clip] | int]] = [[]]
-        for utterance in sorted(utterances, key=seconds):
-            if batches[-1] and (len(batches[-1]) + 1) * (seconds(utterance) + 0.8) > self.batch_seconds:
-                batches.append([])
-            batches[-1].append(utterance)
+        """Those that are about as long together: about as many as the longest of them is long."""
+        left, batches = sorted(utterances, key=seconds), []
+        while left:
+            longest = round_up(int((seconds(left[-1]) + 0.8) * 100), FRAMES_STEP) / 100
+            count = max(1, int(self.batch_seconds / longest))
+            batches.append(left[-count:])
+            left = left[:-count]
         return batches
 
     def collate(self, utterances: list[list[Clip] | int]) -> Batch:
         mels, targets, guesses, spans = zip(*map(self.example, utterances), strict=True)
+        longest = round_up(max(map(len, mels)), FRAMES_STEP)
         return Batch(
-            pad_sequence(mels, batch_first=True),
+            padded(mels, longest),
             torch.tensor([len(mel) for mel in mels]),
             list(targets),
-            pad_sequence(guesses, batch_first=True, padding_value=-100),
+            padded(guesses, encoded_frames(longest), -100),
             list(spans),
             self.text_alone(),
         )
@@ -246,6 +258,11 @@ def part(clip: Clip, rng: np.random.Generator) -> Clip:
     return replace(clip, offset=clip.offset + start, n=end - start, text=text)
 
 
+def padded(rows: Sequence[Tensor], length: int, value: int = 0) -> Tensor:
+    """The rows (n, ...), n at most `length`, filled up to it and stacked."""
+    return torch.stack([pad(row, (0, 0) * (row.ndim - 1) + (0, length - len(row)), value=value) for row in rows])
+
+
 def seconds(utterance: list[Clip] | int) -> float:
     return (utterance if isinstance(utterance, int) else sum(clip.n for clip in utterance)) / SAMPLE_RATE
 
@@ -264,8 +281,8 @@ def join(clips: list[Clip], rng: np.random.Generator) -> tuple[Wave, np.ndarray]
 
 
 def stretch_bands(mel: Tensor, rng: np.random.Generator) -> Tensor:
-    """Another length of the vocal tract, in half the cases: every band is read up to 12 % higher or lower."""
-    if rng.random() < 0.5:
+    """Another length of the vocal tract, in two of five cases: every band is read up to 12 % higher or lower."""
+    if rng.random() < 0.6:
         return mel
     bins = mel.shape[1]
     at = (torch.arange(bins) * rng.uniform(0.88, 1.12)).clamp(max=bins - 1)

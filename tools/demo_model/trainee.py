@@ -7,17 +7,18 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.rnn import pad_sequence
 from transformers.models.qwen3.modeling_qwen3 import apply_rotary_pos_emb
 
 from live_canary.model import encoder, llm
 from live_canary.model.canary import CanaryQwen
 from live_canary.model.encoder import encoded_frames
-from tools.demo_model.clips import Batch
+from live_canary.model.graphs import round_up
+from tools.demo_model.clips import Batch, padded
 
 WRONG_TOKENS = 0.05  # share of the text fed to the LLM that is wrong on purpose, so that it keeps listening
 LABEL_SMOOTHING = 0.05
 NOWHERE = -1e4  # a score that leaves nothing after softmax, and its gradient finite
+TOKENS_STEP = 32  # the lengths to which rows of the LLM are padded, for the same reason as features
 SLACK_EMBEDDINGS = 6  # half a second, by which the guess of when a token is spoken may be wrong
 
 
@@ -75,32 +76,43 @@ class Trainee(nn.Module):
             ).sum()
             / (sizes + 1).sum()
         )
-        answer = self.answer_loss(audio, lengths.tolist(), batch.targets)
-        straying = self.straying_loss(lengths.tolist(), batch)
+        answer = self.answer_loss(audio, lengths, batch.targets)
+        straying = self.straying_loss(lengths, batch)
         return torch.stack([answer, ctc, guide, self.reading_loss(batch.read), straying])
 
-    def straying_loss(self, lengths: list[int], batch: Batch) -> Tensor:
+    def straying_loss(self, lengths: Tensor, batch: Batch) -> Tensor:
         """How little of the last layer's attention is where each token is spoken; after `answer_loss`, of its rows."""
-        kept = []
-        for row, (length, spans) in enumerate(zip(lengths, batch.spans, strict=True)):
-            first = len(self.before) + length + len(self.after) - 1  # the position that writes the first token
-            kept.append(self.looking.log_share(row, first, spans + len(self.before)))
-        return -torch.cat(kept).mean() if any(map(len, kept)) else self.ctc_bias.sum() * 0
+        sizes = torch.tensor([len(spans) for spans in batch.spans], device=lengths.device)
+        if not sizes.sum():
+            return self.ctc_bias.sum() * 0
+        spans = padded(batch.spans, round_up(int(sizes.max()), TOKENS_STEP))
+        tokens = torch.arange(spans.shape[1], device=lengths.device)
+        first = len(self.before) + lengths + len(self.after) - 1  # the position that writes the first token
+        shares = self.looking.log_shares(first[:, None] + tokens, spans + len(self.before))
+        return -shares.transpose(1, 2)[tokens < sizes[:, None]].mean()
 
-    def answer_loss(self, audio: Tensor, lengths: list[int], targets: list[Tensor]) -> Tensor:
+    def answer_loss(self, audio: Tensor, lengths: Tensor, targets: list[Tensor]) -> Tensor:
         rows, labels = [], []
-        for row, length, text in zip(audio, lengths, targets, strict=True):
+        for length, text in zip(lengths.tolist(), targets, strict=True):
             random = torch.randint_like(text, 3, len(self.ctc_bias))
             seen = torch.where(torch.rand(len(text), device=text.device) < WRONG_TOKENS, random, text)
-            words = [self.embedding(ids) for ids in (self.before, self.after, seen)]
-            rows.append(torch.cat([words[0], row[:length], *words[1:]]))
+            rows.append(torch.cat([self.before, self.before.new_zeros(length), self.after, seen]))
             answer = torch.cat([text, self.end])
             labels.append(functional.pad(answer, (len(rows[-1]) - len(answer), 0), value=-100))
-        expected = pad_sequence(labels, batch_first=True, padding_value=-100)
-        inputs = pad_sequence(rows, batch_first=True)  # padded on the right, and causal: needs no mask
-        hidden = self.canary.qwen.causal_lm.model(inputs_embeds=inputs, use_cache=False).last_hidden_state
-        scores = functional.linear(hidden[expected >= 0], self.embedding.weight).float()
-        return functional.cross_entropy(scores, expected[expected >= 0], label_smoothing=LABEL_SMOOTHING)
+        longest = round_up(max(len(self.before) + audio.shape[1], *map(len, rows)), TOKENS_STEP)
+        ids = padded(rows, longest)  # on the right, and causal: needs no mask
+        spoken = torch.arange(longest, device=ids.device) - len(self.before)
+        heard = functional.pad(audio, (0, 0, len(self.before), longest - len(self.before) - audio.shape[1]))
+        is_heard = ((spoken >= 0) & (spoken < lengths[:, None]))[..., None]
+        inputs = torch.where(is_heard, heard.float(), self.embedding(ids))
+        with self.looking:
+            hidden = self.canary.qwen.causal_lm.model(inputs_embeds=inputs, use_cache=False).last_hidden_state
+        expected = padded(labels, longest, -100).flatten()
+        places = (expected >= 0).nonzero()[:, 0]
+        spare = round_up(len(places), TOKENS_STEP) - len(places)
+        scores = functional.linear(hidden.flatten(0, 1)[functional.pad(places, (0, spare))], self.embedding.weight)
+        wanted = functional.pad(expected[places], (0, spare), value=-100)
+        return functional.cross_entropy(scores.float(), wanted, label_smoothing=LABEL_SMOOTHING)
 
     def reading_loss(self, windows: Tensor) -> Tensor:
         """Of windows (B, tokens) of text, each token after those before it; nothing where there is no window."""
@@ -113,13 +125,21 @@ class Trainee(nn.Module):
 
 
 class Looking:
-    """Where the heads of an attention layer look that share its first key head; of the newest call."""
+    """Where the heads of an attention layer look that share its first key head; of the newest call within it."""
 
     def __init__(self, attention: nn.Module):
-        self.attention = attention
+        self.attention, self.within = attention, False
         attention.register_forward_pre_hook(self.note, with_kwargs=True)
 
+    def __enter__(self) -> None:
+        self.within = True
+
+    def __exit__(self, *_: object) -> None:
+        self.within = False
+
     def note(self, attention: nn.Module, _: object, called: dict[str, Any]) -> None:
+        if not self.within:
+            return
         hidden, (cos, sin) = called["hidden_states"], called["position_embeddings"]
         heads = (*hidden.shape[:-1], -1, attention.head_dim)
         queries = attention.q_norm(attention.q_proj(hidden).view(heads)).transpose(1, 2)
@@ -127,15 +147,21 @@ class Looking:
         queries, keys = apply_rotary_pos_emb(queries[:, : attention.num_key_value_groups], keys[:, :1], cos, sin)
         self.queries, self.keys = queries * attention.scaling, keys
 
-    def log_share(self, row: int, first: int, spans: Tensor) -> Tensor:
-        """The logarithm of the share that each span has of the attention of `first` and on: (heads * spans,)."""
-        last = first + len(spans)
-        scores = (self.queries[row, :, first:last] @ self.keys[row, 0, :last].T).float()
-        at = torch.arange(last, device=scores.device)
-        seen = scores.masked_fill(at > torch.arange(first, last, device=scores.device)[:, None], NOWHERE)
-        start, end = spans[:, :1] - SLACK_EMBEDDINGS, spans[:, 1:] + SLACK_EMBEDDINGS
-        within = seen.masked_fill((at < start) | (at >= end), NOWHERE)
-        return (within.logsumexp(-1) - seen.logsumexp(-1)).flatten()
+    def log_shares(self, positions: Tensor, spans: Tensor) -> Tensor:
+        """positions: (B, n), spans: (B, n, 2), first and end -> (B, heads, n): the logarithm of the share of the
+        attention of each position that its span has. Positions beyond the last are taken for that.
+        """
+        length = self.queries.shape[2]
+        positions = positions.clamp(max=length - 1)
+        rows = torch.arange(len(positions), device=positions.device)[:, None]
+        queries = self.queries[rows, :, positions].transpose(1, 2)
+        scores = (queries @ self.keys.transpose(2, 3)).float()
+        at = torch.arange(length, device=scores.device)
+        seen = scores.masked_fill(at > positions[:, None, :, None], NOWHERE)
+        start, end = (edge[:, None, :, None] for edge in spans.unbind(-1))
+        near = (at >= start - SLACK_EMBEDDINGS) & (at < end + SLACK_EMBEDDINGS)
+        within = seen.masked_fill(~near, NOWHERE)
+        return within.logsumexp(-1) - seen.logsumexp(-1)
 
 
 def resume(model: Trainee, path: Path) -> tuple[float, float, dict[str, Any] | None]:
