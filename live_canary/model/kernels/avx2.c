@@ -109,8 +109,6 @@ static inline __attribute__((always_inline)) void block(int bits, int rows, cons
 #pragma GCC unroll 8
         for (int i = 0; i < group / 8; i++) {
             __m256i early[HALVES], late[HALVES];
-            for (int line = 0; line < bits / 4; line++)
-                _mm_prefetch((const char *)weights + i * 16 * bits + line * 64 + AHEAD, _MM_HINT_T0);
             unpack(bits, weights, i, early, late);
             unpack(bits, weights + 32, i, early + 1, late + 1);
 #pragma GCC unroll 8

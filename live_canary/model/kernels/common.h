@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LANES = 16, PANELS = 2, AHEAD = 2048, CACHED = 3 << 19 };
+enum { LANES = 16, PANELS = 2, CACHED = 3 << 19 };
 
 typedef struct {
     const uint8_t *weights; /* 8 bits: [panel][in / 64][16][16][4]; 4 bits: [panel][in / 32][4][16][4], two to a byte */

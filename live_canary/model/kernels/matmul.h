@@ -16,7 +16,7 @@ static void multiply(const Matrix *w, const Activations *a, float *y, int64_t fi
     const int64_t height = pad((wanted + slabs - 1) / slabs, ROWS);
     for (; first < rows; first += height) {
         const int64_t items = pad(w->out, LANES * PANELS) / (LANES * PANELS);
-        const int64_t together = wanted > 1 ? 1 : within(items / (threads * 4), 1, 8);
+        const int64_t together = wanted > 1 ? 1 : within(items / (threads * 4), 1, 32);
         const int64_t end = rows - first < height ? rows : first + height;
         const Product product = {w, a, y, first, end, threads, items, together, add};
         run(panels_together, &product, (items + together - 1) / together, threads);
