@@ -39,6 +39,7 @@ def measured(folder: Path, form: str, runs: int) -> Form:
     parts = [part for matrix in matrices if hasattr(matrix, "buffers") for part in matrix.buffers()]
     numbers = [part.view(-1).view(torch.int64) for part in parts]
     with torch.inference_mode():
+        decoder._reserve(PROMPT + 2 * runs)  # a token that warms up goes before each that is measured
         decoder.generate(decoder.embed(range(PROMPT)), 1, NEVER)
         following = decoder._continue(0, PROMPT)
         token_s, read_s = [], []

@@ -13,7 +13,6 @@ first fifth of the time.
 import argparse
 import copy
 import ctypes
-import gc
 import os
 import shutil
 import signal
@@ -70,7 +69,6 @@ def train_process(rank: int, args: argparse.Namespace) -> None:
     weights = torch.tensor([1.0, args.ctc, 0.0, args.reading, args.look], device=device)
     started, saved, step, sums = time.time(), time.time(), 0, torch.zeros(5)
     done = trained_minutes / args.minutes if args.minutes else 1.0
-    gc.freeze()  # what is there stays there, and need not be looked through again
     while done < 1:
         batch = next(batches).to(device)
         weights[2] = max(0.0, 1 - done / args.guide) if args.guide else 0.0
