@@ -176,17 +176,27 @@ def test_after_a_hangup_reading_keys_neither_ends_nor_waits_for_good_and_drawing
     assert found.read_text() == "{0} True\n"
 
 
+LIKE_MAKE = "import signal, subprocess, sys; signal.signal(1, lambda *_: None); sys.exit(subprocess.call(sys.argv[1:]))"
+"""Is told that the terminal is gone, and waits for what it runs, which is not."""
+
+
 @pytest.mark.parametrize(
-    ("flags", "hangups"),
-    [(["--plain"], signal.SIG_DFL), ([], signal.SIG_DFL), ([], signal.SIG_IGN)],
-    ids=["lines", "screen", "screen under nohup"],
+    ("flags", "hangups", "through"),
+    [
+        (["--plain"], signal.SIG_DFL, []),
+        ([], signal.SIG_DFL, []),
+        ([], signal.SIG_IGN, []),
+        ([], signal.SIG_DFL, [sys.executable, "-c", LIKE_MAKE]),
+    ],
+    ids=["lines", "screen", "screen under nohup", "screen through make"],
 )
-def test_closing_the_terminal_finishes_what_was_heard(state, tmp_path, flags, hangups):
+def test_closing_the_terminal_finishes_what_was_heard(state, tmp_path, flags, hangups, through):
     transcript = tmp_path / "talk.txt"
     child, terminal = pty.fork()
     if not child:
         signal.signal(signal.SIGHUP, hangups)
-        os.execve(sys.executable, replaying(transcript, "4", *flags), {**os.environ, "TERM": "xterm-256color"})
+        command = [*through, *replaying(transcript, "4", *flags)]
+        os.execve(sys.executable, command, {**os.environ, "TERM": "xterm-256color"})
     while not transcript.exists() or not transcript.stat().st_size:
         os.read(terminal, 100_000)
     os.close(terminal)
