@@ -24,6 +24,7 @@ FLAGS = (
 AVX2 = ("-mavx2", "-mfma", "-mf16c")
 OBJECTS = {  # each made of a source for processors that are asked what they can before it is used
     "start": ("start.c",),
+    "helpers": ("helpers.c",),
     "avx2": ("avx2.c", *AVX2),
     "avxvnni": ("avx2.c", *AVX2, "-mavxvnni"),
     "avx512": ("kernels.c", "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512vnni", "-mfma", "-mf16c"),

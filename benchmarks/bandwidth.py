@@ -6,6 +6,9 @@ What reading takes is measured by torch adding up the very weights on all thread
 virtual machine memory is not everywhere, nor always, equally fast. MODEL is a folder.
 """
 
+import live_canary  # noqa: F401 - before torch, whose threads it tells how long to wait
+
+# isort: split
 import argparse
 import statistics
 from collections.abc import Sequence

@@ -8,6 +8,9 @@ processors than this one are measured too; what torch does on those says ONEDNN_
 command, in its row.
 """
 
+import live_canary  # noqa: F401 - before torch, whose threads it tells how long to wait
+
+# isort: split
 import argparse
 import os
 import statistics

@@ -87,6 +87,39 @@ def test_a_row_is_the_same_alone_among_others_and_in_every_vector(vector, bits, 
 
 @compiled
 @every_vector
+def test_threads_that_multiply_at_the_same_time_do_each_others_work_no_harm(vector):
+    """Helpers take part in one loop at a time, and may come to it when it is all but done."""
+    x, weight, _ = random_linear(7, 512, 600, 0)
+    linear = QuantizedLinear.of([weight], None, 8)
+    expected, wrong = linear(x), []
+
+    def multiply_again_and_again():
+        torch.set_num_threads(4)  # OpenMP has a number for each thread
+        wrong.extend(i for i in range(500) if not torch.equal(linear(x[i % 7 :]), expected[i % 7 :]))
+
+    with vectors(vector), threads_of_torch(4):
+        callers = [threading.Thread(target=multiply_again_and_again) for _ in range(3)]
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            caller.join()
+    assert not wrong
+
+
+@layers_compiled
+def test_a_process_that_is_forked_multiplies_by_itself():
+    x, weight, _ = random_linear(7, 512, 600, 0)
+    linear = QuantizedLinear.of([weight], None, 8)
+    with threads_of_torch(2):
+        expected = linear(x)
+        child = os.fork()
+        if not child:
+            os._exit(0 if torch.equal(linear(x), expected) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@compiled
+@every_vector
 @pytest.mark.parametrize("largest_weight", [127 / 128, -127 / 128])  # of which a step is exact in float16
 def test_rows_of_zeros_and_the_largest_of_all_activations_overflow_nothing(vector, largest_weight):
     weight = torch.full((40, 6144), largest_weight)

@@ -2,12 +2,15 @@
 
 Every set of vectors gives the same results, bit by bit, and a row the same alone and among others: products on
 processors with AVX2, faster ones with AVX-VNNI, whole layers with AVX-512 VNNI. LIVE_CANARY_KERNELS=avx2, avxvnni
-or off (everything in torch) is for comparisons. The threads are those of torch's own OpenMP.
+or off (everything in torch) is for comparisons. As many threads compute as torch has: for single products its own,
+within whole layers others, since OpenMP waits for each thread after every step, also where another program keeps it
+from its core.
 """
 
 import ctypes
 import hashlib
 import os
+import threading
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +25,9 @@ GROUPS = {8: 64, 4: 32}  # inputs that share a scale, by the bits of the weights
 _PANELS = 2  # multiplied together
 VECTORS = ("avx2", "avxvnni", "avx512")  # each a bit of what live_canary_start gives
 _LIBRARY = Path(__file__).with_name("kernels.so")
+_helpers: list[threading.Thread] = []
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_helpers.clear)  # a forked process has none of them
 
 
 class Matrix(ctypes.Structure):
@@ -108,6 +114,7 @@ def _kernels() -> _Kernels | None:
         library = ctypes.CDLL(str(_LIBRARY))
         parallel = ctypes.cast(ctypes.CDLL(None).GOMP_parallel, pointer)  # torch has loaded it for all
         library.live_canary_start.argtypes = [pointer]
+        library.live_canary_help.restype = None
         library.live_canary_decode.argtypes = [ctypes.POINTER(Decoder), pointer, *[int64] * 3, ctypes.c_int]
         library.live_canary_encode.argtypes = [ctypes.POINTER(Conformer), pointer, int64, ctypes.c_int]
         library.live_canary_sources.restype = ctypes.c_char_p
@@ -142,13 +149,22 @@ def layers_available() -> bool:
     return kernels is not None and kernels.layers
 
 
+def _threads(kernels: _Kernels) -> int:
+    """As many as torch has: the caller's and, for whole layers, helpers, which are started when first needed."""
+    wanted = torch.get_num_threads()
+    while kernels.layers and len(_helpers) < wanted - 1:
+        _helpers.append(threading.Thread(target=kernels.library.live_canary_help, name="kernels", daemon=True))
+        _helpers[-1].start()
+    return wanted
+
+
 def matmul(x: Tensor, matrix: Matrix) -> Tensor:
     """x: (n, in) float32 -> (n, out) float32."""
     x = x.contiguous()
     y = torch.empty(len(x), matrix.outputs)
     kernels = _kernels()
     assert kernels and x.dtype == torch.float32
-    _done(kernels.matmul(matrix, x.data_ptr(), y.data_ptr(), len(x), torch.get_num_threads()))
+    _done(kernels.matmul(matrix, x.data_ptr(), y.data_ptr(), len(x), _threads(kernels)))
     return y
 
 
@@ -158,7 +174,7 @@ def decode(decoder: Decoder, x: Tensor, start: int, needed: int) -> None:
     """
     kernels = _kernels()
     assert kernels and kernels.layers and x.is_contiguous() and x.dtype == torch.float32
-    _done(kernels.library.live_canary_decode(decoder, x.data_ptr(), len(x), start, needed, torch.get_num_threads()))
+    _done(kernels.library.live_canary_decode(decoder, x.data_ptr(), len(x), start, needed, _threads(kernels)))
 
 
 def encode(conformer: Conformer, x: Tensor) -> None:
@@ -166,7 +182,7 @@ def encode(conformer: Conformer, x: Tensor) -> None:
     kernels = _kernels()
     assert kernels and kernels.layers and x.is_contiguous() and x.dtype == torch.float32
     assert len(x) <= conformer.longest
-    _done(kernels.library.live_canary_encode(conformer, x.data_ptr(), len(x), torch.get_num_threads()))
+    _done(kernels.library.live_canary_encode(conformer, x.data_ptr(), len(x), _threads(kernels)))
 
 
 def _done(code: int) -> None:

@@ -2,6 +2,7 @@
 
    The same layouts, roundings and sums as in products.h, in vectors of 8: the same results, bit by bit. */
 
+#define TEAM torchs_threads
 #include "common.h"
 
 #ifdef __AVXVNNI__

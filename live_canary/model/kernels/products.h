@@ -2,6 +2,7 @@
 
 #pragma once
 
+#define TEAM helpers
 #include "common.h"
 
 enum { ROWS = 6 };

@@ -1,7 +1,11 @@
-/* Compiled for any x86-64, so that it may be called on any: which of the kernels this processor can run. */
+/* Compiled for any x86-64, so that it may be called on any: which of the kernels this processor can run, and torch's threads. */
 
 typedef void (*Parallel)(void (*)(void *), void *, unsigned, unsigned);
-Parallel openmp __attribute__((visibility("hidden")));
+static Parallel openmp; /* GOMP_parallel of the OpenMP that torch brought */
+
+__attribute__((visibility("hidden"))) void torchs_threads(void (*take)(void *), void *loop, int threads) {
+    openmp(take, loop, threads, 0);
+}
 
 enum { AVX2 = 1, AVX_VNNI = 2, AVX512_VNNI = 4 };
 
