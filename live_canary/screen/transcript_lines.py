@@ -6,6 +6,7 @@ utterances can be broken anew when the width changes; the lines themselves are c
 
 import re
 from bisect import bisect_right
+from collections.abc import Iterator
 from itertools import accumulate
 from operator import itemgetter
 
@@ -166,5 +167,9 @@ class TranscriptLines:
 
     def matching(self, pattern: re.Pattern[str]) -> list[int]:
         """Entries in which `pattern` occurs, in their order."""
-        search, hidden = pattern.search, self.hidden
-        return [number for number, text in enumerate(self.texts) if search(text) and number not in hidden]
+        return [number for number in self.shown() if next(self.matches(number, pattern), None)]
+
+    def matches(self, number: int, pattern: re.Pattern[str]) -> Iterator[Slice]:
+        """Where in the text of entry `number` it occurs; who speaks is not searched."""
+        label = self.label(self.entries[number].source)
+        return (match.span() for match in pattern.finditer(self.texts[number], len(label)))

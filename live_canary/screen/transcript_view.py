@@ -260,7 +260,8 @@ class TranscriptView(ScrollView, can_focus=True):
             words.stylize(self._part("doubtful"), first, last)
         words.stylize(self._part("source"), 0, len(self.lines.label(entry.source)))
         if self._pattern:
-            words.highlight_regex(self._pattern, self._part("match"))
+            for first, last in self.lines.matches(number, self._pattern):
+                words.stylize(self._part("match"), first, last)
         start, end = self.lines.lines(number)[line]
         time = "" if line else clock(entry.start_seconds)
         selected = self.selected is not None and number in self.selected

@@ -52,6 +52,14 @@ def test_matching_entries_are_found_in_their_order():
     assert lines.matching(re.compile("budget", re.IGNORECASE)) == [0, 2]
 
 
+def test_who_speaks_is_not_searched():
+    lines = lines_of("Nothing.", "That phone.", width=80, with_source=True)
+    phone = re.compile("phone", re.IGNORECASE)
+    assert lines.matching(phone) == [1]
+    assert [lines.texts[1][start:end] for start, end in lines.matches(1, phone)] == ["phone"]
+    assert [start for start, _ in lines.matches(1, phone)] == [len("USB Microphone: That ")]
+
+
 def doubted(text: str, *confidences: float, flag=None, with_source: bool = False) -> list[str]:
     lines = TranscriptLines(with_source=with_source)
     lines.append(replace(said(text).utterance, confidences=confidences, flag=flag))
