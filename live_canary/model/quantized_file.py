@@ -77,7 +77,7 @@ class QuantizedFile:
         unfinished = self._path.with_suffix(f".{secrets.randbits(64)}")  # containers that share a folder share numbers
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            for left in self._path.parent.glob(f"{self._path.stem}.[0-9]*"):
+            for left in self._path.parent.glob("*-int[48].[0-9]*"):
                 if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
                     left.unlink()
             for other in self._path.parent.glob("*.safetensors"):

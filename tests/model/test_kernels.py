@@ -396,11 +396,14 @@ def test_a_file_that_does_not_fit_is_made_again(kept, harm):
 
 def test_what_a_killed_program_left_unfinished_is_cleared_away(kept):
     path, _ = kept
+    path = path.rename(path.with_name("this-int8.safetensors"))
     path.unlink()
     left, under_way = path.with_suffix(".123"), path.with_suffix(".456")
-    left.touch()
-    under_way.touch()
-    os.utime(left, (0, 0))
+    of_a_model_that_is_gone = path.with_name("another-int4.789")
+    for unfinished in (left, under_way, of_a_model_that_is_gone):
+        unfinished.touch()
+    for unfinished in (left, of_a_model_that_is_gone):
+        os.utime(unfinished, (0, 0))
     file = QuantizedFile(path, "this checkpoint")
     file.maker(8)("one", lambda: [torch.ones(3, 4)])
     file.keep()
