@@ -75,9 +75,9 @@ def remind() -> None:
 def finish_when_the_terminal_closes(*, on_screen: bool) -> None:
     """From now on a hangup ends a session as SIGTERM does, and what it still has to say goes nowhere.
 
-    Under nohup, lines go on; a screen without a terminal cannot, so it does not rely on being told: what started it, as
-    make, may keep the hangup to itself. A second hangup (kernel and shell may both send one) is no wish to abort, and
-    the SIGCONT that the kernel adds none to open the screen again. Windows knows no hangup.
+    Under nohup, lines go on; a screen without a terminal cannot. On Linux it does not rely on being told: what started
+    it, as make, may keep the hangup to itself. A second hangup (kernel and shell may both send one) is no wish to
+    abort, and the SIGCONT that the kernel adds none to open the screen again. Windows knows no hangup.
     """
     if sys.platform != "win32" and (on_screen or signal.getsignal(signal.SIGHUP) != signal.SIG_IGN):
         terminals = [descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)]
@@ -98,13 +98,13 @@ def finish_when_the_terminal_closes(*, on_screen: bool) -> None:
 
         signal.signal(signal.SIGHUP, hang_up)
         if on_screen:
-            threading.Thread(target=_tell_when_one_closes, args=[terminals], daemon=True).start()
+            threading.Thread(target=_tell_when_the_screen_closes, daemon=True).start()
 
 
-def _tell_when_one_closes(terminals: list[int]) -> None:
+def _tell_when_the_screen_closes() -> None:
     watched = select.poll()
-    for descriptor in terminals:
-        watched.register(descriptor, 0)  # of nothing but its end
+    for descriptor in (0, 2):  # of keys and of what is drawn
+        watched.register(descriptor, 0)  # for nothing but its end
     if any(event & select.POLLHUP for _, event in watched.poll()):
         os.kill(os.getpid(), signal.SIGHUP)
 

@@ -1,11 +1,7 @@
-/* Compiled for any x86-64, so that it may be called on any: which of the kernels this processor can run, and torch's threads. */
+/* Compiled for any x86-64, so that it may be called on any: which of the kernels this processor can run. */
 
 typedef void (*Parallel)(void (*)(void *), void *, unsigned, unsigned);
-static Parallel openmp; /* GOMP_parallel of the OpenMP that torch brought */
-
-__attribute__((visibility("hidden"))) void torchs_threads(void (*take)(void *), void *loop, int threads) {
-    openmp(take, loop, threads, 0);
-}
+Parallel openmp __attribute__((visibility("hidden")));
 
 enum { AVX2 = 1, AVX_VNNI = 2, AVX512_VNNI = 4 };
 
