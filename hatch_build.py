@@ -24,9 +24,9 @@ FLAGS = (
 AVX2 = ("-mavx2", "-mfma", "-mf16c")
 OBJECTS = {  # each made of a source for processors that are asked what they can before it is used
     "start": ("start.c",),
-    "helpers": ("helpers.c",),
-    "avx2": ("avx2.c", *AVX2),
-    "avxvnni": ("avx2.c", *AVX2, "-mavxvnni"),
+    "team": ("team.c",),
+    "avx2": ("kernels.c", *AVX2),
+    "avxvnni": ("kernels.c", *AVX2, "-mavxvnni"),
     "avx512": ("kernels.c", "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512vnni", "-mfma", "-mf16c"),
 }
 YOUNG = {"avxvnni"}  # left out where a compiler does not know it yet: gcc before 11

@@ -10,6 +10,9 @@ punctuation, fillers, contractions, numbers); the rate is all errors over all wo
 MODEL/trained_speakers.txt, are left out and counted. A folder that is absent is skipped.
 """
 
+import live_canary  # noqa: F401 - before torch, whose threads it tells how long to wait
+
+# isort: split
 import argparse
 import json
 import time

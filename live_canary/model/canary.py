@@ -295,7 +295,7 @@ def _quantized(perception: Perception, qwen: QwenWrapper, weights: Path, bits: i
     the quantised weights to their file if it is not there.
     """
     file = QuantizedFile.of(weights, bits)
-    make_decoder = KernelDecoder if kernels.layers_available() else LeanDecoder
+    make_decoder = KernelDecoder if kernels.available() else LeanDecoder
     decoder = make_decoder(qwen, file.maker(bits), torch.float32, after_each=release_pages)
     perception.quantize(file.maker(8), after_each=release_pages)
     threading.Thread(target=file.keep, name=KEEPING).start()  # the model is ready before the file is

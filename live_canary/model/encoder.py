@@ -58,7 +58,7 @@ class Perception(nn.Module):
             else:
                 layer.to(memory_format=torch.channels_last)  # twice as fast
         self.encoder.subsampling = InPieces(self.encoder.subsampling)
-        if kernels.layers_available():
+        if kernels.available():
             self.encoder.layers = nn.ModuleList([KernelConformer(self.encoder)])
 
     @torch.no_grad()

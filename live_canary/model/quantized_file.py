@@ -78,8 +78,9 @@ class QuantizedFile:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             for left in self._path.parent.glob("*-int[48].[0-9]*"):
-                if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
-                    left.unlink()
+                with suppress(OSError):  # another program deletes it too, or finishes it, or it is another user's
+                    if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
+                        left.unlink()
             for other in self._path.parent.glob("*.safetensors"):
                 if _checkpoint_is_gone(other):
                     with suppress(OSError):  # another program deletes it too, or, on Windows, still reads it

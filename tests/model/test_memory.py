@@ -5,6 +5,8 @@ And what a process keeps of the sound it has heard: nothing that grows.
 
 import ctypes
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -138,3 +140,14 @@ def test_memory_that_was_freed_between_what_stays_is_the_systems_again_after_an_
     CanaryTranscriber(demo).transcribe(np.zeros(16_000, np.float32))
     assert resident_bytes() < held - 50_000_000
     libc.free(blocks[-1])
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [({}, "20000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, "None")],
+)
+def test_torchs_threads_soon_give_up_their_cores_unless_the_user_says_how_long_they_wait(given, expected):
+    script = "import os, sys, live_canary; print(os.environ.get('GOMP_SPINCOUNT'), 'torch' in sys.modules)"
+    told = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+    done = subprocess.run([sys.executable, "-c", script], env=told | given, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{expected} False\n"

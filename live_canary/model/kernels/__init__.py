@@ -1,10 +1,9 @@
 """Matrices in 8- or 4-bit weights, and the layers around them, in C where it was compiled for this processor.
 
-Every set of vectors gives the same results, bit by bit, and a row the same alone and among others: products on
-processors with AVX2, faster ones with AVX-VNNI, whole layers with AVX-512 VNNI. LIVE_CANARY_KERNELS=avx2, avxvnni
-or off (everything in torch) is for comparisons. As many threads compute as torch has: for single products its own,
-within whole layers others, since OpenMP waits for each thread after every step, also where another program keeps it
-from its core.
+Every set of vectors gives the same results, bit by bit, and a row the same alone and among others: for processors with
+AVX2, faster ones with AVX-VNNI, the fastest with AVX-512 VNNI. LIVE_CANARY_KERNELS=avx2, avxvnni or off (everything in
+torch) is for comparisons. As many threads compute as torch has, but others: its OpenMP waits for each of its threads
+after every step, also where another program keeps it from its core.
 """
 
 import ctypes
@@ -23,11 +22,9 @@ from live_canary.model.memory import use_huge_pages
 LANES = 16  # outputs of a panel
 GROUPS = {8: 64, 4: 32}  # inputs that share a scale, by the bits of the weights
 _PANELS = 2  # multiplied together
-VECTORS = ("avx2", "avxvnni", "avx512")  # each a bit of what live_canary_start gives
+VECTORS = ("avx2", "avxvnni", "avx512")  # each a bit of what live_canary_can gives
 _LIBRARY = Path(__file__).with_name("kernels.so")
-_helpers: list[threading.Thread] = []
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_helpers.clear)  # a forked process has none of them
+_team: list[threading.Thread] = []
 
 
 class Matrix(ctypes.Structure):
@@ -95,12 +92,13 @@ class Conformer(ctypes.Structure):
 
 
 class _Kernels(NamedTuple):
-    """What this processor can run, and how fast: a vector of 16 or of 8 at a time."""
+    """What this processor can run; each gives 0, or -1 where there is no memory."""
 
-    library: ctypes.CDLL
     matmul: Any
-    layers: bool
-    """Whether whole layers can be computed, not only products."""
+    decode: Any
+    encode: Any
+    join: Any
+    """What a thread of the team does; never comes back."""
 
 
 @cache
@@ -110,25 +108,28 @@ def _kernels() -> _Kernels | None:
     if wanted not in VECTORS:
         return None
     pointer, int64 = ctypes.c_void_p, ctypes.c_int64
+    arguments = {
+        "matmul": [ctypes.POINTER(Matrix), pointer, pointer, int64],
+        "decode": [ctypes.POINTER(Decoder), pointer, *[int64] * 3],
+        "encode": [ctypes.POINTER(Conformer), pointer, int64],
+    }
     try:
         library = ctypes.CDLL(str(_LIBRARY))
-        parallel = ctypes.cast(ctypes.CDLL(None).GOMP_parallel, pointer)  # torch has loaded it for all
-        library.live_canary_start.argtypes = [pointer]
-        library.live_canary_help.restype = None
-        library.live_canary_decode.argtypes = [ctypes.POINTER(Decoder), pointer, *[int64] * 3, ctypes.c_int]
-        library.live_canary_encode.argtypes = [ctypes.POINTER(Conformer), pointer, int64, ctypes.c_int]
         library.live_canary_sources.restype = ctypes.c_char_p
         if library.live_canary_sources().decode() != _sources_digest():
             return None
-        can = library.live_canary_start(parallel)
-    except (OSError, AttributeError, TypeError):
+        can = library.live_canary_can()
+    except (OSError, AttributeError):
         return None
+    os.register_at_fork(after_in_child=_team.clear)  # none of it is in a process that was forked
+    os.register_at_fork(after_in_child=library.live_canary_forked)
     for level in reversed(range(VECTORS.index(wanted) + 1)):
-        vectors = VECTORS[level]
-        matmul = getattr(library, f"live_canary_matmul_{vectors}", None)
-        if matmul and can >> level & 1:
-            matmul.argtypes = [ctypes.POINTER(Matrix), pointer, pointer, int64, ctypes.c_int]
-            return _Kernels(library, matmul, vectors == "avx512")
+        functions = [getattr(library, f"live_canary_{name}_{VECTORS[level]}", None) for name in arguments]
+        if can >> level & 1 and all(functions):
+            for function, given in zip(functions, arguments.values(), strict=True):
+                function.argtypes = [*given, ctypes.c_int]  # type: ignore[union-attr]
+            matmul, decode, encode = functions
+            return _Kernels(matmul, decode, encode, library.live_canary_join)
     return None
 
 
@@ -139,22 +140,20 @@ def _sources_digest() -> str:
 
 
 def available() -> bool:
-    """Whether products can be computed here."""
+    """Whether products and whole layers can be computed here."""
     return _kernels() is not None
 
 
-def layers_available() -> bool:
-    """Whether whole layers can."""
-    kernels = _kernels()
-    return kernels is not None and kernels.layers
-
-
 def _threads(kernels: _Kernels) -> int:
-    """As many as torch has: the caller's and, for whole layers, helpers, which are started when first needed."""
+    """As many as torch has: the caller's and the team, whose threads are started when they are first needed."""
     wanted = torch.get_num_threads()
-    while kernels.layers and len(_helpers) < wanted - 1:
-        _helpers.append(threading.Thread(target=kernels.library.live_canary_help, name="kernels", daemon=True))
-        _helpers[-1].start()
+    while len(_team) < wanted - 1:
+        member = threading.Thread(target=kernels.join, name="kernels", daemon=True)
+        try:
+            member.start()
+        except RuntimeError:  # the system gives no more; fewer do it too
+            break
+        _team.append(member)
     return wanted
 
 
@@ -173,16 +172,16 @@ def decode(decoder: Decoder, x: Tensor, start: int, needed: int) -> None:
     its last `needed` rows to the end.
     """
     kernels = _kernels()
-    assert kernels and kernels.layers and x.is_contiguous() and x.dtype == torch.float32
-    _done(kernels.library.live_canary_decode(decoder, x.data_ptr(), len(x), start, needed, _threads(kernels)))
+    assert kernels and x.is_contiguous() and x.dtype == torch.float32
+    _done(kernels.decode(decoder, x.data_ptr(), len(x), start, needed, _threads(kernels)))
 
 
 def encode(conformer: Conformer, x: Tensor) -> None:
     """x: (frames, width) float32, contiguous, of one utterance; becomes what the layers make of it."""
     kernels = _kernels()
-    assert kernels and kernels.layers and x.is_contiguous() and x.dtype == torch.float32
+    assert kernels and x.is_contiguous() and x.dtype == torch.float32
     assert len(x) <= conformer.longest
-    _done(kernels.library.live_canary_encode(conformer, x.data_ptr(), len(x), _threads(kernels)))
+    _done(kernels.encode(conformer, x.data_ptr(), len(x), _threads(kernels)))
 
 
 def _done(code: int) -> None:

@@ -35,10 +35,8 @@ typedef struct {
     int64_t padded, weight_bits;
 } Activations;
 
-/* Who takes part in a loop: the threads of torch's OpenMP, where torch computes before and after, since two pools would fight
-   for the cores; or helpers.c, which no other program holds up, where whole layers are computed here. */
-typedef void Team(void (*take)(void *), void *loop, int threads);
-extern Team torchs_threads __attribute__((visibility("hidden"))), helpers __attribute__((visibility("hidden")));
+/* Of team.c. */
+extern void share(void (*take)(void *), void *loop, int threads) __attribute__((visibility("hidden")));
 
 /* One loop, its items handed out one by one: cores need not be equally fast or free. */
 typedef struct {
@@ -55,10 +53,7 @@ static void take_items(void *data) {
 
 static void run(void (*item)(const void *, int64_t), const void *context, int64_t items, int threads) {
     Loop loop = {item, context, items, 0};
-    if (threads > 1 && items > 1)
-        TEAM(take_items, &loop, threads);
-    else
-        take_items(&loop);
+    share(take_items, &loop, items < threads ? items : threads);
 }
 
 static int64_t pad(int64_t n, int64_t to) { return (n + to - 1) / to * to; }

@@ -2,9 +2,7 @@
 
 #pragma once
 
-#include "products.h"
-
-enum { BLOCKS = 3 }; /* of 16 frames, against which WEIGHED queries are multiplied at once */
+#include "elementwise.h"
 
 typedef struct {
     const float *weight, *bias;
@@ -35,20 +33,20 @@ typedef struct {
 } Encoding;
 
 static void layer_norm(const float *x, const Norm *norm, float eps, int64_t n, float *y) {
-    __m512 sum = _mm512_setzero_ps(), squares = sum;
-    for (int64_t i = 0; i < n; i += LANES) sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(lanes(n - i), x + i));
-    const __m512 mean = _mm512_set1_ps(_mm512_reduce_add_ps(sum) / n);
+    Vec sum = zeros(), squares = sum;
+    for (int64_t i = 0; i < n; i += LANES) sum = add(sum, load(lanes(n - i), x + i));
+    const Vec mean = each(sum_of(sum) / n);
     for (int64_t i = 0; i < n; i += LANES) {
-        const __mmask16 m = lanes(n - i);
-        const __m512 off = _mm512_maskz_sub_ps(m, _mm512_maskz_loadu_ps(m, x + i), mean);
-        squares = _mm512_fmadd_ps(off, off, squares);
+        const Mask m = lanes(n - i);
+        const Vec off = only(m, sub(load(m, x + i), mean));
+        squares = mul_add(off, off, squares);
     }
-    const __m512 scale = _mm512_set1_ps(1.0f / sqrtf(_mm512_reduce_add_ps(squares) / n + eps));
+    const Vec scale = each(1.0f / sqrtf(sum_of(squares) / n + eps));
     for (int64_t i = 0; i < n; i += LANES) {
-        const __mmask16 m = lanes(n - i);
-        const __m512 normed = _mm512_mul_ps(_mm512_sub_ps(_mm512_maskz_loadu_ps(m, x + i), mean), scale);
-        const __m512 weight = _mm512_maskz_loadu_ps(m, norm->weight + i), bias = _mm512_maskz_loadu_ps(m, norm->bias + i);
-        _mm512_mask_storeu_ps(y + i, m, _mm512_fmadd_ps(normed, weight, bias));
+        const Mask m = lanes(n - i);
+        const Vec normed = mul(sub(load(m, x + i), mean), scale);
+        const Vec weight = load(m, norm->weight + i), bias = load(m, norm->bias + i);
+        put(y + i, m, mul_add(normed, weight, bias));
     }
 }
 
@@ -69,8 +67,8 @@ static void activate(const void *context, int64_t row) {
     const int64_t n = e->c->inner;
     float *x = e->wide + row * n;
     for (int64_t i = 0; i < n; i += LANES) {
-        const __mmask16 m = lanes(n - i);
-        _mm512_mask_storeu_ps(x + i, m, silu(_mm512_maskz_loadu_ps(m, x + i)));
+        const Mask m = lanes(n - i);
+        put(x + i, m, silu(load(m, x + i)));
     }
     quantize(x, n, &e->from_inner, row);
 }
@@ -90,49 +88,49 @@ static inline __attribute__((always_inline)) void score(int queries, const Encod
     const int64_t width = e->c->width, n = width / e->c->heads, frames = e->frames, distances = 2 * e->c->longest - 1;
     const float *keys = e->keys + head * e->padded, *u = l->bias_u + head, *v = l->bias_v + head;
     const float *relative = l->relative + head * distances + e->c->longest - 1 - row;
-    const __m512 scale = _mm512_set1_ps(1 / sqrtf(n));
+    const Vec scale = each(1 / sqrtf(n));
     float with_u[n][queries], with_v[n][queries];
     for (int64_t i = 0; i < n; i++)
         for (int q = 0; q < queries; q++) {
             with_u[i][q] = e->q[(row + q) * width + head + i] + u[i];
             with_v[i][q] = e->q[(row + q) * width + head + i] + v[i];
         }
-    for (int64_t t = 0; t < frames; t += BLOCKS * LANES) {
-        __m512 sum[WEIGHED][BLOCKS];
-        __mmask16 m[BLOCKS];
+    for (int64_t t = 0; t < frames; t += SCORED * LANES) {
+        Vec sum[MOST_QUERIES][SCORED];
+        Mask m[SCORED];
 #pragma GCC unroll 4
-        for (int b = 0; b < BLOCKS; b++) {
+        for (int b = 0; b < SCORED; b++) {
             m[b] = lanes(frames - t - b * LANES);
 #pragma GCC unroll 4
-            for (int q = 0; q < queries; q++) sum[q][b] = _mm512_setzero_ps();
+            for (int q = 0; q < queries; q++) sum[q][b] = zeros();
         }
         for (int64_t i = 0; i < n; i++) {
             const float *key = keys + i * e->padded + t, *distance = relative + i * distances + t;
 #pragma GCC unroll 4
-            for (int b = 0; b < BLOCKS; b++) {
-                const __m512 there = _mm512_maskz_loadu_ps(m[b], key + b * LANES);
+            for (int b = 0; b < SCORED; b++) {
+                const Vec there = load(m[b], key + b * LANES);
 #pragma GCC unroll 4
                 for (int q = 0; q < queries; q++) {
-                    const __m512 away = _mm512_maskz_loadu_ps(m[b], distance + b * LANES - q);
-                    sum[q][b] = _mm512_fmadd_ps(_mm512_set1_ps(with_u[i][q]), there, sum[q][b]);
-                    sum[q][b] = _mm512_fmadd_ps(_mm512_set1_ps(with_v[i][q]), away, sum[q][b]);
+                    const Vec away = load(m[b], distance + b * LANES - q);
+                    sum[q][b] = mul_add(each(with_u[i][q]), there, sum[q][b]);
+                    sum[q][b] = mul_add(each(with_v[i][q]), away, sum[q][b]);
                 }
             }
         }
 #pragma GCC unroll 4
         for (int q = 0; q < queries; q++)
 #pragma GCC unroll 4
-            for (int b = 0; b < BLOCKS; b++)
-                _mm512_mask_storeu_ps(scores + q * e->padded + t + b * LANES, m[b], _mm512_mul_ps(sum[q][b], scale));
+            for (int b = 0; b < SCORED; b++)
+                put(scores + q * e->padded + t + b * LANES, m[b], mul(sum[q][b], scale));
     }
 }
 
-static void attend_around(const void *context, int64_t item) { /* WEIGHED queries of one head */
+static void attend_around(const void *context, int64_t item) { /* QUERIES queries of one head */
     const Encoding *e = context;
-    const int64_t width = e->c->width, n = width / e->c->heads, a_head = (e->frames + WEIGHED - 1) / WEIGHED;
-    const int64_t head = item / a_head * n, row = item % a_head * WEIGHED;
-    const int queries = e->frames - row < WEIGHED ? e->frames - row : WEIGHED;
-    float scores[WEIGHED * e->padded], totals[WEIGHED], *attended[WEIGHED];
+    const int64_t width = e->c->width, n = width / e->c->heads, a_head = (e->frames + QUERIES - 1) / QUERIES;
+    const int64_t head = item / a_head * n, row = item % a_head * QUERIES;
+    const int queries = e->frames - row < QUERIES ? e->frames - row : QUERIES;
+    float scores[QUERIES * e->padded], totals[QUERIES], *attended[QUERIES];
     switch (queries) {
         case 1: score(1, e, row, head, scores); break;
         case 2: score(2, e, row, head, scores); break;
@@ -156,9 +154,9 @@ static void gate(const void *context, int64_t row) { /* GLU, into its first half
     const int64_t n = e->c->width;
     float *x = e->wide + row * 2 * n;
     for (int64_t i = 0; i < n; i += LANES) {
-        const __mmask16 m = lanes(n - i);
-        const __m512 open = sigmoid(_mm512_maskz_loadu_ps(m, x + n + i));
-        _mm512_mask_storeu_ps(x + i, m, _mm512_mul_ps(_mm512_maskz_loadu_ps(m, x + i), open));
+        const Mask m = lanes(n - i);
+        const Vec open = sigmoid(load(m, x + n + i));
+        put(x + i, m, mul(load(m, x + i), open));
     }
 }
 
@@ -167,15 +165,15 @@ static void convolve(const void *context, int64_t row) { /* each channel over th
     const int64_t n = e->c->width, before = e->c->taps / 2;
     float *y = e->normed + row * n;
     for (int64_t i = 0; i < n; i += LANES) {
-        const __mmask16 m = lanes(n - i);
-        __m512 sum = _mm512_maskz_loadu_ps(m, e->layer->taps_bias + i);
+        const Mask m = lanes(n - i);
+        Vec sum = load(m, e->layer->taps_bias + i);
         for (int64_t tap = 0; tap < e->c->taps; tap++) {
             const int64_t t = row + tap - before;
             if (t < 0 || t >= e->frames) continue;
-            const __m512 x = _mm512_maskz_loadu_ps(m, e->wide + t * 2 * n + i);
-            sum = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(m, e->layer->taps + tap * n + i), x, sum);
+            const Vec x = load(m, e->wide + t * 2 * n + i);
+            sum = mul_add(load(m, e->layer->taps + tap * n + i), x, sum);
         }
-        _mm512_mask_storeu_ps(y + i, m, silu(sum));
+        put(y + i, m, silu(sum));
     }
     quantize(y, n, &e->from_width, row);
 }
@@ -201,7 +199,7 @@ static void feed_forward(Encoding *e, const Norm *norm, const Matrix *in, const 
 }
 
 /* x (frames, width), frames <= longest, becomes what the layers make of it. 0, or -1 when there is no memory. */
-int live_canary_encode(const Conformer *c, float *x, int64_t frames, int threads) {
+static int encode(const Conformer *c, float *x, int64_t frames, int threads) {
     char *scratch = NULL, *at = NULL;
     lay_out_encoding(c, x, frames, &at);
     if (!(at = scratch = aligned_alloc(64, (intptr_t)at))) return -1;
@@ -215,7 +213,7 @@ int live_canary_encode(const Conformer *c, float *x, int64_t frames, int threads
         multiply(&l->k, &e.from_width, e.k, 0, frames, 0, threads);
         multiply(&l->v, &e.from_width, e.v, 0, frames, 0, threads);
         run(turn_keys, &e, c->heads, threads);
-        run(attend_around, &e, c->heads * ((frames + WEIGHED - 1) / WEIGHED), threads);
+        run(attend_around, &e, c->heads * ((frames + QUERIES - 1) / QUERIES), threads);
         run(round_around, &e, frames, threads);
         multiply(&l->o, &e.from_width, x, 0, frames, 1, threads);
         e.norm = &l->norm_conv;

@@ -2,7 +2,7 @@
 
 #pragma once
 
-#include "products.h"
+#include "elementwise.h"
 
 typedef struct {
     Matrix qkv, o, gate_up, down;
@@ -18,30 +18,30 @@ typedef struct {
 } Decoder;
 
 static void rms_norm(const float *x, const float *weight, float eps, int64_t n, float *y) {
-    const __m512 scale = _mm512_set1_ps(1.0f / sqrtf(dot(x, x, n) / n + eps));
+    const Vec scale = each(1.0f / sqrtf(dot(x, x, n) / n + eps));
     for (int64_t i = 0; i < n; i += LANES) {
-        const __mmask16 m = lanes(n - i);
-        const __m512 normed = _mm512_mul_ps(_mm512_maskz_loadu_ps(m, x + i), scale);
-        _mm512_mask_storeu_ps(y + i, m, _mm512_mul_ps(normed, _mm512_maskz_loadu_ps(m, weight + i)));
+        const Mask m = lanes(n - i);
+        const Vec normed = mul(load(m, x + i), scale);
+        put(y + i, m, mul(normed, load(m, weight + i)));
     }
 }
 
 static void rotate(float *x, const float *cos, const float *sin, int64_t head_dim) {
     const int64_t half = head_dim / 2;
     for (int64_t i = 0; i < half; i += LANES) {
-        const __mmask16 m = lanes(half - i);
-        const __m512 a = _mm512_maskz_loadu_ps(m, x + i), b = _mm512_maskz_loadu_ps(m, x + half + i);
-        const __m512 c = _mm512_maskz_loadu_ps(m, cos + i), s = _mm512_maskz_loadu_ps(m, sin + i);
-        _mm512_mask_storeu_ps(x + i, m, _mm512_fmsub_ps(a, c, _mm512_mul_ps(b, s)));
-        _mm512_mask_storeu_ps(x + half + i, m, _mm512_fmadd_ps(b, c, _mm512_mul_ps(a, s)));
+        const Mask m = lanes(half - i);
+        const Vec a = load(m, x + i), b = load(m, x + half + i);
+        const Vec c = load(m, cos + i), s = load(m, sin + i);
+        put(x + i, m, mul_sub(a, c, mul(b, s)));
+        put(x + half + i, m, mul_add(b, c, mul(a, s)));
     }
 }
 
 static void silu_times(float *gate, const float *up, int64_t n) {
     for (int64_t i = 0; i < n; i += LANES) {
-        const __mmask16 m = lanes(n - i);
-        const __m512 x = _mm512_maskz_loadu_ps(m, gate + i);
-        _mm512_mask_storeu_ps(gate + i, m, _mm512_mul_ps(silu(x), _mm512_maskz_loadu_ps(m, up + i)));
+        const Mask m = lanes(n - i);
+        const Vec x = load(m, gate + i);
+        put(gate + i, m, mul(silu(x), load(m, up + i)));
     }
 }
 
@@ -81,40 +81,23 @@ static void place_row(const void *context, int64_t row) { /* queries and keys no
         for (int64_t i = 0; i < n; i++) p->layer->values[(h * d->positions + position) * n + i] = head[i];
 }
 
-/* From 16 vectors, each one's sum. */
-static __m512 sums(__m512 *of) {
-#pragma GCC unroll 8
-    for (int i = 0; i < 8; i++)
-        of[i] = _mm512_add_ps(_mm512_unpacklo_ps(of[2 * i], of[2 * i + 1]), _mm512_unpackhi_ps(of[2 * i], of[2 * i + 1]));
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
-        const __m512d a = _mm512_castps_pd(of[2 * i]), b = _mm512_castps_pd(of[2 * i + 1]);
-        of[i] = _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(a, b)), _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)));
-    }
-#pragma GCC unroll 2
-    for (int halves = 2; halves; halves--)
-#pragma GCC unroll 2
-        for (int i = 0; i < halves; i++) {
-            const __m512 a = of[2 * i], b = of[2 * i + 1];
-            of[i] = _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
-        }
-    return of[0];
-}
-
 /* A query against 16 keys (n) that lie one behind the other, of which `count` are there; what lies behind is not kept. */
 static void score_keys(const float *query, const float *keys, int64_t count, int64_t n, float *scores) {
-    __m512 sum[LANES];
+    Vec sums[LANES];
+    for (int64_t first = 0; first < LANES; first += KEYS) {
+        Vec sum[KEYS];
 #pragma GCC unroll 16
-    for (int t = 0; t < LANES; t++) sum[t] = _mm512_setzero_ps();
-    for (int64_t i = 0; i < n; i += LANES) {
-        const __mmask16 m = lanes(n - i);
-        const __m512 some = _mm512_maskz_loadu_ps(m, query + i);
+        for (int t = 0; t < KEYS; t++) sum[t] = zeros();
+        for (int64_t i = 0; i < n; i += LANES) {
+            const Mask m = lanes(n - i);
+            const Vec some = load(m, query + i);
 #pragma GCC unroll 16
-        for (int t = 0; t < LANES; t++)
-            sum[t] = _mm512_fmadd_ps(some, _mm512_maskz_loadu_ps(m, keys + t * n + i), sum[t]);
+            for (int t = 0; t < KEYS; t++) sum[t] = mul_add(some, load(m, keys + (first + t) * n + i), sum[t]);
+        }
+#pragma GCC unroll 16
+        for (int t = 0; t < KEYS; t++) sums[first + t] = sum[t];
     }
-    const __m512 scaled = _mm512_mul_ps(sums(sum), _mm512_set1_ps(1 / sqrtf(n)));
-    _mm512_mask_storeu_ps(scores, lanes(count), scaled);
+    put(scores, lanes(count), mul(sums_of(sums), each(1 / sqrtf(n))));
 }
 
 static void attend(const void *context, int64_t item) { /* the queries of a row that share keys, against all up to its own */
@@ -134,8 +117,8 @@ static void attend(const void *context, int64_t item) { /* the queries of a row 
         totals[q] = soften(scores + q * end, end);
         attended[q] = p->attended + (row * d->heads + first + q) * n;
     }
-    for (int64_t q = 0; q < queries; q += WEIGHED)
-        weigh(queries - q < WEIGHED ? queries - q : WEIGHED, scores + q * end, end, end, totals + q, values, n, n,
+    for (int64_t q = 0; q < queries; q += QUERIES)
+        weigh(queries - q < QUERIES ? queries - q : QUERIES, scores + q * end, end, end, totals + q, values, n, n,
               attended + q);
 }
 
@@ -168,7 +151,7 @@ static Pass lay_out(const Decoder *d, float *x, int64_t rows, int64_t start, cha
 
 /* Positions start .. start + rows - 1, of which only the last ones are needed: what the others become is not computed to
    its end, only what these see of them. 0, or -1 when there is no memory. */
-int live_canary_decode(const Decoder *d, float *x, int64_t rows, int64_t start, int64_t needed, int threads) {
+static int decode(const Decoder *d, float *x, int64_t rows, int64_t start, int64_t needed, int threads) {
     char *scratch = NULL, *at = NULL;
     lay_out(d, x, rows, start, &at);
     if (!(at = scratch = aligned_alloc(64, (intptr_t)at))) return -1;

@@ -1,0 +1,173 @@
+/* Products on processors with AVX2; with AVX-VNNI, which is asked for when this is compiled, in a quarter of the steps.
+
+   The same layouts, roundings and sums as in products512.h, in vectors of 8: the same results, bit by bit. */
+
+#pragma once
+
+#include "vectors256.h"
+
+#ifdef __AVXVNNI__
+enum { ROWS = 3, UNSIGNED = 1 };
+#else
+enum { ROWS = 2, UNSIGNED = 0 };
+#endif
+enum { HALVES = 2, EIGHT = 8 }; /* a panel is two vectors */
+
+static int32_t largest(__m256i x) {
+    __m128i most = _mm_max_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+    most = _mm_max_epi32(most, _mm_shuffle_epi32(most, 0x4e));
+    return _mm_cvtsi128_si32(_mm_max_epi32(most, _mm_shuffle_epi32(most, 0xb1)));
+}
+
+static int32_t total(__m256i x) {
+    __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+    sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e));
+    return _mm_cvtsi128_si32(_mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1)));
+}
+
+static __m256i magnitude(__m256 x) { return _mm256_castps_si256(_mm256_andnot_ps(_mm256_set1_ps(-0.0f), x)); }
+
+static __m256 upto(const float *x, int64_t left) {
+    if (left >= EIGHT) return _mm256_loadu_ps(x);
+    float some[EIGHT] = {0};
+    for (int64_t i = 0; i < left; i++) some[i] = x[i];
+    return _mm256_loadu_ps(some);
+}
+
+static void quantize(const float *x, int64_t n, const Activations *a, int64_t row) {
+    const int64_t group = group_of(a->weight_bits), groups = a->padded / group;
+    for (int64_t g = 0; g < groups; g++) {
+        __m256i most = _mm256_setzero_si256(), sum = most;
+        for (int64_t i = g * group; i < (g + 1) * group; i += EIGHT)
+            most = _mm256_max_epi32(most, magnitude(upto(x + i, n - i)));
+        const float scale = step_of(largest(most));
+        for (int64_t at = g * group; at < (g + 1) * group; at += 4 * EIGHT) {
+            __m256i steps[4];
+            for (int i = 0; i < 4; i++) {
+                const __m256 part = upto(x + at + i * EIGHT, n - at - i * EIGHT);
+                steps[i] = _mm256_cvtps_epi32(_mm256_mul_ps(part, _mm256_set1_ps(1 / scale)));
+                sum = _mm256_add_epi32(sum, steps[i]);
+            }
+            const __m256i first = _mm256_packs_epi32(steps[0], steps[1]), second = _mm256_packs_epi32(steps[2], steps[3]);
+            const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+            const __m256i bytes = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(first, second), order);
+            _mm256_storeu_si256((__m256i *)(a->steps + row * a->padded + at), bytes);
+        }
+        a->start[row * groups + g] = -surplus(a->weight_bits) * total(sum);
+        a->scales[row * groups + g] = scale;
+    }
+}
+
+static inline __m256i broadcast(const int8_t *four) { return _mm256_set1_epi32(*(const int32_t *)four); }
+
+/* To each of 8 sums the product of 4 weights and 4 steps. Weights of 8 bits: 128 more than they are; without VNNI, as they
+   are. Those of 4 bits, 8 more, are without VNNI summed in 16 bits, which 32 inputs do not exceed, and which `group_sum`
+   makes into sums of 32. */
+static inline __m256i multiply_add(int bits, __m256i sum, __m256i weights, __m256i x) {
+#ifdef __AVXVNNI__
+    (void)bits;
+    __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum) : "x"(weights), "x"(x)); /* gcc 12 spills around the intrinsic */
+    return sum;
+#else
+    if (bits == 4) return _mm256_add_epi16(sum, _mm256_maddubs_epi16(weights, x));
+    const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(x), _mm256_sign_epi8(weights, x));
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+#endif
+}
+
+static inline __m256i group_sum(int bits, __m256i sum) {
+    return UNSIGNED || bits == 8 ? sum : _mm256_madd_epi16(sum, _mm256_set1_epi16(1));
+}
+
+/* Of a group's weights for 8 of 16 outputs, which begin here, the i-th two vectors, each of 4 inputs. */
+static inline __attribute__((always_inline)) void unpack(int bits, const uint8_t *half, int i, __m256i *early,
+                                                         __m256i *late) {
+    *early = _mm256_loadu_si256((const __m256i *)(half + i * 16 * bits));
+    if (bits == 8) {
+        *late = _mm256_loadu_si256((const __m256i *)(half + i * 128 + 64));
+    } else {
+        *late = _mm256_and_si256(_mm256_srli_epi16(*early, 4), _mm256_set1_epi8(15));
+        *early = _mm256_and_si256(*early, _mm256_set1_epi8(15));
+    }
+    if (bits == 8 && !UNSIGNED) {
+        *early = _mm256_xor_si256(*early, _mm256_set1_epi8(-128));
+        *late = _mm256_xor_si256(*late, _mm256_set1_epi8(-128));
+    }
+}
+
+/* `rows` rows times one panel. `rows` and `bits` are constants wherever this is inlined. */
+static inline __attribute__((always_inline)) void block(int bits, int rows, const Matrix *w, int64_t panel,
+                                                        const Activations *a, int64_t row, __m256 y[][HALVES]) {
+    const int64_t group = group_of(bits), groups = a->padded / group;
+    const int8_t *x = a->steps + row * a->padded;
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; r++) y[r][0] = y[r][1] = _mm256_setzero_ps();
+    for (int64_t g = 0; g < groups; g++) {
+        const uint8_t *weights = w->weights + (panel * groups + g) * group * 2 * bits;
+        const uint16_t *scales = w->scales + (panel * groups + g) * LANES;
+        __m256i sum[ROWS][HALVES];
+#pragma GCC unroll 8
+        for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = _mm256_setzero_si256();
+#pragma GCC unroll 8
+        for (int i = 0; i < group / 8; i++) {
+            __m256i early[HALVES], late[HALVES];
+            unpack(bits, weights, i, early, late);
+            unpack(bits, weights + 32, i, early + 1, late + 1);
+#pragma GCC unroll 8
+            for (int r = 0; r < rows; r++) {
+                const int8_t *four = x + r * a->padded + g * group + input_of(bits, i);
+                const __m256i early4 = broadcast(four), late4 = broadcast(four + later(bits));
+                sum[r][0] = multiply_add(bits, sum[r][0], early[0], early4);
+                sum[r][1] = multiply_add(bits, sum[r][1], early[1], early4);
+                sum[r][0] = multiply_add(bits, sum[r][0], late[0], late4);
+                sum[r][1] = multiply_add(bits, sum[r][1], late[1], late4);
+            }
+        }
+#pragma GCC unroll 2
+        for (int h = 0; h < HALVES; h++) {
+            const __m256 scale = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(scales + h * EIGHT)));
+#pragma GCC unroll 8
+            for (int r = 0; r < rows; r++) {
+                const __m256i start = _mm256_set1_epi32(UNSIGNED || bits == 4 ? a->start[(row + r) * groups + g] : 0);
+                const __m256 step = _mm256_mul_ps(scale, _mm256_set1_ps(a->scales[(row + r) * groups + g]));
+                const __m256i exact = _mm256_add_epi32(group_sum(bits, sum[r][h]), start);
+                y[r][h] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(exact), step, y[r][h]);
+            }
+        }
+    }
+}
+
+static void store(const Product *p, int64_t panel, int64_t row, int rows, __m256 y[][HALVES]) {
+    const Matrix *w = p->w;
+    for (int r = 0; r < rows; r++)
+        for (int h = 0; h < HALVES; h++) {
+            const int64_t first = panel * LANES + h * EIGHT, left = w->out - first;
+            if (left <= 0) continue;
+            float *to = p->y + (row + r) * w->out + first;
+            __m256 value = y[r][h];
+            if (w->bias) value = _mm256_add_ps(value, upto(w->bias + first, left));
+            if (p->add != 0) value = _mm256_add_ps(_mm256_mul_ps(value, _mm256_set1_ps(p->add)), upto(to, left));
+            float all[EIGHT];
+            _mm256_storeu_ps(left >= EIGHT ? to : all, value);
+            for (int64_t i = 0; left < EIGHT && i < left; i++) to[i] = all[i];
+        }
+}
+
+#define CASE(bits, n) \
+    case n: block(bits, n, p->w, panel, p->a, row, y); break;
+
+static void two_panels(const void *context, int64_t item) {
+    const Product *p = context;
+    __m256 y[ROWS][HALVES];
+    for (int64_t panel = item * PANELS; panel < (item + 1) * PANELS; panel++)
+        for (int64_t row = p->first; row < p->end; row += ROWS) {
+            const int rows = p->end - row < ROWS ? p->end - row : ROWS;
+            if (p->w->bits == 8)
+                switch (rows) { CASE(8, 1) CASE(8, 2) default: block(8, ROWS, p->w, panel, p->a, row, y); }
+            else
+                switch (rows) { CASE(4, 1) CASE(4, 2) default: block(4, ROWS, p->w, panel, p->a, row, y); }
+            store(p, panel, row, rows, y);
+        }
+}
+
+#include "matmul.h"
