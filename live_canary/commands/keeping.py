@@ -96,17 +96,16 @@ def finish_when_the_terminal_closes(*, on_screen: bool) -> None:
                 os.dup2(nowhere if descriptor else silent, descriptor)
             signal.raise_signal(signal.SIGTERM)
 
+        def hang_up_untold() -> None:
+            screen = select.poll()
+            for descriptor in (0, 2):  # of keys and of what is drawn
+                screen.register(descriptor, 0)  # for nothing but its end
+            if any(event & select.POLLHUP for _, event in screen.poll()):
+                os.kill(os.getpid(), signal.SIGHUP)
+
         signal.signal(signal.SIGHUP, hang_up)
         if on_screen:
-            threading.Thread(target=_tell_when_the_screen_closes, daemon=True).start()
-
-
-def _tell_when_the_screen_closes() -> None:
-    watched = select.poll()
-    for descriptor in (0, 2):  # of keys and of what is drawn
-        watched.register(descriptor, 0)  # for nothing but its end
-    if any(event & select.POLLHUP for _, event in watched.poll()):
-        os.kill(os.getpid(), signal.SIGHUP)
+            threading.Thread(target=hang_up_untold, daemon=True).start()
 
 
 def _beat(pipe: int) -> None:

@@ -9,6 +9,7 @@ after every step, also where another program keeps it from its core.
 import ctypes
 import hashlib
 import os
+import sys
 import threading
 from functools import cache
 from pathlib import Path
@@ -121,8 +122,9 @@ def _kernels() -> _Kernels | None:
         can = library.live_canary_can()
     except (OSError, AttributeError):
         return None
-    os.register_at_fork(after_in_child=_team.clear)  # none of it is in a process that was forked
-    os.register_at_fork(after_in_child=library.live_canary_forked)
+    if sys.platform != "win32":
+        os.register_at_fork(after_in_child=_team.clear)  # none of it is in a process that was forked
+        os.register_at_fork(after_in_child=library.live_canary_forked)
     for level in reversed(range(VECTORS.index(wanted) + 1)):
         functions = [getattr(library, f"live_canary_{name}_{VECTORS[level]}", None) for name in arguments]
         if can >> level & 1 and all(functions):
