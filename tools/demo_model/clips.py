@@ -60,7 +60,7 @@ LETTER_MS = dict(
     )
 )
 FRAME_SAMPLES = 1280  # of one audio embedding
-JOIN = {1: 0.70, 2: 0.13, 3: 0.08, 5: 0.05, 9: 0.04}  # how many clips make an utterance: its chance
+JOIN = {1: 0.70, 2: 0.11, 3: 0.07, 5: 0.06, 9: 0.06}  # how many clips make an utterance: its chance
 CONVERSATION = 0.3  # share of the joined clips that follow one of any voice
 REPEATED = 0.25  # so often one of three or more joined clips comes twice: words alone do not tell the place
 PAUSE_SECONDS, LONG_PAUSE_SECONDS = (0.05, 0.6), (0.6, 3.0)  # between joined clips
@@ -68,9 +68,10 @@ LONG_PAUSES = 0.15  # share of them
 LONGEST_SECONDS = LONGEST_SEGMENT_S  # the pieces that the program makes of an unbroken passage
 WORDLESS_SHARE = 0.12
 REPEATS = {  # so many times as often as other clips
-    "train_seldom": 2,
+    "train_seldom": 1.5,
+    "train_again": 1.5,
     "train_often": 1.5,
-    "train_natural": 2,
+    "train_natural": 3,
     "train_book": 0.7,
     "train_rare": 0.6,
     "train_kokoro": 8,
@@ -81,7 +82,7 @@ PART_SECONDS = 0.8
 FRAMES_STEP = 128  # features are padded to such lengths: for each, oneDNN makes kernels of its own, which takes time
 SORTED_CLIPS = 4000  # sorted by length at a time, so that batches hold little padding
 READ_TOKENS = 128  # of a window of text without sound, each to be told from those before it
-READ_SECONDS = 10  # of speech that a window goes with
+READ_SECONDS = 20  # of speech that a window goes with
 POOL_CLIPS = 12_000  # drawn at a time; new shards are seen when they run out
 
 
