@@ -294,6 +294,8 @@ def _quantized(perception: Perception, qwen: QwenWrapper, weights: Path, bits: i
     Trees as stored, on the CPU; the pages of what has been quantised are given back. A thread, called `KEEPING`, writes
     the quantised weights to their file if it is not there.
     """
+    for tree in (perception, qwen):  # opening the file has touched every tensor, which may have brought 2 MB with each
+        release_pages(tree)
     file = QuantizedFile.of(weights, bits)
     make_decoder = KernelDecoder if kernels.available() else LeanDecoder
     decoder = make_decoder(qwen, file.maker(bits), torch.float32, after_each=release_pages)

@@ -5,6 +5,8 @@ And what a process keeps of the sound it has heard: nothing that grows.
 
 import ctypes
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +18,7 @@ import torch
 from live_canary.errors import InputError
 from live_canary.model import canary
 from live_canary.model.canary import CanaryQwen
+from live_canary.model.quantized_file import QuantizedFile
 from live_canary.transcript.transcriber import CanaryTranscriber
 from tests.conftest import DEMO, TINY
 
@@ -125,6 +128,30 @@ def test_onednn_keeps_the_kernels_of_few_lengths_of_sound_unless_the_user_wants_
 
 def resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+def resident_bytes_of(file: Path) -> int:
+    """Of what this process has mapped."""
+    mappings = re.split(r"^[0-9a-f]+-[0-9a-f]+ .* (.*)\n", Path("/proc/self/smaps").read_text(), flags=re.MULTILINE)
+    named = zip(mappings[1::2], mappings[2::2], strict=True)
+    return sum(1024 * int(re.search(r"Rss: +(\d+)", facts)[1]) for name, facts in named if name == str(file))
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="only Linux tells what a process holds of a file")
+def test_nothing_of_the_checkpoint_is_held_beside_the_weights_made_of_it(tmp_path, monkeypatch):
+    """A system that keeps files in pages of 2 MB hands out as much where a small tensor is touched."""
+    shutil.copytree(DEMO, tmp_path / "model")
+    checkpoint, held, of = tmp_path / "model" / "model.safetensors", [], QuantizedFile.of
+
+    def spy(weights, bits):
+        held.append(resident_bytes_of(checkpoint))
+        return of(weights, bits)
+
+    monkeypatch.setattr(QuantizedFile, "of", spy)
+    loaded = CanaryQwen.load(tmp_path / "model", "cpu", "int8")
+    held.append(resident_bytes_of(checkpoint))
+    assert 0 < max(held) < checkpoint.stat().st_size / 10
+    assert loaded.compute == "int8"
 
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="this C library always keeps freed memory")
