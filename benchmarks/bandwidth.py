@@ -19,7 +19,8 @@ from pathlib import Path
 import torch
 
 from live_canary.commands.bench_engine import NEVER, machine_name, timed
-from live_canary.model.canary import CanaryQwen, wait_until_kept
+from live_canary.model.canary import CanaryQwen
+from live_canary.model.quantized_file import wait_until_kept
 
 PROMPT = 152  # positions, of 11 s of sound
 WIDTH, LEFT, BAR = 640, 150, 22

@@ -30,7 +30,8 @@ import torch
 from live_canary.audio.recording import read_recording
 from live_canary.bundled import assets_folder
 from live_canary.commands.bench_engine import NEVER, machine_name, time_steps, timed
-from live_canary.model.canary import CanaryQwen, wait_until_kept
+from live_canary.model.canary import CanaryQwen
+from live_canary.model.quantized_file import wait_until_kept
 from live_canary.settings import COMPUTE
 
 SECONDS = 11.0

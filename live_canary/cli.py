@@ -297,9 +297,9 @@ def main() -> None:
 
 def _wait_for_the_next_starts_weights(exit_code: str | int | None) -> None:
     """After a first session that was short, they may still be on their way to the disk. Ctrl-C goes without them."""
-    if "live_canary.model.canary" not in sys.modules:
+    if "live_canary.model.quantized_file" not in sys.modules:
         return
-    from live_canary.model.canary import wait_until_kept
+    from live_canary.model.quantized_file import wait_until_kept
 
     text = "Writing the model's weights in a form that loads faster next time; Ctrl-C does without."
     try:

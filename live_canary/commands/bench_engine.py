@@ -78,7 +78,8 @@ def run(
     choice = written or choose_model(model)
     if choice.notice:
         print(choice.notice, file=sys.stderr, flush=True)  # noqa: T201
-    from live_canary.model.canary import CanaryQwen, wait_until_kept
+    from live_canary.model.canary import CanaryQwen
+    from live_canary.model.quantized_file import wait_until_kept
 
     loaded = CanaryQwen.load(choice.folder, device, COMPUTE[compute], threads)
     load_s = time.perf_counter() - begun

@@ -1,6 +1,5 @@
 """Canary-Qwen: samples of speech in, text out."""
 
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -34,8 +33,6 @@ MAX_CHAT_TOKENS = 512
 RECORDED_SECONDS = 10.0  # longer utterances are recorded when the first comes, which takes it a moment
 TOKENS_PER_SECOND = 16  # far above the fastest speech; bounds a runaway answer
 TOKENS_AT_LEAST = 24
-KEEPING = "keeping quantised weights"
-WAIT_TOLD_AFTER_SECONDS = 0.3
 
 
 class CanaryQwen:
@@ -291,8 +288,7 @@ class CanaryQwen:
 def _quantized(perception: Perception, qwen: QwenWrapper, weights: Path, bits: int) -> LeanDecoder:
     """The decoder in int8 or int4 weights; the encoder, which is not read again for every token, in int8.
 
-    Trees as stored, on the CPU; the pages of what has been quantised are given back. A thread, called `KEEPING`, writes
-    the quantised weights to their file if it is not there.
+    Trees as stored, on the CPU; the pages of what has been quantised are given back.
     """
     for tree in (perception, qwen):  # opening the file has touched every tensor, which may have brought 2 MB with each
         release_pages(tree)
@@ -300,15 +296,5 @@ def _quantized(perception: Perception, qwen: QwenWrapper, weights: Path, bits: i
     make_decoder = KernelDecoder if kernels.available() else LeanDecoder
     decoder = make_decoder(qwen, file.maker(bits), torch.float32, after_each=release_pages)
     perception.quantize(file.maker(8), after_each=release_pages)
-    threading.Thread(target=file.keep, name=KEEPING).start()  # the model is ready before the file is
+    file.keep_meanwhile()
     return decoder
-
-
-def wait_until_kept(tell_of_waiting: Callable[[], None] = lambda: None) -> None:
-    """Return when no thread writes quantised weights any more: they disturb whoever measures, and hold up an exit."""
-    for thread in threading.enumerate():
-        if thread.name == KEEPING:
-            thread.join(WAIT_TOLD_AFTER_SECONDS)
-            if thread.is_alive():
-                tell_of_waiting()
-            thread.join()

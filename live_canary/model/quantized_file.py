@@ -13,6 +13,7 @@ import json
 import os
 import secrets
 import struct
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -32,6 +33,8 @@ from live_canary.model.quantize import MakeQuantized, QuantizedLinear
 LAYOUT = 4  # to be raised whenever the same checkpoint would be quantised or laid out differently
 ALIGNMENT = 64  # bytes, in the file as in the processor's cache
 ABANDONED_SECONDS = 3600  # after which an unfinished file is nobody's any more
+KEEPING = "keeping quantised weights"
+WAIT_TOLD_AFTER_SECONDS = 0.3
 SMALLEST_CHECKPOINT_BYTES = 500_000_000  # a smaller one is quantised sooner than a file is written
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error, RuntimeError)  # a damaged file
 _DTYPES = {"U8": torch.uint8, "I8": torch.int8, "I16": torch.int16, "F32": torch.float32}
@@ -67,6 +70,10 @@ class QuantizedFile:
 
     def maker(self, bits: int) -> MakeQuantized:
         return partial(self._make, bits)
+
+    def keep_meanwhile(self) -> None:
+        """`keep` in a thread called `KEEPING`: the model is ready before the file is."""
+        threading.Thread(target=self.keep, name=KEEPING).start()
 
     def keep(self) -> None:
         """Write the file if there was none that fits, in place of those whose checkpoint is gone; without room on the
@@ -140,6 +147,16 @@ class QuantizedFile:
                 file.write(piece)
             file.flush()
             os.fsync(file.fileno())
+
+
+def wait_until_kept(tell_of_waiting: Callable[[], None] = lambda: None) -> None:
+    """Return when no thread writes quantised weights any more: they disturb whoever measures, and hold up an exit."""
+    for thread in threading.enumerate():
+        if thread.name == KEEPING:
+            thread.join(WAIT_TOLD_AFTER_SECONDS)
+            if thread.is_alive():
+                tell_of_waiting()
+            thread.join()
 
 
 def in_pieces(parts: Iterable[bytes | memoryview], size: int) -> Iterator[bytearray]:

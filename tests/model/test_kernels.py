@@ -17,14 +17,14 @@ from safetensors.torch import load_file, save_file
 
 from live_canary.errors import InputError, LiveCanaryError
 from live_canary.model import kernels, quantized_file
-from live_canary.model.canary import KEEPING, CanaryQwen, wait_until_kept
+from live_canary.model.canary import CanaryQwen
 from live_canary.model.compute import choose_dtype
 from live_canary.model.decoder import LeanDecoder
 from live_canary.model.encoder import InPieces
 from live_canary.model.kernel_decoder import KernelDecoder
 from live_canary.model.kernel_encoder import KernelConformer
 from live_canary.model.quantize import QuantizedLinear, quantize_groups
-from live_canary.model.quantized_file import QuantizedFile, in_pieces
+from live_canary.model.quantized_file import KEEPING, QuantizedFile, in_pieces, wait_until_kept
 from tests.conftest import DEMO, ROOT, TINY
 
 compiled = pytest.mark.skipif(not kernels.available(), reason="no compiled kernels, or not for this processor")
