@@ -1,7 +1,9 @@
 """The benchmarks print what their users' scripts read."""
 
 import json
+import sys
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 import soundfile
@@ -16,6 +18,13 @@ from live_canary.model import random_checkpoint
 from live_canary.settings import Settings
 from live_canary.transcript.utterance import Utterance
 from tests.conftest import DEMO, ROOT
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is what it is compared with")
+def test_memory_is_told_in_millions_of_bytes():
+    status = Path("/proc/self/status").read_text()
+    most_held = 1024 * int(status.partition("VmHWM:")[2].split()[0]) / 1e6
+    assert bench_engine.peak_rss_mb() >= 0.99 * most_held
 
 
 def test_the_engine_benchmark_gives_every_figure_as_json(capsys):

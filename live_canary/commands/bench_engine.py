@@ -145,7 +145,7 @@ def random_checkpoint() -> Path:
 
 
 def peak_rss_mb() -> float:
-    """The most memory that this process has held."""
+    """The most memory that this process has held, in megabytes (10⁶ bytes)."""
     if sys.platform == "win32":
         import psutil  # comes with peft
 
@@ -154,7 +154,7 @@ def peak_rss_mb() -> float:
         import resource
 
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak / (1e6 if sys.platform == "darwin" else 1e3)
+        return peak * (1 if sys.platform == "darwin" else 1024) / 1e6
 
 
 def timed(step: Callable[[], object], runs: int) -> list[float]:
