@@ -1,7 +1,8 @@
 """Linear layers in 8- or 4-bit weights, for processors: a half or nearly a quarter of what bfloat16 has to read.
 
-Where the kernels are available every 64 inputs of a row (32 where weights have 4 bits) share a scale, of weights and of
-activations, which are rounded to 8 bits: 8-bit weights so lose less than with a scale for a whole row, and 4-bit ones
+Where the kernels are available every 64 inputs of a row share a scale, of weights and of activations, which are
+rounded to 8 bits: 8-bit weights so lose less than with a scale for a whole row. Of weights in 4 bits 256 inputs share a
+scale, of which each 32 have a multiple up to 15: multiplied by it they are weights of 8 bits, and as fast. They lose
 far more than the activations.
 
 Elsewhere, in torch, weights of 8 bits have one scale an output row. Activations are rounded to 15 bits with one scale a
@@ -12,7 +13,7 @@ row and split into two int8 halves, which the processor's integer units multiply
 so only the weights lose precision.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 import torch
@@ -25,7 +26,14 @@ HALF = 128  # what one step of the high half is worth in steps of the low half
 LARGEST_15_BIT = LARGEST * HALF
 SMALLEST = torch.finfo(torch.float32).tiny  # a scale that may be divided by, for rows of zeros
 ROWS_AT_ONCE = 128  # small enough to stay in the processor's cache
-STEPS_TO_THE_LARGEST = (-8.0, -7.5, 7.0)  # of a group in 4 bits; the one with the smallest error is taken
+LARGEST_FACTOR = 15  # of 4-bit weights: times -8 it is a weight of 8 bits
+FACTORS_TRIED = (
+    (-8, 0),
+    (-8, 1),
+    (-8, -1),
+    (7, 0),
+    (7, 1),
+)  # what makes the largest of 32 so many steps, and so much more
 
 
 def quantize_rows(weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -39,43 +47,52 @@ def quantize_rows(weight: Tensor) -> tuple[Tensor, Tensor]:
     return quantized, scale
 
 
-def quantize_groups(weight: Tensor, bits: int) -> tuple[Tensor, Tensor]:
-    """weight: (out, in) floating -> (out, in) int8, in [-127, 127] or, of 4 bits, [-8, 7], and the scales of
-    groups, (out, ceil(in / group)) float16.
+def quantize8(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """weight: (out, in) floating -> (out, in) int8 in [-127, 127], and float16 scales (out, ceil(in / 64))."""
+    quantized, scales = torch.empty(weight.shape, dtype=torch.int8), []
+    for block, exact in _by_groups(weight, kernels.GROUP):
+        scale = (exact.abs().amax(-1, keepdim=True) / LARGEST).half()
+        steps = _steps(exact, scale.float()).clamp_(-LARGEST, LARGEST)
+        quantized[block] = steps.flatten(1)[:, : weight.shape[1]]
+        scales.append(scale[..., 0])
+    return quantized, torch.cat(scales)
+
+
+def quantize4(weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """weight: (out, in) floating -> (out, in) int8 in [-8, 7], int8 factors (out, ceil(in / 256) * 8) in [-15, 15], one
+    for 32 inputs, and float16 scales (out, ceil(in / 256)): what is near the weight is all three multiplied.
+
+    Which factor of each 32 has the smallest error is found by trying.
     """
+    quantized = torch.empty(weight.shape, dtype=torch.int8)
+    all_factors, scales = [], []
+    for block, exact in _by_groups(weight, kernels.BLOCK):
+        exact = exact.unflatten(2, (-1, kernels.HALF))
+        largest = exact.gather(-1, exact.abs().argmax(-1, keepdim=True))
+        scale = (largest.abs().amax(2, keepdim=True) / (LARGEST_FACTOR * 8)).half()
+        least = torch.full(largest.shape, torch.inf)
+        best, best_factors = torch.zeros_like(exact), torch.zeros_like(largest)
+        for steps, more in FACTORS_TRIED:
+            wanted = _steps(largest / steps, scale.float())
+            factors = (wanted + more * wanted.sign()).clamp_(-LARGEST_FACTOR, LARGEST_FACTOR)
+            step = factors * scale
+            rounded = _steps(exact, step).clamp_(-8, 7)
+            error = (rounded * step - exact).square_().sum(-1, keepdim=True)
+            better = error < least
+            best, best_factors = torch.where(better, rounded, best), torch.where(better, factors, best_factors)
+            least = torch.minimum(error, least)
+        quantized[block] = best.flatten(1)[:, : weight.shape[1]]
+        all_factors.append(best_factors.flatten(1).to(torch.int8))
+        scales.append(scale[..., 0, 0])
+    return quantized, torch.cat(all_factors), torch.cat(scales)
+
+
+def _by_groups(weight: Tensor, group: int) -> Iterator[tuple[slice, Tensor]]:
+    """Some rows after the other: which, and their weights (rows, groups, group) in float32, filled up with zeros."""
     outputs, inputs = weight.shape
-    group = kernels.GROUPS[bits]
-    groups = -(-inputs // group)
-    quantized = torch.empty(outputs, inputs, dtype=torch.int8)
-    scales = torch.empty(outputs, groups, dtype=torch.float16)
     for rows in range(0, outputs, ROWS_AT_ONCE):
         block = slice(rows, rows + ROWS_AT_ONCE)
-        exact = nn.functional.pad(weight[block].float(), (0, groups * group - inputs))
-        steps, scale = (_round8 if bits == 8 else _round4)(exact.view(-1, groups, group))
-        quantized[block] = steps.flatten(1)[:, :inputs]
-        scales[block] = scale[..., 0]
-    return quantized, scales
-
-
-def _round8(exact: Tensor) -> tuple[Tensor, Tensor]:
-    """Groups (rows, groups, group) -> their steps, and the scales (rows, groups, 1)."""
-    scale = (exact.abs().amax(-1, keepdim=True) / LARGEST).half().float()
-    return _steps(exact, scale).clamp_(-LARGEST, LARGEST), scale
-
-
-def _round4(exact: Tensor) -> tuple[Tensor, Tensor]:
-    """As `_round8`, with the scale of the smallest error."""
-    largest = exact.gather(-1, exact.abs().argmax(-1, keepdim=True))
-    least = torch.full(largest.shape, torch.inf)
-    best, best_scale = torch.zeros_like(exact), torch.full_like(largest, torch.nan)  # if a weight is no number
-    for steps in STEPS_TO_THE_LARGEST:
-        scale = (largest / steps).half().float()
-        rounded = _steps(exact, scale).clamp_(-8, 7)
-        error = (rounded * scale - exact).square_().sum(-1, keepdim=True)
-        better = error < least
-        best, best_scale = torch.where(better, rounded, best), torch.where(better, scale, best_scale)
-        least = torch.minimum(error, least)
-    return best, best_scale
+        yield block, nn.functional.pad(weight[block].float(), (0, -inputs % group)).unflatten(1, (-1, group))
 
 
 def _steps(exact: Tensor, scale: Tensor) -> Tensor:
@@ -91,6 +108,11 @@ def int8_matmul(x: Tensor, weight: Tensor, row_scale: Tensor) -> Tensor:
     products = torch._int_mm(halves, weight.t())
     high_product, low_product = products.float().chunk(2)
     return high_product.mul_(HALF).add_(low_product).mul_(scale).mul_(row_scale)
+
+
+def _stacked(parts: Iterable[tuple[Tensor, ...]]) -> Iterator[Tensor]:
+    """The first tensors on top of each other, then the second ones, and so on."""
+    return map(torch.cat, zip(*parts, strict=True))
 
 
 class QuantizedLinear(nn.Module):
@@ -112,13 +134,13 @@ class QuantizedLinear(nn.Module):
     @classmethod
     def of(cls, weights: Sequence[Tensor], bias: Tensor | None, bits: int) -> "QuantizedLinear":
         """weights: (out, in) each; several stand on top of each other, as one matrix."""
-        in_groups = kernels.available()
-        parts = (quantize_groups(weight, bits) if in_groups else quantize_rows(weight) for weight in weights)
-        rounded, scales = zip(*parts, strict=True)
-        weight, scale = torch.cat(rounded), torch.cat(scales)
-        outputs, inputs = weight.shape
-        if in_groups:
-            weight, scale = (kernels.pack8 if bits == 8 else kernels.pack4)(weight, scale)
+        outputs, inputs = sum(map(len, weights)), weights[0].shape[1]
+        if not kernels.available():
+            weight, scale = _stacked(map(quantize_rows, weights))
+        elif bits == 8:
+            weight, scale = kernels.pack8(*_stacked(map(quantize8, weights)))
+        else:
+            weight, scale = kernels.pack4(*_stacked(map(quantize4, weights)))
         return cls(weight, scale, None if bias is None else bias.detach().float(), inputs, outputs, bits)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -30,7 +30,7 @@ from live_canary.model.checkpoint import MAX_HEADER_BYTES
 from live_canary.model.memory import HUGE_PAGE, map_file
 from live_canary.model.quantize import MakeQuantized, QuantizedLinear
 
-LAYOUT = 4  # to be raised whenever the same checkpoint would be quantised or laid out differently
+LAYOUT = 5  # to be raised whenever the same checkpoint would be quantised or laid out differently
 ALIGNMENT = 64  # bytes, in the file as in the processor's cache
 ABANDONED_SECONDS = 3600  # after which an unfinished file is nobody's any more
 KEEPING = "keeping quantised weights"

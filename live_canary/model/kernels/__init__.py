@@ -21,7 +21,8 @@ from torch import Tensor
 from live_canary.model.memory import use_huge_pages
 
 LANES = 16  # outputs of a panel
-GROUPS = {8: 64, 4: 32}  # inputs that share a scale, by the bits of the weights
+GROUP = 64  # inputs whose activations share a scale, and so do weights of 8 bits
+BLOCK, HALF = 256, 32  # inputs whose weights of 4 bits share a scale, and a factor of it
 _PANELS = 2  # multiplied together
 VECTORS = ("avx2", "avxvnni", "avx512")  # each a bit of what live_canary_can gives
 _LIBRARY = Path(__file__).with_name("kernels.so")
@@ -195,7 +196,7 @@ def pack8(quantized: Tensor, scales: Tensor) -> tuple[Tensor, Tensor]:
     """(out, in) int8 with scales (out, groups) -> uint8 (panels, in / 4, 16, 4), 128 more, both sides filled up with
     zeros, and the bits of float16 (panels, groups, 16).
     """
-    padded = _padded((quantized.view(torch.uint8) ^ 128), 128, GROUPS[8])
+    padded = _padded((quantized.view(torch.uint8) ^ 128), 128, GROUP)
     panels, inputs = len(padded) // LANES, padded.shape[1]
     fours = padded.view(torch.int32).view(panels, LANES, inputs // 4)
     packed = use_huge_pages(torch.empty(panels, inputs // 4, LANES, 4, dtype=torch.uint8))
@@ -203,21 +204,24 @@ def pack8(quantized: Tensor, scales: Tensor) -> tuple[Tensor, Tensor]:
     return packed, _packed_scales(scales, panels)
 
 
-def pack4(quantized: Tensor, scales: Tensor) -> tuple[Tensor, Tensor]:
-    """(out, in) int8 in [-8, 7] with scales (out, groups) -> uint8 (panels, groups, 4, 64), 8 more, two to a byte (the
-    fours of a group and those 16 inputs later), and the bits of float16 (panels, groups, 16).
+def pack4(quantized: Tensor, factors: Tensor, scales: Tensor) -> tuple[Tensor, Tensor]:
+    """(out, in) int8 in [-8, 7] with int8 factors (out, blocks * 8) and scales (out, blocks) -> uint8 (panels, in / 32,
+    4, 64), 8 more, two to a byte (the fours of 32 inputs and those 16 inputs later), and int16 (panels, blocks, 80):
+    the bits of 16 outputs' float16, and 8 times their factors.
     """
-    padded = _padded((quantized + 8).view(torch.uint8), 8, GROUPS[4])
-    panels, groups = len(padded) // LANES, padded.shape[1] // GROUPS[4]
-    fours = padded.view(torch.int32).view(panels, LANES, groups, 2, 4).permute(3, 0, 2, 4, 1).contiguous()
-    first, second = fours.view(torch.uint8).view(2, panels, groups, 4, 64)
+    padded = _padded((quantized + 8).view(torch.uint8), 8, GROUP)
+    panels, halves = len(padded) // LANES, padded.shape[1] // HALF
+    fours = padded.view(torch.int32).view(panels, LANES, halves, 2, 4).permute(3, 0, 2, 4, 1).contiguous()
+    first, second = fours.view(torch.uint8).view(2, panels, halves, 4, 64)
     packed = use_huge_pages(torch.empty_like(first))
-    return torch.bitwise_or(first, second << 4, out=packed), _packed_scales(scales, panels)
+    torch.bitwise_or(first, second << 4, out=packed)
+    in_blocks = _packed_scales(factors, panels).view(panels, scales.shape[1], -1)
+    return packed, torch.cat([_packed_scales(scales, panels), in_blocks], dim=2)
 
 
 def _packed_scales(scales: Tensor, panels: int) -> Tensor:
     outputs, groups = scales.shape
-    filled = torch.zeros(panels * LANES, groups, dtype=torch.float16)
+    filled = torch.zeros(panels * LANES, groups, dtype=scales.dtype)
     filled[:outputs] = scales
     in_order = filled.view(panels, LANES, groups).transpose(1, 2).contiguous()
     return in_order.view(torch.int16)  # bits, lest a module's `to` make other numbers of them

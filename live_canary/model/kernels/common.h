@@ -11,28 +11,34 @@
 #include <string.h>
 
 enum { LANES = 16, PANELS = 2, CACHED = 3 << 19 };
+enum { GROUP = 64, HALF = 32, BLOCK = 256 }; /* inputs */
 
 typedef struct {
     const uint8_t *weights; /* 8 bits: [panel][in / 64][16][16][4]; 4 bits: [panel][in / 32][4][16][4], two to a byte */
-    const uint16_t *scales; /* float16 [panel][in / group][16] */
+    const void *scales;     /* 8 bits: float16 [panel][in / 64][16]; 4 bits: Block [panel][in / 256] */
     const float *bias;      /* [out] or NULL */
     int64_t in, out, bits;
 } Matrix;
 
-/* Inputs that share a scale: as many as are added up before their sum is scaled, so that more are faster. */
-static inline int64_t group_of(int64_t weight_bits) { return weight_bits == 8 ? 64 : 32; }
+/* Weights of 4 bits: 256 share a scale, and of these each 32 a whole number, at most 15, by which they are multiplied. The
+   products are weights of 8 bits. */
+typedef struct {
+    uint16_t scale[LANES]; /* float16 */
+    int8_t factor[BLOCK / HALF][LANES];
+} Block;
 
-/* The i-th vector of a group's weights, or of 4 bits the i-th two that share one, multiply the inputs from here on, and the
-   next, or the other of the two, those so many later: in the order in which they lie. */
+/* The i-th vector of a group's weights of 8 bits, or the i-th two of a half's 4 bits, which share one, multiply the inputs
+   from here on, and the next, or the other of the two, those so many later: in the order in which they lie. */
 static inline int64_t input_of(int bits, int i) { return bits == 8 ? i * 8 : i * 4; }
 static inline int64_t later(int bits) { return bits == 8 ? 4 : 16; }
 
-/* Rounded rows, to 8 bits and a scale for every group, which go with such of the weights. */
+/* Rounded rows, to 8 bits and a scale for every 64, which are added up before their sum is scaled. */
 typedef struct {
-    int8_t *steps;  /* [rows][padded] */
-    int32_t *start; /* [rows][padded / group]: less by what unsigned weights, 128 or 8 too large, add to a group's sum */
-    float *scales;  /* [rows][padded / group] */
-    int64_t padded, weight_bits;
+    int8_t *steps;   /* [rows][padded] */
+    int32_t *starts; /* [rows][padded / 64]: less by what unsigned weights, 128 too large, add to a group's sum */
+    int32_t *halves; /* [rows][padded / 32]: the same of half a group and weights of 4 bits, 8 too large; or NULL */
+    float *scales;   /* [rows][padded / 64] */
+    int64_t padded;
 } Activations;
 
 /* Of team.c. */
@@ -83,12 +89,12 @@ static void *room(char **at, int64_t bytes) {
 }
 
 static Activations activations(int64_t rows, int64_t in, int64_t weight_bits, char **at) {
-    const int64_t padded = pad(in, group_of(weight_bits)), groups = padded / group_of(weight_bits);
+    const int64_t padded = pad(in, GROUP), groups = padded / GROUP;
     return (Activations){.steps = room(at, rows * padded),
-                         .start = room(at, rows * groups * 4),
+                         .starts = room(at, rows * groups * 4),
+                         .halves = weight_bits == 8 ? NULL : room(at, rows * groups * 2 * 4),
                          .scales = room(at, rows * groups * 4),
-                         .padded = padded,
-                         .weight_bits = weight_bits};
+                         .padded = padded};
 }
 
-static int32_t surplus(int64_t weight_bits) { return weight_bits == 8 ? 128 : 8; }
+static inline int64_t blocks_of(int64_t padded) { return (padded + BLOCK - 1) / BLOCK; }

@@ -35,34 +35,36 @@ static __m256 upto(const float *x, int64_t left) {
 }
 
 static void quantize(const float *x, int64_t n, const Activations *a, int64_t row) {
-    const int64_t group = group_of(a->weight_bits), groups = a->padded / group;
+    const int64_t groups = a->padded / GROUP;
     for (int64_t g = 0; g < groups; g++) {
-        __m256i most = _mm256_setzero_si256(), sum = most;
-        for (int64_t i = g * group; i < (g + 1) * group; i += EIGHT)
+        __m256i most = _mm256_setzero_si256();
+        for (int64_t i = g * GROUP; i < (g + 1) * GROUP; i += EIGHT)
             most = _mm256_max_epi32(most, magnitude(upto(x + i, n - i)));
-        const float scale = step_of(largest(most));
-        for (int64_t at = g * group; at < (g + 1) * group; at += 4 * EIGHT) {
-            __m256i steps[4];
+        const float scale = a->scales[row * groups + g] = step_of(largest(most));
+        int32_t sums[2];
+        for (int half = 0; half < 2; half++) {
+            const int64_t at = g * GROUP + half * HALF;
+            __m256i steps[4], sum = _mm256_setzero_si256();
             for (int i = 0; i < 4; i++) {
                 const __m256 part = upto(x + at + i * EIGHT, n - at - i * EIGHT);
                 steps[i] = _mm256_cvtps_epi32(_mm256_mul_ps(part, _mm256_set1_ps(1 / scale)));
                 sum = _mm256_add_epi32(sum, steps[i]);
             }
+            sums[half] = total(sum);
             const __m256i first = _mm256_packs_epi32(steps[0], steps[1]), second = _mm256_packs_epi32(steps[2], steps[3]);
             const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
             const __m256i bytes = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(first, second), order);
             _mm256_storeu_si256((__m256i *)(a->steps + row * a->padded + at), bytes);
+            if (a->halves) a->halves[(row * groups + g) * 2 + half] = -8 * sums[half];
         }
-        a->start[row * groups + g] = -surplus(a->weight_bits) * total(sum);
-        a->scales[row * groups + g] = scale;
+        a->starts[row * groups + g] = -128 * (sums[0] + sums[1]);
     }
 }
 
 static inline __m256i broadcast(const int8_t *four) { return _mm256_set1_epi32(*(const int32_t *)four); }
 
 /* To each of 8 sums the product of 4 weights and 4 steps. Weights of 8 bits: 128 more than they are; without VNNI, as they
-   are. Those of 4 bits, 8 more, are without VNNI summed in 16 bits, which 32 inputs do not exceed, and which `group_sum`
-   makes into sums of 32. */
+   are. Those of 4 bits, 8 more, are without VNNI summed in 16 bits, two sums for one. */
 static inline __m256i multiply_add(int bits, __m256i sum, __m256i weights, __m256i x) {
 #ifdef __AVXVNNI__
     (void)bits;
@@ -75,11 +77,22 @@ static inline __m256i multiply_add(int bits, __m256i sum, __m256i weights, __m25
 #endif
 }
 
-static inline __m256i group_sum(int bits, __m256i sum) {
-    return UNSIGNED || bits == 8 ? sum : _mm256_madd_epi16(sum, _mm256_set1_epi16(1));
+/* With what a part's sum begins, where there is something to be taken off. That of half a group and weights of 4 bits fits
+   16 bits, and so do the two sums of 16 bits of which the first begins with it, whatever they sum up. */
+static inline __m256i begin(int bits, const Activations *a, int64_t part) {
+    if (bits == 4) return _mm256_set1_epi32(UNSIGNED ? a->halves[part] : a->halves[part] & 0xffff);
+    return UNSIGNED ? _mm256_set1_epi32(a->starts[part]) : _mm256_setzero_si256();
 }
 
-/* Of a group's weights for 8 of 16 outputs, which begin here, the i-th two vectors, each of 4 inputs. */
+/* The factors of half a group and 8 outputs for `times`: of one sum in 32 bits, or of two in 16. */
+static inline __m256i factors_of(const int8_t *eight) {
+    const __m256i factor = _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)eight));
+    return _mm256_blend_epi16(factor, UNSIGNED ? _mm256_setzero_si256() : _mm256_slli_epi32(factor, 16), 0xaa);
+}
+
+static inline __m256i times(__m256i sum, __m256i factor) { return _mm256_madd_epi16(sum, factor); }
+
+/* Of a part's weights for 8 of 16 outputs, which begin here, the i-th two vectors, each of 4 inputs. */
 static inline __attribute__((always_inline)) void unpack(int bits, const uint8_t *half, int i, __m256i *early,
                                                          __m256i *late) {
     *early = _mm256_loadu_si256((const __m256i *)(half + i * 16 * bits));
@@ -98,29 +111,46 @@ static inline __attribute__((always_inline)) void unpack(int bits, const uint8_t
 /* `rows` rows times one panel. `rows` and `bits` are constants wherever this is inlined. */
 static inline __attribute__((always_inline)) void block(int bits, int rows, const Matrix *w, int64_t panel,
                                                         const Activations *a, int64_t row, __m256 y[][HALVES]) {
-    const int64_t group = group_of(bits), groups = a->padded / group;
+    const int parts = bits == 8 ? 1 : 2, inputs = GROUP / parts; /* of a group: whole, or half by half */
+    const int64_t groups = a->padded / GROUP;
     const int8_t *x = a->steps + row * a->padded;
+    const uint8_t *weights = w->weights + panel * a->padded * 2 * bits;
+    const Block *blocks = (const Block *)w->scales + panel * blocks_of(a->padded);
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++) y[r][0] = y[r][1] = _mm256_setzero_ps();
     for (int64_t g = 0; g < groups; g++) {
-        const uint8_t *weights = w->weights + (panel * groups + g) * group * 2 * bits;
-        const uint16_t *scales = w->scales + (panel * groups + g) * LANES;
-        __m256i sum[ROWS][HALVES];
+        const Block *block = blocks + g * GROUP / BLOCK;
+        const uint16_t *scales = bits == 8 ? (const uint16_t *)w->scales + (panel * groups + g) * LANES : block->scale;
+        __m256i whole[ROWS][HALVES];
+#pragma GCC unroll 2
+        for (int part = 0; part < parts; part++, weights += inputs * 2 * bits) {
+            __m256i sum[ROWS][HALVES];
 #pragma GCC unroll 8
-        for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = _mm256_setzero_si256();
+            for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = begin(bits, a, ((row + r) * groups + g) * parts + part);
 #pragma GCC unroll 8
-        for (int i = 0; i < group / 8; i++) {
-            __m256i early[HALVES], late[HALVES];
-            unpack(bits, weights, i, early, late);
-            unpack(bits, weights + 32, i, early + 1, late + 1);
+            for (int i = 0; i < inputs / 8; i++) {
+                __m256i early[HALVES], late[HALVES];
+                unpack(bits, weights, i, early, late);
+                unpack(bits, weights + 32, i, early + 1, late + 1);
 #pragma GCC unroll 8
-            for (int r = 0; r < rows; r++) {
-                const int8_t *four = x + r * a->padded + g * group + input_of(bits, i);
-                const __m256i early4 = broadcast(four), late4 = broadcast(four + later(bits));
-                sum[r][0] = multiply_add(bits, sum[r][0], early[0], early4);
-                sum[r][1] = multiply_add(bits, sum[r][1], early[1], early4);
-                sum[r][0] = multiply_add(bits, sum[r][0], late[0], late4);
-                sum[r][1] = multiply_add(bits, sum[r][1], late[1], late4);
+                for (int r = 0; r < rows; r++) {
+                    const int8_t *four = x + r * a->padded + g * GROUP + part * HALF + input_of(bits, i);
+                    const __m256i early4 = broadcast(four), late4 = broadcast(four + later(bits));
+                    sum[r][0] = multiply_add(bits, sum[r][0], early[0], early4);
+                    sum[r][1] = multiply_add(bits, sum[r][1], early[1], early4);
+                    sum[r][0] = multiply_add(bits, sum[r][0], late[0], late4);
+                    sum[r][1] = multiply_add(bits, sum[r][1], late[1], late4);
+                }
+            }
+#pragma GCC unroll 2
+            for (int h = 0; h < HALVES; h++) {
+                const __m256i factor = bits == 4 ? factors_of(block->factor[(g * 2 + part) % (BLOCK / HALF)] + h * EIGHT)
+                                                 : _mm256_setzero_si256();
+#pragma GCC unroll 8
+                for (int r = 0; r < rows; r++) {
+                    const __m256i exact = bits == 4 ? times(sum[r][h], factor) : sum[r][h];
+                    whole[r][h] = part ? _mm256_add_epi32(whole[r][h], exact) : exact;
+                }
             }
         }
 #pragma GCC unroll 2
@@ -128,10 +158,8 @@ static inline __attribute__((always_inline)) void block(int bits, int rows, cons
             const __m256 scale = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(scales + h * EIGHT)));
 #pragma GCC unroll 8
             for (int r = 0; r < rows; r++) {
-                const __m256i start = _mm256_set1_epi32(UNSIGNED || bits == 4 ? a->start[(row + r) * groups + g] : 0);
                 const __m256 step = _mm256_mul_ps(scale, _mm256_set1_ps(a->scales[(row + r) * groups + g]));
-                const __m256i exact = _mm256_add_epi32(group_sum(bits, sum[r][h]), start);
-                y[r][h] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(exact), step, y[r][h]);
+                y[r][h] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(whole[r][h]), step, y[r][h]);
             }
         }
     }

@@ -8,42 +8,30 @@ enum { ROWS = 6 };
 
 static __m512i magnitude(__m512 x) { return _mm512_castps_si512(_mm512_abs_ps(x)); }
 
-/* A group of so many vectors. `vectors` is a constant wherever this is inlined. */
-static inline __attribute__((always_inline)) void quantize_group(int vectors, const float *x, int64_t left, int8_t *steps,
-                                                                 int32_t *sum, float *scale) {
-    __m512 some[4];
-    __m512i most = _mm512_setzero_si512(), rounded[4] = {most, most, most, most};
-#pragma GCC unroll 4
-    for (int v = 0; v < vectors; v++) {
-        some[v] = _mm512_maskz_loadu_ps(lanes(left - v * LANES), x + v * LANES);
-        most = _mm512_max_epi32(most, magnitude(some[v]));
-    }
-    *scale = step_of(_mm512_reduce_max_epi32(most));
-    const __m512 steps_of_one = _mm512_set1_ps(1 / *scale);
-#pragma GCC unroll 4
-    for (int v = 0; v < vectors; v++) rounded[v] = _mm512_cvtps_epi32(_mm512_mul_ps(some[v], steps_of_one));
-    *sum = _mm512_reduce_add_epi32(
-        _mm512_add_epi32(_mm512_add_epi32(rounded[0], rounded[1]), _mm512_add_epi32(rounded[2], rounded[3])));
-    const __m512i in_order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    const __m512i early = _mm512_packs_epi32(rounded[0], rounded[1]), late = _mm512_packs_epi32(rounded[2], rounded[3]);
-    const __m512i packed = _mm512_permutexvar_epi32(in_order, _mm512_packs_epi16(early, late));
-    if (vectors == 4) /* a line of the cache at once: the other cores have it, and are asked for it but once */
-        _mm512_storeu_si512(steps, packed);
-    else
-        _mm256_storeu_si256((__m256i *)steps, _mm512_castsi512_si256(packed));
-}
-
 static void quantize(const float *x, int64_t n, const Activations *a, int64_t row) {
-    const int64_t group = group_of(a->weight_bits), groups = a->padded / group;
-    int8_t *steps = a->steps + row * a->padded;
-    for (int64_t g = 0; g < groups; g++) {
-        int32_t sum;
-        float *scale = a->scales + row * groups + g;
-        if (a->weight_bits == 8)
-            quantize_group(4, x + g * 64, n - g * 64, steps + g * 64, &sum, scale);
-        else
-            quantize_group(2, x + g * 32, n - g * 32, steps + g * 32, &sum, scale);
-        a->start[row * groups + g] = -surplus(a->weight_bits) * sum;
+    const int64_t groups = a->padded / GROUP;
+    for (int64_t g = 0; g < groups; g++, x += GROUP, n -= GROUP) {
+        __m512 some[4];
+        __m512i most = _mm512_setzero_si512(), rounded[4];
+#pragma GCC unroll 4
+        for (int v = 0; v < 4; v++) {
+            some[v] = _mm512_maskz_loadu_ps(lanes(n - v * LANES), x + v * LANES);
+            most = _mm512_max_epi32(most, magnitude(some[v]));
+        }
+        const float scale = a->scales[row * groups + g] = step_of(_mm512_reduce_max_epi32(most));
+        const __m512 steps_of_one = _mm512_set1_ps(1 / scale);
+#pragma GCC unroll 4
+        for (int v = 0; v < 4; v++) rounded[v] = _mm512_cvtps_epi32(_mm512_mul_ps(some[v], steps_of_one));
+        const __m512i early = _mm512_add_epi32(rounded[0], rounded[1]), late = _mm512_add_epi32(rounded[2], rounded[3]);
+        a->starts[row * groups + g] = -128 * _mm512_reduce_add_epi32(_mm512_add_epi32(early, late));
+        if (a->halves) {
+            a->halves[(row * groups + g) * 2] = -8 * _mm512_reduce_add_epi32(early);
+            a->halves[(row * groups + g) * 2 + 1] = -8 * _mm512_reduce_add_epi32(late);
+        }
+        const __m512i in_order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+        const __m512i first = _mm512_packs_epi32(rounded[0], rounded[1]), last = _mm512_packs_epi32(rounded[2], rounded[3]);
+        _mm512_storeu_si512(a->steps + row * a->padded + g * GROUP,
+                            _mm512_permutexvar_epi32(in_order, _mm512_packs_epi16(first, last)));
     }
 }
 
@@ -55,53 +43,60 @@ static inline __attribute__((always_inline)) __m512i multiply_add(__m512i sum, _
 
 static inline __m512i broadcast(const int8_t *four) { return _mm512_set1_epi32(*(const int32_t *)four); }
 
-/* What to fetch into the cache meanwhile, so many bytes a step of the loop: the weights that this core needs next. */
+/* Two panels of weights in 8 bits, and what to fetch into the cache meanwhile, so many bytes a step of the loop: the weights
+   that this core needs next. */
 typedef struct {
-    const uint8_t *from;
-    int64_t step;
-} Fetch;
+    const uint8_t *weights;
+    const uint16_t *scales;
+    const uint8_t *fetched;
+    int64_t fetch_step;
+} Panels;
 
-/* Of a group's weights, which begin here, the i-th two vectors, each of 4 inputs of 16 outputs. */
-static inline __attribute__((always_inline)) void unpack(int bits, const uint8_t *group, int i, __m512i *early,
-                                                         __m512i *late) {
-    *early = _mm512_loadu_si512(group + i * 16 * bits);
-    if (bits == 8) {
-        *late = _mm512_loadu_si512(group + i * 128 + 64);
-    } else {
-        *late = _mm512_and_si512(_mm512_srli_epi16(*early, 4), _mm512_set1_epi8(15));
-        *early = _mm512_and_si512(*early, _mm512_set1_epi8(15));
-    }
+/* Half a group's weights of 4 bits: the i-th two vectors, each of 4 inputs of 16 outputs. */
+static inline void take_apart(const uint8_t *half, int i, __m512i *early, __m512i *late) {
+    const __m512i both = _mm512_loadu_si512(half + i * 64);
+    *early = _mm512_and_si512(both, _mm512_set1_epi8(15));
+    *late = _mm512_and_si512(_mm512_srli_epi16(both, 4), _mm512_set1_epi8(15));
+}
+
+static inline __m512i factors_of(const Block *block, int64_t half) {
+    return _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)block->factor[half]));
 }
 
 static inline __m512 scales_of(const uint16_t *halves) {
     return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)halves));
 }
 
-/* `rows` rows times two panels. `rows` and `bits` are constants wherever this is inlined. */
-static inline __attribute__((always_inline)) void block(int bits, int rows, const Matrix *w, int64_t panel,
-                                                        const Activations *a, int64_t row, const Fetch *next, __m512 y[][PANELS]) {
-    const uint8_t *fetched = next->from;
-    const int64_t group = group_of(bits), groups = a->padded / group, size = a->padded * LANES * bits / 8;
+static inline __m512 added(__m512 y, __m512i sum, __m512 weight_scale, float scale) {
+    return _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), _mm512_mul_ps(weight_scale, _mm512_set1_ps(scale)), y);
+}
+
+/* `rows` rows times two panels in 8 bits. `rows` is a constant wherever this is inlined. */
+static inline __attribute__((always_inline)) void block(int rows, const Panels *w, const Activations *a, int64_t row,
+                                                        const uint8_t *fetched, __m512 y[][PANELS]) {
+    const int64_t groups = a->padded / GROUP, size = a->padded * LANES;
     const int8_t *x = a->steps + row * a->padded;
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++) y[r][0] = y[r][1] = _mm512_setzero_ps();
     for (int64_t g = 0; g < groups; g++) {
         __m512i sum[ROWS][PANELS];
 #pragma GCC unroll 8
-        for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = _mm512_set1_epi32(a->start[(row + r) * groups + g]);
+        for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = _mm512_set1_epi32(a->starts[(row + r) * groups + g]);
 #pragma GCC unroll 8
-        for (int i = 0; i < group / 8; i++) {
+        for (int i = 0; i < GROUP / 8; i++) {
             __m512i early[PANELS], late[PANELS];
 #pragma GCC unroll 2
             for (int p = 0; p < PANELS; p++) {
                 _mm_prefetch((const char *)fetched, _MM_HINT_T1);
-                fetched += next->step;
-                unpack(bits, w->weights + (panel + p) * size + g * group * 2 * bits, i, early + p, late + p);
+                fetched += w->fetch_step;
+                const uint8_t *vectors = w->weights + p * size + g * GROUP * LANES + i * 128;
+                early[p] = _mm512_loadu_si512(vectors);
+                late[p] = _mm512_loadu_si512(vectors + 64);
             }
 #pragma GCC unroll 8
             for (int r = 0; r < rows; r++) {
-                const int8_t *four = x + r * a->padded + g * group + input_of(bits, i);
-                const __m512i early4 = broadcast(four), late4 = broadcast(four + later(bits));
+                const int8_t *four = x + r * a->padded + g * GROUP + i * 8;
+                const __m512i early4 = broadcast(four), late4 = broadcast(four + 4);
                 sum[r][0] = multiply_add(sum[r][0], early[0], early4);
                 sum[r][1] = multiply_add(sum[r][1], early[1], early4);
                 sum[r][0] = multiply_add(sum[r][0], late[0], late4);
@@ -110,39 +105,76 @@ static inline __attribute__((always_inline)) void block(int bits, int rows, cons
         }
 #pragma GCC unroll 2
         for (int p = 0; p < PANELS; p++) {
-            const __m512 scale = scales_of(w->scales + ((panel + p) * groups + g) * LANES);
+            const __m512 scale = scales_of(w->scales + (p * groups + g) * LANES);
 #pragma GCC unroll 8
-            for (int r = 0; r < rows; r++) {
-                const __m512 step = _mm512_mul_ps(scale, _mm512_set1_ps(a->scales[(row + r) * groups + g]));
-                y[r][p] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[r][p]), step, y[r][p]);
-            }
+            for (int r = 0; r < rows; r++) y[r][p] = added(y[r][p], sum[r][p], scale, a->scales[(row + r) * groups + g]);
         }
     }
 }
 
-/* One row: its weights come from memory, once, and so are read in the order in which they lie, as the processor's own
-   prefetching expects it: asking ahead for them as well was slower. */
-static inline __attribute__((always_inline)) void single(int bits, const Matrix *w, int64_t panel, const Activations *a,
-                                                         int64_t row, __m512 *y) {
-    const int64_t group = group_of(bits), groups = a->padded / group;
+/* One row times a panel: its weights come from memory, once, and so are read in the order in which they lie, as the
+   processor's own prefetching expects it: asking ahead for them as well was slower. */
+static __m512 single8(const Matrix *w, int64_t panel, const Activations *a, int64_t row) {
+    const int64_t groups = a->padded / GROUP;
     const int8_t *x = a->steps + row * a->padded;
-    const uint8_t *weights = w->weights + panel * a->padded * LANES * bits / 8;
-    const uint16_t *scales = w->scales + panel * groups * LANES;
-    for (int p = 0; p < PANELS; p++) {
-        y[p] = _mm512_setzero_ps();
-        for (int64_t g = 0; g < groups; g++, weights += group * 2 * bits, scales += LANES) {
-            __m512i sum = _mm512_set1_epi32(a->start[row * groups + g]);
-#pragma GCC unroll 8
-            for (int i = 0; i < group / 8; i++) {
-                const int8_t *four = x + g * group + input_of(bits, i);
+    const uint8_t *weights = w->weights + panel * a->padded * LANES;
+    const uint16_t *scales = (const uint16_t *)w->scales + panel * groups * LANES;
+    __m512 y = _mm512_setzero_ps();
+    for (int64_t g = 0; g < groups; g++, x += GROUP, weights += GROUP * LANES, scales += LANES) {
+        __m512i sum = _mm512_set1_epi32(a->starts[row * groups + g]);
+#pragma GCC unroll 16
+        for (int i = 0; i < GROUP / 4; i++)
+            sum = multiply_add(sum, _mm512_loadu_si512(weights + i * 64), broadcast(x + i * 4));
+        y = added(y, sum, scales_of(scales), a->scales[row * groups + g]);
+    }
+    return y;
+}
+
+static __m512 single4(const Matrix *w, int64_t panel, const Activations *a, int64_t row) {
+    const int64_t groups = a->padded / GROUP;
+    const int8_t *x = a->steps + row * a->padded;
+    const uint8_t *weights = w->weights + panel * a->padded * LANES / 2;
+    const Block *blocks = (const Block *)w->scales + panel * blocks_of(a->padded);
+    __m512 y = _mm512_setzero_ps();
+    for (int64_t g = 0; g < groups; g++) {
+        const Block *block = blocks + g * GROUP / BLOCK;
+        __m512i whole = _mm512_setzero_si512();
+#pragma GCC unroll 2
+        for (int h = 0; h < 2; h++, x += HALF, weights += HALF * LANES / 2) {
+            __m512i sum = _mm512_set1_epi32(a->halves[(row * groups + g) * 2 + h]);
+#pragma GCC unroll 4
+            for (int i = 0; i < HALF / 8; i++) {
                 __m512i early, late;
-                unpack(bits, weights, i, &early, &late);
-                sum = multiply_add(sum, early, broadcast(four));
-                sum = multiply_add(sum, late, broadcast(four + later(bits)));
+                take_apart(weights, i, &early, &late);
+                sum = multiply_add(sum, early, broadcast(x + i * 4));
+                sum = multiply_add(sum, late, broadcast(x + i * 4 + HALF / 2));
             }
-            const __m512 step = _mm512_mul_ps(scales_of(scales), _mm512_set1_ps(a->scales[row * groups + g]));
-            y[p] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), step, y[p]);
+            whole = _mm512_add_epi32(whole, _mm512_mullo_epi32(sum, factors_of(block, (g * 2 + h) % (BLOCK / HALF))));
         }
+        y = added(y, whole, scales_of(block->scale), a->scales[row * groups + g]);
+    }
+    return y;
+}
+
+/* A panel of 4 bits times its factors, as one of 8 bits and 128 more. With 16 bits at a time: a product of the upper byte
+   needs nothing of the lower one's, which with 128 is never below zero. */
+static void unpack(const Matrix *w, int64_t panel, int64_t padded, uint8_t *weights, uint16_t *scales) {
+    const uint8_t *half = w->weights + panel * padded * LANES / 2;
+    const Block *blocks = (const Block *)w->scales + panel * blocks_of(padded);
+    for (int64_t h = 0; h < padded / HALF; h++, half += HALF * LANES / 2, weights += HALF * LANES) {
+        const Block *block = blocks + h * HALF / BLOCK;
+        const __m512i factor = _mm512_shuffle_epi8(factors_of(block, h % (BLOCK / HALF)), /* in both halves of 32 bits */
+                                                   _mm512_set4_epi32(0x0d0c0d0c, 0x09080908, 0x05040504, 0x01000100));
+        const __m512i low = _mm512_sub_epi16(_mm512_set1_epi16(128), _mm512_slli_epi16(factor, 3));
+        const __m512i more = _mm512_add_epi16(low, _mm512_slli_epi16(low, 8));
+#pragma GCC unroll 4
+        for (int i = 0; i < HALF / 8; i++) {
+            __m512i early, late;
+            take_apart(half, i, &early, &late);
+            _mm512_storeu_si512(weights + i * 64, _mm512_add_epi16(_mm512_mullo_epi16(early, factor), more));
+            _mm512_storeu_si512(weights + (i + 4) * 64, _mm512_add_epi16(_mm512_mullo_epi16(late, factor), more));
+        }
+        if (h % 2) memcpy(scales + h / 2 * LANES, block->scale, sizeof block->scale);
     }
 }
 
@@ -161,26 +193,50 @@ static void store(const Product *p, int64_t panel, int64_t row, int rows, __m512
         }
 }
 
-#define CASE(bits, n) \
-    case n: block(bits, n, p->w, panel, p->a, row, &next, y); break;
-#define CASES(bits) \
-    case 1: single(bits, p->w, panel, p->a, row, y[0]); break; \
-    CASE(bits, 2) CASE(bits, 3) CASE(bits, 4) CASE(bits, 5) CASE(bits, 6)
+#define CASE(n) \
+    case n: block(n, w, p->a, row, fetched, y); break;
+
+static void all_rows(const Product *p, int64_t panel, const Panels *w) {
+    const uint8_t *fetched = w->fetched;
+    for (int64_t row = p->first; row < p->end; row += ROWS, fetched += w->fetch_step * p->a->padded * LANES * PANELS / 128) {
+        __m512 y[ROWS][PANELS];
+        const int rows = p->end - row < ROWS ? p->end - row : ROWS;
+        switch (rows) { CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) }
+        store(p, panel, row, rows, y);
+    }
+}
+
+/* Where the weights have 4 bits, on a stack of its own. */
+static __attribute__((noinline)) void all_rows4(const Product *p, int64_t panel, Panels *w) {
+    const int64_t padded = p->a->padded, groups = padded / GROUP;
+    uint8_t weights[PANELS * padded * LANES] __attribute__((aligned(64)));
+    uint16_t scales[PANELS * groups * LANES];
+    for (int i = 0; i < PANELS; i++)
+        unpack(p->w, panel + i, padded, weights + i * padded * LANES, scales + i * groups * LANES);
+    w->weights = weights;
+    w->scales = scales;
+    all_rows(p, panel, w);
+}
 
 static void two_panels(const void *context, int64_t item) {
     const Product *p = context;
-    const int64_t panel = item * PANELS;
-    const int64_t bytes = p->a->padded * LANES * PANELS * p->w->bits / 8; /* of two panels */
-    const int64_t parts = (p->end - p->first + ROWS - 1) / ROWS, steps = bytes / (p->w->bits == 8 ? 128 : 64);
-    Fetch next = {p->w->weights + (item + p->threads) * bytes, (bytes + parts * steps - 1) / (parts * steps)};
-    __m512 y[ROWS][PANELS];
-    for (int64_t row = p->first; row < p->end; row += ROWS, next.from += next.step * steps) {
-        const int rows = p->end - row < ROWS ? p->end - row : ROWS;
-        if (p->w->bits == 8)
-            switch (rows) { CASES(8) }
-        else
-            switch (rows) { CASES(4) }
-        store(p, panel, row, rows, y);
+    const Matrix *w = p->w;
+    const int64_t panel = item * PANELS, padded = p->a->padded;
+    if (p->end - p->first == 1) {
+        __m512 y[1][PANELS];
+        for (int i = 0; i < PANELS; i++) y[0][i] = (w->bits == 8 ? single8 : single4)(w, panel + i, p->a, p->first);
+        store(p, panel, p->first, 1, y);
+        return;
+    }
+    const int64_t bytes = padded * LANES * PANELS * w->bits / 8; /* of two panels */
+    const int64_t parts = (p->end - p->first + ROWS - 1) / ROWS, steps = parts * padded * LANES * PANELS / 128;
+    Panels both = {.fetched = w->weights + (item + p->threads) * bytes, .fetch_step = (bytes + steps - 1) / steps};
+    if (w->bits == 4) {
+        all_rows4(p, panel, &both);
+    } else {
+        both.weights = w->weights + item * bytes;
+        both.scales = (const uint16_t *)w->scales + panel * padded / GROUP * LANES;
+        all_rows(p, panel, &both);
     }
 }
 

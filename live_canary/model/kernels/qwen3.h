@@ -156,8 +156,7 @@ static int decode(const Decoder *d, float *x, int64_t rows, int64_t start, int64
     lay_out(d, x, rows, start, &at);
     if (!(at = scratch = aligned_alloc(64, (intptr_t)at))) return -1;
     Pass p = lay_out(d, x, rows, start, &at);
-    const int64_t group = group_of(d->layers->qkv.bits);
-    const int64_t inner = pad(d->inner, group), attended = pad(d->heads * d->head_dim, group);
+    const int64_t inner = pad(d->inner, GROUP), attended = pad(d->heads * d->head_dim, GROUP);
     for (int64_t l = 0; l < d->layer_count; l++) {
         p.layer = d->layers + l;
         p.norm = p.layer->input_norm;
