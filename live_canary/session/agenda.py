@@ -96,10 +96,14 @@ class Agenda:
             self._add(gap)
 
     def put_request(self, request: Request) -> None:
-        """Add an amendment, which is done at once, or a rehearing, after all finals; also after the end."""
+        """Add an amendment, which is done at once, or a rehearing, after all finals; also after the end.
+
+        A rehearing that an amendment finds waiting is not done any more: the user's later word is the last.
+        """
         with self._changed:
             if isinstance(request, Amendment):
                 self._amendments.append(request)
+                self._rehearings = deque(one for one in self._rehearings if one.index != request.index)
             else:
                 self._rehearings.append(request)
             self._changed.notify_all()

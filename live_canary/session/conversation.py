@@ -104,6 +104,12 @@ class Conversation:
                 ready.append(replace(final, is_echo=self._is_echo(final.entry)))
             return ready
 
+    def next_start(self, source: str) -> float:
+        """Seconds before which the source says nothing that has not been released."""
+        with self._lock:
+            waiting = [one.entry.start_seconds for one in self._waiting if one.entry.source == source]
+            return min([*waiting, self._voices[source].next_start()])
+
     def _wait(self, final: Finished) -> None:
         self._waiting.append(final)
         self._waiting.sort(key=lambda waiting: waiting.entry.start_seconds)

@@ -171,7 +171,8 @@ class Session:
     def hear_again(self, index: int) -> None:
         """Have the model hear an utterance once more, with more of the sound around it, when all finals are there.
 
-        What comes out is an amendment (also when it is the same text), or a StageFailed says why nothing did.
+        What comes out is an amendment (also when it is the same text), or a StageFailed says why nothing did. Nothing
+        does if it is amended or taken back before the model gets to it.
         """
         self._agenda.put_request(Rehearing(index))
 

@@ -207,7 +207,7 @@ class Scribe:
             return
         if isinstance(request, Amendment):
             self._amend(request.index, request.text)
-        else:
+        elif self._text_of(request.index) is not None:  # a voice may have taken it back meanwhile
             self._hear_again(self._told[request.index], transcriber)
 
     def _amend(self, index: int, text: str | None) -> None:
@@ -226,7 +226,9 @@ class Scribe:
         try:
             if transcriber is None:
                 raise SessionError("there is no model")
-            hypothesis = transcriber.transcribe(sound_of(utterance, self._told, self.sources))
+            hypothesis = transcriber.transcribe(
+                sound_of(utterance, self._told, self.conversation.next_start(utterance.source), self.sources)
+            )
             if not hypothesis.text:
                 raise SessionError("the model hears no words there now")
         except Exception as error:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from live_canary.segments.segment import Segment
-from live_canary.session.agenda import MOST_WAITING_SECONDS, Agenda, Kind, Work
+from live_canary.session.agenda import MOST_WAITING_SECONDS, Agenda, Amendment, Kind, Rehearing, Work
 from live_canary.transcript.utterance import TranscriptGap
 
 RATE = 16_000
@@ -63,6 +63,14 @@ def test_partials_wait_for_their_share_of_the_time_and_finals_do_not():
     assert agenda.next() == final
     clock.now = 5.0
     assert agenda.next() == partial
+
+
+def test_what_the_user_types_is_not_replaced_by_what_was_asked_for_before():
+    agenda = Agenda()
+    for request in (Rehearing(0), Rehearing(1), Amendment(0, "typed"), Rehearing(2)):
+        agenda.put_request(request)
+    agenda.close()
+    assert [agenda.next() for _ in range(4)] == [Amendment(0, "typed"), Rehearing(1), Rehearing(2), None]
 
 
 def test_a_closed_agenda_still_hands_out_every_final_and_gap():

@@ -48,6 +48,23 @@ def test_a_final_waits_until_the_other_source_has_been_heard_that_far():
     assert conversation.released() == [one]
 
 
+def test_the_next_words_of_a_source_begin_where_the_earliest_of_them_may():
+    conversation = Conversation(["Me", "Them"])
+    conversation.heard("Me", 5.0)
+    assert conversation.next_start("Me") == 4.5  # what began just now is not announced yet
+    conversation.begun("Them", 1.0)
+    spoken(conversation, final("Me", 3.0, 4.0))
+    assert conversation.next_start("Me") == 3.0  # it waits for Them
+    conversation.finished("Them", None)
+    conversation.ended("Them")
+    conversation.released()
+    conversation.begun("Me", 4.2)
+    assert conversation.next_start("Me") == 4.2
+    conversation.finished("Me", None)
+    conversation.ended("Me")
+    assert conversation.next_start("Me") == float("inf")
+
+
 def test_a_source_that_has_ended_keeps_nobody_waiting():
     conversation = Conversation(["Me", "Them"])
     one = final("Me", 3.0, 4.0)

@@ -430,6 +430,47 @@ def test_an_utterance_is_heard_again_with_what_was_around_it(after_the_end):
     assert recorder.of(UtteranceAmended) == [UtteranceAmended(0, "abc")]
 
 
+def test_what_is_being_said_is_not_heard_again_with_the_line_before():
+    """It would stand in both lines."""
+    source = RehearableScript("abc" + ENDPOINT + "def", live=True, endless=True)
+    recorder, model = Recorder(), LetterModel()
+    session = Session([source], make_segmenter, lambda tell: model)
+    session.start(recorder)
+    recorder.wait_for(UtteranceFinal)
+    assert source.played.wait(PATIENCE_SECONDS)
+    session.hear_again(0)
+    recorder.wait_for(UtteranceAmended)
+    session.stop()
+    assert session.wait(PATIENCE_SECONDS)
+    assert recorder.of(UtteranceAmended) == [UtteranceAmended(0, "abc")]
+    assert texts(recorder) == ["abc", "def"]
+
+
+def test_a_line_that_a_voice_took_back_meanwhile_stays_away():
+    class Slow(LetterModel):
+        began, may_go_on = threading.Event(), threading.Event()
+
+        def transcribe(self, samples, draft=None):
+            hypothesis = super().transcribe(samples, draft)
+            if hypothesis.text == "b":
+                self.began.set()
+                assert self.may_go_on.wait(PATIENCE_SECONDS)
+                return replace(hypothesis, text="scratch that")
+            return hypothesis
+
+    source = RehearableScript("a" + ENDPOINT + "b" + ENDPOINT, live=True, endless=True)
+    recorder, model, sink = Recorder(), Slow(), MemorySink()
+    session = Session([source], make_segmenter, lambda tell: model, [sink], obeyed="talk")
+    session.start(recorder)
+    assert model.began.wait(PATIENCE_SECONDS)
+    session.hear_again(0)
+    model.may_go_on.set()
+    recorder.wait_for(UtteranceAmended)
+    session.stop()
+    assert session.wait(PATIENCE_SECONDS)
+    assert sink.amendments == [(0, None)]
+
+
 def test_a_line_whose_sound_is_not_kept_stays_and_says_so():
     source = ScriptedSource("abc" + ENDPOINT, live=True, endless=True)
     [failure] = heard_again(source, 0, LetterModel(), after_the_end=False).of(StageFailed)
@@ -450,6 +491,11 @@ def utterance(start_seconds: float, end_seconds: float, index: int, source: str 
 )
 def test_as_much_is_heard_again_as_nobody_else_of_the_source_says(beside, span):
     assert span_around(utterance(10, 15, 1), beside) == span
+
+
+@pytest.mark.parametrize(("next_start", "end"), [(16.0, 16.0), (14.9, 15.0), (30.0, 17.0)])
+def test_no_more_is_heard_again_than_up_to_what_has_no_line_yet(next_start, end):
+    assert span_around(utterance(10, 15, 1), [], next_start) == (8.0, end)
 
 
 def test_the_longest_utterance_is_heard_again_as_it_is():
