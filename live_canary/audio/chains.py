@@ -114,8 +114,13 @@ def _mp3_links(file: BinaryIO, size: int) -> Iterator[Link]:
     while True:
         first = _behind_id3(file, start)
         told = _INFO_FRAME.search(_read(file, first, FARTHEST_FRAME))
-        flags, _, count = (int.from_bytes(number) for number in told.groups()) if told else (0, 0, 0)
+        flags, frames, count = (int.from_bytes(number) for number in told.groups()) if told else (0, 0, 0)
         told_end = first + told.start() + count if told and flags & _HAS_BYTES else None
+        tells_length = bool(flags & _HAS_FRAMES)
+        was_killed = tells_length and not frames  # who recorded it, before they could tell
+        if told and (was_killed or (told_end is not None and _goes_on(file, first, told_end, size))):
+            start = first = first + told.start() + _frame_bytes(told.group()[:4])
+            told_end, tells_length = None, False
         behind = start if told_end is None else told_end
         if _read(file, behind, 3) == _ID3V1:
             behind += _ID3V1_BYTES
@@ -123,7 +128,7 @@ def _mp3_links(file: BinaryIO, size: int) -> Iterator[Link]:
         if not is_last and not (start < behind < size and _is_frame(_read(file, _behind_id3(file, behind), 4))):
             behind = _next_recording(file, first, told_end, size)
             is_last = behind > size - LEAST_LINK
-        yield Link(start, size if is_last else behind, bool(flags & _HAS_FRAMES))
+        yield Link(start, size if is_last else behind, tells_length)
         if is_last:
             return
         start = behind
@@ -154,6 +159,16 @@ def _last_frame(file: BinaryIO, position: int) -> int:
         last = position
         position += length
     return last
+
+
+def _goes_on(file: BinaryIO, first: int, told_end: int, size: int) -> bool:
+    """Whether the frames from the first on go on behind what an info frame tells, and nothing begins there."""
+    if size <= told_end + LEAST_LINK:
+        return False
+    if _kind(_read(file, told_end, 4)) == _kind(_read(file, first, 4)) and _begins_anew(file, told_end):
+        return False
+    last = _last_frame(file, first)
+    return last + _frame_bytes(_read(file, last, 4)) > told_end + LEAST_LINK
 
 
 def _next_run(file: BinaryIO, position: int, size: int) -> int:

@@ -213,6 +213,38 @@ def test_an_mp3_that_does_not_tell_its_length_is_heard_to_its_end_and_not_called
     assert seconds_of(path) == pytest.approx(20, abs=0.2)
 
 
+def info_frame(path) -> bytes:
+    contents = path.read_bytes()
+    return contents[: contents.index(contents[:2], 2)]
+
+
+@pytest.mark.parametrize("beginning", [0.0, 0.5], ids=["quiet", "loud"])
+def test_an_mp3_whose_recorder_was_killed_is_heard_to_its_end_and_not_called_damaged(tmp_path, beginning):
+    """Its info frame was to tell the length when all was there, and has zeros."""
+    noise, path = np.random.default_rng(1).uniform(-1, 1, 20 * 16_000), tmp_path / "talk.mp3"
+    samples = np.repeat([beginning, 0.5 - beginning], 10 * 16_000) * noise
+    soundfile.write(path, samples, 16_000, bitrate_mode="VARIABLE")
+    with path.open("r+b") as file:
+        file.seek(info_frame(path).index(b"Xing") + 8)
+        file.write(bytes(8))  # so many frames and bytes
+    assert seconds_of(path) == pytest.approx(20, abs=0.2)
+
+
+@pytest.mark.parametrize("at_the_end", [True, False])
+@pytest.mark.parametrize(
+    "options",
+    [{"bitrate_mode": "CONSTANT", "compression_level": 0.4}, {"bitrate_mode": "VARIABLE"}],
+    ids=["constant", "variable"],
+)
+def test_an_mp3_that_has_got_longer_than_it_tells_is_heard_to_its_end(recording, at_the_end, options):
+    """As where advertisements are put into a podcast: its end was lost without a word."""
+    path = recording("show.mp3", 20.0, 44_100, **options)
+    info, show = info_frame(path), without_info_frame(path).read_bytes()
+    advertisement = without_info_frame(recording("ad.mp3", 7.0, 44_100, **options)).read_bytes()
+    path.write_bytes(info + (show + advertisement if at_the_end else advertisement + show))
+    assert seconds_of(path) == pytest.approx(27, abs=0.3)
+
+
 def test_a_flac_that_does_not_tell_its_length_is_not_called_damaged(recording):
     path = recording("piped.flac", 2.0)
     with path.open("r+b") as file:
