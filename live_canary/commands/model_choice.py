@@ -13,6 +13,7 @@ from pathlib import Path
 from huggingface_hub import constants
 
 from live_canary.bundled import demo_model_folder
+from live_canary.commands.importing import import_transcriber
 from live_canary.errors import CheckpointError, ModelMissing
 from live_canary.model import hub
 from live_canary.settings import COMPUTE, Settings
@@ -88,10 +89,8 @@ def load_with(choice: ModelChoice, settings: Settings) -> Callable[[Callable[[st
     def load(tell: Callable[[str], None]) -> Transcriber:
         tell(f"Loading {choice.name} …")
         _leave_deleted_folder()
-        from live_canary.transcript.transcriber import CanaryTranscriber
-
         device, dtype = settings.compute_device, COMPUTE[settings.compute]
-        return CanaryTranscriber.load(choice.folder, device, dtype, settings.threads, tell)
+        return import_transcriber().load(choice.folder, device, dtype, settings.threads, tell)
 
     return load
 
