@@ -83,8 +83,9 @@ def finish_when_the_terminal_closes(*, on_screen: bool) -> None:
         terminals = [descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)]
         if 1 in terminals:
             sys.stdout = _text_to_terminal(1, sys.stdout)
-        if 2 in terminals:  # Textual draws on the second name
-            sys.stderr = sys.__stderr__ = _text_to_terminal(2, sys.stderr)  # type: ignore[misc]
+        if 2 in terminals:  # sounddevice points it elsewhere while PortAudio starts: what was drawn then was lost
+            terminals.append(os.dup(2))
+            sys.stderr = sys.__stderr__ = _text_to_terminal(terminals[-1], sys.stderr)  # type: ignore[misc]  # Textual's
 
         def hang_up(number: int, frame: FrameType | None) -> None:
             signal.signal(signal.SIGHUP, signal.SIG_IGN)

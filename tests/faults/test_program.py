@@ -5,6 +5,7 @@ import pty
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -174,6 +175,30 @@ def test_after_a_hangup_reading_keys_neither_ends_nor_waits_for_good_and_drawing
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
     assert found.read_text() == "{0} True\n"
+
+
+DRAWN_WHILE_A_MICROPHONE_IS_LOOKED_FOR = """
+import os, sys
+from live_canary.commands.keeping import finish_when_the_terminal_closes
+
+finish_when_the_terminal_closes(on_screen=True)
+os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+print("drawn", file=sys.__stderr__, flush=True)
+"""
+
+
+def test_what_is_drawn_while_portaudio_starts_again_is_seen():
+    """sounddevice points descriptor 2 at nothing meanwhile; the screen kept saying that a lost microphone listens."""
+    child, terminal = pty.fork()
+    if not child:
+        os.execve(sys.executable, [sys.executable, "-c", DRAWN_WHILE_A_MICROPHONE_IS_LOOKED_FOR], os.environ)
+    seen = b""
+    with suppress(OSError):  # how a terminal ends that nobody has any more
+        while piece := os.read(terminal, 100):
+            seen += piece
+    os.close(terminal)
+    os.waitpid(child, 0)
+    assert seen == b"drawn\r\n"
 
 
 LIKE_MAKE = "import signal, subprocess, sys; signal.signal(1, lambda *_: None); sys.exit(subprocess.call(sys.argv[1:]))"
