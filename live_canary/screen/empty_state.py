@@ -40,6 +40,9 @@ def first_sentence(state: SessionState) -> str:
         return "Finishing what was heard…"
     if state.paused:
         return "Paused: nothing is heard. Press p to go on."
+    if not names and state.sources:
+        lost = " and ".join(one_line(f"{source.name} ({source.lost})") for source in state.sources.values())
+        return f"Waiting for {lost}. What is said is heard again when it is back."
     if not names:
         return "Opening " + " and ".join(one_line(name) for name in state.info.sources) + "…"
     return f"Listening to {names}. What is said appears here."

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from math import inf
 
 from live_canary.audio.level import Level, LevelMeter
 from live_canary.audio.source import (
@@ -46,6 +47,7 @@ EAGER_SECONDS = 1.0  # when speech begins, partials come twice as often: the fir
 LEVEL_STEP_DB = 1.5  # a cell of the meter
 HEAVY_BACKLOG_SECONDS = 600.0  # of sound in memory, 38 MB; said then, and whenever it has doubled
 LEVEL_INTERVAL_SECONDS = 0.1  # a meter needs no more, also when a recording is played faster
+LEVEL_REPEATED_SECONDS = 1.0  # in silence: a meter marks for a while what was louder
 
 
 class Listener:
@@ -77,7 +79,7 @@ class Listener:
         self._partial_interval = partial_interval_samples
         self._next_partial = self._eager_until = 0
         self._meter = LevelMeter()
-        self._level_due = 0.0
+        self._level_told_at = -inf
         self._level_told: Level | None = None
         self._opened = False
         self._hearing = threading.Lock()
@@ -144,9 +146,12 @@ class Listener:
 
     def _measure(self, block: AudioBlock) -> None:
         level = self._meter.feed(block.samples)
-        if level is None or self.clock() < self._level_due or not self._is_news(level):
+        since_told = self.clock() - self._level_told_at
+        if level is None or since_told < LEVEL_INTERVAL_SECONDS / 2:
             return
-        self._level_told, self._level_due = level, self.clock() + LEVEL_INTERVAL_SECONDS / 2
+        if since_told < LEVEL_REPEATED_SECONDS and not self._is_news(level):
+            return
+        self._level_told, self._level_told_at = level, self.clock()
         self.tell(LevelChanged(self.source.name, level.rms_dbfs, level.peak_dbfs))
 
     def _is_news(self, level: Level) -> bool:

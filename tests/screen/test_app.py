@@ -112,6 +112,13 @@ def test_before_anybody_speaks_the_screen_says_what_to_do():
     in_app(scenario, FakeSession(SourceOpened("USB Microphone"), ModelProgress("Reading the demo model")))
 
 
+def test_an_empty_screen_says_what_it_waits_for():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await until_shown(pilot, "Waiting for USB Microphone (Yeti: it was unplugged).")
+
+    in_app(scenario, FakeSession(*OPENED, SourceLost("USB Microphone", "Yeti: it was unplugged")))
+
+
 @pytest.mark.parametrize("device", ["HDA Intel [PCH]", "Yeti [/x]"])
 def test_brackets_in_the_name_of_a_microphone_are_shown_as_they_are(device):
     async def scenario(pilot: Pilot[Outcome]) -> None:

@@ -330,14 +330,22 @@ def test_a_recording_says_that_it_cannot_be_muted():
 
 
 def test_a_level_is_told_when_it_changes_and_not_while_it_stays():
-    recorder, seconds = Recorder(), itertools.count()
-    source = ScriptedSource("." * 20 + "mm" + "." * 20)
-    session = Session([source], make_segmenter, lambda tell: LetterModel(), clock=lambda: float(next(seconds)))
+    assert levels_told("." * 8 + "mm" + "." * 8) == [-120, pytest.approx(20 * math.log10(0.34), abs=0.1), -120]
+
+
+def test_silence_is_told_each_second_so_that_the_mark_of_what_was_loud_goes():
+    assert levels_told("." * 40, clock_step=0.09)[1:] in ([-120] * few for few in range(2, 12))
+
+
+def levels_told(script: str, clock_step: float = 0.01) -> list[float]:
+    """Peaks in dBFS, while a clock goes on so many seconds whenever somebody looks."""
+    recorder, looks = Recorder(), itertools.count()
+    session = Session(
+        [ScriptedSource(script)], make_segmenter, lambda tell: LetterModel(), clock=lambda: next(looks) * clock_step
+    )
     session.start(recorder)
     assert session.wait(PATIENCE_SECONDS)
-    silence, speech, again = (event.peak_dbfs for event in recorder.of(LevelChanged))
-    assert silence == again == -120
-    assert speech == pytest.approx(20 * math.log10(0.34), abs=0.1)
+    return [event.peak_dbfs for event in recorder.of(LevelChanged)]
 
 
 def test_an_utterance_is_given_another_text_while_others_are_spoken():
