@@ -64,7 +64,7 @@ def check_replay(context: typer.Context) -> None:
     if not context.params["replay"]:
         return
     for flag in context.command.params:
-        if flag.name in LIVE_ONLY and _is_given(context, flag):
+        if flag.name in LIVE_ONLY and is_given(context, flag.name):
             raise InputError(f"{flag.opts[0]} means nothing to --replay: a recording is heard, nothing else.")
 
 
@@ -76,7 +76,7 @@ def forward_flags(context: typer.Context) -> None:
     assert isinstance(context.command, TyperGroup) and isinstance(context.default_map, MutableMapping)
     commands = dict(_commands(context.command.commands[name]))
     for flag in context.command.params:
-        if not _is_given(context, flag) or flag.name in FOR_ALL | READ_BY_COMMAND.get(name, set()):
+        if not is_given(context, flag.name) or flag.name in FOR_ALL | READ_BY_COMMAND.get(name, set()):
             continue
         takers = [path for path, command in commands.items() if _takes(command, flag)]
         if not takers:
@@ -88,9 +88,9 @@ def forward_flags(context: typer.Context) -> None:
             defaults[flag.name] = context.params[flag.name]
 
 
-def _is_given(context: typer.Context, flag: Any) -> bool:
+def is_given(context: Any, flag: str) -> bool:
     """Whether it stands on the command line, not only in the settings."""
-    source = context.get_parameter_source(flag.name)
+    source = context.get_parameter_source(flag)
     return source is not None and source.name == "COMMANDLINE"
 
 

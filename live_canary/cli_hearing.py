@@ -38,7 +38,8 @@ class HearsFirst(TyperGroup):
         keys = config_file.keys_of(self.callback)
         wanted = config_file.in_force(keys, flags.get("profile"), check_setting).values() | flags
         names = ("mic", "system", "device", "follow_default")
-        return listen.open_inputs(**{name: wanted[name] for name in names if name in wanted})
+        asked = {name: wanted[name] for name in names if name in wanted}
+        return listen.open_inputs(**asked, usual_device="device" not in flags)
 
 
 def opened(context: typer.Context) -> list[Listening] | None:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from live_canary.cli_arguments import is_given
 from live_canary.examples import HUB, SETTINGS, epilog
 from live_canary.options import CHOICES, HERE, JsonOption
 from live_canary.settings import Settings
@@ -45,7 +46,11 @@ def doctor(context: typer.Context, json: JsonOption = False) -> None:
 
     given = context.find_root().params
     names = ("device", "system", "model", "compute_device", "compute", "threads")
-    settings = Settings(microphone=given["mic"] or not given["system"], **{name: given[name] for name in names})
+    settings = Settings(
+        microphone=given["mic"] or not given["system"],
+        **{name: given[name] for name in names},
+        usual_device=not is_given(context.find_root(), "device"),
+    )
     raise typer.Exit(command.run(settings, as_json=json))
 
 

@@ -40,6 +40,8 @@ class Settings:
     """Hear what the computer plays; without recordings."""
     device: str | None = None
     """Index or part of the name of the microphone; of the output, when only that is heard. None: the default."""
+    usual_device: bool = False
+    """Whether it was set once and for all: what is no output's name is then the microphone's."""
     follow_default: bool = False
     """When the input is unplugged, hear the default one instead of waiting."""
     microphone_name: str = "Me"

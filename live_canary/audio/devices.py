@@ -54,6 +54,12 @@ def find_input(wanted: str | int | None, inputs: list[Input], hears: Hears = "mi
     raise DeviceError(f"There is no input '{wanted}'; there is: {_listed(inputs)}.")
 
 
+def output_meant(device: str | int | None, inputs: list[Input]) -> str | int | None:
+    """The device where an output is called so; None, the default one, where it is the usual microphone's name."""
+    outputs = [one for one in inputs if one.hears == "system"]
+    return device if device is not None and _matching(str(device).strip(), outputs) else None
+
+
 def _matching(wanted: str, inputs: list[Input]) -> list[Input]:
     """What `wanted` may mean: its index, else a full name, else all names that contain it."""
     if wanted.isdecimal():

@@ -20,7 +20,7 @@ import platformdirs
 from huggingface_hub import constants
 
 from live_canary import __version__, files
-from live_canary.audio.devices import find_input, list_inputs, sound_system
+from live_canary.audio.devices import find_input, list_inputs, output_meant, sound_system
 from live_canary.audio.level import FLOOR_DBFS, dbfs
 from live_canary.audio.pulse import is_running
 from live_canary.audio.recording import read_recording
@@ -99,8 +99,10 @@ def processor(flags: set[str], threads: int, *, compiled: bool) -> Finding:
     return Finding("processor", "ok", text)
 
 
-def sound(device: str | None = None, *, mic: bool = True, system: bool = False) -> Iterator[Finding]:
-    """What can be heard; mic, system: what a session is to hear; device: as `listen.open_inputs` takes it."""
+def sound(
+    device: str | None = None, *, mic: bool = True, system: bool = False, usual_device: bool = False
+) -> Iterator[Finding]:
+    """What can be heard; mic, system: what a session is to hear; device, usual_device: as `Settings` has them."""
     through = "PulseAudio or PipeWire" if is_running() else "PortAudio"
     try:
         inputs = list_inputs()
@@ -122,7 +124,8 @@ def sound(device: str | None = None, *, mic: bool = True, system: bool = False) 
         )
     if outputs:
         try:
-            find_input(device if system and not mic else None, inputs, "system")
+            output = device if system and not mic else None
+            find_input(output_meant(output, inputs) if usual_device else output, inputs, "system")
             yield Finding("system sound", "ok", f"{len(outputs)} outputs can be heard with --system")
         except DeviceError as error:
             yield Finding("system sound", "fail", str(error), CHOOSE)

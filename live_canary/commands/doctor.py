@@ -46,7 +46,9 @@ def examine(settings: Settings) -> Iterator[Finding]:
     for one in checks.programs():
         begin.append(one)
         yield one
-    heard = checks.sound(settings.device, mic=settings.microphone, system=settings.system)
+    heard = checks.sound(
+        settings.device, mic=settings.microphone, system=settings.system, usual_device=settings.usual_device
+    )
     yield from chain(heard, checks.model(settings.model), checks.folders(), typing(), clipboard())
     if works(begin):
         yield from checks.processors(settings.threads)

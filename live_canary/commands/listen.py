@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from live_canary.audio.devices import list_inputs, output_meant
 from live_canary.audio.listening import Listening
 from live_canary.console import ending_at_once
 from live_canary.errors import DeviceError
@@ -16,7 +17,9 @@ def run(settings: Settings, opened: list[Listening] | None = None) -> int:
     settings.check()
     inputs = opened or []
     if not inputs and not settings.recordings:
-        inputs = open_inputs(settings.microphone, settings.system, settings.device, settings.follow_default)
+        inputs = open_inputs(
+            settings.microphone, settings.system, settings.device, settings.follow_default, settings.usual_device
+        )
     try:
         from live_canary.commands import live
 
@@ -26,17 +29,25 @@ def run(settings: Settings, opened: list[Listening] | None = None) -> int:
 
 
 def open_inputs(
-    mic: bool = False, system: bool = False, device: str | None = None, follow_default: bool = False
+    mic: bool = False,
+    system: bool = False,
+    device: str | None = None,
+    follow_default: bool = False,
+    usual_device: bool = False,
 ) -> list[Listening]:
     """The microphone, what the computer plays, or both, being heard. Raises DeviceError.
 
-    device: the microphone's index or a part of its name; the output's, when only that is heard.
+    device: the microphone's index or a part of its name; the output's, when only that is heard. usual_device: as
+    `Settings` has it.
     """
     inputs = []
     if mic or not system:
         inputs.append(Listening(device, "microphone", follow_default=follow_default))
     if system:
-        inputs.append(Listening(None if mic else device, "system", follow_default=follow_default))
+        output: str | int | None = None if mic else device
+        if output is not None and usual_device:
+            output = output_meant(output, list_inputs())
+        inputs.append(Listening(output, "system", follow_default=follow_default))
     try:
         with ending_at_once():  # nothing is heard yet that could be lost
             for one in inputs:

@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from live_canary.audio import devices, listening
+from live_canary.audio.soundsystem import Input
 from live_canary.cli import app
 from live_canary.commands import listen, live
 from live_canary.errors import DeviceError, InputError
@@ -55,7 +56,7 @@ def test_a_session_is_given_the_inputs_that_flags_environment_and_file_ask_for(
     (tmp_path / "config.toml").write_text('follow_default = true\ndevice = "Yeti"\n[profile.call]\nsystem = true\n')
     monkeypatch.setenv("LIVE_CANARY_DEVICE", "USB")
     run("--profile", "call", "--mic", "--output", "notes.md")
-    assert wanted == [{"mic": True, "system": True, "device": "USB", "follow_default": True}]
+    assert wanted == [{"mic": True, "system": True, "device": "USB", "follow_default": True, "usual_device": True}]
     assert sessions == [[microphone]]
     assert microphone.closed
 
@@ -97,6 +98,29 @@ def test_a_named_device_is_the_microphone_unless_only_the_computer_is_heard(monk
     monkeypatch.setattr("live_canary.audio.listening.Listening.open", lambda self: asked.append(self))
     listen.open_inputs(mic, system, "USB")
     assert [(one._device, one.hears) for one in asked] == opened
+
+
+@pytest.mark.parametrize(
+    ("device", "usual", "output"),
+    [("USB", True, None), ("Speakers", True, "Speakers"), ("USB", False, "USB"), (None, True, None)],
+)
+def test_the_usual_microphone_is_not_looked_for_where_only_the_computer_is_heard(monkeypatch, device, usual, output):
+    asked = []
+    inputs = [
+        Input(0, "USB Audio", 1, 16_000, True, "microphone", "usb"),
+        Input(1, "Speakers (Monitor)", 2, 48_000, True, "system", "speakers"),
+    ]
+    monkeypatch.setattr("live_canary.audio.listening.Listening.open", lambda self: asked.append(self._device))
+    monkeypatch.setattr(listen, "list_inputs", lambda: inputs)
+    listen.open_inputs(system=True, device=device, usual_device=usual)
+    assert asked == [output]
+
+
+@pytest.mark.parametrize(("flags", "usual"), [([], True), (["--device", "USB"], False)])
+def test_a_device_on_the_command_line_is_for_what_is_heard_now(wanted, sessions, tmp_path, flags, usual):
+    (tmp_path / "config.toml").write_text('device = "USB"\n')
+    run("--system", *flags)
+    assert wanted == [{"system": True, "device": "USB", "usual_device": usual}]
 
 
 def test_where_one_of_two_inputs_refuses_the_other_is_closed(monkeypatch):
