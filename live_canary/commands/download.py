@@ -47,9 +47,15 @@ def run(repo_id: str, carried: Path | None, revision: str | None = None) -> int:
     except KeyboardInterrupt:
         console.print(STOPPED)
         return INTERRUPTED
-    used = "live-canary" if repo_id == hub.CANARY_QWEN else f"live-canary --model {repo_id}"
-    console.print(f"Ready in {folder}: `{used}` uses it, also without a network.", soft_wrap=True)
+    console.print(f"Ready in {folder}: {_how_to_use(folder, repo_id)}, also without a network.", soft_wrap=True)
     return 0
+
+
+def _how_to_use(folder: Path, repo_id: str) -> str:
+    used = "live-canary" if repo_id == hub.CANARY_QWEN else f"live-canary --model {repo_id}"
+    if (other := hub.find_checkpoint(repo_id)) != folder:
+        return f"`live-canary --model {folder}` uses it (and `{used}` the one in {other})"
+    return f"`{used}` uses it"
 
 
 def download(repo_id: str, console: Console, revision: str | None = None) -> Path:

@@ -110,8 +110,12 @@ def is_complete(repo_id: str) -> bool:
     """Whether a published checkpoint is on this machine together with the LLM's config and tokenizer."""
     if (carried_folder(repo_id) / "model.safetensors").is_file():
         return True
-    checkpoint = all(cached_file(repo_id, name) for name in CHECKPOINT_FILES)
-    return checkpoint and all(cached_file(QWEN, name) for name in ("config.json", "tokenizer.json"))
+    return _is_cached(repo_id)
+
+
+def _is_cached(repo_id: str) -> bool:
+    wanted = [(repo_id, name) for name in CHECKPOINT_FILES] + [(QWEN, "config.json"), (QWEN, "tokenizer.json")]
+    return all(cached_file(owner, name) for owner, name in wanted)
 
 
 def find_checkpoint(path_or_id: str | Path) -> Path:
@@ -128,11 +132,11 @@ def find_checkpoint(path_or_id: str | Path) -> Path:
     except OSError as error:
         raise CheckpointError(f"{folder} cannot be opened: {error.strerror}; check its name and permissions") from None
     weights = cached_file(str(path_or_id), "model.safetensors")
+    carried = carried_folder(str(path_or_id))
+    if (carried / "model.safetensors").is_file() and not _is_cached(str(path_or_id)):
+        return carried
     if weights is not None:
         return weights.parent
-    carried = carried_folder(str(path_or_id))
-    if (carried / "model.safetensors").is_file():
-        return carried
     raise ModelMissing(
         f"No model '{path_or_id}' on this machine: it is neither a folder nor has it been downloaded; "
         f"fetch it with `live-canary download {_fetchable(path_or_id)}`, or use `--model demo`"

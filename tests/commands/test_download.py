@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -112,6 +113,30 @@ def test_another_revision_is_taken_as_the_hub_announces_it(published):
     assert folder.name == COMMIT
     weights = folder / "model.safetensors"
     assert found.right_checksum(found.CANARY_QWEN, weights) == hashlib.sha256(weights.read_bytes()).hexdigest()
+
+
+def test_a_copy_that_another_goes_before_is_told_how_to_use(published, capsys):
+    download.run(found.CANARY_QWEN, None)
+    used = choose_model("auto").folder
+    published.files[f"{found.CANARY_QWEN}/model.safetensors"] += b" "
+    capsys.readouterr()
+    assert download.run(found.CANARY_QWEN, None, "main") == 0
+    assert choose_model("auto").folder == used
+    other = used.with_name(COMMIT)
+    said = (
+        f"Ready in {other}: `live-canary --model {other}` uses it (and `live-canary` the one in {used}), also"
+    )
+    assert said in capsys.readouterr().err
+
+
+def test_a_carried_copy_goes_before_one_that_lacks_something(published, home):
+    download.run(found.CANARY_QWEN, None)
+    lacking = found.cached_file(found.QWEN, "tokenizer.json")
+    assert lacking
+    lacking.unlink()
+    carried = found.carried_folder(found.CANARY_QWEN)
+    shutil.copytree(TINY, carried)
+    assert choose_model("auto").folder == carried
 
 
 def test_the_files_of_an_unknown_model_are_all_of_one_commit(hub: SmallHub, cache, monkeypatch):
