@@ -21,7 +21,7 @@ from live_canary.transcript.hypothesis import Hypothesis
 
 AGREED_SECONDS = 0.5  # three hypotheses at the usual pace; two when they come more seldom
 FOLLOWED_BY_WORDS = 1
-LEAST_CONFIDENCE = 0.6  # with the demo model finals change 1 of 323 settled words at 0.5, none of 278 at 0.6
+LEAST_CONFIDENCE = 0.6  # the demo model's finals change 1 of 279 settled words; at 0.7 none of 269, which settle later
 
 
 @dataclass(frozen=True, slots=True)

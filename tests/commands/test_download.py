@@ -123,9 +123,7 @@ def test_a_copy_that_another_goes_before_is_told_how_to_use(published, capsys):
     assert download.run(found.CANARY_QWEN, None, "main") == 0
     assert choose_model("auto").folder == used
     other = used.with_name(COMMIT)
-    said = (
-        f"Ready in {other}: `live-canary --model {other}` uses it (and `live-canary` the one in {used}), also"
-    )
+    said = f"Ready in {other}: `live-canary --model {other}` uses it (and `live-canary` the one in {used}), also"
     assert said in capsys.readouterr().err
 
 

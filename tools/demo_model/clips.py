@@ -75,7 +75,7 @@ REPEATS = {  # so many times as often as other clips
     "train_book": 0.7,
     "train_rare": 0.6,
     "train_kokoro": 8,
-    "train_real": 15,
+    "train_real": 25,
 }
 PART_SHARE = 0.75  # so often only a part of a person's recording is heard, lest it is learnt by heart
 PART_SECONDS = 0.8

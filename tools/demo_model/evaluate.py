@@ -3,6 +3,7 @@
 python -m tools.demo_model.evaluate MODEL DATA [test_known test_new ...] [--show 10]
 python -m tools.demo_model.evaluate MODEL DATA --long      # clips of test_known joined to utterances of up to 30 s
 python -m tools.demo_model.evaluate MODEL DATA train-010 --passages  # sentences of one voice, without pauses, for 31 s
+python -m tools.demo_model.evaluate MODEL DATA --cut       # pieces cut anywhere, and how many are said endlessly
 python -m tools.demo_model.evaluate MODEL DATA --rarity    # errors by how often training heard the word
 python -m tools.demo_model.evaluate MODEL DATA --wordless  # a minute of each sound without words, and test_noise
 """
@@ -29,6 +30,8 @@ RARITIES = (0, 1, 3, 10, 30, 100, 1000, math.inf)
 EDGE_SAMPLES = 4800  # silence on both sides of a clip
 PASSAGE_SECONDS, PASSAGES = 31, 3  # of each voice
 BREATH_SAMPLES = 1600  # between the sentences of a passage
+CUT_SECONDS, CUT_PIECES = (7, 10, 16), 40  # of each length at most
+MOST_TOKENS_A_SECOND = 10  # more than anybody says
 LOST_WORDS = 5  # more that are left out of a passage, or added, are a place that was lost
 
 
@@ -127,6 +130,19 @@ def print_passages(canary: CanaryQwen, clips: Iterable[Clip]) -> None:
     )
 
 
+def print_cut(canary: CanaryQwen, data: Path, name: str) -> None:
+    """Of clips without the pauses between them, cut where a word may be going on."""
+    sound = np.concatenate([read_wave(clip) for clip in read_index(data, name + "*")])
+    for seconds in CUT_SECONDS:
+        size = seconds * SAMPLE_RATE
+        starts = range(SAMPLE_RATE // 5, len(sound) - size, size)[:CUT_PIECES]
+        lengths = [len(canary.generate_ids(sound[start : start + size])) for start in starts]
+        endless = sum(length > MOST_TOKENS_A_SECOND * seconds for length in lengths)
+        print(
+            f"{name}: {endless} of {len(starts)} pieces of {seconds} s make over {MOST_TOKENS_A_SECOND} tokens a second"
+        )
+
+
 def wordless(data: Path) -> Iterator[tuple[str, Wave]]:
     """Names and samples: a minute of each synthetic sound at three levels, in halves; every recording of test_noise."""
     rng, half = np.random.default_rng(2026), 30 * SAMPLE_RATE
@@ -200,6 +216,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", default=["test_known", "test_new"])
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--passages", action="store_true")
+    parser.add_argument("--cut", action="store_true")
     parser.add_argument("--rarity", action="store_true")
     parser.add_argument("--wordless", action="store_true")
     parser.add_argument("--show", type=int, default=0, help="so many transcripts")
@@ -213,6 +230,9 @@ def main() -> None:
         print_wordless(canary, args.data, args.show)
     elif args.passages:
         print_passages(canary, [clip for name in args.names for clip in read_index(args.data, name + "*")])
+    elif args.cut:
+        for name in args.names:
+            print_cut(canary, args.data, name)
     elif args.rarity:
         print_rarity(canary, args.data, args.names)
     elif args.long:
