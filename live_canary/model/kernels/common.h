@@ -27,11 +27,6 @@ typedef struct {
     int8_t factor[BLOCK / HALF][LANES];
 } Block;
 
-/* The i-th vector of a group's weights of 8 bits, or the i-th two of a half's 4 bits, which share one, multiply the inputs
-   from here on, and the next, or the other of the two, those so many later: in the order in which they lie. */
-static inline int64_t input_of(int bits, int i) { return bits == 8 ? i * 8 : i * 4; }
-static inline int64_t later(int bits) { return bits == 8 ? 4 : 16; }
-
 /* Rounded rows, to 8 bits and a scale for every 64, which are added up before their sum is scaled. */
 typedef struct {
     int8_t *steps;   /* [rows][padded] */

@@ -108,6 +108,11 @@ static inline __attribute__((always_inline)) void unpack(int bits, const uint8_t
     }
 }
 
+/* The i-th vector of a group's weights of 8 bits, or the i-th two of a half's 4 bits, which share one, multiply the inputs
+   from here on, and the next, or the other of the two, those so many later: in the order in which they lie. */
+static inline int64_t input_of(int bits, int i) { return bits == 8 ? i * 8 : i * 4; }
+static inline int64_t later(int bits) { return bits == 8 ? 4 : 16; }
+
 /* `rows` rows times one panel. `rows` and `bits` are constants wherever this is inlined. */
 static inline __attribute__((always_inline)) void block(int bits, int rows, const Matrix *w, int64_t panel,
                                                         const Activations *a, int64_t row, __m256 y[][HALVES]) {
