@@ -94,6 +94,11 @@ def is_given(context: Any, flag: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
+def means_usual_device(context: Any) -> bool:
+    """As `Settings.usual_device` has it."""
+    return is_given(context, "system") and not is_given(context, "device")
+
+
 def _commands(command: Any, *path: str) -> Iterator[tuple[tuple[str, ...], TyperCommand]]:
     """The command itself, or those of its group, each by its path within the group."""
     if isinstance(command, TyperGroup):

@@ -39,7 +39,7 @@ class HearsFirst(TyperGroup):
         wanted = config_file.in_force(keys, flags.get("profile"), check_setting).values() | flags
         names = ("mic", "system", "device", "follow_default")
         asked = {name: wanted[name] for name in names if name in wanted}
-        return listen.open_inputs(**asked, usual_device="device" not in flags)
+        return listen.open_inputs(**asked, usual_device="system" in flags and "device" not in flags)
 
 
 def opened(context: typer.Context) -> list[Listening] | None:

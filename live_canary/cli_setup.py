@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from live_canary.cli_arguments import is_given
+from live_canary.cli_arguments import means_usual_device
 from live_canary.examples import HUB, SETTINGS, epilog
 from live_canary.options import CHOICES, HERE, JsonOption
 from live_canary.settings import Settings
@@ -49,7 +49,7 @@ def doctor(context: typer.Context, json: JsonOption = False) -> None:
     settings = Settings(
         microphone=given["mic"] or not given["system"],
         **{name: given[name] for name in names},
-        usual_device=not is_given(context.find_root(), "device"),
+        usual_device=means_usual_device(context.find_root()),
     )
     raise typer.Exit(command.run(settings, as_json=json))
 

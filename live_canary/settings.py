@@ -41,7 +41,9 @@ class Settings:
     device: str | None = None
     """Index or part of the name of the microphone; of the output, when only that is heard. None: the default."""
     usual_device: bool = False
-    """Whether it was set once and for all: what is no output's name is then the microphone's."""
+    """Whether it is from the settings, and only this once the computer is to be heard alone: if no output is called so,
+    it is the microphone's name.
+    """
     follow_default: bool = False
     """When the input is unplugged, hear the default one instead of waiting."""
     microphone_name: str = "Me"

@@ -55,7 +55,7 @@ def find_input(wanted: str | int | None, inputs: list[Input], hears: Hears = "mi
 
 
 def output_meant(device: str | int | None, inputs: list[Input]) -> str | int | None:
-    """The device where an output is called so; None, the default one, where it is the usual microphone's name."""
+    """The usual device where an output is called so; else None, the default one, for it is the microphone's name."""
     outputs = [one for one in inputs if one.hears == "system"]
     return device if device is not None and _matching(str(device).strip(), outputs) else None
 

@@ -99,7 +99,7 @@ def finish_when_the_terminal_closes(*, on_screen: bool) -> None:
 
         def hang_up_untold() -> None:
             screen = select.poll()
-            for descriptor in (0, 2):  # of keys and of what is drawn
+            for descriptor in (0, terminals[-1]):  # of keys and of what is drawn
                 screen.register(descriptor, 0)  # for nothing but its end
             if any(event & select.POLLHUP for _, event in screen.poll()):
                 os.kill(os.getpid(), signal.SIGHUP)

@@ -3,7 +3,7 @@
 Where the kernels are available every 64 inputs of a row share a scale, of weights and of activations, which are
 rounded to 8 bits: 8-bit weights so lose less than with a scale for a whole row. Of weights in 4 bits 256 inputs share a
 scale, of which each 32 have a multiple up to 15: multiplied by it they are weights of 8 bits, and as fast. They lose
-far more than the activations.
+far more than the activations, and much where they are far smaller than the largest of their 256.
 
 Elsewhere, in torch, weights of 8 bits have one scale an output row. Activations are rounded to 15 bits with one scale a
 row and split into two int8 halves, which the processor's integer units multiply:
@@ -27,13 +27,8 @@ LARGEST_15_BIT = LARGEST * HALF
 SMALLEST = torch.finfo(torch.float32).tiny  # a scale that may be divided by, for rows of zeros
 ROWS_AT_ONCE = 128  # small enough to stay in the processor's cache
 LARGEST_FACTOR = 15  # of 4-bit weights: times -8 it is a weight of 8 bits
-FACTORS_TRIED = (
-    (-8, 0),
-    (-8, 1),
-    (-8, -1),
-    (7, 0),
-    (7, 1),
-)  # what makes the largest of 32 so many steps, and so much more
+STEPS_OF_THE_LARGEST = ((-8, 0), (-8, 1), (-8, -1), (7, 0), (7, 1))
+"""So many steps the largest of 32 weights is worth, with the nearest factor or one more: what is tried."""
 
 
 def quantize_rows(weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -67,12 +62,12 @@ def quantize4(weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     quantized = torch.empty(weight.shape, dtype=torch.int8)
     all_factors, scales = [], []
     for block, exact in _by_groups(weight, kernels.BLOCK):
-        exact = exact.unflatten(2, (-1, kernels.HALF))
+        exact = exact.unflatten(2, (-1, kernels.FACTORED))
         largest = exact.gather(-1, exact.abs().argmax(-1, keepdim=True))
         scale = (largest.abs().amax(2, keepdim=True) / (LARGEST_FACTOR * 8)).half()
         least = torch.full(largest.shape, torch.inf)
         best, best_factors = torch.zeros_like(exact), torch.zeros_like(largest)
-        for steps, more in FACTORS_TRIED:
+        for steps, more in STEPS_OF_THE_LARGEST:
             wanted = _steps(largest / steps, scale.float())
             factors = (wanted + more * wanted.sign()).clamp_(-LARGEST_FACTOR, LARGEST_FACTOR)
             step = factors * scale

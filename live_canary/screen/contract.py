@@ -61,7 +61,10 @@ class RunningSession(Protocol):
         ...
 
     def hear_again(self, index: int) -> None:
-        """Has the model hear an utterance once more; UtteranceAmended tells the words, or a StageFailed why not."""
+        """Has the model hear an utterance once more; UtteranceAmended tells the words, or a StageFailed why not.
+
+        Neither comes if it is amended or taken back before the model gets to it.
+        """
         ...
 
     def abort(self) -> None:

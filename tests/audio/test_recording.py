@@ -237,7 +237,7 @@ def test_an_mp3_whose_recorder_was_killed_is_heard_to_its_end_and_not_called_dam
     ids=["constant", "variable"],
 )
 def test_an_mp3_that_has_got_longer_than_it_tells_is_heard_to_its_end(recording, at_the_end, options):
-    """As where advertisements are put into a podcast: its end was lost without a word."""
+    """As where advertisements are put into a podcast; with one before its end, that was lost without a word."""
     path = recording("show.mp3", 20.0, 44_100, **options)
     info, show = info_frame(path), without_info_frame(path).read_bytes()
     advertisement = without_info_frame(recording("ad.mp3", 7.0, 44_100, **options)).read_bytes()

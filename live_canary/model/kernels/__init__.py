@@ -22,7 +22,7 @@ from live_canary.model.memory import use_huge_pages
 
 LANES = 16  # outputs of a panel
 GROUP = 64  # inputs whose activations share a scale, and so do weights of 8 bits
-BLOCK, HALF = 256, 32  # inputs whose weights of 4 bits share a scale, and a factor of it
+BLOCK, FACTORED = 256, 32  # inputs whose weights of 4 bits share a scale, and a factor of it
 _PANELS = 2  # multiplied together
 VECTORS = ("avx2", "avxvnni", "avx512")  # each a bit of what live_canary_can gives
 _LIBRARY = Path(__file__).with_name("kernels.so")
@@ -210,9 +210,9 @@ def pack4(quantized: Tensor, factors: Tensor, scales: Tensor) -> tuple[Tensor, T
     the bits of 16 outputs' float16, and 8 times their factors.
     """
     padded = _padded((quantized + 8).view(torch.uint8), 8, GROUP)
-    panels, halves = len(padded) // LANES, padded.shape[1] // HALF
-    fours = padded.view(torch.int32).view(panels, LANES, halves, 2, 4).permute(3, 0, 2, 4, 1).contiguous()
-    first, second = fours.view(torch.uint8).view(2, panels, halves, 4, 64)
+    panels, parts = len(padded) // LANES, padded.shape[1] // FACTORED
+    fours = padded.view(torch.int32).view(panels, LANES, parts, 2, 4).permute(3, 0, 2, 4, 1).contiguous()
+    first, second = fours.view(torch.uint8).view(2, panels, parts, 4, 64)
     packed = use_huge_pages(torch.empty_like(first))
     torch.bitwise_or(first, second << 4, out=packed)
     in_blocks = _packed_scales(factors, panels).view(panels, scales.shape[1], -1)

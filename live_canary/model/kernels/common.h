@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum { LANES = 16, PANELS = 2, CACHED = 3 << 19 };
-enum { GROUP = 64, HALF = 32, BLOCK = 256 }; /* inputs */
+enum { GROUP = 64, FACTORED = 32, BLOCK = 256 }; /* inputs */
 
 typedef struct {
     const uint8_t *weights; /* 8 bits: [panel][in / 64][16][16][4]; 4 bits: [panel][in / 32][4][16][4], two to a byte */
@@ -24,15 +24,15 @@ typedef struct {
    products are weights of 8 bits. */
 typedef struct {
     uint16_t scale[LANES]; /* float16 */
-    int8_t factor[BLOCK / HALF][LANES];
+    int8_t factor[BLOCK / FACTORED][LANES];
 } Block;
 
 /* Rounded rows, to 8 bits and a scale for every 64, which are added up before their sum is scaled. */
 typedef struct {
-    int8_t *steps;   /* [rows][padded] */
-    int32_t *starts; /* [rows][padded / 64]: less by what unsigned weights, 128 too large, add to a group's sum */
-    int32_t *halves; /* [rows][padded / 32]: the same of half a group and weights of 4 bits, 8 too large; or NULL */
-    float *scales;   /* [rows][padded / 64] */
+    int8_t *steps;    /* [rows][padded] */
+    int32_t *starts;  /* [rows][padded / 64]: less by what unsigned weights, 128 too large, add to a group's sum */
+    int32_t *starts4; /* [rows][padded / 32]: the same of half a group and weights of 4 bits, 8 too large; or NULL */
+    float *scales;    /* [rows][padded / 64] */
     int64_t padded;
 } Activations;
 
@@ -87,7 +87,7 @@ static Activations activations(int64_t rows, int64_t in, int64_t weight_bits, ch
     const int64_t padded = pad(in, GROUP), groups = padded / GROUP;
     return (Activations){.steps = room(at, rows * padded),
                          .starts = room(at, rows * groups * 4),
-                         .halves = weight_bits == 8 ? NULL : room(at, rows * groups * 2 * 4),
+                         .starts4 = weight_bits == 8 ? NULL : room(at, rows * groups * 2 * 4),
                          .scales = room(at, rows * groups * 4),
                          .padded = padded};
 }

@@ -43,7 +43,7 @@ static void quantize(const float *x, int64_t n, const Activations *a, int64_t ro
         const float scale = a->scales[row * groups + g] = step_of(largest(most));
         int32_t sums[2];
         for (int half = 0; half < 2; half++) {
-            const int64_t at = g * GROUP + half * HALF;
+            const int64_t at = g * GROUP + half * FACTORED;
             __m256i steps[4], sum = _mm256_setzero_si256();
             for (int i = 0; i < 4; i++) {
                 const __m256 part = upto(x + at + i * EIGHT, n - at - i * EIGHT);
@@ -55,7 +55,7 @@ static void quantize(const float *x, int64_t n, const Activations *a, int64_t ro
             const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
             const __m256i bytes = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(first, second), order);
             _mm256_storeu_si256((__m256i *)(a->steps + row * a->padded + at), bytes);
-            if (a->halves) a->halves[(row * groups + g) * 2 + half] = -8 * sums[half];
+            if (a->starts4) a->starts4[(row * groups + g) * 2 + half] = -8 * sums[half];
         }
         a->starts[row * groups + g] = -128 * (sums[0] + sums[1]);
     }
@@ -80,7 +80,7 @@ static inline __m256i multiply_add(int bits, __m256i sum, __m256i weights, __m25
 /* With what a part's sum begins, where there is something to be taken off. That of half a group and weights of 4 bits fits
    16 bits, and so do the two sums of 16 bits of which the first begins with it, whatever they sum up. */
 static inline __m256i begin(int bits, const Activations *a, int64_t part) {
-    if (bits == 4) return _mm256_set1_epi32(UNSIGNED ? a->halves[part] : a->halves[part] & 0xffff);
+    if (bits == 4) return _mm256_set1_epi32(UNSIGNED ? a->starts4[part] : a->starts4[part] & 0xffff);
     return UNSIGNED ? _mm256_set1_epi32(a->starts[part]) : _mm256_setzero_si256();
 }
 
@@ -93,11 +93,11 @@ static inline __m256i factors_of(const int8_t *eight) {
 static inline __m256i times(__m256i sum, __m256i factor) { return _mm256_madd_epi16(sum, factor); }
 
 /* Of a part's weights for 8 of 16 outputs, which begin here, the i-th two vectors, each of 4 inputs. */
-static inline __attribute__((always_inline)) void unpack(int bits, const uint8_t *half, int i, __m256i *early,
+static inline __attribute__((always_inline)) void unpack(int bits, const uint8_t *part, int i, __m256i *early,
                                                          __m256i *late) {
-    *early = _mm256_loadu_si256((const __m256i *)(half + i * 16 * bits));
+    *early = _mm256_loadu_si256((const __m256i *)(part + i * 16 * bits));
     if (bits == 8) {
-        *late = _mm256_loadu_si256((const __m256i *)(half + i * 128 + 64));
+        *late = _mm256_loadu_si256((const __m256i *)(part + i * 128 + 64));
     } else {
         *late = _mm256_and_si256(_mm256_srli_epi16(*early, 4), _mm256_set1_epi8(15));
         *early = _mm256_and_si256(*early, _mm256_set1_epi8(15));
@@ -108,7 +108,7 @@ static inline __attribute__((always_inline)) void unpack(int bits, const uint8_t
     }
 }
 
-/* The i-th vector of a group's weights of 8 bits, or the i-th two of a half's 4 bits, which share one, multiply the inputs
+/* The i-th vector of a group's weights of 8 bits, or the i-th two of a part's 4 bits, which share one, multiply the inputs
    from here on, and the next, or the other of the two, those so many later: in the order in which they lie. */
 static inline int64_t input_of(int bits, int i) { return bits == 8 ? i * 8 : i * 4; }
 static inline int64_t later(int bits) { return bits == 8 ? 4 : 16; }
@@ -139,7 +139,7 @@ static inline __attribute__((always_inline)) void block(int bits, int rows, cons
                 unpack(bits, weights + 32, i, early + 1, late + 1);
 #pragma GCC unroll 8
                 for (int r = 0; r < rows; r++) {
-                    const int8_t *four = x + r * a->padded + g * GROUP + part * HALF + input_of(bits, i);
+                    const int8_t *four = x + r * a->padded + g * GROUP + part * FACTORED + input_of(bits, i);
                     const __m256i early4 = broadcast(four), late4 = broadcast(four + later(bits));
                     sum[r][0] = multiply_add(bits, sum[r][0], early[0], early4);
                     sum[r][1] = multiply_add(bits, sum[r][1], early[1], early4);
@@ -149,7 +149,7 @@ static inline __attribute__((always_inline)) void block(int bits, int rows, cons
             }
 #pragma GCC unroll 2
             for (int h = 0; h < HALVES; h++) {
-                const __m256i factor = bits == 4 ? factors_of(block->factor[(g * 2 + part) % (BLOCK / HALF)] + h * EIGHT)
+                const __m256i factor = bits == 4 ? factors_of(block->factor[(g * 2 + part) % (BLOCK / FACTORED)] + h * EIGHT)
                                                  : _mm256_setzero_si256();
 #pragma GCC unroll 8
                 for (int r = 0; r < rows; r++) {

@@ -24,9 +24,9 @@ static void quantize(const float *x, int64_t n, const Activations *a, int64_t ro
         for (int v = 0; v < 4; v++) rounded[v] = _mm512_cvtps_epi32(_mm512_mul_ps(some[v], steps_of_one));
         const __m512i early = _mm512_add_epi32(rounded[0], rounded[1]), late = _mm512_add_epi32(rounded[2], rounded[3]);
         a->starts[row * groups + g] = -128 * _mm512_reduce_add_epi32(_mm512_add_epi32(early, late));
-        if (a->halves) {
-            a->halves[(row * groups + g) * 2] = -8 * _mm512_reduce_add_epi32(early);
-            a->halves[(row * groups + g) * 2 + 1] = -8 * _mm512_reduce_add_epi32(late);
+        if (a->starts4) {
+            a->starts4[(row * groups + g) * 2] = -8 * _mm512_reduce_add_epi32(early);
+            a->starts4[(row * groups + g) * 2 + 1] = -8 * _mm512_reduce_add_epi32(late);
         }
         const __m512i in_order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
         const __m512i first = _mm512_packs_epi32(rounded[0], rounded[1]), last = _mm512_packs_epi32(rounded[2], rounded[3]);
@@ -53,18 +53,18 @@ typedef struct {
 } Panels;
 
 /* Half a group's weights of 4 bits: the i-th two vectors, each of 4 inputs of 16 outputs. */
-static inline void take_apart(const uint8_t *half, int i, __m512i *early, __m512i *late) {
-    const __m512i both = _mm512_loadu_si512(half + i * 64);
+static inline void take_apart(const uint8_t *weights, int i, __m512i *early, __m512i *late) {
+    const __m512i both = _mm512_loadu_si512(weights + i * 64);
     *early = _mm512_and_si512(both, _mm512_set1_epi8(15));
     *late = _mm512_and_si512(_mm512_srli_epi16(both, 4), _mm512_set1_epi8(15));
 }
 
-static inline __m512i factors_of(const Block *block, int64_t half) {
-    return _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)block->factor[half]));
+static inline __m512i factors_of(const Block *block, int64_t part) {
+    return _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)block->factor[part]));
 }
 
-static inline __m512 scales_of(const uint16_t *halves) {
-    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)halves));
+static inline __m512 scales_of(const uint16_t *float16) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)float16));
 }
 
 static inline __m512 added(__m512 y, __m512i sum, __m512 weight_scale, float scale) {
@@ -140,16 +140,16 @@ static __m512 single4(const Matrix *w, int64_t panel, const Activations *a, int6
         const Block *block = blocks + g * GROUP / BLOCK;
         __m512i whole = _mm512_setzero_si512();
 #pragma GCC unroll 2
-        for (int h = 0; h < 2; h++, x += HALF, weights += HALF * LANES / 2) {
-            __m512i sum = _mm512_set1_epi32(a->halves[(row * groups + g) * 2 + h]);
+        for (int h = 0; h < 2; h++, x += FACTORED, weights += FACTORED * LANES / 2) {
+            __m512i sum = _mm512_set1_epi32(a->starts4[(row * groups + g) * 2 + h]);
 #pragma GCC unroll 4
-            for (int i = 0; i < HALF / 8; i++) {
+            for (int i = 0; i < FACTORED / 8; i++) {
                 __m512i early, late;
                 take_apart(weights, i, &early, &late);
                 sum = multiply_add(sum, early, broadcast(x + i * 4));
-                sum = multiply_add(sum, late, broadcast(x + i * 4 + HALF / 2));
+                sum = multiply_add(sum, late, broadcast(x + i * 4 + FACTORED / 2));
             }
-            whole = _mm512_add_epi32(whole, _mm512_mullo_epi32(sum, factors_of(block, (g * 2 + h) % (BLOCK / HALF))));
+            whole = _mm512_add_epi32(whole, _mm512_mullo_epi32(sum, factors_of(block, (g * 2 + h) % (BLOCK / FACTORED))));
         }
         y = added(y, whole, scales_of(block->scale), a->scales[row * groups + g]);
     }
@@ -161,14 +161,14 @@ static __m512 single4(const Matrix *w, int64_t panel, const Activations *a, int6
 static void unpack(const Matrix *w, int64_t panel, int64_t padded, uint8_t *weights, uint16_t *scales) {
     const uint8_t *half = w->weights + panel * padded * LANES / 2;
     const Block *blocks = (const Block *)w->scales + panel * blocks_of(padded);
-    for (int64_t h = 0; h < padded / HALF; h++, half += HALF * LANES / 2, weights += HALF * LANES) {
-        const Block *block = blocks + h * HALF / BLOCK;
-        const __m512i factor = _mm512_shuffle_epi8(factors_of(block, h % (BLOCK / HALF)), /* in both halves of 32 bits */
+    for (int64_t h = 0; h < padded / FACTORED; h++, half += FACTORED * LANES / 2, weights += FACTORED * LANES) {
+        const Block *block = blocks + h * FACTORED / BLOCK;
+        const __m512i factor = _mm512_shuffle_epi8(factors_of(block, h % (BLOCK / FACTORED)), /* in both halves of 32 bits */
                                                    _mm512_set4_epi32(0x0d0c0d0c, 0x09080908, 0x05040504, 0x01000100));
         const __m512i low = _mm512_sub_epi16(_mm512_set1_epi16(128), _mm512_slli_epi16(factor, 3));
         const __m512i more = _mm512_add_epi16(low, _mm512_slli_epi16(low, 8));
 #pragma GCC unroll 4
-        for (int i = 0; i < HALF / 8; i++) {
+        for (int i = 0; i < FACTORED / 8; i++) {
             __m512i early, late;
             take_apart(half, i, &early, &late);
             _mm512_storeu_si512(weights + i * 64, _mm512_add_epi16(_mm512_mullo_epi16(early, factor), more));
@@ -206,7 +206,7 @@ static void all_rows(const Product *p, int64_t panel, const Panels *w) {
     }
 }
 
-/* Where the weights have 4 bits, on a stack of its own. */
+/* Where the weights have 4 bits: unpacked on the stack, which other products need not keep room on. */
 static __attribute__((noinline)) void all_rows4(const Product *p, int64_t panel, Panels *w) {
     const int64_t padded = p->a->padded, groups = padded / GROUP;
     uint8_t weights[PANELS * padded * LANES] __attribute__((aligned(64)));
