@@ -8,7 +8,14 @@ from typing import Annotated
 import typer
 
 from live_canary import files
-from live_canary.cli_arguments import check_replay, forward_flags, means_usual_device, spread_replay, tell_of_unheeded
+from live_canary.cli_arguments import (
+    check_replay,
+    forward_flags,
+    given,
+    means_usual_device,
+    spread_replay,
+    tell_of_unheeded,
+)
 from live_canary.cli_bench import bench
 from live_canary.cli_hearing import HearsFirst, opened
 from live_canary.cli_setup import setup
@@ -176,7 +183,7 @@ def live(
         microphone=mic or not system,
         system=system,
         device=device,
-        usual_device=means_usual_device(context),
+        usual_device=means_usual_device(given(context)),
         follow_default=follow_default,
         microphone_name=mic_name,
         system_name=system_name,

@@ -2,7 +2,7 @@
 and what the environment sets in vain."""
 
 import os
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Container, Iterator, MutableMapping
 from typing import Any
 
 import typer
@@ -63,8 +63,9 @@ def check_replay(context: typer.Context) -> None:
     """Raises InputError for flags that only live sound gives a meaning."""
     if not context.params["replay"]:
         return
+    flags = given(context)
     for flag in context.command.params:
-        if flag.name in LIVE_ONLY and is_given(context, flag.name):
+        if flag.name in LIVE_ONLY and flag.name in flags:
             raise InputError(f"{flag.opts[0]} means nothing to --replay: a recording is heard, nothing else.")
 
 
@@ -74,9 +75,9 @@ def forward_flags(context: typer.Context) -> None:
     if name is None or name in READS_ALL:
         return
     assert isinstance(context.command, TyperGroup) and isinstance(context.default_map, MutableMapping)
-    commands = dict(_commands(context.command.commands[name]))
+    commands, flags = dict(_commands(context.command.commands[name])), given(context)
     for flag in context.command.params:
-        if not is_given(context, flag.name) or flag.name in FOR_ALL | READ_BY_COMMAND.get(name, set()):
+        if flag.name not in flags or flag.name in FOR_ALL | READ_BY_COMMAND.get(name, set()):
             continue
         takers = [path for path, command in commands.items() if _takes(command, flag)]
         if not takers:
@@ -88,15 +89,15 @@ def forward_flags(context: typer.Context) -> None:
             defaults[flag.name] = context.params[flag.name]
 
 
-def is_given(context: Any, flag: str) -> bool:
-    """Whether it stands on the command line, not only in the settings."""
-    source = context.get_parameter_source(flag)
-    return source is not None and source.name == "COMMANDLINE"
+def given(context: Any) -> dict[str, Any]:
+    """The flags that stand on the command line, not only in the settings, by their names, and their values."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return {name: context.params[name] for name, source in sources.items() if source and source.name == "COMMANDLINE"}
 
 
-def means_usual_device(context: Any) -> bool:
-    """As `Settings.usual_device` has it."""
-    return is_given(context, "system") and not is_given(context, "device")
+def means_usual_device(flags: Container[str]) -> bool:
+    """As `Settings.usual_device` has it; flags: the names of those on the command line."""
+    return "system" in flags and "device" not in flags
 
 
 def _commands(command: Any, *path: str) -> Iterator[tuple[tuple[str, ...], TyperCommand]]:

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from live_canary.audio.listening import Listening
+from live_canary.cli_arguments import means_usual_device
 from live_canary.commands import config_file, listen
 from live_canary.errors import LiveCanaryError
 from live_canary.options import check_setting
@@ -39,7 +40,7 @@ class HearsFirst(TyperGroup):
         wanted = config_file.in_force(keys, flags.get("profile"), check_setting).values() | flags
         names = ("mic", "system", "device", "follow_default")
         asked = {name: wanted[name] for name in names if name in wanted}
-        return listen.open_inputs(**asked, usual_device="system" in flags and "device" not in flags)
+        return listen.open_inputs(**asked, usual_device=means_usual_device(flags))
 
 
 def opened(context: typer.Context) -> list[Listening] | None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from live_canary.cli_arguments import means_usual_device
+from live_canary.cli_arguments import given, means_usual_device
 from live_canary.examples import HUB, SETTINGS, epilog
 from live_canary.options import CHOICES, HERE, JsonOption
 from live_canary.settings import Settings
@@ -44,12 +44,12 @@ def doctor(context: typer.Context, json: JsonOption = False) -> None:
     """
     from live_canary.commands import doctor as command
 
-    given = context.find_root().params
+    root = context.find_root()
     names = ("device", "system", "model", "compute_device", "compute", "threads")
     settings = Settings(
-        microphone=given["mic"] or not given["system"],
-        **{name: given[name] for name in names},
-        usual_device=means_usual_device(context.find_root()),
+        microphone=root.params["mic"] or not root.params["system"],
+        **{name: root.params[name] for name in names},
+        usual_device=means_usual_device(given(root)),
     )
     raise typer.Exit(command.run(settings, as_json=json))
 
@@ -64,13 +64,7 @@ def config_show(context: typer.Context) -> None:
     from live_canary.commands import config as command
 
     if context.invoked_subcommand is None:
-        root = context.find_root()
-        given = {
-            name: value
-            for name, value in root.params.items()
-            if (source := root.get_parameter_source(name)) is not None and source.name == "COMMANDLINE"
-        }
-        raise typer.Exit(command.show(context.obj, given))
+        raise typer.Exit(command.show(context.obj, given(context.find_root())))
 
 
 @config.command("init", epilog=epilog("config init"))

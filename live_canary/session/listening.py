@@ -146,12 +146,13 @@ class Listener:
 
     def _measure(self, block: AudioBlock) -> None:
         level = self._meter.feed(block.samples)
-        since_told = self.clock() - self._level_told_at
-        if level is None or since_told < LEVEL_INTERVAL_SECONDS / 2:
+        if level is None:
             return
-        if since_told < LEVEL_REPEATED_SECONDS and not self._is_news(level):
+        now = self.clock()
+        passed = now - self._level_told_at
+        if passed < LEVEL_INTERVAL_SECONDS / 2 or (passed < LEVEL_REPEATED_SECONDS and not self._is_news(level)):
             return
-        self._level_told, self._level_told_at = level, self.clock()
+        self._level_told, self._level_told_at = level, now
         self.tell(LevelChanged(self.source.name, level.rms_dbfs, level.peak_dbfs))
 
     def _is_news(self, level: Level) -> bool:

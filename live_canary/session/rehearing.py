@@ -31,7 +31,7 @@ def sound_of(
     return samples
 
 
-def span_around(utterance: Utterance, others: Sequence[Utterance], next_start: float = inf) -> tuple[float, float]:
+def span_around(utterance: Utterance, others: Sequence[Utterance], next_start: float) -> tuple[float, float]:
     """Seconds from where to where it is heard again; next_start: before which its source says nothing that is no line
     yet.
     """

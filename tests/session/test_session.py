@@ -498,7 +498,7 @@ def utterance(start_seconds: float, end_seconds: float, index: int, source: str 
     ],
 )
 def test_as_much_is_heard_again_as_nobody_else_of_the_source_says(beside, span):
-    assert span_around(utterance(10, 15, 1), beside) == span
+    assert span_around(utterance(10, 15, 1), beside, math.inf) == span
 
 
 @pytest.mark.parametrize(("next_start", "end"), [(16.0, 16.0), (14.9, 15.0), (30.0, 17.0)])
@@ -507,7 +507,7 @@ def test_no_more_is_heard_again_than_up_to_what_has_no_line_yet(next_start, end)
 
 
 def test_the_longest_utterance_is_heard_again_as_it_is():
-    assert span_around(utterance(10, 48, 1), []) == (10, 48)
+    assert span_around(utterance(10, 48, 1), [], math.inf) == (10, 48)
 
 
 class TwoInputs(ScriptedSource):
