@@ -17,9 +17,11 @@ from datetime import date
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from live_canary.commands.bench_engine import NEVER, machine_name, timed
 from live_canary.model.canary import CanaryQwen
+from live_canary.model.quantize import QuantizedLinear
 from live_canary.model.quantized_file import wait_until_kept
 
 PROMPT = 152  # positions, of 11 s of sound
@@ -40,7 +42,7 @@ def measured(folder: Path, form: str, runs: int) -> Form:
     decoder = CanaryQwen.load(folder, "cpu", form).decoder
     wait_until_kept()
     matrices = [decoder._head, *(getattr(layer, part) for layer in decoder._layers for part in layer.__slots__)]
-    parts = [part for matrix in matrices if hasattr(matrix, "buffers") for part in matrix.buffers()]
+    parts = [part for matrix in matrices if isinstance(matrix, QuantizedLinear) for part in read_for_a_token(matrix)]
     numbers = [part.view(-1).view(torch.int64) for part in parts]
     with torch.inference_mode():
         decoder._reserve(PROMPT + 2 * runs)  # a token that warms up goes before each that is measured
@@ -51,6 +53,12 @@ def measured(folder: Path, form: str, runs: int) -> Form:
             token_s += timed(lambda: next(following), 1)
             read_s += timed(lambda: [part.sum() for part in numbers], 1)
     return Form(form, sum(part.nbytes for part in parts), token_s, read_s)
+
+
+def read_for_a_token(matrix: QuantizedLinear) -> list[Tensor]:
+    """Of one in halves the upper ones, and next to nothing of the others."""
+    upper = matrix.weight if matrix.spread is None else matrix.weight[0]
+    return [upper, *(part for name, part in matrix.named_buffers() if name != "weight")]
 
 
 def plot(forms: Sequence[Form]) -> str:

@@ -35,16 +35,20 @@ class Dense:
 class MakeLinear(Protocol):
     """What becomes of weight matrices."""
 
-    def __call__(self, name: str, weights: Callable[[], Sequence[Tensor]], /) -> Callable[[Tensor], Tensor]:
-        """name: unique in the model; weights: gives (out, in) each, that stand on top of each other."""
+    def __call__(
+        self, name: str, weights: Callable[[], Sequence[Tensor]], /, *, only_largest: bool = False
+    ) -> Callable[[Tensor], Tensor]:
+        """name: unique in the model; weights: gives (out, in) each, that stand on top of each other; only_largest: of
+        the outputs of a single row only the largest has to be exact.
+        """
 
 
-def dense(name: str, weights: Callable[[], Sequence[Tensor]]) -> Dense:
+def dense(name: str, weights: Callable[[], Sequence[Tensor]], only_largest: bool = False) -> Dense:
     """Leaves them as they are: on a processor, views of the memory-mapped file."""
     return Dense(*weights())
 
 
-def fused(name: str, weights: Callable[[], Sequence[Tensor]]) -> Dense:
+def fused(name: str, weights: Callable[[], Sequence[Tensor]], only_largest: bool = False) -> Dense:
     """One matrix of several, since every call to a GPU costs. The tree's own become rows of it: none is held twice."""
     parts = weights()
     if len(parts) == 1:
@@ -99,7 +103,8 @@ class LeanDecoder:
         self.heads, self.kv_heads = config.num_attention_heads, config.num_key_value_heads
         self.head_dim, self.eps = config.head_dim, config.rms_norm_eps
         make_linear = make_linear or (dense if self.device.type == "cpu" else fused)
-        self._head = make_linear("head", lambda: [self._embeddings])  # first, being the largest: memory is still free
+        # first, being the largest: memory is still free
+        self._head = make_linear("head", lambda: [self._embeddings], only_largest=True)
         after_each(causal_lm.model.embed_tokens)
         self._layers = []
         for number, layer in enumerate(causal_lm.model.layers):

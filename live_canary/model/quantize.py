@@ -5,6 +5,9 @@ rounded to 8 bits: 8-bit weights so lose less than with a scale for a whole row.
 scale, of which each 32 have a multiple up to 15: multiplied by it they are weights of 8 bits, and as fast. They lose
 far more than the activations, and much where they are far smaller than the largest of their 256.
 
+Which token comes next is the largest of very many outputs. All that cannot be the largest are told from the upper
+halves of their weights' 8 bits, so that of the output matrix, the largest matrix of all, half is read for a token.
+
 Elsewhere, in torch, weights of 8 bits have one scale an output row. Activations are rounded to 15 bits with one scale a
 row and split into two int8 halves, which the processor's integer units multiply:
 
@@ -116,27 +119,47 @@ class QuantizedLinear(nn.Module):
     weight: Tensor
     scales: Tensor
     bias: Tensor | None
+    spread: Tensor | None
 
-    def __init__(self, weight: Tensor, scales: Tensor, bias: Tensor | None, inputs: int, outputs: int, bits: int):
-        """weight and scales: as the kernels want them, or without these as `int8_matmul` does."""
+    def __init__(
+        self,
+        weight: Tensor,
+        scales: Tensor,
+        bias: Tensor | None,
+        spread: Tensor | None,
+        inputs: int,
+        outputs: int,
+        bits: int,
+    ):
+        """weight, scales, spread: as the kernels want them; without these weight and scales as `int8_matmul` does."""
         super().__init__()
         self.register_buffer("weight", weight)
         self.register_buffer("scales", scales)
         self.register_buffer("bias", bias)
+        self.register_buffer("spread", spread)
         self.inputs, self.outputs, self.bits = inputs, outputs, bits
-        self.matrix = kernels.available() and kernels.Matrix.of(weight, scales, bias, inputs, outputs, bits)
+        self.matrix = kernels.available() and kernels.Matrix.of(weight, scales, bias, spread, inputs, outputs, bits)
 
     @classmethod
-    def of(cls, weights: Sequence[Tensor], bias: Tensor | None, bits: int) -> "QuantizedLinear":
-        """weights: (out, in) each; several stand on top of each other, as one matrix."""
+    def of(
+        cls, weights: Sequence[Tensor], bias: Tensor | None, bits: int, only_largest: bool = False
+    ) -> "QuantizedLinear":
+        """weights: (out, in) each; several stand on top of each other, as one matrix.
+
+        only_largest: of a single row it matters which output is the largest, and by how much about; where that saves
+        reading, the others are computed from the upper half of each weight's 8 bits.
+        """
         outputs, inputs = sum(map(len, weights)), weights[0].shape[1]
+        spread = None
         if not kernels.available():
             weight, scale = _stacked(map(quantize_rows, weights))
+        elif bits == 8 and only_largest:
+            weight, scale, spread = kernels.pack_halves(*_stacked(map(quantize8, weights)))
         elif bits == 8:
             weight, scale = kernels.pack8(*_stacked(map(quantize8, weights)))
         else:
             weight, scale = kernels.pack4(*_stacked(map(quantize4, weights)))
-        return cls(weight, scale, None if bias is None else bias.detach().float(), inputs, outputs, bits)
+        return cls(weight, scale, None if bias is None else bias.detach().float(), spread, inputs, outputs, bits)
 
     def forward(self, x: Tensor) -> Tensor:
         rows = x.reshape(-1, self.inputs)
@@ -165,9 +188,17 @@ class MakeQuantized(Protocol):
     """What becomes of weight matrices and of their biases."""
 
     def __call__(
-        self, name: str, weights: Callable[[], Sequence[Tensor]], bias: Tensor | None = None, /
+        self,
+        name: str,
+        weights: Callable[[], Sequence[Tensor]],
+        bias: Tensor | None = None,
+        /,
+        *,
+        only_largest: bool = False,
     ) -> QuantizedLinear:
-        """name: unique in the model; weights: gives (out, in) each, that stand on top of each other."""
+        """name: unique in the model; weights: gives (out, in) each, that stand on top of each other; only_largest: of
+        the outputs of a single row only the largest has to be exact.
+        """
 
 
 def quantize_linears(

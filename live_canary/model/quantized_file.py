@@ -30,7 +30,7 @@ from live_canary.model.checkpoint import MAX_HEADER_BYTES
 from live_canary.model.memory import HUGE_PAGE, map_file
 from live_canary.model.quantize import MakeQuantized, QuantizedLinear
 
-LAYOUT = 5  # to be raised whenever the same checkpoint would be quantised or laid out differently
+LAYOUT = 6  # to be raised whenever the same checkpoint would be quantised or laid out differently
 ALIGNMENT = 64  # bytes, in the file as in the processor's cache
 ABANDONED_SECONDS = 3600  # after which an unfinished file is nobody's any more
 KEEPING = "keeping quantised weights"
@@ -99,15 +99,20 @@ class QuantizedFile:
                 unfinished.unlink(missing_ok=True)
 
     def _make(
-        self, bits: int, name: str, weights: Callable[[], Sequence[Tensor]], bias: Tensor | None = None
+        self,
+        bits: int,
+        name: str,
+        weights: Callable[[], Sequence[Tensor]],
+        bias: Tensor | None = None,
+        only_largest: bool = False,
     ) -> QuantizedLinear:
         if not self._kept:
-            made = QuantizedLinear.of(weights(), bias, bits)
+            made = QuantizedLinear.of(weights(), bias, bits, only_largest)
             if self._path is not None:
                 self._sizes[name] = [made.inputs, made.outputs, made.bits]
                 self._tensors |= {f"{name}.{part}": tensor for part, tensor in made.named_buffers()}
             return made
-        parts = (self._tensors.get(f"{name}.{part}") for part in ("weight", "scales", "bias"))
+        parts = (self._tensors.get(f"{name}.{part}") for part in ("weight", "scales", "bias", "spread"))
         return QuantizedLinear(*parts, *self._sizes[name])  # type: ignore[arg-type]
 
     def _read(self, path: Path) -> bool:

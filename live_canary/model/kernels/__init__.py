@@ -33,16 +33,24 @@ class Matrix(ctypes.Structure):
     """A packed matrix, as C sees it; its tensors must outlive it."""
 
     _fields_ = (
-        *((name, ctypes.c_void_p) for name in ("weights", "scales", "bias")),
+        *((name, ctypes.c_void_p) for name in ("weights", "scales", "bias", "spread")),
         *((name, ctypes.c_int64) for name in ("inputs", "outputs", "bits")),
     )
 
     @classmethod
-    def of(cls, packed: Tensor, scales: Tensor, bias: Tensor | None, inputs: int, outputs: int, bits: int) -> "Matrix":
+    def of(
+        cls,
+        packed: Tensor,
+        scales: Tensor,
+        bias: Tensor | None,
+        spread: Tensor | None,
+        inputs: int,
+        outputs: int,
+        bits: int,
+    ) -> "Matrix":
         assert packed.is_contiguous() and scales.is_contiguous()
-        return cls(
-            packed.data_ptr(), scales.data_ptr(), None if bias is None else bias.data_ptr(), inputs, outputs, bits
-        )
+        tensors = (packed, scales, bias, spread)
+        return cls(*(tensor if tensor is None else tensor.data_ptr() for tensor in tensors), inputs, outputs, bits)
 
 
 class Layer(ctypes.Structure):
@@ -161,7 +169,7 @@ def _threads(kernels: _Kernels) -> int:
 
 
 def matmul(x: Tensor, matrix: Matrix) -> Tensor:
-    """x: (n, in) float32 -> (n, out) float32."""
+    """x: (n, in) float32 -> (n, out); of a single row and weights in halves exact only where the largest is."""
     x = x.contiguous()
     y = torch.empty(len(x), matrix.outputs)
     kernels = _kernels()
@@ -210,13 +218,36 @@ def pack4(quantized: Tensor, factors: Tensor, scales: Tensor) -> tuple[Tensor, T
     the bits of 16 outputs' float16, and 8 times their factors.
     """
     padded = _padded((quantized + 8).view(torch.uint8), 8, GROUP)
-    panels, parts = len(padded) // LANES, padded.shape[1] // FACTORED
-    fours = padded.view(torch.int32).view(panels, LANES, parts, 2, 4).permute(3, 0, 2, 4, 1).contiguous()
-    first, second = fours.view(torch.uint8).view(2, panels, parts, 4, 64)
-    packed = use_huge_pages(torch.empty_like(first))
-    torch.bitwise_or(first, second << 4, out=packed)
+    panels = len(padded) // LANES
+    packed = use_huge_pages(torch.empty(panels, padded.shape[1] // FACTORED, 4, 64, dtype=torch.uint8))
+    _pack_two_to_a_byte(padded, packed)
     in_blocks = _packed_scales(factors, panels).view(panels, scales.shape[1], -1)
     return packed, torch.cat([_packed_scales(scales, panels), in_blocks], dim=2)
+
+
+def pack_halves(quantized: Tensor, scales: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What pack8 takes -> uint8 (2, panels, in / 32, 4, 64): the upper four bits of each, then the lower ones, as pack4
+    lays them out; the scales as pack8 does; and for each output the root of the mean square of what its weights would
+    lose without the lower ones, (out,) float32.
+    """
+    padded = _padded((quantized.view(torch.uint8) ^ 128), 128, GROUP)
+    panels, parts = len(padded) // LANES, padded.shape[1] // FACTORED
+    packed = use_huge_pages(torch.empty(2, panels, parts, 4, 64, dtype=torch.uint8))
+    lost = torch.empty(len(padded), padded.shape[1] // GROUP)
+    parted = zip(padded.split(LANES), packed[0].split(1), packed[1].split(1), lost.split(LANES), strict=True)
+    for some, upper, lower, squares in parted:
+        _pack_two_to_a_byte(some >> 4, upper)
+        _pack_two_to_a_byte(some & 15, lower)
+        squares.copy_(((some & 15).float() - 8).square_().unflatten(1, (-1, GROUP)).mean(-1))
+    return packed, _packed_scales(scales, panels), (lost[: len(scales)] * scales.float().square()).mean(-1).sqrt()
+
+
+def _pack_two_to_a_byte(padded: Tensor, packed: Tensor) -> None:
+    """(outputs, inputs) uint8 below 16, filled up -> (panels, in / 32, 4, 64)."""
+    panels, parts = packed.shape[:2]
+    fours = padded.view(torch.int32).view(panels, LANES, parts, 2, 4).permute(3, 0, 2, 4, 1).contiguous()
+    first, second = fours.view(torch.uint8).view(2, *packed.shape)
+    torch.bitwise_or(first, second << 4, out=packed)
 
 
 def _packed_scales(scales: Tensor, panels: int) -> Tensor:

@@ -14,9 +14,11 @@ enum { LANES = 16, PANELS = 2, CACHED = 3 << 19 };
 enum { GROUP = 64, FACTORED = 32, BLOCK = 256 }; /* inputs */
 
 typedef struct {
-    const uint8_t *weights; /* 8 bits: [panel][in / 64][16][16][4]; 4 bits: [panel][in / 32][4][16][4], two to a byte */
+    const uint8_t *weights; /* 8 bits: [panel][in / 64][16][16][4]; 4 bits: [panel][in / 32][4][16][4], two to a byte;
+                               8 bits in halves: all the upper ones, then all the lower ones, each as in 4 bits */
     const void *scales;     /* 8 bits: float16 [panel][in / 64][16]; 4 bits: Block [panel][in / 256] */
     const float *bias;      /* [out] or NULL */
+    const float *spread;    /* [out], of 8 bits in halves, and else NULL: how far a weight is from its upper half, RMS */
     int64_t in, out, bits;
 } Matrix;
 
@@ -76,6 +78,14 @@ typedef struct {
     int64_t items, together;     /* pairs of panels, and how many of them a thread takes at once */
     float add; /* 0: y becomes the product; else so many times the product is added to it */
 } Product;
+
+static int64_t panels_of(const Matrix *w) { return pad(w->out, LANES * PANELS) / LANES; }
+
+/* From upper halves to the lower ones, in bytes. */
+static int64_t to_lower(const Matrix *w, int64_t padded) { return panels_of(w) * padded * LANES / 2; }
+
+/* With what a group's sum begins that consists of 16 times the upper halves, the lower ones taken as 8, their middle. */
+static int32_t start_of_halves(const Activations *a, int64_t group) { return a->starts[group] - a->starts[group] / 16; }
 
 static void *room(char **at, int64_t bytes) {
     void *here = *at;

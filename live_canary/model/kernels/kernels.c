@@ -1,6 +1,7 @@
 /* Matrices in 8- or 4-bit weights, and the layers of the model around them, for x86 processors: compiled once for each kind.
 
    Weights lie as the processor multiplies them: panels of 16 outputs, of each output 4 inputs in a row, unsigned.
+   Those of which only the largest output is asked for lie in halves of 4 bits: most outputs are told from the upper ones.
    Activations are rounded to 8 bits. Of every 64 inputs of an output weights and activations have a scale each; of weights
    in 4 bits 256 have one, and 32 a whole factor. Unsigned weights are 128 (or 8) too large; what this adds, 128 * sum(x), is
    taken off again. The integer sums of a group are exact; the groups are added up in one order, whatever the number of

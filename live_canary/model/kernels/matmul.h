@@ -1,4 +1,5 @@
-/* A whole product, of the vectors' own `quantize`, `two_panels` and ROWS: how many rows these take at once. */
+/* A whole product, of the vectors' own `quantize`, `two_panels` and `two_upper_panels`, and ROWS: how many rows the first two
+   take at once. */
 
 static int64_t within(int64_t n, int64_t least, int64_t most) { return n < least ? least : n > most ? most : n; }
 
@@ -15,13 +16,15 @@ static void multiply(const Matrix *w, const Activations *a, float *y, int64_t fi
     const int64_t slabs = (bytes + CACHED - 1) / CACHED; /* of activations that stay in the cache */
     const int64_t height = pad((wanted + slabs - 1) / slabs, ROWS);
     for (; first < rows; first += height) {
-        const int64_t items = pad(w->out, LANES * PANELS) / (LANES * PANELS);
+        const int64_t items = panels_of(w) / PANELS;
         const int64_t together = wanted > 1 ? 1 : within(items / (threads * 4), 1, 32);
         const int64_t end = rows - first < height ? rows : first + height;
         const Product product = {w, a, y, first, end, threads, items, together, add};
         run(panels_together, &product, (items + together - 1) / together, threads);
     }
 }
+
+#include "largest.h"
 
 typedef struct {
     const float *x;
@@ -34,7 +37,8 @@ static void round_row(const void *context, int64_t row) {
     quantize(r->x + row * r->in, r->in, r->a, row);
 }
 
-/* x (rows, in) -> y (rows, out). 0, or -1 when there is no memory. */
+/* x (rows, in) -> y (rows, out); of a single row and weights in halves exact only where the largest may be. 0, or -1 when
+   there is no memory. */
 static int matmul(const Matrix *w, const float *x, float *y, int64_t rows, int threads) {
     if (!rows) return 0;
     char *scratch = NULL, *at = NULL;
@@ -43,7 +47,10 @@ static int matmul(const Matrix *w, const float *x, float *y, int64_t rows, int t
     const Activations a = activations(rows, w->in, w->bits, &at);
     const Rounding rounding = {x, w->in, &a};
     run(round_row, &rounding, rows, threads);
-    multiply(w, &a, y, 0, rows, 0, threads);
+    if (rows == 1 && w->spread)
+        multiply_largest(w, &a, y, threads);
+    else
+        multiply(w, &a, y, 0, rows, 0, threads);
     free(scratch);
     return 0;
 }

@@ -49,7 +49,7 @@ typedef struct {
     const uint8_t *weights;
     const uint16_t *scales;
     const uint8_t *fetched;
-    int64_t fetch_step;
+    int64_t fetch_step, to_lower; /* where they lie in halves */
 } Panels;
 
 /* Half a group's weights of 4 bits: the i-th two vectors, each of 4 inputs of 16 outputs. */
@@ -57,6 +57,14 @@ static inline void take_apart(const uint8_t *weights, int i, __m512i *early, __m
     const __m512i both = _mm512_loadu_si512(weights + i * 64);
     *early = _mm512_and_si512(both, _mm512_set1_epi8(15));
     *late = _mm512_and_si512(_mm512_srli_epi16(both, 4), _mm512_set1_epi8(15));
+}
+
+/* The same of 8 bits in halves, of which the upper ones begin here. */
+static inline void put_together(const uint8_t *upper, int64_t to_lower, int i, __m512i *early, __m512i *late) {
+    const __m512i high = _mm512_loadu_si512(upper + i * 64), low = _mm512_loadu_si512(upper + to_lower + i * 64);
+    const __m512i fifteen = _mm512_set1_epi8(15);
+    *early = _mm512_ternarylogic_epi32(fifteen, low, _mm512_slli_epi16(high, 4), 0xca);
+    *late = _mm512_ternarylogic_epi32(fifteen, _mm512_srli_epi16(low, 4), high, 0xca);
 }
 
 static inline __m512i factors_of(const Block *block, int64_t part) {
@@ -71,10 +79,10 @@ static inline __m512 added(__m512 y, __m512i sum, __m512 weight_scale, float sca
     return _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), _mm512_mul_ps(weight_scale, _mm512_set1_ps(scale)), y);
 }
 
-/* `rows` rows times two panels in 8 bits. `rows` is a constant wherever this is inlined. */
-static inline __attribute__((always_inline)) void block(int rows, const Panels *w, const Activations *a, int64_t row,
-                                                        const uint8_t *fetched, __m512 y[][PANELS]) {
-    const int64_t groups = a->padded / GROUP, size = a->padded * LANES;
+/* `rows` rows times two panels in 8 bits. `halves` and `rows` are constants wherever this is inlined. */
+static inline __attribute__((always_inline)) void block(int halves, int rows, const Panels *w, const Activations *a,
+                                                        int64_t row, const uint8_t *fetched, __m512 y[][PANELS]) {
+    const int64_t groups = a->padded / GROUP, group_bytes = GROUP * LANES / (halves ? 2 : 1);
     const int8_t *x = a->steps + row * a->padded;
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++) y[r][0] = y[r][1] = _mm512_setzero_ps();
@@ -87,16 +95,21 @@ static inline __attribute__((always_inline)) void block(int rows, const Panels *
             __m512i early[PANELS], late[PANELS];
 #pragma GCC unroll 2
             for (int p = 0; p < PANELS; p++) {
-                _mm_prefetch((const char *)fetched, _MM_HINT_T1);
-                fetched += w->fetch_step;
-                const uint8_t *vectors = w->weights + p * size + g * GROUP * LANES + i * 128;
-                early[p] = _mm512_loadu_si512(vectors);
-                late[p] = _mm512_loadu_si512(vectors + 64);
+                _mm_prefetch((const char *)fetched + (halves ? p * w->to_lower : 0), _MM_HINT_T1);
+                fetched += halves && p == 0 ? 0 : w->fetch_step;
+                const uint8_t *vectors = w->weights + (p * groups + g) * group_bytes;
+                if (halves) {
+                    put_together(vectors, w->to_lower, i, early + p, late + p);
+                } else {
+                    early[p] = _mm512_loadu_si512(vectors + i * 128);
+                    late[p] = _mm512_loadu_si512(vectors + i * 128 + 64);
+                }
             }
+            const int64_t input = halves ? i / 4 * FACTORED + i % 4 * 4 : i * 8, later = halves ? FACTORED / 2 : 4;
 #pragma GCC unroll 8
             for (int r = 0; r < rows; r++) {
-                const int8_t *four = x + r * a->padded + g * GROUP + i * 8;
-                const __m512i early4 = broadcast(four), late4 = broadcast(four + 4);
+                const int8_t *four = x + r * a->padded + g * GROUP + input;
+                const __m512i early4 = broadcast(four), late4 = broadcast(four + later);
                 sum[r][0] = multiply_add(sum[r][0], early[0], early4);
                 sum[r][1] = multiply_add(sum[r][1], early[1], early4);
                 sum[r][0] = multiply_add(sum[r][0], late[0], late4);
@@ -156,6 +169,30 @@ static __m512 single4(const Matrix *w, int64_t panel, const Activations *a, int6
     return y;
 }
 
+/* The same of 8 bits in halves, of the upper ones alone. */
+static __m512 single_upper(const Matrix *w, int64_t panel, const Activations *a, int64_t row) {
+    const int64_t groups = a->padded / GROUP;
+    const int8_t *x = a->steps + row * a->padded;
+    const uint8_t *weights = w->weights + panel * a->padded * LANES / 2;
+    const uint16_t *scales = (const uint16_t *)w->scales + panel * groups * LANES;
+    __m512 y = _mm512_setzero_ps();
+    for (int64_t g = 0; g < groups; g++, scales += LANES) {
+        __m512i sum = _mm512_setzero_si512();
+#pragma GCC unroll 2
+        for (int h = 0; h < 2; h++, x += FACTORED, weights += FACTORED * LANES / 2)
+#pragma GCC unroll 4
+            for (int i = 0; i < FACTORED / 8; i++) {
+                __m512i early, late;
+                take_apart(weights, i, &early, &late);
+                sum = multiply_add(sum, early, broadcast(x + i * 4));
+                sum = multiply_add(sum, late, broadcast(x + i * 4 + FACTORED / 2));
+            }
+        sum = _mm512_add_epi32(_mm512_slli_epi32(sum, 4), _mm512_set1_epi32(start_of_halves(a, row * groups + g)));
+        y = added(y, sum, scales_of(scales), a->scales[row * groups + g]);
+    }
+    return y;
+}
+
 /* A panel of 4 bits times its factors, as one of 8 bits and 128 more. With 16 bits at a time: a product of the upper byte
    needs nothing of the lower one's, which with 128 is never below zero. */
 static void unpack(const Matrix *w, int64_t panel, int64_t padded, uint8_t *weights, uint16_t *scales) {
@@ -193,15 +230,20 @@ static void store(const Product *p, int64_t panel, int64_t row, int rows, __m512
         }
 }
 
-#define CASE(n) \
-    case n: block(n, w, p->a, row, fetched, y); break;
+#define CASE(halves, n) \
+    case n: block(halves, n, w, p->a, row, fetched, y); break;
+#define CASES(halves) CASE(halves, 1) CASE(halves, 2) CASE(halves, 3) CASE(halves, 4) CASE(halves, 5) CASE(halves, 6)
 
 static void all_rows(const Product *p, int64_t panel, const Panels *w) {
+    const int64_t fetched_a_block = w->fetch_step * p->a->padded * LANES * PANELS / (w->to_lower ? 256 : 128);
     const uint8_t *fetched = w->fetched;
-    for (int64_t row = p->first; row < p->end; row += ROWS, fetched += w->fetch_step * p->a->padded * LANES * PANELS / 128) {
+    for (int64_t row = p->first; row < p->end; row += ROWS, fetched += fetched_a_block) {
         __m512 y[ROWS][PANELS];
         const int rows = p->end - row < ROWS ? p->end - row : ROWS;
-        switch (rows) { CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) }
+        if (w->to_lower)
+            switch (rows) { CASES(1) }
+        else
+            switch (rows) { CASES(0) }
         store(p, panel, row, rows, y);
     }
 }
@@ -218,11 +260,17 @@ static __attribute__((noinline)) void all_rows4(const Product *p, int64_t panel,
     all_rows(p, panel, w);
 }
 
+static void two_upper_panels(const Product *p, int64_t item) {
+    __m512 y[1][PANELS];
+    for (int i = 0; i < PANELS; i++) y[0][i] = single_upper(p->w, item * PANELS + i, p->a, p->first);
+    store(p, item * PANELS, p->first, 1, y);
+}
+
 static void two_panels(const void *context, int64_t item) {
     const Product *p = context;
     const Matrix *w = p->w;
     const int64_t panel = item * PANELS, padded = p->a->padded;
-    if (p->end - p->first == 1) {
+    if (p->end - p->first == 1 && !w->spread) {
         __m512 y[1][PANELS];
         for (int i = 0; i < PANELS; i++) y[0][i] = (w->bits == 8 ? single8 : single4)(w, panel + i, p->a, p->first);
         store(p, panel, p->first, 1, y);
@@ -230,12 +278,14 @@ static void two_panels(const void *context, int64_t item) {
     }
     const int64_t bytes = padded * LANES * PANELS * w->bits / 8; /* of two panels */
     const int64_t parts = (p->end - p->first + ROWS - 1) / ROWS, steps = parts * padded * LANES * PANELS / 128;
-    Panels both = {.fetched = w->weights + (item + p->threads) * bytes, .fetch_step = (bytes + steps - 1) / steps};
+    const int64_t apart = w->spread ? bytes / 2 : bytes;
+    Panels both = {.fetched = w->weights + (item + p->threads) * apart, .fetch_step = (bytes + steps - 1) / steps};
     if (w->bits == 4) {
         all_rows4(p, panel, &both);
     } else {
-        both.weights = w->weights + item * bytes;
+        both.weights = w->weights + item * apart;
         both.scales = (const uint16_t *)w->scales + panel * padded / GROUP * LANES;
+        both.to_lower = w->spread ? to_lower(w, padded) : 0;
         all_rows(p, panel, &both);
     }
 }
