@@ -12,7 +12,9 @@ from live_canary.cli_arguments import (
     check_replay,
     forward_flags,
     given,
+    keeps_sound,
     means_usual_device,
+    pause_ms,
     spread_replay,
     tell_of_unheeded,
 )
@@ -32,12 +34,15 @@ from live_canary.options import (
     TEXT,
     ComputeDeviceOption,
     ComputeOption,
+    DeviceOption,
     LongestOption,
+    MicOption,
     ModelOption,
     ModeOption,
     OverwriteOption,
     PreRollOption,
     SilenceOption,
+    SystemOption,
     ThreadsOption,
     ThresholdOption,
     VadOption,
@@ -70,6 +75,7 @@ def use_settings(context: typer.Context, profile: str | None) -> str | None:
     context.obj = settings
     context.default_map = settings.values() | {
         "transcribe": settings.values(),
+        "doctor": settings.values(),
         "bench": {"engine": settings.values(*engine), "live": settings.values(*engine, "mode")},
     }
     return profile
@@ -85,20 +91,9 @@ def live(
     speed: Annotated[
         str, typer.Option("--speed", metavar="N|max", help="How fast --replay plays.", rich_help_panel=SOUND)
     ] = "1",
-    mic: Annotated[bool, switch("--mic", "Hear the microphone; the default.", SOUND)] = False,
-    system: Annotated[
-        bool,
-        switch("--system", "Hear what the computer plays; with --mic, both.", SOUND),
-    ] = False,
-    device: Annotated[
-        str | None,
-        typer.Option(
-            "--device",
-            metavar="INPUT",
-            help="Which input: its number or a part of its name, as in live-canary devices.",
-            rich_help_panel=SOUND,
-        ),
-    ] = None,
+    mic: MicOption = False,
+    system: SystemOption = False,
+    device: DeviceOption = None,
     follow_default: Annotated[
         bool,
         switch("--follow-default", "If the input is unplugged, hear the default one.", SOUND),
@@ -173,10 +168,9 @@ def live(
     check_replay(context)
     if jsonl not in (None, "-"):
         raise InputError(f"--jsonl writes to stdout: give -, or --output {jsonl}.jsonl for a file.")
-    if partials and jsonl is None:
+    if jsonl is None and "partials" in given(context):
         raise InputError("--partials belongs to --jsonl -; without it finished utterances are printed.")
-    if no_spool and keep_audio:
-        raise InputError("--keep-audio needs the sound that --no-spool does not keep; give one of them.")
+    spool, keep_audio = keeps_sound(context)
     settings = Settings(
         recordings=tuple(replay or ()),
         speed=parse_speed(speed),
@@ -192,16 +186,16 @@ def live(
         compute=compute,
         threads=threads,
         vad=vad,
-        segmenter=segmenter_settings(mode, vad_threshold, min_silence_ms, pre_roll_ms, max_utterance_s),
+        segmenter=segmenter_settings(mode, vad_threshold, pause_ms(context), pre_roll_ms, max_utterance_s),
         outputs=tuple(map(files.expanded, output or ())),  # no shell does it in --output=~/notes.md
         overwrite=overwrite,
         plain=plain,
         json_lines=jsonl is not None,
-        partials=partials,
+        partials=partials and jsonl is not None,
         type=type,
         clipboard=clipboard,
         voice_commands=voice_commands,
-        spool=not no_spool,
+        spool=spool,
         keep_audio=keep_audio,
     )
     raise typer.Exit(command.run(settings, opened(context)))
@@ -209,6 +203,7 @@ def live(
 
 @app.command(epilog=epilog("transcribe"), rich_help_panel=LATER)
 def transcribe(
+    context: typer.Context,
     files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="Recordings: WAV, FLAC, MP3, OGG.")],
     output_dir: Annotated[
         Path | None,
@@ -238,7 +233,7 @@ def transcribe(
         compute=compute,
         threads=threads,
         vad=vad,
-        segmenter=segmenter_settings(mode, vad_threshold, min_silence_ms, pre_roll_ms, max_utterance_s),
+        segmenter=segmenter_settings(mode, vad_threshold, pause_ms(context), pre_roll_ms, max_utterance_s),
         overwrite=overwrite,
     )
     raise typer.Exit(command.run(settings, output_dir, format_))

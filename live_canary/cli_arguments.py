@@ -13,7 +13,6 @@ from live_canary.errors import InputError
 
 LIVE_ONLY = ("mic", "system", "device", "follow_default", "keep_audio")
 FOR_ALL = {"profile", "offline"}  # take effect wherever they stand
-READ_BY_COMMAND = {"doctor": {"mic", "system", "device", "model", "compute_device", "compute", "threads"}}
 READS_ALL = {"config"}
 
 
@@ -76,23 +75,49 @@ def forward_flags(context: typer.Context) -> None:
         return
     assert isinstance(context.command, TyperGroup) and isinstance(context.default_map, MutableMapping)
     commands, flags = dict(_commands(context.command.commands[name])), given(context)
+    forwarded: dict[tuple[str, ...], dict[str, Any]] = {path: {} for path in commands}
     for flag in context.command.params:
-        if flag.name not in flags or flag.name in FOR_ALL | READ_BY_COMMAND.get(name, set()):
+        if flag.name not in flags or flag.name in FOR_ALL:
             continue
         takers = [path for path, command in commands.items() if _takes(command, flag)]
         if not takers:
-            raise InputError(f"{flag.opts[0]} means nothing to `{name}`; `live-canary {name} --help` lists what does.")
+            listed = " and ".join(f"`live-canary {' '.join((name, *path))} --help`" for path in commands)
+            verb = "list" if len(commands) > 1 else "lists"
+            raise InputError(f"{flag.opts[0]} means nothing to `{name}`; {listed} {verb} what does.")
         for path in takers:
-            defaults = context.default_map.setdefault(name, {})
-            for part in path:
-                defaults = defaults.setdefault(part, {})
-            defaults[flag.name] = context.params[flag.name]
+            forwarded[path][flag.name] = context.params[flag.name]
+    for path, values in forwarded.items():
+        *groups, last = (name, *path)
+        within = context.default_map
+        for group in groups:
+            within = within.setdefault(group, {})
+        within[last] = config_file.above(within.get(last, {}), values)
 
 
 def given(context: Any) -> dict[str, Any]:
     """The flags that stand on the command line, not only in the settings, by their names, and their values."""
     sources = {name: context.get_parameter_source(name) for name in context.params}
     return {name: context.params[name] for name, source in sources.items() if source and source.name == "COMMANDLINE"}
+
+
+def pause_ms(context: Any) -> int | None:
+    """What --min-silence-ms is to count as: a mode on the command line says it anew, whatever the settings say."""
+    flags = given(context)
+    pause: int | None = context.params["min_silence_ms"]
+    return None if "mode" in flags and "min_silence_ms" not in flags else pause
+
+
+def keeps_sound(context: Any) -> tuple[bool, bool]:
+    """Whether on the disk while the session lasts, and at the end: a flag counts more than what the settings say.
+
+    Raises InputError for the end alone, which needs the other.
+    """
+    flags, spool, at_the_end = given(context), not context.params["no_spool"], context.params["keep_audio"]
+    if spool or not at_the_end:
+        return spool, at_the_end
+    if ("no_spool" in flags) == ("keep_audio" in flags):
+        raise InputError("--keep-audio needs the sound that --no-spool does not keep; give one of them.")
+    return ("keep_audio" in flags,) * 2
 
 
 def means_usual_device(flags: Container[str]) -> bool:

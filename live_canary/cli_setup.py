@@ -7,7 +7,18 @@ import typer
 
 from live_canary.cli_arguments import given, means_usual_device
 from live_canary.examples import HUB, SETTINGS, epilog
-from live_canary.options import CHOICES, HERE, JsonOption
+from live_canary.options import (
+    CHOICES,
+    HERE,
+    ComputeDeviceOption,
+    ComputeOption,
+    DeviceOption,
+    JsonOption,
+    MicOption,
+    ModelOption,
+    SystemOption,
+    ThreadsOption,
+)
 from live_canary.settings import Settings
 
 setup = typer.Typer()
@@ -37,19 +48,32 @@ def download(
 
 
 @setup.command(epilog=epilog("doctor"), rich_help_panel=HERE)
-def doctor(context: typer.Context, json: JsonOption = False) -> None:
+def doctor(
+    context: typer.Context,
+    json: JsonOption = False,
+    mic: MicOption = False,
+    system: SystemOption = False,
+    device: DeviceOption = None,
+    model: ModelOption = "auto",
+    compute_device: ComputeDeviceOption = "auto",
+    compute: ComputeOption = "auto",
+    threads: ThreadsOption = None,
+) -> None:
     """Check this machine, from Python to a timed transcription; exit code 1 if dictation cannot work.
 
     The report holds no secrets and can be attached to a bug report. It follows the settings.
     """
     from live_canary.commands import doctor as command
 
-    root = context.find_root()
-    names = ("device", "system", "model", "compute_device", "compute", "threads")
     settings = Settings(
-        microphone=root.params["mic"] or not root.params["system"],
-        **{name: root.params[name] for name in names},
-        usual_device=means_usual_device(given(root)),
+        microphone=mic or not system,
+        system=system,
+        device=device,
+        model=model,
+        compute_device=compute_device,
+        compute=compute,
+        threads=threads,
+        usual_device=means_usual_device(given(context.find_root()) | given(context)),
     )
     raise typer.Exit(command.run(settings, as_json=json))
 

@@ -68,14 +68,14 @@ HUB = (
 EXIT_CODES = (
     "[bold]Exit codes[/bold]\n"
     "0 finished, 1 the session could not go on, 2 something given cannot be used,\n"
-    "3 the model is not on this machine, 130 cut off by a second Ctrl-C\n"
-    "(transcribe: by the first)"
+    "3 the model is not on this machine, 130 cut off by Ctrl-C (a live session:\n"
+    "by the second)"
 )
 SETTINGS = (
     "[bold]Settings[/bold]\n"
-    "Every flag but --replay is also a key of config.toml (live-canary config\n"
-    "init) and a variable (LIVE_CANARY_MODEL). A flag counts more than a variable,\n"
-    "and that more than the file."
+    "Every flag but --replay and --profile is also a key of config.toml (which\n"
+    "live-canary config init writes) and a variable (LIVE_CANARY_MODEL). A flag\n"
+    "counts more than a variable, and that more than the file."
 )
 
 

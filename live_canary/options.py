@@ -30,6 +30,17 @@ def switch(name: str, what: str, panel: str | None = None) -> Any:
     return typer.Option(name, metavar="", help=what, rich_help_panel=panel)
 
 
+MicOption = Annotated[bool, switch("--mic", "Hear the microphone; the default.", SOUND)]
+SystemOption = Annotated[bool, switch("--system", "Hear what the computer plays; with --mic, both.", SOUND)]
+DeviceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="INPUT",
+        help="Which input: its number or a part of its name, as in live-canary devices.",
+        rich_help_panel=SOUND,
+    ),
+]
 ModelOption = Annotated[
     str, typer.Option("--model", metavar="NAME", help="auto, demo, a folder or a hub id.", rich_help_panel=MODEL)
 ]
@@ -60,23 +71,30 @@ ModeOption = Annotated[
 ThresholdOption = Annotated[
     float | None,
     typer.Option(
-        "--vad-threshold", metavar="0-1", help="Probability from which on sound is speech.", rich_help_panel=CUTTING
+        "--vad-threshold",
+        metavar="N",
+        help="Probability from which on sound is speech, 0.05 to 0.95.",
+        rich_help_panel=CUTTING,
     ),
 ]
 SilenceOption = Annotated[
     int | None,
-    typer.Option("--min-silence-ms", metavar="MS", help="Silence that ends an utterance.", rich_help_panel=CUTTING),
+    typer.Option(
+        "--min-silence-ms", metavar="MS", help="Silence that ends an utterance, 550 to 5000.", rich_help_panel=CUTTING
+    ),
 ]
 PreRollOption = Annotated[
     int | None,
-    typer.Option("--pre-roll-ms", metavar="MS", help="Sound kept before the first word.", rich_help_panel=CUTTING),
+    typer.Option(
+        "--pre-roll-ms", metavar="MS", help="Sound kept before the first word, 1000 to 5000.", rich_help_panel=CUTTING
+    ),
 ]
 LongestOption = Annotated[
     float | None,
     typer.Option(
         "--max-utterance-s",
         metavar="SECONDS",
-        help="Speech without a pause is cut after this.",
+        help="Speech without a pause is cut after this, 10 to 36.",
         rich_help_panel=CUTTING,
     ),
 ]

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from live_canary.cli import app, live, spread_replay
 from live_canary.commands.config_file import keys_of
 from live_canary.examples import EXAMPLES
+from live_canary.model import hub
 from tests.conftest import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -101,3 +102,9 @@ def test_every_link_between_the_documents_leads_somewhere():
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_copy_that_is_carried_by_hand_is_of_the_revisions_whose_checksums_are_known():
+    install = (ROOT / "docs" / "install.md").read_text()
+    fetched = re.findall(r"hf download (\S+) .* --revision (\w+)", install)
+    assert dict(fetched) == {name: pinned.revision for name, pinned in hub.PINNED.items()}

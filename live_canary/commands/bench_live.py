@@ -184,7 +184,10 @@ def _word_error_rate() -> Callable[[str, str], float]:
     try:
         import jiwer
     except ImportError:
-        raise InputError("--reference needs the package jiwer: pip install jiwer.") from None
+        raise InputError(
+            "--reference needs the package jiwer where live-canary is installed: pip install jiwer, or, if pipx "
+            "installed it, pipx inject live-canary jiwer, or uv tool install . --with jiwer."
+        ) from None
     normal = jiwer.Compose(
         [jiwer.ToLowerCase(), jiwer.RemovePunctuation(), jiwer.Strip(), jiwer.ReduceToListOfListOfWords()]
     )

@@ -108,7 +108,7 @@ def path() -> Path:
 def in_force(keys: Mapping[str, Key], profile: str | None = None, check: Check = lambda *_: None) -> InForce:
     """What the file, above it one of its profiles, and above both the environment set. Raises InputError."""
     profile = profile or os.environ.get("LIVE_CANARY_PROFILE") or None
-    return InForce(keys, from_file(path(), keys, profile, check) | from_environment(os.environ, keys, check))
+    return InForce(keys, above(from_file(path(), keys, profile, check), from_environment(os.environ, keys, check)))
 
 
 def from_environment(environment: Mapping[str, str], keys: Mapping[str, Key], check: Check) -> dict[str, Value]:
@@ -138,11 +138,22 @@ def from_file(file: Path, keys: Mapping[str, Key], profile: str | None, check: C
     for name, table in profiles.items():
         within = _entries(_table(table, f"{file}: profile.{name}"), keys, file, text, f"profile.{name}", check)
         if name == profile:
-            found |= within
+            found = above(found, within)
     if profile is not None and profile not in profiles:
-        listed = ", ".join(profiles) or "none"
-        raise InputError(f"{file} has no [profile.{profile}]{meant(profile, profiles)}; there is: {listed}.")
+        if not file.exists():
+            begun = f"`live-canary config init` writes it, and a table [profile.{profile}] in it makes one"
+            raise InputError(f"There is no profile '{profile}': {file} does not exist; {begun}.")
+        there = f"there is: {', '.join(profiles)}" if profiles else "add that table, and below it what it sets"
+        raise InputError(f"{file} has no [profile.{profile}]{meant(profile, profiles)}; {there}.")
     return found
+
+
+def above(lower: Mapping[str, Any], higher: Mapping[str, Any]) -> dict[str, Any]:
+    """Both, where what is set on a higher level counts more: also a mode more than the pause that it is a name for."""
+    counting = dict(lower)
+    if "mode" in higher:
+        counting.pop("min_silence_ms", None)
+    return counting | dict(higher)
 
 
 def _check_size(text: str) -> None:
@@ -185,7 +196,7 @@ def _typed(value: object, key: Key, place: str) -> object:
     """The value as the flag would have it. Raises InputError when it is of another kind."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if isinstance(value, int) and abs(value) > LARGEST:
-        raise InputError(f"{place} is too large a number; docs/settings.md lists what each setting takes.")
+        raise InputError(f"{place} is far too large a number.")
     if key.kind is str and number:
         return str(value)  # speed = 4
     if key.kind is float and number:

@@ -151,7 +151,7 @@ def take_over(repo_id: str, carried: Path, console: Console) -> Path:
         for name in (name for name in names if (carried / name).is_file()):
             console.print(f"Checking {name} …")
             owner = hub.QWEN if name.startswith("llm_backbone/") else repo_id
-            _check_carried(carried / name, hub.PINNED[owner].files[Path(name).name])
+            _check_carried(carried, name, hub.PINNED[owner].files[Path(name).name])
     found = (carried / "model.safetensors").stat().st_size
     folder = hub.carried_folder(repo_id)
     try:
@@ -165,17 +165,16 @@ def take_over(repo_id: str, carried: Path, console: Console) -> Path:
     return folder
 
 
-def _check_carried(path: Path, known: hub.Known) -> None:
-    """Raises InputError when it is not the published file."""
+def _check_carried(carried: Path, name: str, known: hub.Known) -> None:
+    """Raises InputError when a file of the folder is not the published one."""
+    path = carried / name
     if (found := checksum(path, like=known.sha256)) == known.sha256:
         return
     if (size := path.stat().st_size) != known.size:
         what = f"has {size:,} bytes, and {known.size:,} are right"
     else:
         what = f"is damaged: its checksum is {found}, and {known.sha256} is right"
-    raise InputError(
-        f"{path} {what}: copy it again, whole; if you want this very copy, live-canary --model {path.parent}"
-    )
+    raise InputError(f"{path} {what}: copy it again, whole; if you want this very copy, live-canary --model {carried}")
 
 
 def _place(source: Path, target: Path, link: Callable[[Path, Path], None] = os.link) -> None:

@@ -63,8 +63,12 @@ def run(settings: Settings, inputs: Sequence[Listening]) -> int:
     if outcome.ended:
         session.wait()
     if folder:
-        nobody_spoke = session.heard_in_order and not folder.journal.has_speech
-        keeping.leave_folder(folder, ended=is_whole(outcome, nobody_spoke=nobody_spoke), keep_sound=settings.keep_audio)
+        if outcome.ended and settings.recordings and not session.has_model:
+            folder.remove()  # its sound is in the recordings, and no text was made of it
+        else:
+            nobody_spoke = session.heard_in_order and not folder.journal.has_speech
+            ended = is_whole(outcome, nobody_spoke=nobody_spoke)
+            keeping.leave_folder(folder, ended=ended, keep_sound=settings.keep_audio)
     for path in settings.outputs:
         print(f"Transcript: {one_line(str(path))}", file=sys.stderr)  # noqa: T201
     if outcome.failure and not plain:

@@ -155,6 +155,11 @@ class Session:
         return {source.name: source for source in heard if isinstance(source, SwitchableSource)}
 
     @property
+    def has_model(self) -> bool:
+        """Whether the model was loaded: what is heard before waits for it."""
+        return self._transcriber is not None
+
+    @property
     def heard_in_order(self) -> bool:
         """Whether every source came to its end without trouble."""
         return all(listener.in_order for listener in self._listeners)

@@ -82,6 +82,61 @@ def test_a_profile_counts_more_than_the_rest_of_the_file(file, started):
     assert (other.system, other.segmenter.min_silence_ms) == (False, 600)
 
 
+@pytest.mark.parametrize(
+    ("toml", "arguments", "variables", "pause_ms"),
+    [
+        ("min_silence_ms = 800", "--mode meeting", {}, 1000),
+        ("min_silence_ms = 800", "transcribe a.wav --mode meeting", {}, 1000),
+        ("min_silence_ms = 800", "--mode meeting transcribe a.wav", {}, 1000),
+        ("min_silence_ms = 800", "--min-silence-ms 900 --mode meeting transcribe a.wav", {}, 900),
+        ("min_silence_ms = 800", "--mode meeting --min-silence-ms 900", {}, 900),
+        ("min_silence_ms = 800", "", {"MODE": "meeting"}, 1000),
+        ("min_silence_ms = 800\nmode = 'meeting'", "", {}, 800),
+        ("min_silence_ms = 800\n[profile.call]\nmode = 'meeting'", "--profile call", {}, 1000),
+        ("mode = 'meeting'\n[profile.call]\nmin_silence_ms = 800", "--profile call", {}, 800),
+        ("mode = 'meeting'", "", {"MIN_SILENCE_MS": "700"}, 700),
+    ],
+)
+def test_a_mode_counts_more_than_a_pause_that_is_set_below_it(
+    file, started, monkeypatch, toml, arguments, variables, pause_ms
+):
+    file.write_text(toml)
+    for name, value in variables.items():
+        monkeypatch.setenv(f"LIVE_CANARY_{name}", value)
+    run(*arguments.split())
+    assert started[0].segmenter.min_silence_ms == pause_ms
+    if "transcribe" not in arguments:
+        assert f"min_silence_ms {pause_ms}" in " ".join(run(*arguments.split(), "config").split())
+
+
+@pytest.mark.parametrize(
+    ("toml", "flags", "kept"),
+    [
+        ("keep_audio = true", ["--no-spool"], (False, False)),
+        ("no_spool = true", ["--keep-audio"], (True, True)),
+        ("no_spool = true", [], (False, False)),
+        ("keep_audio = true", [], (True, True)),
+    ],
+)
+def test_a_flag_about_the_sound_counts_more_than_what_the_file_says(file, started, toml, flags, kept):
+    file.write_text(toml)
+    run(*flags)
+    assert (started[0].spool, started[0].keep_audio) == kept
+
+
+def test_sound_that_is_not_kept_cannot_stay(file):
+    file.write_text("keep_audio = true\nno_spool = true\n")
+    with pytest.raises(InputError, match="give one of them"):
+        run()
+
+
+def test_partials_in_the_file_are_for_json_lines(file, started):
+    file.write_text("partials = true\n")
+    run()
+    run("--jsonl", "-")
+    assert [settings.partials for settings in started] == [False, True]
+
+
 def test_numbers_lists_and_switches_may_come_from_the_environment(file, started, monkeypatch):
     monkeypatch.setenv("LIVE_CANARY_MIN_SILENCE_MS", "750")
     monkeypatch.setenv("LIVE_CANARY_OUTPUT", "a.txt:b.md")
@@ -169,6 +224,14 @@ def test_a_variable_that_no_session_can_use_is_refused_by_name(file, monkeypatch
         run()
 
 
+def test_a_profile_of_a_file_that_is_not_there_is_refused_with_what_makes_one(file):
+    with pytest.raises(InputError, match=r"does not exist; `live-canary config init` writes it, and a table \[profile"):
+        run("--profile", "meeting")
+    file.write_text("mic = true\n")
+    with pytest.raises(InputError, match=r"no \[profile\.meeting\]; add that table"):
+        run("--profile", "meeting")
+
+
 def test_a_profile_that_is_not_there_is_refused_with_those_that_are(file):
     file.write_text("[profile.meeting]\nmic = true\n")
     with pytest.raises(InputError, match=r"no \[profile\.meting\] \(did you mean 'meeting'\?\); there is: meeting"):
@@ -218,7 +281,8 @@ def test_config_init_writes_a_file_that_changes_nothing_and_is_right_when_uncomm
     assert run("config", "init").strip() == str(file)
     assert not tomllib.loads(file.read_text())
     file.write_text(re.sub(r"(?m)^#(?=[a-z_\[])", "", file.read_text()))
-    assert set(config_file.in_force(KEYS, "meeting").found) == set(KEYS)
+    assert set(config_file.in_force(KEYS).found) == set(KEYS)
+    assert set(config_file.in_force(KEYS, "meeting").found) == set(KEYS) - {"min_silence_ms"}  # which its mode says
 
 
 def test_config_init_never_replaces_a_file(file):

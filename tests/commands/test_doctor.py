@@ -105,12 +105,13 @@ def test_the_input_that_the_settings_name_is_the_one_that_must_be_there(monkeypa
     assert [one.topic for one in checks.sound(device, **heard) if one.state == "fail"] == failing
 
 
-def test_the_doctor_follows_flags_and_settings(monkeypatch):
+@pytest.mark.parametrize("arguments", ["--threads 2 --system doctor", "doctor --threads 2 --system"])
+def test_the_doctor_follows_flags_and_settings(monkeypatch, arguments):
     asked = []
     monkeypatch.setattr(doctor, "examine", lambda settings: asked.append(settings) or iter([GOOD]))
     monkeypatch.setenv("LIVE_CANARY_DEVICE", "USB")
     monkeypatch.setenv("LIVE_CANARY_COMPUTE", "int8")
-    CliRunner().invoke(app, ["--threads", "2", "--system", "doctor"], catch_exceptions=False)
+    CliRunner().invoke(app, arguments.split(), catch_exceptions=False)
     [settings] = asked
     assert (settings.device, settings.compute, settings.threads) == ("USB", "int8", 2)
     assert (settings.microphone, settings.system) == (False, True)
