@@ -82,7 +82,7 @@ def _recover(path: Path, instead: Mapping[str, str]) -> None:
 
 def _deliver(transcript: list[Entry], record: SessionRecord, journal: JournalFile) -> None:
     """To the files the user named, or else to stdout. Raises OutputError."""
-    for path, added in complete_files(record, transcript, journal):
+    for path, added in complete_files(record, transcript, journal, _note):
         _note(f"{one_line(str(path))}: {added} {'line' if added == 1 else 'lines'} added.")
     if record.outputs:
         return

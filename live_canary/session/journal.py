@@ -141,10 +141,22 @@ class JournalFile(Journal):
         self._note("text", source=source, start=segment.start_sample, end=segment.end_sample,
                    text=hypothesis and known.text, flag=known.flag, confidences=known.confidences)  # fmt: skip
 
+    def left(self, source: str, start: int, end: int) -> None:
+        """Speech between two samples that the model failed on, though an utterance around it has a text."""
+        self.failures += 1
+        self._note("left", source=source, start=start, end=end)
+
     def entry(self, entry: Entry) -> None:
         self._entries += 1
-        kind = "utterance" if isinstance(entry, Utterance) else "marked"
-        self._note(kind, sync=bool(self._outputs), **asdict(entry))  # a file must not be ahead after a power cut
+        self._note_entry(entry, sync=bool(self._outputs))  # a file must not be ahead after a power cut
+
+    def released(self, entries: Sequence[Entry]) -> None:
+        """What a recovery is about to give the files though the model failed on some of it: the next goes on there."""
+        for entry in entries:
+            self._note_entry(entry, sync=entry is entries[-1])
+
+    def _note_entry(self, entry: Entry, *, sync: bool) -> None:
+        self._note("utterance" if isinstance(entry, Utterance) else "marked", sync=sync, **asdict(entry))
 
     def amendment(self, index: int, text: str | None) -> None:
         self._note("amendment", sync=True, index=index, text=text)
@@ -159,9 +171,9 @@ class JournalFile(Journal):
             return
         self._note("saved", output=self._outputs.index(path), entries=self._entries - unsaved, size=size)
 
-    def completing(self, output: int, digest: str) -> None:
-        """The output of that number is about to be completed; digest: the SHA-256 of what it will hold, in hex."""
-        self._note("completing", sync=True, output=output, sha256=digest)
+    def completing(self, output: int, entries: int, digest: str) -> None:
+        """The output of that number is about to hold so many entries; digest: the SHA-256 of all of it, in hex."""
+        self._note("completing", sync=True, output=output, entries=entries, sha256=digest)
 
     def completed(self, output: int) -> None:
         """The output of that number has all that the session or its recovery can give it."""

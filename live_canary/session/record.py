@@ -52,6 +52,8 @@ class OutputRecord:
     """Bytes of the earlier sessions."""
     becoming: str = ""
     """The SHA-256 of what a recovery was about to make of it."""
+    becoming_entries: int = 0
+    """How many lines of this session that would hold."""
     is_complete: bool = False
     """It has all that the session or a recovery could give it."""
 
@@ -68,6 +70,8 @@ class SessionRecord:
     """First and last sample of each one's speech."""
     texts: dict[SegmentKey, Hypothesis | None] = field(default_factory=dict)
     """None for one that the model failed on."""
+    left: list[SegmentKey] = field(default_factory=list)
+    """Speech that has no text, though it is part of an utterance that has one."""
     gaps: dict[str, list[AudioGap]] = field(default_factory=dict)
     breaks: dict[str, list[AudioGap]] = field(default_factory=dict)
     """Gaps without a length: what was being said ended there."""
@@ -173,7 +177,8 @@ def _add(record: SessionRecord, line: dict[str, Any]) -> SessionRecord:
             if _count(entries):  # what begins a file counts as part of its first line
                 saved.entries, saved.size = _count(entries), _count(size)
         case {"type": "completing", "output": output, "sha256": digest}:
-            record.outputs[_count(output)].becoming = _text(digest)
+            completing = record.outputs[_count(output)]
+            completing.becoming, completing.becoming_entries = _text(digest), _count(line.get("entries", LATEST_SAMPLE))
         case {"type": "completed", "output": output}:
             record.outputs[_count(output)].is_complete = True
         case {
@@ -185,6 +190,8 @@ def _add(record: SessionRecord, line: dict[str, Any]) -> SessionRecord:
             record.texts[(source, *_span(start, end))] = (
                 None if text is None else Hypothesis(_text(text), (), _flag(flag), _confidences(line, text))
             )
+        case {"type": "left", "source": str(source), "start": start, "end": end}:
+            record.left.append((source, *_span(start, end)))
         case {"type": "gap", "source": str(source), "start": start, "end": end, "reason": str(reason)}:
             gap = AudioGap(*_span(start, end), reason)
             if gap.start_sample == gap.end_sample:

@@ -170,6 +170,8 @@ class RecallingJournal(Journal):
             if rest.source in named:
                 obeyed = rest.source == self._obeyed
                 entry = transcribed(rest, named[rest.source].hear_again, model(), obeyed=obeyed)
+                if isinstance(entry, TranscriptGap) and entry.reason == NOT_TRANSCRIBED:
+                    self._journal.left(rest.source, *rest.speech)
                 if entry and not self._is_echo(entry, transcript):
                     self._rest.append(entry)
 

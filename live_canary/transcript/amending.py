@@ -7,24 +7,31 @@ from hashlib import sha256
 from pathlib import Path
 
 from live_canary import files
+from live_canary.transcript.formats import one_line
 
 
-def put_in_order(path: Path, written: Sequence[str], final: Sequence[str], head: str = "") -> int:
+def put_in_order(path: Path, written: Sequence[str], final: Sequence[str], head: str = "", header: str = "") -> int:
     """Replace, in the file, each of `written` by its counterpart in `final`; all at once, or not at all.
 
     Pieces stand in the order in which they were written, the first of them with `head`, which separates them from what
-    stands before. One that another program has changed since stays as it is; returns how many of those should have
-    become another text. What is in order already is not touched. Raises OSError and then leaves the file as it was.
+    stands before; without one, only `header` may stand there. One that another program has changed since stays as it
+    is; returns how many of those should have become another text. What is in order already is not touched. Raises
+    OSError and then leaves the file as it was.
     """
     place = path.resolve()
     contents = place.read_bytes()
     newline = newline_of(contents)
     before, after = ([piece.encode() for piece in pieces] for pieces in (written, final))
-    changed, missed = replaced(contents.replace(newline, b"\n"), before, after, head.encode())
+    changed, missed = replaced(contents.replace(newline, b"\n"), before, after, head.encode(), header.encode())
     changed = changed.replace(b"\n", newline)
     if changed != contents:
         replace_file(place, changed)
     return missed
+
+
+def left_alone(path: Path) -> str:
+    """For people: what was corrected found no place in the file."""
+    return f"'{one_line(str(path))}' was changed by another program; what was corrected there was left as it is."
 
 
 def newline_of(contents: bytes) -> bytes:
@@ -32,15 +39,24 @@ def newline_of(contents: bytes) -> bytes:
     return b"\r\n" if 0 < contents.count(b"\n") == contents.count(b"\r\n") else b"\n"
 
 
-def replaced(contents: bytes, written: Sequence[bytes], final: Sequence[bytes], head: bytes = b"") -> tuple[bytes, int]:
-    """`contents` with `final` instead of `written`; and how many of `final` found no place. head: as `put_in_order`."""
+def replaced(
+    contents: bytes, written: Sequence[bytes], final: Sequence[bytes], head: bytes = b"", header: bytes = b""
+) -> tuple[bytes, int]:
+    """`contents` with `final` instead of `written`; and how many of `final` found no place.
+
+    head, header: as `put_in_order`.
+    """
     before, after = b"".join(written), b"".join(final)
     at = _line_start(contents, before)
     if at >= 0:
         return contents[:at] + after + contents[at + len(before) :], 0
-    changed, missed = _replaced_one_by_one(contents, written, final, contents.rfind(head) if head else 0)
-    if changed == contents and after and _line_start(contents, after) >= 0:
-        return contents, 0
+    begin = contents.rfind(head) if head else len(header) * contents.startswith(header)
+    changed, missed = _replaced_one_by_one(contents, written, final, begin)
+    at = _line_start(contents, after)
+    if changed == contents and after and at >= 0:
+        others = contents[max(begin, 0) : at] + contents[at + len(after) :]
+        gone = (piece for piece, other in zip(written, final, strict=True) if piece != other)
+        return contents, missed if any(_line_start(others, piece) >= 0 for piece in gone) else 0
     return changed, missed
 
 

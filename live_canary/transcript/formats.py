@@ -60,6 +60,8 @@ class Format:
     extension: ClassVar[str]
     can_continue: ClassVar[bool] = True
     """Whether another session may be appended to a file of this format."""
+    ends_blank: ClassVar[bool] = False
+    """Whether what stands in a file ends in an empty line, which separates it from what follows."""
 
     def header(self, started: datetime) -> str:
         """The beginning of a new file."""
@@ -79,6 +81,14 @@ class Format:
         Empty for files to be read by people: they hold each utterance once, and are made anew when they are complete.
         """
         return ""
+
+    def break_before(self, before: bytes, piece: bytes) -> bytes:
+        """What a piece needs in front of it to stand by itself behind a file, of which the last four bytes do."""
+        if not (before and piece):
+            return b""
+        end = before[-4:].replace(b"\r\n", b"\n")
+        wanted = 2 if self.ends_blank and not piece.startswith(b"\n") else 1
+        return b"\n" * (wanted - min(wanted, len(end) - len(end.rstrip(b"\n"))))
 
     def entry(self, number: int, entry: Entry, *, with_source: bool) -> str:
         if isinstance(entry, Utterance):
@@ -116,6 +126,7 @@ class TextFormat(Format):
 
 class MarkdownFormat(Format):
     extension = ".md"
+    ends_blank = True
 
     def header(self, started: datetime) -> str:
         return f"# Transcript of {started:%Y-%m-%d %H:%M}\n\n"
@@ -141,6 +152,7 @@ class MarkdownFormat(Format):
 class SrtFormat(Format):
     extension = ".srt"
     can_continue = False
+    ends_blank = True
 
     def utterance(self, number: int, utterance: Utterance, *, with_source: bool) -> str:
         text = _prefix(utterance.source, with_source) + one_line(utterance.text)
@@ -159,6 +171,7 @@ class SrtFormat(Format):
 class VttFormat(Format):
     extension = ".vtt"
     can_continue = False
+    ends_blank = True
 
     def header(self, started: datetime) -> str:
         return "WEBVTT\n\n"

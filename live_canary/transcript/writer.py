@@ -14,7 +14,7 @@ from pathlib import Path
 
 from live_canary import files
 from live_canary.errors import OutputError
-from live_canary.transcript.amending import put_in_order
+from live_canary.transcript.amending import left_alone, put_in_order
 from live_canary.transcript.formats import FORMATS, Entry, Format, one_line, pieces
 from live_canary.transcript.utterance import TranscriptGap, Utterance
 
@@ -186,7 +186,9 @@ class TranscriptFile:
         try:
             if not files.is_in_place(self._descriptor, self.path):  # editors save by renaming a new file over it
                 self._reopen()
-            _append(self._descriptor, "".join(piece.text for piece in self._unsaved).encode())
+            if not os.fstat(self._descriptor).st_size:  # another program has emptied it, or taken it away
+                self._write_header()
+            self._append("".join(piece.text for piece in self._unsaved))
         except OSError as error:
             waiting = "1 line is" if len(self._unsaved) == 1 else f"{len(self._unsaved)} lines are"
             raise OutputError(
@@ -200,26 +202,36 @@ class TranscriptFile:
             return [self._head + lines[0], *lines[1:]]
 
         try:
-            missed = put_in_order(self.path, told(self._written), told(self._amendments), self._head)
+            header = "" if self._head else self._format.header(self._started)
+            missed = put_in_order(self.path, told(self._written), told(self._amendments), self._head, header)
         except OSError as error:
             raise OutputError(
                 f"{_named(self.path)} cannot be corrected: {error.strerror}; it still says what was heard first."
             ) from error
         self._in_order, self._written = True, dict(self._amendments)
         if missed:
-            raise OutputError(
-                f"{_named(self.path)} was changed by another program; what was corrected there was left as it is."
-            )
+            raise OutputError(left_alone(self.path))
 
     def _reopen(self) -> None:
         replacement = _open_and_lock(self.path)
         os.close(self._descriptor)
         self._descriptor = replacement
-        if not os.fstat(self._descriptor).st_size:
-            self._write_header()
 
     def _write_header(self) -> None:
-        _append(self._descriptor, self._format.header(self._started).encode())
+        self._append(self._format.header(self._started))
+
+    def _append(self, text: str) -> None:
+        """Puts it on the disk on a line of its own, or raises OSError with the file as long as it was before."""
+        data, size = text.encode(), os.fstat(self._descriptor).st_size
+        data = self._format.break_before(_last_bytes(self._descriptor, size), data) + data
+        try:
+            while data:
+                data = data[os.write(self._descriptor, data) :]
+            os.fsync(self._descriptor)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, size)
+            raise
 
 
 def _open_locked(path: Path) -> int:
@@ -247,24 +259,10 @@ def _open_and_lock(path: Path) -> int:
     return descriptor
 
 
-def _append(descriptor: int, data: bytes) -> None:
-    """Puts `data` on the disk on a line of its own, or raises OSError with the file as long as it was before."""
-    size = os.fstat(descriptor).st_size
-    if size and _last_byte(descriptor, size) != b"\n":
-        data = b"\n" + data
-    try:
-        while data:
-            data = data[os.write(descriptor, data) :]
-        os.fsync(descriptor)
-    except OSError:
-        with suppress(OSError):
-            os.ftruncate(descriptor, size)
-        raise
-
-
-def _last_byte(descriptor: int, size: int) -> bytes:
-    os.lseek(descriptor, size - 1, os.SEEK_SET)  # what is appended goes to the end nevertheless
-    return os.read(descriptor, 1)
+def _last_bytes(descriptor: int, size: int) -> bytes:
+    """The last four, if there are as many."""
+    os.lseek(descriptor, max(size - 4, 0), os.SEEK_SET)  # what is appended goes to the end nevertheless
+    return os.read(descriptor, 4)
 
 
 def _sync_folder(folder: Path) -> None:

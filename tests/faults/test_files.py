@@ -13,8 +13,9 @@ from live_canary.events import OutputWritten, StageFailed, UtteranceFinal
 from live_canary.screen.export_dialog import export
 from live_canary.session.completing import complete_file, complete_files, digest_of
 from live_canary.session.folder import SessionFolder, open_session, unfinished_sessions
-from live_canary.session.record import OutputRecord
+from live_canary.session.record import OutputRecord, SessionRecord
 from live_canary.session.recovery import hold_again
+from live_canary.settings import Settings
 from live_canary.transcript.utterance import Utterance
 from live_canary.transcript.writer import TranscriptFile
 from tests.faults.conftest import fill, read_only
@@ -280,7 +281,7 @@ def test_a_file_that_is_as_recovery_meant_it_to_be_is_complete(tmp_path):
     assert complete_file(output, SAID, STARTED, with_source=False, announce=announced.append) == 2
     completed = output.path.read_bytes()
     assert announced == [digest_of(completed)]
-    output.becoming = announced[0]
+    output.becoming, output.becoming_entries = announced[0], len(SAID)
     assert complete_file(output, SAID, STARTED, with_source=False) == 0
     assert output.path.read_bytes() == completed
 
@@ -371,3 +372,55 @@ def test_a_journal_cannot_name_just_any_file(tmp_path, name):
     os.mkfifo(tmp_path / "pipe.txt")
     with pytest.raises(OutputError):
         complete_file(OutputRecord(tmp_path / name, 0, False, 0, 0), SAID, STARTED, with_source=False)
+
+
+@pytest.mark.parametrize("moved", [True, False])
+@pytest.mark.parametrize("suffix", [".txt", ".md", ".srt", ".vtt", ".jsonl"])
+@pytest.mark.parametrize("saved", [0, 2])
+def test_a_file_that_is_another_sessions_by_now_gets_no_line_of_this_one(tmp_path, suffix, moved, saved):
+    """Whether that replaced it, or the user had moved the old one away."""
+    known = OutputRecord(tmp_path / f"talk{suffix}", 0, False, 0, 0)
+    with closing(TranscriptFile(known.path, started=STARTED)) as file:
+        for said in SAID[:saved]:
+            file.write_utterance(said)
+    known.entries, known.size = saved, known.path.stat().st_size if saved else 0
+    if moved:
+        known.path.rename(tmp_path / f"old{suffix}")
+    with closing(TranscriptFile(known.path, overwrite=True)) as later:
+        for index, text in enumerate(["Another", "day", "another", "talk."]):
+            later.write_utterance(Utterance(index, index + 0.3, index + 0.7, text, "talk.wav"))
+    others = known.path.read_bytes()
+    record = SessionRecord(Settings(), STARTED, None, False, outputs=[known], entries=[*SAID[:saved]])
+    told: list[str] = []
+    folder = SessionFolder.create(tmp_path / "sessions")
+    with closing(folder.journal) as journal:
+        for _ in range(2):
+            [(path, _)] = complete_files(record, SAID, journal, told.append)
+    assert told == [f"'{known.path}' holds another transcript now, and is left as it is."] * 2
+    assert known.path.read_bytes() == others
+    assert path.name == f"talk.2026-03-01-140259{suffix}"
+    whole = tmp_path / f"whole{suffix}"
+    complete_file(OutputRecord(whole, 0, False, 0, 0), SAID, STARTED, with_source=False)
+    assert path.read_bytes() == whole.read_bytes()
+
+
+def test_a_file_in_which_half_of_the_lines_stand_is_still_the_sessions(tmp_path):
+    known = OutputRecord(tmp_path / "talk.txt", 0, False, 2, 11)
+    known.path.write_text("My notes\nYes.\nNo!\n")
+    said = [SAID[0], Utterance(1, 1.1, 1.9, "Perhaps.", "talk.wav"), SAID[2]]
+    record = SessionRecord(Settings(), STARTED, None, False, outputs=[known], entries=said[:2])
+    with closing(SessionFolder.create(tmp_path / "sessions").journal) as journal:
+        assert list(complete_files(record, said, journal)) == [(known.path, 1)]
+    assert known.path.read_text() == "My notes\nYes.\nNo!\nNo.\n"
+
+
+def test_what_was_corrected_and_finds_no_place_is_told(tmp_path):
+    known = OutputRecord(tmp_path / "talk.md", 0, False, 3, 0)
+    told: list[str] = []
+    with closing(TranscriptFile(known.path, started=STARTED)) as file:
+        for said in SAID:
+            file.write_utterance(said)
+            known.path.write_text(known.path.read_text() + "A note.\n\n")
+    known.size = known.path.stat().st_size
+    complete_file(known, SAID, STARTED, with_source=False, amended=[(1, None)], tell=told.append)
+    assert told == [f"'{known.path}' was changed by another program; what was corrected there was left as it is."]

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 import signal
 import threading
@@ -11,6 +12,7 @@ from dataclasses import replace
 import pytest
 import soundfile
 
+from live_canary.audio.source import DeviceLost
 from live_canary.commands import keeping, live, recover
 from live_canary.errors import CheckpointError, OutputError
 from live_canary.segments.segmenter import Segmenter
@@ -252,3 +254,48 @@ def test_what_the_model_failed_on_is_kept_until_it_has_a_text(tmp_path, monkeypa
         assert set(transcriber.heard) == {"xy"}
     assert output.read_text() == "ab\n[0.2 s not heard: could not be transcribed]\nde\nxy\n"
     assert unfinished_sessions() == []
+
+
+def test_what_the_model_failed_on_in_a_recovery_is_kept_until_it_has_a_text(tmp_path, monkeypatch):
+    """The next recovery took the file for complete, for it was as the first had meant it to be."""
+    output = tmp_path / "talk.txt"
+    abort(SessionFolder.create(), "ab" + ENDPOINT + "xy" + ENDPOINT + "de" + ENDPOINT, [output])
+    assert recovered_with(monkeypatch, model()) == 1
+    assert output.read_text() == "ab\n[0.2 s not heard: could not be transcribed]\nde\n"
+    assert recovered_with(monkeypatch, LetterModel()) == 0
+    assert output.read_text() == "ab\n[0.2 s not heard: could not be transcribed]\nde\nxy\n"
+    assert unfinished_sessions() == []
+
+
+class FailsOnTheRest(LetterModel):
+    def transcribe(self, samples, draft=None):
+        hypothesis = super().transcribe(samples, draft)
+        if hypothesis.text == "ghi":
+            raise RuntimeError("the graphics card is lost")
+        return hypothesis
+
+
+def test_the_rest_of_an_utterance_that_the_model_failed_on_is_kept_until_it_has_a_text(tmp_path, monkeypatch):
+    """An utterance has other bounds than before, and the model fails on what no line has of it."""
+    folder, output = SessionFolder.create(), tmp_path / "talk.txt"
+    script = ("..abc", DeviceLost("USB", "its sample rate has changed"), "ghi" + ENDPOINT)
+    session = prepare(folder, [ScriptedSource(*script, name="Me", live=True)], [output])
+    session.start(lambda event: None)
+    assert session.wait(PATIENCE_SECONDS)
+    folder.journal.close()
+    journal = folder.path / JOURNAL
+    lost = re.compile(r'{"type": "(gap|segment)".*"start": (?!0,)|{"type": "saved"|.*"ghi"')
+    lines = journal.read_text().splitlines(keepends=True)
+    journal.write_text("".join(line for line in lines if not lost.match(line)))
+    output.write_text("abc\n")
+    assert recovered_with(monkeypatch, FailsOnTheRest()) == 1
+    assert len(unfinished_sessions()) == 1
+    assert recovered_with(monkeypatch, LetterModel()) == 0
+    assert output.read_text() == "abc\n[0.3 s not heard: could not be transcribed]\nghi\n"
+
+
+def recovered_with(monkeypatch, transcriber) -> int:
+    """The exit code of `live-canary recover` with this model."""
+    monkeypatch.setattr(recover, "load_with", lambda *given: lambda tell: transcriber)
+    monkeypatch.setattr(recover, "Segmenter", lambda *given: make_segmenter())
+    return recover.run(None)

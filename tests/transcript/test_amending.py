@@ -108,6 +108,28 @@ def test_a_deleted_line_goes_although_others_wrote_something_before_it(tmp_path,
     assert path.read_text() == f"No.\n{remark}\n"
 
 
+@pytest.mark.parametrize("suffix", [".txt", ".md", ".vtt"])
+@pytest.mark.parametrize("heading", ["as it was", "another"])
+def test_the_first_line_goes_although_others_wrote_something_below_it(tmp_path, suffix, heading):
+    """It stayed, without a word, while all those behind it were found."""
+    path = tmp_path / f"talk{suffix}"
+    with closing(TranscriptFile(path, started=STARTED)) as file:
+        header = path.read_text()
+        file.write_utterance(saying("This is private."))
+        path.write_text(path.read_text() + "A note.\n\n")
+        file.write_utterance(saying("Two.", 1))
+        file.write_utterance(saying("Three.", 2))
+        file.amend(0, None)
+        if heading == "another" and header:
+            path.write_text(path.read_text().replace(header.rstrip(), header.rstrip() + " and more"))
+            with pytest.raises(OutputError, match="was changed by another program"):
+                file.close()
+        else:
+            file.close()
+            assert "private" not in path.read_text()
+    assert "A note." in path.read_text()
+
+
 def test_a_correction_never_goes_into_an_earlier_session_of_the_file(tmp_path):
     """Where others had changed the first line, the next was looked for from the beginning of the file."""
     path = tmp_path / "a.txt"

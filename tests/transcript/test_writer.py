@@ -182,6 +182,33 @@ def test_subtitles_that_were_deleted_come_back_with_their_header(tmp_path):
     assert path.read_text().startswith("WEBVTT\n\n00:")
 
 
+@pytest.mark.parametrize("suffix", [".vtt", ".md"])
+def test_a_file_that_was_emptied_in_place_begins_anew(tmp_path, suffix):
+    """As logrotate's copytruncate does, and `: > talk.vtt`."""
+    path = tmp_path / f"talk{suffix}"
+    with closing(TranscriptFile(path, started=STARTED)) as file:
+        begun = path.read_text()
+        file.write_utterance(saying("Hello."))
+        path.write_text("")
+        file.write_utterance(saying("World.", 1))
+    assert path.read_text().startswith(begun)
+    assert "World." in path.read_text()
+
+
+@pytest.mark.parametrize("suffix", [".srt", ".vtt", ".md"])
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_an_editor_that_trims_the_last_empty_line_leaves_the_next_utterance_by_itself(tmp_path, suffix, end):
+    paths = [tmp_path / f"{name}{suffix}" for name in ("trimmed", "as-it-was")]
+    for path in paths:
+        with closing(TranscriptFile(path, started=STARTED)) as file:
+            file.write_utterance(saying("Hello."))
+            if path == paths[0]:
+                path.write_text(path.read_text().rstrip("\n") + end)
+            file.write_utterance(saying("World.", 1))
+            file.amend(0, "Good evening.")
+    assert paths[0].read_text() == paths[1].read_text()
+
+
 def test_an_unknown_suffix_is_refused_with_those_that_are_known(tmp_path):
     with pytest.raises(OutputError, match=r"'.*talk\.docx' must end in one of \.txt, \.md, \.srt, \.vtt, \.jsonl"):
         check_output(tmp_path / "talk.docx")
