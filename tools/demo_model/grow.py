@@ -86,7 +86,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     torch.manual_seed(args.seed)
-    shutil.copytree(args.small, args.large, ignore=shutil.ignore_patterns("training.pt", "model.safetensors"))
+    shutil.copytree(args.small, args.large, ignore=shutil.ignore_patterns("training.pt", "stop", "model.safetensors"))
     weights = load_file(args.small / "model.safetensors")
 
     path = args.large / "llm_backbone" / "config.json"

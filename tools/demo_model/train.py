@@ -190,7 +190,7 @@ def prepare(model: Path, starts: list[Path]) -> None:
         raise SystemExit(
             f"{model} holds no checkpoint: name one with --from, or make one with python -m tools.demo_model.create"
         )
-    shutil.copytree(starts[0], model, dirs_exist_ok=True, ignore=shutil.ignore_patterns("training.pt"))
+    shutil.copytree(starts[0], model, dirs_exist_ok=True, ignore=shutil.ignore_patterns("training.pt", "stop"))
     if len(starts) > 1:
         files = [load_file(start / "model.safetensors") for start in starts]
         means = {key: sum(file[key].double() for file in files) / len(files) for key in files[0]}
