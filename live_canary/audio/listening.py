@@ -12,6 +12,13 @@ INBOX_CHUNKS = 3000  # a minute of 20 ms; a reader who is later than that loses 
 CLOSE_SECONDS = 2.0  # what an input that hangs may take; the session would wait 3 s for the whole source
 
 
+def close_or_leave(opened: OpenInput) -> None:
+    """Close it; one that hangs in that is left behind, and may go on delivering."""
+    closing = threading.Thread(target=opened.close, name="close input", daemon=True)
+    closing.start()
+    closing.join(CLOSE_SECONDS)
+
+
 class Listening:
     """At most one open input, which puts what it hears into `inbox`, at the times of `clock`.
 
@@ -97,9 +104,7 @@ class Listening:
         opened, self._opened = self._opened, None
         inlet, self._inlet = self._inlet, None
         if opened and inlet:
-            closing = threading.Thread(target=opened.close, name="close input", daemon=True)
-            closing.start()
-            closing.join(CLOSE_SECONDS)
+            close_or_leave(opened)
             inlet.shut()
 
     def forget(self) -> None:

@@ -1,6 +1,7 @@
 """Sound that happens now: an open input as blocks of 16 kHz, with every loss marked and every return awaited."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 
 from live_canary.audio.inbox import Chunk, Nothing
@@ -22,8 +23,19 @@ from live_canary.audio.timeline import Timeline
 POLL_SECONDS = 0.25
 STALLED_SECONDS = 3.0  # an input that delivers nothing for so long is gone
 RETRY_SECONDS = 1.0
+FREE_SECONDS = 5.0  # after which an input is tried that something else does not let go of
 
 NAMES: dict[Hears, str] = {"microphone": "Microphone", "system": "System sound"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Switch:
+    """What the user wants to be heard instead."""
+
+    chosen: Input
+    is_free: Callable[[], bool]
+    latest: float
+    """By the clock: it is tried then also if it is not free."""
 
 
 class LiveSource:
@@ -50,7 +62,9 @@ class LiveSource:
         """Nothing has been heard since a device was lost, or left for another default."""
         self._moving = False
         self._idle_seconds = 0.0
-        self._switch_wanted: Input | None = None
+        self._switch_wanted: _Switch | None = None
+        self._switch_tried: _Switch | None = None
+        """The last one that was obeyed, or refused. Each of the two is set by one thread only."""
         self._stopped_at = 0.0
 
     def blocks(self) -> Iterator[SourceItem]:
@@ -81,7 +95,8 @@ class LiveSource:
 
     @property
     def input(self) -> Input:
-        return self._switch_wanted or self._listening.chosen
+        wanted = self._switch_wanted
+        return self._listening.chosen if wanted is None or wanted is self._switch_tried else wanted.chosen
 
     def inputs(self) -> list[Input]:
         return self._listening.inputs()
@@ -89,9 +104,13 @@ class LiveSource:
     def try_out(self, chosen: Input, deliver: Deliver) -> OpenInput:
         return self._listening.try_out(chosen, deliver)
 
-    def switch(self, chosen: Input) -> None:
-        """Hear another input, which is then awaited when it is lost. From any thread."""
-        self._switch_wanted = chosen
+    def switch(self, chosen: Input, is_free: Callable[[], bool] = lambda: True) -> None:
+        """Hear another input, which is then awaited when it is lost. From any thread.
+
+        is_free: whether nothing else holds it any more; until then the present one is heard, but no longer than
+        FREE_SECONDS.
+        """
+        self._switch_wanted = _Switch(chosen, is_free, self._clock.now() + FREE_SECONDS)
 
     def _hear(self, chunk: Chunk) -> Iterator[SourceItem]:
         self._idle_seconds = 0.0
@@ -173,12 +192,17 @@ class LiveSource:
         yield from self._timeline.close()
 
     def _obey_switch(self) -> Iterator[SourceItem]:
-        chosen, before = self._switch_wanted, self._listening.chosen
-        self._switch_wanted = None
-        if chosen is None or chosen.identity == before.identity:
+        wanted, before = self._switch_wanted, self._listening.chosen
+        if wanted is None or wanted is self._switch_tried:
+            return
+        if wanted.chosen.identity == before.identity:
+            self._switch_tried = wanted
+            return
+        if not wanted.is_free() and self._clock.now() < wanted.latest:
             return
         yield from self._close()
-        obstacle = self._listening.switch(chosen)
+        obstacle = self._listening.switch(wanted.chosen)
+        self._switch_tried = wanted
         if obstacle:
             yield SourceWarning(f"{obstacle} {before.name} is heard on.")
         if not self._listening.is_open:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations  # numpy is imported after an input is open: it takes longer than opening one
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -177,6 +177,6 @@ class SwitchableSource(Protocol):
         """The input, delivering to somebody else. Raises DeviceError."""
         ...
 
-    def switch(self, chosen: Input) -> None:
-        """Hear this input from now on; what is missed between becomes a gap."""
+    def switch(self, chosen: Input, is_free: Callable[[], bool] = lambda: True) -> None:
+        """Hear this input as soon as it is free, or after a few seconds all the same; what is missed becomes a gap."""
         ...

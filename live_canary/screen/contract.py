@@ -53,7 +53,10 @@ class RunningSession(Protocol):
         ...
 
     def switch_input(self, source_name: str, chosen: Input) -> None:
-        """Has a source hear another input; InputOpened tells that it does, SourceWarned why it does not."""
+        """Has a source hear another input, when all auditions, which it closes, are over.
+
+        InputOpened tells that it does, SourceWarned why it does not.
+        """
         ...
 
     def amend(self, index: int, text: str | None) -> None:

@@ -14,6 +14,7 @@ from live_canary.errors import OutputError
 from live_canary.events import (
     Event,
     GapMarked,
+    InputOpened,
     PartialChanged,
     SourceLost,
     SourceRecovered,
@@ -75,6 +76,8 @@ class ListeningScreen(Screen[None]):
         self._session = session
         self._corrections = Corrections()
         self._clipboard = Copying(self)
+        self._awaited: dict[str, str] = {}
+        """Of each source the input that was chosen and is not heard yet."""
         self._header = HeaderLine(state, id="header")
         self._empty = EmptyState(id="empty", markup=False)
         self.transcript = TranscriptView(with_source=state.info.with_source, id="transcript")
@@ -131,7 +134,11 @@ class ListeningScreen(Screen[None]):
                 self._tell(f"{source}: {reason}", "warning")
             case SourceRecovered(source):
                 self._tell(f"{source} is back.")
-            case SourceWarned(_, message):
+            case InputOpened(source, opened) if self._awaited.get(source) == opened:
+                del self._awaited[source]
+                self._tell(f"{source} hears {opened} now. Next time too: live-canary --device '{opened}'")
+            case SourceWarned(source, message):
+                self._awaited.pop(source, None)
                 self._tell(message, "warning")
             case StageFailed(_, message):
                 self._tell(message, "error")
@@ -183,8 +190,8 @@ class ListeningScreen(Screen[None]):
     def _switch(self, choice: Choice | None) -> None:
         if choice:
             name, one = choice
+            self._awaited[name] = one.name
             self._session.switch_input(name, one)
-            self._tell(f"{name} hears {one.name} now. Next time too: live-canary --device '{one.name}'")
 
     def action_help(self) -> None:
         self.app.push_screen(HelpScreen([*type(self).BINDINGS, *TranscriptView.BINDINGS, *type(self.app).BINDINGS]))

@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from live_canary.audio.level import Level, LevelMeter
+from live_canary.audio.listening import close_or_leave
 from live_canary.audio.soundsystem import Input, OpenInput
 from live_canary.audio.source import SwitchableSource
 from live_canary.errors import DeviceError
@@ -27,6 +28,7 @@ class Audition:
         self._levels: dict[str, Level] = {}
         self._refused: dict[str, str] = {}
         self._closed = threading.Event()
+        self._over = threading.Event()
 
     @property
     def inputs(self) -> list[Input]:
@@ -48,7 +50,13 @@ class Audition:
         return self._refused.get(one.identity, "")
 
     def close(self) -> None:
+        """Returns at once; it is over a moment later."""
         self._closed.set()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it holds no input any more, but for those that hang."""
+        return self._over.is_set()
 
     def run(self) -> None:
         opened: list[OpenInput] = []
@@ -62,7 +70,8 @@ class Audition:
             self._closed.wait()
         finally:
             for stream in opened:
-                stream.close()
+                close_or_leave(stream)
+            self._over.set()
 
     def _open(self, one: Input, opened: list[OpenInput]) -> None:
         try:

@@ -216,7 +216,8 @@ class Listener:
             case DeviceLost(device, reason):
                 self._go_away()
                 self.tell(SourceLost(name, f"{device}: {reason}"))
-            case DeviceRecovered(_, gap_seconds):
+            case DeviceRecovered(device, gap_seconds):
+                self.tell(InputOpened(name, device))  # another one may have taken its place
                 self.tell(SourceRecovered(name, gap_seconds))
             case DeviceSilent(device, seconds):
                 self.tell(SourceWarned(name, f"{device} has been completely silent for {seconds:.0f} s: is it muted?"))

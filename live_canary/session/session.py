@@ -92,6 +92,7 @@ class Session:
         ]
         self._listening = len(self._listeners)
         self._stopping = False
+        self._auditions: list[Audition] = []
         self._listening_threads: list[threading.Thread] = []
         self._threads: list[threading.Thread] = []  # those that a clean end waits for: not the one loading the model
         self._transcriber: Transcriber | None = None
@@ -143,11 +144,18 @@ class Session:
         for name, source in self._switchable.items():
             auditions[name] = Audition(source)
             self._run("try inputs", auditions[name].run, fatal=False)
+        self._auditions = [one for one in self._auditions if not one.is_over] + list(auditions.values())
         return auditions
 
     def switch_input(self, source_name: str, chosen: Input) -> None:
-        """Have a source hear another input from now on; the stretch between is marked as a gap. Returns at once."""
-        self._switchable[source_name].switch(chosen)
+        """Have a source hear another input from now on; the stretch between is marked as a gap. Returns at once.
+
+        All auditions are closed first: many an input has one stream at a time.
+        """
+        auditions = tuple(self._auditions)
+        for audition in auditions:
+            audition.close()
+        self._switchable[source_name].switch(chosen, lambda: all(audition.is_over for audition in auditions))
 
     @property
     def _switchable(self) -> dict[str, SwitchableSource]:

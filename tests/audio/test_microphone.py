@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from live_canary.audio.listening import INBOX_CHUNKS, Listening
-from live_canary.audio.live import LiveSource
+from live_canary.audio.live import FREE_SECONDS, LiveSource
 from live_canary.audio.portaudio import PortAudio, PortAudioInput
 from live_canary.audio.source import (
     AudioBlock,
@@ -543,6 +543,28 @@ def test_another_input_is_heard_when_the_user_wants_it_and_time_goes_on(sound, c
     assert blocks_in(items)[-1].end_sample == pytest.approx(5.0 * 16_000, abs=320)
     assert_each_sample_is_at_its_time(items, 0.001)
     assert source.input.name == "USB"
+
+
+def test_a_chosen_input_is_opened_once_it_is_free_and_the_one_before_is_heard_until_then(sound, clock):
+    """Of many an input there is only one stream at a time: what showed its level has it for a moment yet."""
+    source = microphone(clock)
+    wanted = []
+    clock.at(2.0, lambda: source.switch(source.inputs()[1], lambda: clock.passed >= 3.0))
+    clock.at(2.5, lambda: wanted.append(source.input.name))
+    items = heard(source, clock, 5.0)
+    assert wanted == ["USB"]
+    assert news_in(items) == [DeviceOpened("Built-in", 48_000, 2), DeviceOpened("USB", 44_100, 1)]
+    before = items[: items.index(DeviceOpened("USB", 44_100, 1))]
+    assert blocks_in(before)[-1].end_sample == pytest.approx(3.0 * 16_000, abs=640)
+    assert_each_sample_is_at_its_time(items, 0.001)
+
+
+def test_a_chosen_input_that_does_not_come_free_is_tried_all_the_same(sound, clock):
+    source = microphone(clock)
+    clock.at(1.0, lambda: source.switch(source.inputs()[1], lambda: False))
+    items = heard(source, clock, 2.0 + FREE_SECONDS)
+    before = items[: items.index(DeviceOpened("USB", 44_100, 1))]
+    assert blocks_in(before)[-1].end_sample == pytest.approx((1.0 + FREE_SECONDS) * 16_000, abs=640)
 
 
 def test_the_input_that_was_chosen_is_the_one_that_is_awaited(sound, clock):

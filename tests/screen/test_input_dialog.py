@@ -1,9 +1,9 @@
 from textual.pilot import Pilot
 
-from live_canary.events import InputOpened, LevelChanged
+from live_canary.events import Event, InputOpened, LevelChanged, SourceWarned, StageFailed
 from live_canary.screen.contract import Outcome
 from tests.screen.fake_session import FakeAudition, FakeSession
-from tests.screen.in_app import in_app, rows, until_shown
+from tests.screen.in_app import in_app, rows, until_shown, until_true
 from tests.screen.test_keys import OPENED
 
 MICROPHONE = "USB Microphone"
@@ -52,6 +52,45 @@ def test_the_chosen_input_is_heard_from_then_on():
     session = with_inputs(scenario)
     assert session.asked[1:] == [f"switch {MICROPHONE} to Blue Yeti"]
     assert session.audition_of[MICROPHONE].closed
+
+
+def notices(pilot: Pilot[Outcome]) -> list[str]:
+    return [notification.message for notification in pilot.app._notifications]
+
+
+def choosing(*answers: Event) -> list[str]:
+    """What is told from the choice of the second input on, when the session has answered."""
+    told: list[str] = []
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("i")
+        await until_shown(pilot, "Blue Yeti")
+        await pilot.press("down", "enter")
+        await until_true(pilot, lambda: session.asked[1:])
+        assert notices(pilot) == []
+        for answer in answers:
+            session.tell(answer)
+        await until_true(pilot, lambda: "last" in notices(pilot))
+        told.extend(notices(pilot)[:-1])
+
+    session = FakeSession(*OPENED, InputOpened(MICROPHONE, "Built-in Audio"))
+    session.audition_of = {MICROPHONE: FakeAudition()}
+    answers += (StageFailed("files", "last", fatal=False),)
+    in_app(scenario, session)
+    return told
+
+
+def test_that_another_input_is_heard_is_told_when_it_is_open():
+    """It was told at once, and then that the input refuses."""
+    assert choosing() == []
+    [told] = choosing(InputOpened(MICROPHONE, "Blue Yeti"), InputOpened(MICROPHONE, "Blue Yeti"))
+    assert told == f"{MICROPHONE} hears Blue Yeti now. Next time too: live-canary --device 'Blue Yeti'"
+
+
+def test_of_an_input_that_refuses_when_it_was_chosen_only_the_reason_is_told():
+    refused = SourceWarned(MICROPHONE, "Input 'Blue Yeti' cannot be opened: busy. Built-in Audio is heard on.")
+    assert choosing(refused, InputOpened(MICROPHONE, "Built-in Audio")) == [refused.message]
+    assert choosing(refused, InputOpened(MICROPHONE, "Blue Yeti")) == [refused.message]  # another one of that name
 
 
 def test_an_input_that_refuses_says_why_and_another_can_be_chosen():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from live_canary.audio.source import AudioBlock, AudioGap, DeviceLost, SourceItem
+from live_canary.audio.source import AudioBlock, AudioGap, DeviceLost, DeviceRecovered, SourceItem
 from live_canary.segments.segmenter import Segmenter
 from live_canary.segments.settings import SegmenterSettings
 from live_canary.transcript.hypothesis import Hypothesis
@@ -53,7 +53,7 @@ class ScriptedSource:
 
     def __init__(
         self,
-        *script: str | AudioGap | DeviceLost | Exception,
+        *script: str | AudioGap | DeviceLost | DeviceRecovered | Exception,
         name: str = "talk",
         live: bool = False,
         endless: bool = False,
@@ -73,7 +73,7 @@ class ScriptedSource:
                 position = item.end_sample
                 yield item
                 continue
-            if isinstance(item, DeviceLost):
+            if isinstance(item, DeviceLost | DeviceRecovered):
                 yield item
                 continue
             for letter in item:

@@ -8,12 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from live_canary.audio.listening import Listening
+from live_canary.audio.live import LiveSource
 from live_canary.audio.soundsystem import Input
-from live_canary.audio.source import AudioBlock, AudioGap, DeviceLost
+from live_canary.audio.source import AudioBlock, AudioGap, DeviceLost, DeviceRecovered
 from live_canary.audio.spool import SpoolingSource
-from live_canary.errors import CheckpointError, DeviceError, OutputError
+from live_canary.errors import CheckpointError, DeviceError, OutputError, RecordingError
 from live_canary.events import (
     GapMarked,
+    InputOpened,
     LevelChanged,
     ModelProgress,
     OutputWritten,
@@ -485,6 +488,16 @@ def test_a_line_whose_sound_is_not_kept_stays_and_says_so():
     assert failure.message == "The line at 00:00:00 stays as it is: its sound is not kept (--no-spool)."
 
 
+def test_a_line_of_a_recording_that_has_gone_stays_and_says_so():
+    class Gone(ScriptedSource):
+        def hear_again(self, start_sample, end_sample):
+            raise RecordingError("Recording 'talk.wav' cannot be read: Stale file handle; copy it again.")
+
+    [failure] = heard_again(Gone("abc" + ENDPOINT), 0, LetterModel(), after_the_end=True).of(StageFailed)
+    said = "The line at 00:00:00 stays as it is: Recording 'talk.wav' cannot be read: Stale file handle; copy it again."
+    assert failure.message == said
+
+
 def utterance(start_seconds: float, end_seconds: float, index: int, source: str = "talk") -> Utterance:
     return Utterance(index, start_seconds, end_seconds, "words", source)
 
@@ -527,7 +540,7 @@ class TwoInputs(ScriptedSource):
         deliver(sound_of("a").tobytes(), 1)
         return self
 
-    def switch(self, chosen: Input) -> None:
+    def switch(self, chosen: Input, is_free=lambda: True) -> None:
         self.input = chosen
 
     def close(self) -> None:
@@ -554,6 +567,103 @@ def test_the_inputs_of_a_live_source_are_listened_to_until_one_is_chosen(tmp_pat
     assert audition.heard == second
     session.stop()
     assert session.wait(PATIENCE_SECONDS)
+
+
+class OneStreamEach:
+    """A sound system whose inputs have one stream at a time, as ALSA's without a sound server."""
+
+    def __init__(self) -> None:
+        self.all_inputs = [Input(n, f"hw:{n}", 1, 16_000, n == 0, "microphone", f"hw:{n}") for n in range(3)]
+        self.streams: dict[str, OnlyStream] = {}
+        self.may_close = {f"hw:{n}": threading.Event() for n in range(3)}
+        self.may_close["hw:0"].set()
+
+    def inputs(self) -> list[Input]:
+        return self.all_inputs
+
+    def refresh(self) -> None:
+        pass
+
+    def open(self, chosen: Input, deliver) -> "OnlyStream":
+        if chosen.identity in self.streams:
+            raise DeviceError(f"Input '{chosen.name}' cannot be opened: Device unavailable;")
+        self.streams[chosen.identity] = OnlyStream(self, chosen, deliver)
+        return self.streams[chosen.identity]
+
+
+class OnlyStream:
+    rate, channels = 16_000, 1
+
+    def __init__(self, system: OneStreamEach, chosen: Input, deliver) -> None:
+        self._system, self._chosen, self._deliver = system, chosen, deliver
+        self.hear("..")
+
+    def hear(self, letters: str) -> None:
+        self._deliver(sound_of(letters).tobytes(), 1)
+
+    def alive(self) -> bool:
+        return True
+
+    def defaults_changed(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self._system.may_close[self._chosen.identity].wait(PATIENCE_SECONDS)
+        del self._system.streams[self._chosen.identity]
+
+
+@pytest.fixture
+def patient(monkeypatch):
+    """Sources that do not take a slow test for an input that was lost."""
+    monkeypatch.setattr("live_canary.audio.live.STALLED_SECONDS", PATIENCE_SECONDS)
+
+
+def choosing(system: OneStreamEach, told: Recorder) -> Session:
+    """A session that hears the first input, and shows the levels of the others."""
+    source = LiveSource(Listening(system=system))
+    session = Session([source], make_segmenter, lambda tell: LetterModel(), clock=itertools.count().__next__)
+    session.start(told)
+    told.wait_for(LevelChanged)
+    session.auditions()
+    while len(system.streams) < len(system.all_inputs):
+        pass
+    return session
+
+
+def test_an_input_that_only_one_can_open_is_heard_after_what_showed_its_level_is_closed(patient):
+    """It was opened while its level was still being shown, so it refused, each time anew."""
+    system, told = OneStreamEach(), Recorder()
+    session = choosing(system, told)
+    session.switch_input("Microphone", system.all_inputs[2])
+    for count in (2, 3):  # the listening thread goes on, and looks each time what it is to hear
+        system.streams["hw:0"].hear("a")
+        told.wait_for(LevelChanged, count)
+    assert told.of(SourceWarned) == []
+    for closing in system.may_close.values():
+        closing.set()
+    told.wait_for(InputOpened, 2)
+    assert [opened.input for opened in told.of(InputOpened)] == ["hw:0", "hw:2"]
+    session.stop()
+    assert session.wait(PATIENCE_SECONDS)
+
+
+def test_an_input_that_hangs_in_its_close_keeps_nobody_from_another(patient, monkeypatch):
+    monkeypatch.setattr("live_canary.audio.listening.CLOSE_SECONDS", 0.05)
+    system, told = OneStreamEach(), Recorder()
+    session = choosing(system, told)
+    system.may_close["hw:2"].set()
+    session.switch_input("Microphone", system.all_inputs[2])
+    told.wait_for(InputOpened, 2)
+    assert (told.of(InputOpened)[-1].input, told.of(SourceWarned)) == ("hw:2", [])
+    system.may_close["hw:1"].set()
+    session.stop()
+    assert session.wait(PATIENCE_SECONDS)
+
+
+def test_what_a_lost_source_hears_when_it_is_back_is_told():
+    """A microphone that was chosen in the place of a lost one was not named."""
+    told = run(ScriptedSource("..", DeviceLost("Built-in", "unplugged"), DeviceRecovered("USB", 1.0), ".."))
+    assert told.of(InputOpened) == [InputOpened("talk", "USB")]
 
 
 @pytest.mark.parametrize("failure", [RuntimeError("the terminal is gone"), SystemExit(1)])
