@@ -1,5 +1,6 @@
 """The terminal and the signals that end a program, which Windows has otherwise than the rest."""
 
+import codecs
 import errno
 import io
 import os
@@ -59,6 +60,11 @@ def ending_at_once() -> Iterator[None]:
 def is_reader_gone(error: OSError) -> bool:
     """Whether writing failed because nobody reads the pipe any more."""
     return isinstance(error, BrokenPipeError) or (sys.platform == "win32" and error.errno == errno.EINVAL)
+
+
+def has_every_letter(stream: TextIO) -> bool:
+    """Whether its encoding is UTF-8: most others lack some."""
+    return codecs.lookup(stream.encoding).name == "utf-8"
 
 
 def discard(stream: TextIO) -> None:

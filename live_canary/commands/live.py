@@ -17,7 +17,7 @@ from live_canary.audio.recording import RecordingSource, check_recording
 from live_canary.audio.source import Source
 from live_canary.commands import dictating, keeping
 from live_canary.commands.model_choice import Ask, ModelChoice, choose_model, load_with, terminal_question
-from live_canary.console import drop_typed_keys
+from live_canary.console import drop_typed_keys, has_every_letter
 from live_canary.dictation.dictation import Dictation
 from live_canary.errors import InputError, OutputError
 from live_canary.screen.contract import Outcome, SessionInfo
@@ -174,9 +174,11 @@ def _print_lines(session: Session, info: SessionInfo, choice: ModelChoice, setti
         print(f"Typing with {info.typing} into the window in use.", file=sys.stderr, flush=True)  # noqa: T201
     if choice.notice:
         print(choice.notice, file=sys.stderr, flush=True)  # noqa: T201
-    line_of = plain_lines.text_line
+    line_of: plain_lines.LineOf = plain_lines.text_line
     if settings.json_lines:
         line_of = plain_lines.json_line_with_partials if settings.partials else plain_lines.json_line
+        if not has_every_letter(sys.stdout):
+            line_of = plain_lines.in_ascii(line_of)
     return PlainScreen(session, info, sys.stdout, sys.stderr, line_of=line_of).run()
 
 

@@ -59,7 +59,7 @@ class PlainScreen:
     def run(self) -> Outcome:
         """Starts the session and prints until it has ended. Call it from the main thread, which gets the signals."""
         if isinstance(self._out, io.TextIOWrapper):
-            self._out.reconfigure(errors="replace")  # a letter that the terminal lacks must not end the session
+            self._out.reconfigure(errors="backslashreplace")  # a letter that it lacks must not end the session
         try:
             with self._signals_handled():
                 self._session.start(self._events.put)

@@ -47,3 +47,13 @@ def json_line_with_partials(event: Event, info: SessionInfo) -> str | None:
             }
             return json.dumps(partial, ensure_ascii=False)
     return json_line(event, info)
+
+
+def in_ascii(line_of: LineOf) -> LineOf:
+    """The same JSON, with all other letters as numbers: for a stdout that may lack some."""
+
+    def line(event: Event, info: SessionInfo) -> str | None:
+        said = line_of(event, info)
+        return None if said is None else json.dumps(json.loads(said))
+
+    return line

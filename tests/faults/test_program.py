@@ -1,7 +1,9 @@
 """The program as a user runs it, but for the model, cut off; and what `live-canary recover` makes of that."""
 
+import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -107,6 +109,19 @@ def test_letters_that_the_encoding_of_stdout_lacks_are_printed_as_numbers():
     code = "from live_canary.console import prepare_streams; prepare_streams(); print('schön')"
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
     assert subprocess.check_output([sys.executable, "-c", code], env=environment) == b"sch\\xf6n\n"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_json_lines_are_json_with_every_letter_whatever_the_encoding_of_stdout(tmp_path, monkeypatch, encoding):
+    """Without UTF-8 each letter that stdout lacks was printed as `?`."""
+    shutil.copy(TALK, talk := tmp_path / "żółw 😀.wav")
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    command = ["--replay", talk, "--speed", "max", "--model", "demo", "--no-spool", "--jsonl", "-"]
+    done = subprocess.run([*PROGRAM, *command], capture_output=True, timeout=PATIENCE_SECONDS)
+    assert done.returncode == 0, done.stderr
+    entries = [json.loads(line) for line in done.stdout.decode(encoding).splitlines()]
+    assert {entry["source"] for entry in entries} == {talk.name}
+    assert ("żółw".encode() in done.stdout) == (encoding == "utf-8")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

@@ -231,7 +231,8 @@ def test_a_full_disk_behind_stdout_finishes_the_session_with_one_sentence():
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_letters_that_the_terminal_lacks_are_replaced_instead_of_ending_the_session(encoding):
-    out = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])
+def test_letters_that_the_terminal_lacks_are_printed_as_numbers_instead_of_ending_the_session(encoding, errors):
+    out = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors=errors)
     PlainScreen(FakeSession(said("日本"), ENDED), ONE, out, io.StringIO()).run()
-    assert out.buffer.getvalue() == b"[00:00:00] ??\n"
+    assert out.buffer.getvalue() == b"[00:00:00] \\u65e5\\u672c\n"
