@@ -5,6 +5,7 @@
     │   ├── CheckpointError          a model folder or file that is not a Canary-Qwen checkpoint
     │   │   └── ModelMissing         a model that is not on this machine: exit code 3
     │   ├── RecordingError           a recording that is missing, unreadable, empty or not audio
+    │   │   └── RecordingBrokenOff   one that is damaged: all that can be read of it was
     │   ├── OutputError              a transcript file that cannot be written
     │   ├── DeviceError              no PortAudio, no such input, an input that cannot be opened
     │   ├── DictationError           no tool that types or copies works on this desktop
@@ -35,6 +36,10 @@ class ModelMissing(CheckpointError):
 
 
 class RecordingError(InputError):
+    pass
+
+
+class RecordingBrokenOff(RecordingError):
     pass
 
 

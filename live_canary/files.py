@@ -8,6 +8,7 @@ renamed or replaced.
 import errno
 import os
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 if sys.platform == "win32":
@@ -44,6 +45,21 @@ def is_folder(path: Path) -> bool:
 def is_file(path: Path) -> bool:
     """False also where that cannot be known, as of `is_there`."""
     return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_name_too_long(path: Path) -> bool:
+    """Whether no file of that name can be in its folder, or in the one that this is to be made in."""
+    folder = next((one for one in path.parents if is_folder(one)), Path())
+    try:
+        (folder / path.name).lstat()
+    except OSError as error:
+        return error.errno == errno.ENAMETOOLONG
+    return False
+
+
+def short_name(name: str) -> str:
+    """16 letters that stand for a file's name, however long that is, and are others for another."""
+    return sha256(os.fsencode(name)).hexdigest()[:16]
 
 
 def name_for_c(path: Path) -> Path | bytes:

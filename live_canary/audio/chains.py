@@ -13,6 +13,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
+from live_canary.audio.wav import more_than_told
+
 LEAST_LINK = 2000  # bytes; less behind an MP3 is a tag, or a frame that its header does not count
 FARTHEST_FRAME = 4096  # bytes behind the tag of an MP3, or where it begins
 LEAST_RUN = 4  # frames of an MP3 that follow one another; fewer may be other bytes that look like them
@@ -41,6 +43,8 @@ class Link:
     start: int
     end: int
     tells_length: bool = True
+    header: bytes = b""
+    """What is to be read before these bytes: that of a WAV which tells too little (wav.py)."""
 
 
 def links(path: Path) -> list[Link]:
@@ -51,32 +55,40 @@ def links(path: Path) -> list[Link]:
             return [Link(start, end) for start, end in pairwise([0, *_ogg_starts(file, size), size])]
         if _is_frame(_read(file, _behind_id3(file, 0), 4)):
             return list(_mp3_links(file, size))
+        if sound := more_than_told(file, size):
+            return [Link(sound.start, sound.end, header=sound.header)]
         return [Link(0, size)]
 
 
 class LinkFile:
-    """A link as a file of its own, as soundfile wants one. What cannot be read ends it."""
+    """A link as a file of its own, as soundfile wants one. What cannot be read ends it, and is its `failure`."""
 
     def __init__(self, path: Path, link: Link):
+        """Raises OSError."""
         self._file = path.open("rb")
         self._link, self._position = link, 0
+        self.failure: OSError | None = None
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        size = self._link.end - self._link.start
+        size = len(self._link.header) + self._link.end - self._link.start
         if not self._link.tells_length and not offset:  # else it is the tag at the end that is looked for
             size = SEEMING_SIZE
         origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: size}[whence]
-        self._position = max(0, origin + offset)
+        if origin + offset >= 0:  # else a file stays where it is, too
+            self._position = origin + offset
         return self._position
 
     def tell(self) -> int:
         return self._position
 
     def read(self, count: int) -> bytes:
-        start = self._link.start + self._position
+        data = self._link.header[self._position : self._position + count]
+        start = self._link.start + max(0, self._position - len(self._link.header))
+        wanted = min(count - len(data), self._link.end - start)
         try:
-            data = _read(self._file, start, min(count, max(0, self._link.end - start)))
-        except OSError:
+            data += _read(self._file, start, wanted) if wanted > 0 else b""
+        except OSError as error:
+            self.failure = error
             return b""
         self._position += len(data)
         return data

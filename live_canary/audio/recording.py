@@ -17,13 +17,14 @@ from live_canary.audio.chains import Link, LinkFile, links
 from live_canary.audio.clock import Clock
 from live_canary.audio.resample import Resampler, to_mono
 from live_canary.audio.source import SAMPLE_RATE, AudioBlock, SourceItem, SourceWarning
-from live_canary.errors import RecordingError
+from live_canary.errors import RecordingBrokenOff, RecordingError
 
 READ_SECONDS = 0.1  # how much of a file is read at once; what a damaged place may take with it
 READ_VALUES = 1 << 20  # and no more than this, whatever number of channels a header claims
 RATES = range(1000, 768_001)  # Hz; beyond them a header is wrong, and resampling would take any amount of memory
 UNTOLD_FRAMES = 1 << 60  # libsndfile says even more where a header does not say how long a recording is
 UNTOLD_BYTES = 0x7FFF0000  # what recorders write, or even more, while they do not know how long a recording gets
+UNKNOWN_FORMAT = 1  # SF_ERR_UNRECOGNISED_FORMAT
 LONGEST_HEADER = 4096  # bytes; more in a recording of 0 seconds is sound that its header does not tell of
 FORMATS = "WAV, FLAC, MP3, OGG"
 
@@ -35,7 +36,8 @@ class RecordingSource:
 
     speed: 1.0 plays in real time, 4.0 four times as fast: a block is handed on no earlier than its end would have been
     heard since the first was asked for, and late readers catch up. None hands on whatever is asked for. The samples are
-    the same at every speed. A recording that breaks off gives all that can be read, then a SourceWarning.
+    the same at every speed. A recording that breaks off gives all that can be read, then a SourceWarning. One that
+    cannot be read ends the source with a RecordingError: what comes after it would stand where its sound belongs.
     """
 
     live = False
@@ -60,7 +62,7 @@ class RecordingSource:
         self._clock.stop()
 
     def hear_again(self, start_sample: int, end_sample: int) -> NDArray[np.float32]:
-        """Reads the recordings anew, up to there; see RehearableSource."""
+        """Reads the recordings anew, up to there; see RehearableSource. Raises RecordingError if one cannot be read."""
         span = Span(start_sample, end_sample)
         for item in self._unpaced():
             if isinstance(item, AudioBlock):
@@ -75,7 +77,7 @@ class RecordingSource:
             try:
                 for samples in stream_recording(path):
                     yield from cutter.feed(samples)
-            except RecordingError as error:
+            except RecordingBrokenOff as error:
                 yield SourceWarning(str(error))
         yield from cutter.flush()
 
@@ -111,7 +113,10 @@ def read_recording(path: Path) -> NDArray[np.float32]:
 
 
 def stream_recording(path: Path) -> Iterator[NDArray[np.float32]]:
-    """The recording in pieces of (n,) float32, mono, 16 kHz. Raises RecordingError, after all that can be read."""
+    """The recording in pieces of (n,) float32, mono, 16 kHz.
+
+    Raises RecordingError where it cannot be read, and RecordingBrokenOff after all that there is of a damaged one.
+    """
     read = claimed = 0.0
     failure = ""
     for link in _links(path):
@@ -130,7 +135,7 @@ def stream_recording(path: Path) -> Iterator[NDArray[np.float32]]:
             claimed += (_frames_before_it_was_cut(file) if is_told else frames_read) / file.samplerate
     if failure or claimed - read > 1:
         of_them = f" of {claimed:.1f}" if claimed > read else ""
-        raise RecordingError(
+        raise RecordingBrokenOff(
             f"Recording '{path}' can be read only up to {read:.1f}{of_them} seconds{failure}: "
             "it is damaged or was not copied completely; copy it again."
         )
@@ -181,25 +186,43 @@ def _links(path: Path) -> list[Link]:
 
 @contextmanager
 def _opened(path: Path, link: Link) -> Iterator[soundfile.SoundFile]:
+    """Raises RecordingError, also when it is left, if not all could be read that was asked for."""
     with ExitStack() as opened:
         try:
-            sound: Path | bytes | LinkFile = files.name_for_c(path)
-            if link != Link(0, path.stat().st_size):
-                sound = opened.enter_context(closing(LinkFile(path, link)))
-            file = opened.enter_context(_ForwardFile(sound))
+            part = opened.enter_context(closing(LinkFile(path, link)))
+        except OSError as error:  # it went away meanwhile
+            raise _unreadable(path, error) from None
+        try:
+            file = opened.enter_context(_sound_in(part, path))
         except (soundfile.SoundFileError, TypeError):  # TypeError: ".raw" is taken for samples without a header
+            if part.failure:
+                raise _unreadable(path, part.failure) from None
             raise RecordingError(
                 f"Recording '{path}' is not sound that can be read here ({FORMATS}); "
                 "ffmpeg -i RECORDING recording.wav converts most others."
             ) from None
-        except OSError as error:  # one of several in a file that went away meanwhile
-            raise _unreadable(path, error) from None
         if file.samplerate not in RATES:
             raise RecordingError(
                 f"Recording '{path}' claims {file.samplerate} samples a second, which no sound has: it is damaged; "
                 "copy it once more, or convert it: ffmpeg -i RECORDING -ar 16000 recording.wav."
             )
-        yield file
+        try:
+            yield file
+        except (RecordingError, soundfile.LibsndfileError):
+            if not part.failure:
+                raise
+        if part.failure:
+            raise _unreadable(path, part.failure)
+
+
+def _sound_in(part: LinkFile, path: Path) -> _ForwardFile:
+    """libsndfile knows some sound by its name alone. Raises soundfile.SoundFileError and TypeError."""
+    try:
+        return _ForwardFile(part)
+    except soundfile.LibsndfileError as error:
+        if part.failure or error.code != UNKNOWN_FORMAT:
+            raise
+        return _ForwardFile(files.name_for_c(path))
 
 
 def _unreadable(path: Path, error: OSError) -> RecordingError:

@@ -4,6 +4,7 @@ import os
 import queue
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from live_canary import files
 from live_canary.audio.recording import RecordingSource, check_recording
 from live_canary.commands.live import check_outputs
 from live_canary.commands.model_choice import choose_model, load_with, terminal_question
-from live_canary.console import DEAF_SECONDS, WIDEST_TABLE
+from live_canary.console import DEAF_SECONDS, WIDEST_TABLE, ending_at_once
 from live_canary.errors import OutputError
 from live_canary.events import Event, SessionEnded, SourceWarned, StageFailed, UtteranceFinal
 from live_canary.segments.segmenter import Segmenter
@@ -41,29 +42,38 @@ class Job:
 
     @property
     def unfinished(self) -> Path:
-        """Where the transcript is written until it is whole."""
-        return self.place.with_name(f"{self.place.stem}.unfinished{self.transcript.suffix}")
+        """Where the transcript is written until it is whole; always the same, so that the next attempt replaces it."""
+        place, suffix = self.place, f".unfinished{self.transcript.suffix}"
+        beside = place.with_name(place.stem + suffix)
+        if files.is_name_too_long(beside):
+            return place.with_name(f"{place.stem[:20]}-{files.short_name(place.name)}{suffix}")
+        return beside
 
 
 def run(settings: Settings, output_folder: Path | None, extension: str) -> int:
     """Transcribe `settings.recordings`, each into a file of its own; the exit code.
 
-    A transcript that exists is left alone, unless `settings.overwrite`; a new one appears when it is whole.
+    A transcript that exists is left alone, unless `settings.overwrite`; a new one appears when it is whole. A recording
+    is left out, which is a failure, if its transcript's name would be too long.
     output_folder: None for the folder of each recording. Raises InputError for whatever can be seen to be wrong first,
     also with the model; no file has been touched then.
     """
     settings.check()
     width = None if sys.stderr.isatty() else WIDEST_TABLE  # else it would break lines, and names in them, in a pipe
     console = Console(stderr=True, width=width, markup=False, highlight=False)
-    jobs = []
+    jobs, left_out = [], 0
     for job in plan(settings.recordings, output_folder, extension):
         if files.is_there(job.transcript) and not settings.overwrite:
             there = one_line(str(job.transcript))
             console.print(f"{there} exists already and is left alone; --overwrite replaces it.")
+        elif files.is_name_too_long(job.transcript):
+            left_out += 1
+            name, suffix = one_line(str(job.recording)), job.transcript.suffix
+            console.print(f"{name} is left out: with {suffix} its name would be too long; give it a shorter one.")
         else:
             jobs.append(job)
     if not jobs:
-        return 0
+        return 1 if left_out else 0
     choice = choose_model(settings.model, ask=terminal_question())
     if output_folder is not None:
         _make_folder(output_folder)
@@ -71,8 +81,9 @@ def run(settings: Settings, output_folder: Path | None, extension: str) -> int:
     if choice.notice:
         console.print(choice.notice)
     load = load_with(choice, settings)
-    transcriber = load(lambda text: console.print(one_line(text)))  # before any file is touched
-    failures = 0
+    with ending_at_once():  # an interrupt inside of torch's C++ would abort the process, or be lost
+        transcriber = load(lambda text: console.print(one_line(text)))  # before any file is touched
+    failures = left_out
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
         for job in jobs:
@@ -86,8 +97,9 @@ def plan(recordings: Sequence[Path], folder: Path | None, extension: str) -> lis
     if suffix not in FORMATS:
         raise OutputError(f"There is no format '{extension}'; choose {', '.join(known[1:] for known in FORMATS)}.")
     jobs = [Job(path, (folder or path.parent) / (path.stem + suffix), check_recording(path)) for path in recordings]
+    taken = Counter(path for job in jobs for path in (job.transcript, job.unfinished))
     for job in jobs:
-        if sum(job.transcript in (other.transcript, other.unfinished) for other in jobs) > 1:
+        if taken[job.transcript] > 1:
             raise OutputError(f"Two recordings would both become '{job.transcript}'; transcribe them one by one.")
     return jobs
 
@@ -113,9 +125,7 @@ def _transcribe(job: Job, settings: Settings, transcriber: Transcriber, progress
     )
     session.start(events.put)
     try:
-        troubles, cut_off = _follow(
-            events, progress, progress.add_task(one_line(job.recording.name), total=job.seconds)
-        )
+        course = _follow(events, progress, progress.add_task(one_line(job.recording.name), total=job.seconds))
         session.wait()
     except KeyboardInterrupt:
         session.abort()
@@ -123,8 +133,12 @@ def _transcribe(job: Job, settings: Settings, transcriber: Transcriber, progress
         job.unfinished.unlink(missing_ok=True)
         progress.console.print(f"Stopped; {one_line(str(job.transcript))} was not written.")
         raise
-    written = job.unfinished
-    is_whole = not (cut_off or file.unsaved)
+    if course.cut_off and not course.utterances:
+        job.unfinished.unlink(missing_ok=True)
+        progress.console.print(f"{one_line(str(job.transcript))} was not written.")
+        return False
+    written, troubles = job.unfinished, course.troubles
+    is_whole = not (course.cut_off or file.unsaved)
     if is_whole and (not troubles or not job.place.exists()):  # what was there may be better
         try:
             job.unfinished.replace(job.place)
@@ -138,12 +152,20 @@ def _transcribe(job: Job, settings: Settings, transcriber: Transcriber, progress
     return not troubles
 
 
-def _follow(events: "queue.SimpleQueue[Event]", progress: Progress, task: TaskID) -> tuple[int, bool]:
-    """How many troubles there were until the session ended, and whether one ended it before the recording did.
+@dataclass(slots=True)
+class _Course:
+    """What became of a session."""
 
-    Each has been told, in the main thread.
-    """
-    troubles, cut_off = 0, False
+    utterances: int = 0
+    troubles: int = 0
+    """Each has been told."""
+    cut_off: bool = False
+    """One of them ended it before the recording did."""
+
+
+def _follow(events: "queue.SimpleQueue[Event]", progress: Progress, task: TaskID) -> _Course:
+    """Until the session has ended; in the main thread."""
+    course = _Course()
     while True:
         try:
             event = events.get(timeout=DEAF_SECONDS)
@@ -151,11 +173,12 @@ def _follow(events: "queue.SimpleQueue[Event]", progress: Progress, task: TaskID
             continue
         match event:
             case UtteranceFinal(utterance):
+                course.utterances += 1
                 progress.update(task, completed=utterance.end_seconds)
             case StageFailed(_, message, _) | SourceWarned(_, message):
-                troubles += 1
-                cut_off |= isinstance(event, StageFailed) and event.fatal
+                course.troubles += 1
+                course.cut_off |= isinstance(event, StageFailed) and event.fatal
                 progress.console.print(one_line(message))
             case SessionEnded():
                 progress.update(task, completed=progress.tasks[task].total)
-                return troubles, cut_off
+                return course

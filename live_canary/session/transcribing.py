@@ -234,7 +234,7 @@ class Scribe:
         except Exception as error:
             if not isinstance(error, LiveCanaryError):
                 log.error("an utterance could not be heard again", exc_info=error)
-            message = f"The line at {clock(utterance.start_seconds)} stays as it is: {error}."
+            message = f"The line at {clock(utterance.start_seconds)} stays as it is: {str(error).rstrip('.')}."
             self.tell(StageFailed("hear again", message, fatal=False))
             return
         self._amend(utterance.index, hypothesis.text)

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
 
 from live_canary import files
@@ -115,4 +114,4 @@ def _unfinished_beside(path: Path) -> Path:
 
     The name is short, however long the file's own is.
     """
-    return path.with_name(f".live-canary-{sha256(os.fsencode(path.name)).hexdigest()[:16]}.part")
+    return path.with_name(f".live-canary-{files.short_name(path.name)}.part")

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from live_canary.audio import chains
 from live_canary.audio.clock import Clock
 from live_canary.audio.recording import RecordingSource, check_recording, read_recording
 from live_canary.audio.source import AudioBlock, SourceWarning
-from live_canary.errors import RecordingError
+from live_canary.errors import RecordingBrokenOff, RecordingError
 from tests.audio.fake_clock import FakeClock
 
 
@@ -190,9 +191,10 @@ def test_a_file_of_several_recordings_that_goes_away_meanwhile_is_told(recording
     blocks = RecordingSource([path], speed=None).blocks()
     next(blocks)
     path.unlink()
-    *rest, warning = blocks
-    assert rest[-1].end_sample == 2 * 16_000, "what was open is heard to its end"
-    assert "cannot be read: No such file" in warning.message
+    heard = []
+    with pytest.raises(RecordingError, match="cannot be read: No such file"):
+        heard.extend(blocks)
+    assert heard[-1].end_sample == 2 * 16_000, "what was open is heard to its end"
 
 
 def without_info_frame(path):
@@ -254,16 +256,72 @@ def test_a_flac_that_does_not_tell_its_length_is_not_called_damaged(recording):
     assert check_recording(path) == pytest.approx(2, abs=0.001)
 
 
-def test_a_recording_that_vanished_is_said_and_the_next_one_is_played(recording, tmp_path):
-    first, *blocks = RecordingSource([tmp_path / "gone.wav", recording("here.wav", 0.1)], speed=None).blocks()
-    assert isinstance(first, SourceWarning) and "gone.wav" in first.message
-    assert sum(len(block.samples) for block in blocks) == 1_600
+@pytest.mark.parametrize("instead", [None, b"", b"Not a sound." * 1000], ids=["nothing", "empty", "other"])
+def test_a_recording_that_is_none_any_more_ends_the_source_after_those_before_it(recording, instead):
+    """Else what comes after it would stand where its sound belongs, also when that can be had again."""
+    here, gone, other = (recording(name, 0.1) for name in ("here.wav", "gone.wav", "other.wav"))
+    source, heard = RecordingSource([here, gone, other], speed=None), []
+    gone.unlink()
+    if instead is not None:
+        gone.write_bytes(instead)
+    with pytest.raises(RecordingError, match=r"gone\.wav"):
+        heard.extend(source.blocks())
+    assert sum(len(block.samples) for block in heard) == 1_600
+    with pytest.raises(RecordingError, match=r"gone\.wav"):
+        source.hear_again(1_600, 3_200)
+
+
+@pytest.fixture
+def pulled_out(monkeypatch):
+    """Call it, and no recording can be read any more, as on a stick that was pulled out; or none behind that byte."""
+
+    def read(file, position, count):
+        if position + count > last:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return readable(file, position, count)
+
+    def pull(behind: int = 0) -> None:
+        nonlocal last
+        last = behind
+        monkeypatch.setattr(chains, "_read", read)
+
+    readable, last = chains._read, 0
+    return pull
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.mp3", "a.aiff"])
+def test_a_recording_that_cannot_be_read_any_more_is_not_called_damaged(recording, pulled_out, name):
+    source = RecordingSource([recording(name, 60.0)], speed=None)
+    blocks = source.blocks()
+    heard = [next(blocks)]
+    pulled_out()
+    with pytest.raises(RecordingError, match="cannot be read: Input/output error") as raised:
+        heard.extend(blocks)
+    assert not isinstance(raised.value, RecordingBrokenOff)
+    assert heard[-1].end_sample < 60 * 16_000
+    with pytest.raises(RecordingError, match="cannot be read: Input/output error"):
+        source.hear_again(0, 16_000)
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.mp3"])
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_a_recording_whose_disk_fails_is_not_called_damaged(recording, pulled_out, name, share):
+    path = recording(name, 60.0)
+    pulled_out(behind=round(path.stat().st_size * share))
+    with pytest.raises(RecordingError, match="cannot be read: Input/output error"):
+        check_recording(path)
+        read_recording(path)
 
 
 def test_samples_that_are_not_numbers_become_silence(tmp_path):
     path = tmp_path / "broken.wav"
     soundfile.write(path, np.array([np.nan, np.inf, 0.25, -3.0] * 4), 16_000, subtype="FLOAT")
     np.testing.assert_array_equal(read_recording(path)[:4], np.float32([0.0, 1.0, 0.25, -1.0]))
+
+
+def test_sound_that_only_its_name_makes_known_is_heard(tmp_path):
+    (tmp_path / "phone.vox").write_bytes(bytes(4000))  # 4 bits for each of 8000 samples a second
+    assert check_recording(tmp_path / "phone.vox") == seconds_of(tmp_path / "phone.vox") == 1.0
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names are Unicode there")
@@ -280,10 +338,10 @@ def test_check_tells_how_long_a_recording_is(recording):
 @pytest.mark.parametrize(("seconds", "advice"), [(0.0, "record it again"), (1.0, "sox --ignore-length RECORDING")])
 def test_a_recording_whose_recorder_was_cut_off_is_not_called_lost(tmp_path, seconds, advice):
     path = tmp_path / "talk.wav"
-    soundfile.write(path, np.ones(round(16_000 * seconds), np.float32), 16_000)
+    soundfile.write(path, np.ones(round(16_000 * seconds), np.float32), 16_000, format="RF64")
     with path.open("r+b") as file:
-        file.seek(40)
-        file.write(bytes(4))  # the size of what follows
+        file.seek(path.read_bytes().index(b"ds64") + 8)
+        file.write(bytes(24))  # the sizes of what follows
     with pytest.raises(RecordingError, match=advice):
         check_recording(path)
 

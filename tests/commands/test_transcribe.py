@@ -2,15 +2,19 @@
 
 import errno
 import os
+import shutil
+import signal
 import stat
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 
+from live_canary.audio import chains
 from live_canary.commands import transcribe
 from live_canary.commands.live import check_outputs
 from live_canary.commands.model_choice import ModelChoice, load_with
@@ -21,6 +25,26 @@ from live_canary.transcript.transcriber import CanaryTranscriber
 from tests.conftest import ROOT
 
 PROGRAM = [sys.executable, str(ROOT / "tests" / "instant.py")]
+DEAF_WHILE_LOADING = """
+import sys, threading
+from types import ModuleType
+from live_canary.cli import main
+from tests.instant import InstantTranscriber
+
+class Deaf(InstantTranscriber):
+    @classmethod
+    def load(cls, *_):
+        print("deaf", file=sys.stderr, flush=True)
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            return cls()
+
+name = "live_canary.transcript.transcriber"
+sys.modules[name] = ModuleType(name)
+sys.modules[name].CanaryTranscriber = Deaf
+main()
+"""
 
 
 @pytest.fixture
@@ -100,6 +124,37 @@ def test_a_name_in_brackets_is_told_as_it_is_and_in_one_line(talk, monkeypatch, 
     assert f"{talk.with_suffix('.txt')} exists already and is left alone; --overwrite replaces it." in said
 
 
+needs_names_of_255_bytes = pytest.mark.skipif(os.name == "nt", reason="there a name may have 255 letters")
+
+
+@needs_names_of_255_bytes
+def test_a_recording_of_the_longest_name_is_transcribed(talk, monkeypatch):
+    """With “.unfinished” in it the name was too long, and none of all the recordings was transcribed."""
+    talk = talk.rename(talk.with_name("é" * 125 + "a.wav"))  # 251 bytes without its suffix
+    (transcript := talk.with_suffix(".txt")).write_text("better\n")
+    with monkeypatch.context() as failing:
+        failing.setattr(transcribe, "load_with", lambda choice, settings: lambda tell: Failing())
+        assert transcribe.run(Settings(recordings=(talk,), model="demo", overwrite=True), None, "txt") == 1
+    [unfinished] = set(talk.parent.iterdir()) - {talk, transcript}
+    assert unfinished.name.startswith("é" * 20) and unfinished.name.endswith(".unfinished.txt")
+    assert overwritten(talk, monkeypatch) == 0
+    assert len(transcript.read_text().splitlines()) == 2
+    assert set(talk.parent.iterdir()) == {talk, transcript}
+
+
+@needs_names_of_255_bytes
+@pytest.mark.parametrize("folder", [None, "texts/new"])
+def test_a_name_that_is_too_long_with_its_format_costs_only_that_recording(talk, tmp_path, monkeypatch, capsys, folder):
+    monkeypatch.setattr(transcribe, "load_with", instant)
+    long = talk.with_name("a" * 251 + ".wav")
+    long.write_bytes(talk.read_bytes())
+    place = tmp_path / folder if folder else None
+    assert transcribe.run(Settings(recordings=(long, talk), model="demo"), place, "jsonl") == 1
+    assert ((place or tmp_path) / "talk.jsonl").exists()
+    said = capsys.readouterr().err.splitlines()
+    assert f"{long} is left out: with .jsonl its name would be too long; give it a shorter one." in said
+
+
 def test_a_folder_that_cannot_be_is_refused_in_a_sentence(talk):
     with pytest.raises(OutputError, match=r"The folder 'xxx.*' cannot be made: File name too long"):
         transcribe.run(Settings(recordings=(talk,), model="demo"), Path("x" * 300), "txt")
@@ -129,6 +184,29 @@ def test_ctrl_c_leaves_no_half_of_a_transcript(talk, monkeypatch, capsys, earlie
     assert (transcript.read_text() if transcript.exists() else None) == earlier
     assert not list(talk.parent.glob("*unfinished*"))
     assert "was not written" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there Ctrl-C is no signal that one process sends another")
+def test_ctrl_c_while_the_model_is_imported_ends_the_program_itself(talk):
+    """Python raised KeyboardInterrupt inside of torch's C++, which aborted the process or went on without a word."""
+    command = [sys.executable, "-c", DEAF_WHILE_LOADING, "transcribe", str(talk), "--model", "demo"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stderr
+        while process.stderr.readline() != "deaf\n":
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, noted = process.communicate(timeout=60)
+    assert (process.returncode, noted) == (-signal.SIGINT, "")  # 130 for a shell
+    assert sorted(path.name for path in talk.parent.iterdir()) == ["talk.wav"]
+
+
+def test_ctrl_c_reaches_the_transcripts_once_the_model_is_loaded(talk, monkeypatch):
+    found = []
+    monkeypatch.setattr(transcribe, "load_with", instant)
+    monkeypatch.setattr(transcribe, "_transcribe", lambda *_: found.append(signal.getsignal(signal.SIGINT)) or True)
+    before = signal.getsignal(signal.SIGINT)
+    assert transcribe.run(Settings(recordings=(talk,), model="demo"), None, "txt") == 0
+    assert found == [before]
 
 
 def test_ctrl_c_does_not_wait_for_a_model_that_is_at_work(talk, monkeypatch):
@@ -161,13 +239,13 @@ def test_what_was_there_is_not_replaced_by_a_transcript_with_holes(talk, monkeyp
 
 
 def test_a_transcript_that_lacks_lines_for_want_of_room_is_made_again_the_next_time(talk, monkeypatch):
-    def full(descriptor, data):
-        if data:
+    def full(file, text):
+        if text:
             raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(transcribe, "load_with", instant)
     with monkeypatch.context() as without_room:
-        without_room.setattr("live_canary.transcript.writer._append", full)
+        without_room.setattr("live_canary.transcript.writer.TranscriptFile._append", full)
         assert transcribe.run(Settings(recordings=(talk,), model="demo"), None, "txt") == 1
     assert not talk.with_suffix(".txt").exists()
     assert transcribe.run(Settings(recordings=(talk,), model="demo"), None, "txt") == 0
@@ -182,6 +260,86 @@ def test_a_transcript_that_a_bug_cut_off_is_made_again_the_next_time(talk, monke
     monkeypatch.setattr(transcribe.Segmenter, "feed", broken)
     assert transcribe.run(Settings(recordings=(talk,), model="demo"), None, "txt") == 1
     assert not talk.with_suffix(".txt").exists()
+
+
+@pytest.fixture
+def second(talk) -> Path:
+    """Another recording of the same."""
+    return Path(shutil.copy(talk, talk.with_name("second.wav")))
+
+
+def carry_off(recording: Path, monkeypatch) -> Path:
+    """It is there when the command checks what it was given, and gone when it is to be heard; where it is then."""
+
+    def load_with(choice, settings):
+        def load(tell):
+            recording.rename(away)
+            return Instant()
+
+        return load
+
+    away = recording.with_name("away")
+    monkeypatch.setattr(transcribe, "load_with", load_with)
+    return away
+
+
+@pytest.mark.parametrize("extension", ["txt", "vtt"])
+@pytest.mark.parametrize("earlier", [None, "what was there\n"])
+def test_a_recording_that_is_gone_when_its_turn_comes_is_transcribed_the_next_time(
+    talk, second, monkeypatch, capsys, extension, earlier
+):
+    """It became a transcript without a line, which was left alone from then on."""
+    away, transcript = carry_off(second, monkeypatch), second.with_suffix(f".{extension}")
+    if earlier:
+        transcript.write_text(earlier)
+    settings = Settings(recordings=(talk, second), model="demo", overwrite=bool(earlier))
+    assert transcribe.run(settings, None, extension) == 1
+    assert (transcript.read_text() if transcript.exists() else None) == earlier
+    assert not list(talk.parent.glob("*unfinished*"))
+    said = capsys.readouterr().err
+    assert "second.wav' cannot be opened: No such file or directory" in said
+    assert f"{transcript} was not written." in said
+    assert talk.with_suffix(f".{extension}").read_text().count("samples.") == 2
+    away.rename(second)
+    monkeypatch.setattr(transcribe, "load_with", instant)
+    assert transcribe.run(settings, None, extension) == 0
+    assert transcript.read_text().count("samples.") == 2
+
+
+def test_what_was_heard_before_a_stick_was_pulled_out_is_unfinished(talk, monkeypatch, capsys):
+    class PullingOut(Instant):
+        """When the first utterance has been heard."""
+
+        def transcribe(self, samples, draft=None) -> Hypothesis:
+            monkeypatch.setattr(chains, "_read", refuse)
+            return super().transcribe(samples)
+
+    def refuse(*asked):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    soundfile.write(talk, np.tile(soundfile.read(talk)[0], 40), 16_000)
+    with monkeypatch.context() as gone:
+        gone.setattr(transcribe, "load_with", lambda choice, settings: lambda tell: PullingOut())
+        assert transcribe.run(Settings(recordings=(talk,), model="demo"), None, "txt") == 1
+    monkeypatch.undo()
+    unfinished = talk.with_name("talk.unfinished.txt")
+    assert not talk.with_suffix(".txt").exists()
+    assert 0 < len(unfinished.read_text().splitlines()) < 80
+    said = capsys.readouterr().err
+    assert "talk.wav' cannot be read: Input/output error; copy it again." in said
+    assert f"{talk} -> {unfinished}, but see above" in said
+    monkeypatch.setattr(transcribe, "load_with", instant)
+    assert transcribe.run(Settings(recordings=(talk,), model="demo"), None, "txt") == 0
+    assert len(talk.with_suffix(".txt").read_text().splitlines()) == 80
+
+
+def test_a_damaged_recording_has_a_transcript_of_all_that_there_is(talk, monkeypatch, capsys):
+    monkeypatch.setattr(transcribe, "load_with", instant)
+    soundfile.write(talk, np.tile(soundfile.read(talk)[0], 2), 16_000)
+    talk.write_bytes(talk.read_bytes()[: talk.stat().st_size // 2])
+    assert transcribe.run(Settings(recordings=(talk,), model="demo"), None, "txt") == 1
+    assert len(talk.with_suffix(".txt").read_text().splitlines()) == 2
+    assert "it is damaged or was not copied completely" in capsys.readouterr().err
 
 
 def overwritten(talk, monkeypatch) -> int:

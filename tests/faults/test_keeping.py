@@ -229,6 +229,36 @@ def test_a_replay_whose_sound_is_to_be_kept_has_it_already(state, tmp_path):
     assert list(state.iterdir()) == []
 
 
+def test_a_replay_of_a_recording_that_goes_away_is_left_to_recover(state, tmp_path, monkeypatch, capsys):
+    """It counted as finished: what the recording says was in no file, and nothing was left that knew of it."""
+    script, output, away = "..abc" + ENDPOINT, tmp_path / "talk.txt", tmp_path / "away.wav"
+    here, gone = recording(tmp_path / "here.wav", script), recording(tmp_path / "gone.wav", "..de" + ENDPOINT)
+
+    def carried_off(detector, settings):
+        gone.rename(away)
+        return make_segmenter()
+
+    def left(folder, **how):
+        leave(folder, **how)
+        folder.journal.close()  # as where the process ends
+
+    leave = keeping.leave_folder
+    monkeypatch.setattr(keeping, "leave_folder", left)
+    monkeypatch.setattr(keeping, "finish_when_the_terminal_closes", lambda on_screen: None)
+    settings = Settings(recordings=(here, gone), speed=None, plain=True, model="demo", outputs=(output,))
+    with monkeypatch.context() as going:
+        going.setattr(live, "Segmenter", carried_off)
+        assert live.run(settings, ()) == 1
+    [session] = unfinished_sessions()
+    told = capsys.readouterr().err
+    assert "gone.wav' cannot be opened: No such file" in told and f"live-canary recover {session.name}" in told
+    assert output.read_text() == "abc\n"
+    away.rename(gone)
+    assert recover.run(None) == 0
+    assert output.read_text() == "abc\nde\n"
+    assert list(state.iterdir()) == []
+
+
 def test_no_file_is_emptied_for_a_session_that_another_file_keeps_from_starting(tmp_path):
     (precious := tmp_path / "precious.txt").write_text("mine\n")
     with closing(TranscriptFile(taken := tmp_path / "taken.txt")):

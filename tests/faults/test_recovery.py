@@ -7,6 +7,7 @@ import re
 import signal
 import stat
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from live_canary.audio.spool import Spool
 from live_canary.commands import keeping
 from live_canary.commands import recover as command
 from live_canary.errors import CheckpointError, InputError, RecordingError, SessionError
-from live_canary.events import SourceOpened, StageFailed, UtteranceAmended, UtteranceFinal
+from live_canary.events import SourceOpened, SpeechEnded, StageFailed, UtteranceAmended, UtteranceFinal
 from live_canary.session.completing import complete_file
 from live_canary.session.folder import JOURNAL, SessionFolder, find_session, open_session, unfinished_sessions
 from live_canary.session.record import SessionRecord, read_journal
@@ -29,7 +30,18 @@ from live_canary.session.session import Session
 from live_canary.settings import Settings
 from live_canary.transcript.utterance import TranscriptGap, Utterance
 from tests.faults.conftest import fill
-from tests.faults.sessions import PATIENCE_SECONDS, SCRIPT, STARTED, abort, hold, model, prepare, recording, recover
+from tests.faults.sessions import (
+    PATIENCE_SECONDS,
+    SCRIPT,
+    STARTED,
+    abort,
+    hold,
+    model,
+    prepare,
+    recording,
+    recover,
+    replay,
+)
 from tests.session.fakes import ENDPOINT, LetterModel, ScriptedSource, make_segmenter
 
 
@@ -187,6 +199,35 @@ def test_a_recording_that_is_gone_leaves_the_session_to_a_later_recovery(tmp_pat
     with pytest.raises(RecordingError, match="No such file"):
         recover(tmp_path / "sessions")
     assert unfinished_sessions(tmp_path / "sessions") == [folder.path]
+
+
+def test_a_recording_that_goes_away_when_recovery_has_looked_leaves_the_session_to_a_later_one(tmp_path):
+    """Its lines were marked "its sound was not kept", and the session was deleted."""
+    talk, output, never = recording(tmp_path / "talk.wav"), tmp_path / "talk.jsonl", threading.Event()
+    folder = SessionFolder.create(tmp_path / "sessions")
+    source = RecordingSource([talk], speed=None)
+    session = prepare(folder, [source], [output], lambda tell: never.wait(PATIENCE_SECONDS))
+    heard = threading.Event()
+    session.start(lambda event: heard.set() if isinstance(event, SpeechEnded) else None)
+    assert heard.wait(PATIENCE_SECONDS)
+    session.abort()
+    assert session.wait(PATIENCE_SECONDS)
+    never.set()
+    folder.journal.close()
+    [kept], away = unfinished_sessions(tmp_path / "sessions"), tmp_path / "away.wav"
+    folder, record = open_session(kept)
+
+    def carried_off():
+        talk.rename(away)
+        return make_segmenter()
+
+    with closing(folder.journal), pytest.raises(SessionError, match=r"talk\.wav' cannot be opened: No such file"):
+        hold_again(folder, record, carried_off, lambda tell: model())
+    assert output.read_bytes() == b""
+    away.rename(talk)
+    recover(tmp_path / "sessions")
+    replay(talk, whole := tmp_path / "undisturbed.jsonl", sessions=tmp_path / "undisturbed")
+    assert output.read_bytes() == whole.read_bytes()
 
 
 @pytest.mark.parametrize("kept_lines", [3, 4, 5, 8])
