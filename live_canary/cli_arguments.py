@@ -102,22 +102,23 @@ def given(context: Any) -> dict[str, Any]:
 
 def pause_ms(context: Any) -> int | None:
     """What --min-silence-ms is to count as: a mode on the command line says it anew, whatever the settings say."""
-    flags = given(context)
-    pause: int | None = context.params["min_silence_ms"]
-    return None if "mode" in flags and "min_silence_ms" not in flags else pause
+    name, flags = "min_silence_ms", given(context.find_root()) | given(context)
+    pause: int | None = config_file.above({name: context.params[name]}, flags).get(name)
+    return pause
 
 
 def keeps_sound(context: Any) -> tuple[bool, bool]:
-    """Whether on the disk while the session lasts, and at the end: a flag counts more than what the settings say.
+    """Whether on the disk while the session lasts, and at the end.
 
     Raises InputError for the end alone, which needs the other.
     """
-    flags, spool, at_the_end = given(context), not context.params["no_spool"], context.params["keep_audio"]
-    if spool or not at_the_end:
-        return spool, at_the_end
-    if ("no_spool" in flags) == ("keep_audio" in flags):
+    names = ("no_spool", "keep_audio")
+    flags, settings = given(context), {name: context.params[name] for name in names}
+    kept = config_file.above(settings, {name: flags[name] for name in names if name in flags})
+    spool, at_the_end = not kept.get("no_spool"), bool(kept.get("keep_audio"))
+    if at_the_end and not spool:
         raise InputError("--keep-audio needs the sound that --no-spool does not keep; give one of them.")
-    return ("keep_audio" in flags,) * 2
+    return spool, at_the_end
 
 
 def means_usual_device(flags: Container[str]) -> bool:

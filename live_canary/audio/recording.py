@@ -120,25 +120,34 @@ def stream_recording(path: Path) -> Iterator[NDArray[np.float32]]:
     read = claimed = 0.0
     failure = ""
     for link in _links(path):
-        with _opened(path, link) as file:
-            resampler = Resampler(file.samplerate)
-            frames_read = 0
-            try:
-                for frames in _pieces(file):
-                    frames_read += len(frames)
-                    yield resampler.feed(to_mono(frames))
-            except soundfile.LibsndfileError as error:
-                failure = f" ({error.error_string.rstrip('.')})"
-            yield resampler.flush()
-            is_told = link.tells_length and file.frames < UNTOLD_FRAMES
-            read += frames_read / file.samplerate
-            claimed += (_frames_before_it_was_cut(file) if is_told else frames_read) / file.samplerate
+        try:
+            with _opened(path, link) as file:
+                resampler = Resampler(file.samplerate)
+                frames_read = 0
+                try:
+                    for frames in _pieces(file):
+                        frames_read += len(frames)
+                        yield resampler.feed(to_mono(frames))
+                except soundfile.LibsndfileError as error:
+                    failure = f" ({error.error_string.rstrip('.')})"
+                yield resampler.flush()
+                is_told = link.tells_length and file.frames < UNTOLD_FRAMES
+                read += frames_read / file.samplerate
+                claimed += (_frames_before_it_was_cut(file) if is_told else frames_read) / file.samplerate
+        except _NoSoundError:
+            if not read:
+                raise
+            failure = " (what follows is no sound)"
     if failure or claimed - read > 1:
         of_them = f" of {claimed:.1f}" if claimed > read else ""
         raise RecordingBrokenOff(
             f"Recording '{path}' can be read only up to {read:.1f}{of_them} seconds{failure}: "
             "it is damaged or was not copied completely; copy it again."
         )
+
+
+class _NoSoundError(RecordingError):
+    """It can be read, but not as sound."""
 
 
 class _ForwardFile(soundfile.SoundFile):  # type: ignore[misc]
@@ -197,12 +206,12 @@ def _opened(path: Path, link: Link) -> Iterator[soundfile.SoundFile]:
         except (soundfile.SoundFileError, TypeError):  # TypeError: ".raw" is taken for samples without a header
             if part.failure:
                 raise _unreadable(path, part.failure) from None
-            raise RecordingError(
+            raise _NoSoundError(
                 f"Recording '{path}' is not sound that can be read here ({FORMATS}); "
                 "ffmpeg -i RECORDING recording.wav converts most others."
             ) from None
         if file.samplerate not in RATES:
-            raise RecordingError(
+            raise _NoSoundError(
                 f"Recording '{path}' claims {file.samplerate} samples a second, which no sound has: it is damaged; "
                 "copy it once more, or convert it: ffmpeg -i RECORDING -ar 16000 recording.wav."
             )

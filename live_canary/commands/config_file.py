@@ -149,11 +149,14 @@ def from_file(file: Path, keys: Mapping[str, Key], profile: str | None, check: C
 
 
 def above(lower: Mapping[str, Any], higher: Mapping[str, Any]) -> dict[str, Any]:
-    """Both, where what is set on a higher level counts more: also a mode more than the pause that it is a name for."""
-    counting = dict(lower)
-    if "mode" in higher:
-        counting.pop("min_silence_ms", None)
-    return counting | dict(higher)
+    """Both, where what is set on a higher level counts more, also for what it implies."""
+    implied = {"mode": "min_silence_ms", "no_spool": "keep_audio", "keep_audio": "no_spool"}
+    overruled = {implied[name] for name, value in higher.items() if name in implied and _is_set(value)}
+    return {name: value for name, value in lower.items() if name not in overruled} | dict(higher)
+
+
+def _is_set(value: Any) -> bool:
+    return bool(value.value if isinstance(value, Value) else value)
 
 
 def _check_size(text: str) -> None:

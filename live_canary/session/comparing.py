@@ -87,7 +87,7 @@ class Comparison:
         As when the next session replaced it, or the user moved the old one away.
         """
         is_known = not contents or digest_of(contents) == self.output.becoming
-        if is_known or (self.output.continued and self._head.encode() in contents):
+        if is_known or (self.output.continued and self._head and self._head.encode() in contents):
             return False
         saved = min(self.output.entries, len(self.entries))
         found = self._found(contents, min(self.output.begins, len(contents)))

@@ -75,7 +75,8 @@ def hold_again(
     if failures:
         raise SessionError(failures[0])
     journal.hear_the_rest(sources, lambda: load(lambda text: on_event(ModelProgress(text))))
-    record.amended[:0] = [(index, None) for index in sorted(taken_back(journal.transcript) - record.amendments.keys())]
+    spoken = sorted(journal.transcript, key=lambda entry: entry.start_seconds)  # what is tried again stands at the end
+    record.amended[:0] = [(index, None) for index in sorted(taken_back(spoken) - record.amendments.keys())]
     return journal.transcript
 
 

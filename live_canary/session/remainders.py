@@ -50,9 +50,9 @@ def remainders(
     """
     known = record.texts.keys() | heard
     for source in {name for name, _, _ in record.segments} | {entry.source for entry in entries}:
-        left = [(start, end) for name, start, end in record.left if name == source]
-        texts = [_span(entry) for entry in transcript if entry.source == source]
-        texts += [(start, end) for name, start, end in record.texts if name == source]
+        lines = {_span(entry): isinstance(entry, Utterance) for entry in transcript if entry.source == source}
+        left = [(start, end) for name, start, end in record.left if name == source and not lines.get((start, end))]
+        texts = [*lines, *((start, end) for name, start, end in record.texts if name == source)]
         covered = [part for text in texts for part in _beyond(text, left)]
         spoken = left + [speech for key, speech in record.segments.items() if key[0] == source and key not in known]
         spoken += [_span(entry) for entry in entries if isinstance(entry, Utterance) and entry.source == source]

@@ -176,6 +176,18 @@ def test_mp3s_of_other_kinds_that_do_not_tell_their_length_are_heard_behind_one_
     assert seconds_of(first) == pytest.approx(2 + 3, abs=0.3)
 
 
+@pytest.mark.parametrize("kept", [60, 300, 2000])
+def test_a_second_recording_in_a_file_that_ends_within_its_header_costs_only_itself(recording, kept):
+    """As of radio, when the next song had just begun: what comes after the file is heard too."""
+    path, other = recording("radio.ogg", 3.0), recording("other.wav", 2.0)
+    path.write_bytes(path.read_bytes() + recording("next.ogg", 3.0).read_bytes()[:kept])
+    items = list(RecordingSource([path, other], speed=None).blocks())
+    [warning] = [item for item in items if isinstance(item, SourceWarning)]
+    assert "can be read only up to 3.0 seconds" in warning.message
+    heard = sum(len(item.samples) for item in items if isinstance(item, AudioBlock))
+    assert abs(heard / 16_000 - 5) < 0.2
+
+
 def test_an_ogg_file_that_lacks_its_beginning_is_refused_in_a_sentence(recording):
     path = recording("radio.ogg", 2.0)
     contents = path.read_bytes()

@@ -90,6 +90,7 @@ def test_a_profile_counts_more_than_the_rest_of_the_file(file, started):
         ("min_silence_ms = 800", "--mode meeting transcribe a.wav", {}, 1000),
         ("min_silence_ms = 800", "--min-silence-ms 900 --mode meeting transcribe a.wav", {}, 900),
         ("min_silence_ms = 800", "--mode meeting --min-silence-ms 900", {}, 900),
+        ("min_silence_ms = 800", "--min-silence-ms 900 transcribe a.wav --mode meeting", {}, 900),
         ("min_silence_ms = 800", "", {"MODE": "meeting"}, 1000),
         ("min_silence_ms = 800\nmode = 'meeting'", "", {}, 800),
         ("min_silence_ms = 800\n[profile.call]\nmode = 'meeting'", "--profile call", {}, 1000),
@@ -110,16 +111,23 @@ def test_a_mode_counts_more_than_a_pause_that_is_set_below_it(
 
 
 @pytest.mark.parametrize(
-    ("toml", "flags", "kept"),
+    ("toml", "flags", "variables", "kept"),
     [
-        ("keep_audio = true", ["--no-spool"], (False, False)),
-        ("no_spool = true", ["--keep-audio"], (True, True)),
-        ("no_spool = true", [], (False, False)),
-        ("keep_audio = true", [], (True, True)),
+        ("keep_audio = true", ["--no-spool"], {}, (False, False)),
+        ("no_spool = true", ["--keep-audio"], {}, (True, True)),
+        ("no_spool = true", [], {}, (False, False)),
+        ("keep_audio = true", [], {}, (True, True)),
+        ("keep_audio = true", [], {"NO_SPOOL": "1"}, (False, False)),
+        ("keep_audio = true", [], {"NO_SPOOL": "0"}, (True, True)),
+        ("no_spool = true", [], {"KEEP_AUDIO": "1"}, (True, True)),
     ],
 )
-def test_a_flag_about_the_sound_counts_more_than_what_the_file_says(file, started, toml, flags, kept):
+def test_what_is_said_about_the_sound_counts_more_on_a_higher_level(
+    file, started, monkeypatch, toml, flags, variables, kept
+):
     file.write_text(toml)
+    for name, value in variables.items():
+        monkeypatch.setenv(f"LIVE_CANARY_{name}", value)
     run(*flags)
     assert (started[0].spool, started[0].keep_audio) == kept
 

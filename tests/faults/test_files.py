@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from contextlib import ExitStack, closing
+from datetime import timedelta
 
 import pytest
 
@@ -11,7 +12,8 @@ from live_canary.audio.recording import RecordingSource
 from live_canary.errors import OutputError
 from live_canary.events import OutputWritten, StageFailed, UtteranceFinal
 from live_canary.screen.export_dialog import export
-from live_canary.session.completing import complete_file, complete_files, digest_of
+from live_canary.session.comparing import digest_of
+from live_canary.session.completing import complete_file, complete_files, output_before
 from live_canary.session.folder import SessionFolder, open_session, unfinished_sessions
 from live_canary.session.record import OutputRecord, SessionRecord
 from live_canary.session.recovery import hold_again
@@ -402,6 +404,26 @@ def test_a_file_that_is_another_sessions_by_now_gets_no_line_of_this_one(tmp_pat
     whole = tmp_path / f"whole{suffix}"
     complete_file(OutputRecord(whole, 0, False, 0, 0), SAID, STARTED, with_source=False)
     assert path.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".md", ".jsonl"])
+def test_a_file_that_was_continued_and_is_another_sessions_by_now_is_left_alone_too(tmp_path, suffix):
+    path = tmp_path / f"talk{suffix}"
+    with closing(TranscriptFile(path, started=STARTED - timedelta(days=1))) as earlier:
+        earlier.write_utterance(SAID[0])
+    known = output_before(path, overwrite=False)
+    with closing(TranscriptFile(path, started=STARTED)) as file:
+        for said in SAID[:2]:
+            file.write_utterance(said)
+    known.entries, known.size = 2, path.stat().st_size
+    with closing(TranscriptFile(path, overwrite=True)) as later:
+        later.write_utterance(Utterance(0, 0.3, 0.7, "Another day, another talk.", "talk.wav"))
+    others = path.read_bytes()
+    record = SessionRecord(Settings(), STARTED, None, False, outputs=[known], entries=SAID[:2])
+    with closing(SessionFolder.create(tmp_path / "sessions").journal) as journal:
+        [(beside, added)] = complete_files(record, SAID, journal)
+    assert (path.read_bytes(), added) == (others, len(SAID))
+    assert beside.read_text().count("Yes.") == 2
 
 
 def test_a_file_in_which_half_of_the_lines_stand_is_still_the_sessions(tmp_path):

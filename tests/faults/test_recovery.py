@@ -23,11 +23,13 @@ from live_canary.errors import CheckpointError, InputError, RecordingError, Sess
 from live_canary.events import SourceOpened, SpeechEnded, StageFailed, UtteranceAmended, UtteranceFinal
 from live_canary.session.completing import complete_file
 from live_canary.session.folder import JOURNAL, SessionFolder, find_session, open_session, unfinished_sessions
+from live_canary.session.journal import NOT_TRANSCRIBED
 from live_canary.session.record import SessionRecord, read_journal
 from live_canary.session.recovery import completed, hold_again
 from live_canary.session.remainders import remainders
 from live_canary.session.session import Session
 from live_canary.settings import Settings
+from live_canary.transcript.hypothesis import Hypothesis
 from live_canary.transcript.utterance import TranscriptGap, Utterance
 from tests.faults.conftest import fill
 from tests.faults.sessions import (
@@ -478,6 +480,37 @@ def test_what_has_no_words_is_asked_for_once(tmp_path):
 def test_an_utterance_without_a_length_lost_no_word():
     record = SessionRecord(Settings(), STARTED, None, False, segments={("Me", 0, 100): (50, 50)})
     assert list(remainders(record, set(), [], [])) == []
+
+
+def test_what_the_model_failed_on_is_asked_for_until_it_has_a_line_of_its_own():
+    rest, others = (80_000, 112_000), Utterance(0, 0.0, 5.0, "as", "Me")
+    record = SessionRecord(Settings(), STARTED, None, False, segments={("Me", 0, 112_000): (0, 112_000)})
+    record.texts[("Me", 0, 112_000)] = Hypothesis("as it was")
+    record.left.append(("Me", *rest))
+    mark, line = TranscriptGap(5.0, 7.0, NOT_TRANSCRIBED, "Me"), Utterance(1, 5.0, 7.0, "it was", "Me")
+    assert [one.speech for one in remainders(record, set(), [], [others])] == [rest]
+    assert [one.speech for one in remainders(record, set(), [], [others, mark])] == [rest]
+    assert list(remainders(record, set(), [], [others, mark, line])) == []
+
+
+class ScratchesThat(LetterModel):
+    """Hears a voice command in "xy", which others fail on."""
+
+    def transcribe(self, samples, draft=None):
+        heard = super().transcribe(samples, draft)
+        return Hypothesis("Scratch that.", confidences=(0.9, 0.9)) if heard.text == "xy" else heard
+
+
+def test_a_scratch_that_which_is_heard_at_the_second_attempt_means_what_was_said_before_it(tmp_path):
+    """It stands at the end of the transcript, behind what was said after it."""
+    said, output = "ab" + ENDPOINT + "xy" + ENDPOINT + "de" + ENDPOINT, tmp_path / "talk.txt"
+    folder = SessionFolder.create(tmp_path / "sessions")
+    session = prepare(folder, [ScriptedSource(said, name="Me", live=True)], [output], voice_commands=True)
+    session.start(lambda event: None)
+    assert session.wait(PATIENCE_SECONDS)
+    folder.journal.close()
+    recover(tmp_path / "sessions", load=lambda tell: ScratchesThat())
+    assert output.read_text() == "[0.2 s not heard: could not be transcribed]\nde\n"
 
 
 def test_entries_of_the_same_time_are_the_same_whatever_their_text():

@@ -33,13 +33,18 @@ def test_rows_among_others_are_as_of_the_whole(vector, rows, inputs, outputs, th
     inputs=st.integers(1, 600),
     outputs=st.integers(1, 3000),
     uneven=st.integers(0, 4),
+    group_of_all=st.floats(1, 100),
     threads=st.sampled_from([1, 2, 5]),
     seed=st.integers(0, 1 << 30),
 )
-def test_of_a_single_row_the_largest_is_exact_and_no_other_reaches_it(vector, inputs, outputs, uneven, threads, seed):
-    """Also where some inputs are far larger than others, as a language model's are."""
+def test_of_a_single_row_the_largest_is_exact_and_no_other_reaches_it(
+    vector, inputs, outputs, uneven, group_of_all, threads, seed
+):
+    """Also where some inputs are far larger than others, as a language model's are, or they and their weights are."""
     x, weight, bias = random_linear(1, inputs, outputs, seed)
     x *= torch.exp(uneven * torch.randn(inputs, generator=torch.Generator().manual_seed(seed)))
+    x[:, :64] *= group_of_all
+    weight[:, :64] *= group_of_all
     halves, whole = in_halves_and_whole(weight, bias)
     with vectors(vector), threads_of_torch(threads):
         found, exact = halves(x)[0], whole(x)[0]

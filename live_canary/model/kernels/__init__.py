@@ -227,8 +227,8 @@ def pack4(quantized: Tensor, factors: Tensor, scales: Tensor) -> tuple[Tensor, T
 
 def pack_halves(quantized: Tensor, scales: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """What pack8 takes -> uint8 (2, panels, in / 32, 4, 64): the upper four bits of each, then the lower ones, as pack4
-    lays them out; the scales as pack8 does; and for each output the root of the mean square of what its weights would
-    lose without the lower ones, (out,) float32.
+    lays them out; the scales as pack8 does; and for each output what the weights of its worst group would lose without
+    the lower ones: the root of the mean square, (out,) float32.
     """
     padded = _padded((quantized.view(torch.uint8) ^ 128), 128, GROUP)
     panels, parts = len(padded) // LANES, padded.shape[1] // FACTORED
@@ -239,7 +239,7 @@ def pack_halves(quantized: Tensor, scales: Tensor) -> tuple[Tensor, Tensor, Tens
         _pack_two_to_a_byte(some >> 4, upper)
         _pack_two_to_a_byte(some & 15, lower)
         squares.copy_(((some & 15).float() - 8).square_().unflatten(1, (-1, GROUP)).mean(-1))
-    return packed, _packed_scales(scales, panels), (lost[: len(scales)] * scales.float().square()).mean(-1).sqrt()
+    return packed, _packed_scales(scales, panels), (lost[: len(scales)] * scales.float().square()).amax(-1).sqrt()
 
 
 def _pack_two_to_a_byte(padded: Tensor, packed: Tensor) -> None:

@@ -18,7 +18,7 @@ typedef struct {
                                8 bits in halves: all the upper ones, then all the lower ones, each as in 4 bits */
     const void *scales;     /* 8 bits: float16 [panel][in / 64][16]; 4 bits: Block [panel][in / 256] */
     const float *bias;      /* [out] or NULL */
-    const float *spread;    /* [out], of 8 bits in halves, and else NULL: how far a weight is from its upper half, RMS */
+    const float *spread;    /* [out], of 8 bits in halves, and else NULL: how far weights are from their upper halves */
     int64_t in, out, bits;
 } Matrix;
 

@@ -3,8 +3,8 @@
    What may be the largest is computed, all else only of the upper halves: about half of what would have to be read.
 
    What is left out, a sum of every input times at most half a step of an upper half, is as often too much as too little.
-   Its standard deviation is the length of the row times the spread of the weights; as the sum of many numbers of about one
-   size it is more than SURE times that in one of 10^13 cases, and of few numbers it never can be. */
+   Its standard deviation is at most the length of the row times the spread of the weights. It is more than SURE times that in
+   one of 10^13 cases where lower halves are as good as random; and where few inputs make up the sum, it never is. */
 
 #pragma once
 
