@@ -32,13 +32,22 @@ static void possible_panels_together(const void *context, int64_t item) {
         }
 }
 
+/* 0 where one is no number. */
+static int64_t first_of_the_largest(const float *y, int64_t n) {
+    Vec most = each(y[0]);
+    for (int64_t i = 0; i < n; i += LANES) most = greater(lanes(n - i), load(lanes(n - i), y + i), most);
+    const float largest = greatest_of(most);
+    int64_t at = 0;
+    while (at < n && y[at] != largest) at++;
+    return at < n ? at : 0;
+}
+
 static void multiply_largest(const Matrix *w, const Activations *a, float *y, int threads) {
     const int64_t items = panels_of(w) / PANELS, together = within(items / (threads * 4), 1, 32);
     const int64_t handed_out = (items + together - 1) / together;
     Search search = {.product = {w, a, y, 0, 1, threads, items, together, 0}};
     run(upper_panels_together, &search, handed_out, threads);
-    int64_t best = 0;
-    for (int64_t i = 1; i < w->out; i++) best = y[i] > y[best] ? i : best;
+    const int64_t best = first_of_the_largest(y, w->out);
     two_panels(&search.product, best / (PANELS * LANES));
     search.largest = y[best];
     double squares = 0;

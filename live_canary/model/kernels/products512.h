@@ -177,17 +177,16 @@ static __m512 single_upper(const Matrix *w, int64_t panel, const Activations *a,
     const uint16_t *scales = (const uint16_t *)w->scales + panel * groups * LANES;
     __m512 y = _mm512_setzero_ps();
     for (int64_t g = 0; g < groups; g++, scales += LANES) {
-        __m512i sum = _mm512_setzero_si512();
+        __m512i sum = _mm512_set1_epi32(start_of_halves(a, row * groups + g)), sixteenth = _mm512_setzero_si512();
 #pragma GCC unroll 2
         for (int h = 0; h < 2; h++, x += FACTORED, weights += FACTORED * LANES / 2)
 #pragma GCC unroll 4
             for (int i = 0; i < FACTORED / 8; i++) {
-                __m512i early, late;
-                take_apart(weights, i, &early, &late);
-                sum = multiply_add(sum, early, broadcast(x + i * 4));
-                sum = multiply_add(sum, late, broadcast(x + i * 4 + FACTORED / 2));
+                const __m512i both = _mm512_loadu_si512(weights + i * 64), fifteen = _mm512_set1_epi8(15);
+                sixteenth = multiply_add(sixteenth, _mm512_and_si512(both, fifteen), broadcast(x + i * 4));
+                sum = multiply_add(sum, _mm512_andnot_si512(fifteen, both), broadcast(x + i * 4 + FACTORED / 2));
             }
-        sum = _mm512_add_epi32(_mm512_slli_epi32(sum, 4), _mm512_set1_epi32(start_of_halves(a, row * groups + g)));
+        sum = _mm512_add_epi32(sum, _mm512_slli_epi32(sixteenth, 4));
         y = added(y, sum, scales_of(scales), a->scales[row * groups + g]);
     }
     return y;
