@@ -24,12 +24,15 @@ static void upper_panels_together(const void *context, int64_t item) {
 static void possible_panels_together(const void *context, int64_t item) {
     const Search *s = context;
     const Product *p = &s->product;
-    const int64_t first = item * p->together * PANELS * LANES, end = first + p->together * PANELS * LANES;
-    for (int64_t i = first; i < (end < p->w->out ? end : p->w->out); i++)
-        if (p->y[i] + s->reach * p->w->spread[i] >= s->largest) {
-            two_panels(p, i / (PANELS * LANES));
-            i |= PANELS * LANES - 1;
+    const int64_t end = (item + 1) * p->together;
+    for (int64_t i = item * p->together; i < (end < p->items ? end : p->items); i++) {
+        Vec most = each(-FLT_MAX);
+        for (int64_t at = i * PANELS * LANES; at < (i + 1) * PANELS * LANES; at += LANES) {
+            const Mask m = lanes(p->w->out - at);
+            most = greater(m, mul_add(load(m, p->w->spread + at), each(s->reach), load(m, p->y + at)), most);
         }
+        if (greatest_of(most) >= s->largest) two_panels(p, i);
+    }
 }
 
 /* 0 where one is no number. */
