@@ -104,7 +104,7 @@ def config_schema(context: typer.Context) -> None:
     """Show a JSON Schema of config.toml, for editors that complete and check it."""
     from json import dumps
 
-    from live_canary.commands.config_file import schema
+    from live_canary.commands.config_template import schema
 
     typer.echo(dumps(schema(context.obj.keys, CHOICES), indent=2))
 

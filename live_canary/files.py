@@ -57,6 +57,12 @@ def is_name_too_long(path: Path) -> bool:
     return False
 
 
+def beside(path: Path, ending: str) -> Path:
+    """The file in the same folder that has this instead of its suffix; always the same, and shorter where need be."""
+    whole = path.with_name(path.stem + ending)
+    return path.with_name(f"{path.stem[:20]}-{short_name(path.name)}{ending}") if is_name_too_long(whole) else whole
+
+
 def short_name(name: str) -> str:
     """16 letters that stand for a file's name, however long that is, and are others for another."""
     return sha256(os.fsencode(name)).hexdigest()[:16]

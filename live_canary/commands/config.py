@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from rich.table import Table
 
-from live_canary.commands.config_file import InForce, Key, above, commented, path
+from live_canary.commands.config_file import InForce, Key, Value, above, path
+from live_canary.commands.config_template import commented
 from live_canary.console import table_console
 from live_canary.errors import OutputError
 from live_canary.segments.settings import PRESETS
@@ -41,9 +42,8 @@ def show(settings: InForce, given: Mapping[str, object]) -> int:
 def _in_force(settings: InForce, given: Mapping[str, object]) -> dict[str, tuple[object, str]]:
     """Each setting's value and where it came from, also where another setting implies it."""
     rows: dict[str, tuple[object, str]] = {name: (key.default, DEFAULT) for name, key in settings.keys.items()}
-    found = {name: (one.value, one.origin) for name, one in settings.found.items()}
-    flags = {name: (given[name], f"--{name.replace('_', '-')}") for name in rows if name in given}
-    rows |= above(found, flags)
+    flags = {name: Value(given[name], f"--{name.replace('_', '-')}") for name in rows if name in given}
+    rows |= {name: (found.value, found.origin) for name, found in above(settings.found, flags).items()}
     if not rows["mic"][0] and not rows["system"][0]:
         rows["mic"] = True, IMPLIED
     mode = str(rows["mode"][0])

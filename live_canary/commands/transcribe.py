@@ -43,11 +43,7 @@ class Job:
     @property
     def unfinished(self) -> Path:
         """Where the transcript is written until it is whole; always the same, so that the next attempt replaces it."""
-        place, suffix = self.place, f".unfinished{self.transcript.suffix}"
-        beside = place.with_name(place.stem + suffix)
-        if files.is_name_too_long(beside):
-            return place.with_name(f"{place.stem[:20]}-{files.short_name(place.name)}{suffix}")
-        return beside
+        return files.beside(self.place, f".unfinished{self.transcript.suffix}")
 
 
 def run(settings: Settings, output_folder: Path | None, extension: str) -> int:

@@ -97,7 +97,8 @@ class Comparison:
             return False
         heard, final = (self._own_lines(self._lines(amended))[:saved] for amended in ((), self.amended))
         forms = [{one, other} - {b""} for one, other in zip(heard, final, strict=True)]
-        standing = sum(any(b"\n" + line in b"\n" + contents for line in lines) for lines in forms)
+        contents = b"\n" + contents
+        standing = sum(any(b"\n" + line in contents for line in lines) for lines in forms)
         return 2 * standing < sum(map(bool, forms))
 
     def _own_lines(self, lines: list[bytes]) -> list[bytes]:

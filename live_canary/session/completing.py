@@ -74,10 +74,8 @@ def _place_of(comparison: Comparison) -> OutputRecord:
         return output
     if not comparison.is_of_others(contents.replace(newline_of(contents), b"\n")):
         return output
-    name = f"{output.path.stem}.{comparison.started:%Y-%m-%d-%H%M%S}{output.path.suffix}"
-    return replace(
-        output, path=output.path.with_name(name), first_index=0, continued=False, entries=0, size=0, begins=0
-    )
+    beside = files.beside(output.path, f".{comparison.started:%Y-%m-%d-%H%M%S}{output.path.suffix}")
+    return replace(output, path=beside, first_index=0, continued=False, entries=0, size=0, begins=0)
 
 
 def complete_file(

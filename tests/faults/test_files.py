@@ -426,6 +426,16 @@ def test_a_file_that_was_continued_and_is_another_sessions_by_now_is_left_alone_
     assert beside.read_text().count("Yes.") == 2
 
 
+def test_what_goes_beside_a_file_of_the_longest_name_has_a_shorter_one(tmp_path):
+    known = OutputRecord(tmp_path / f"{'a' * 251}.txt", 0, False, 0, 0)
+    known.path.write_text("Another talk.\n")
+    record = SessionRecord(Settings(), STARTED, None, False, outputs=[known])
+    with closing(SessionFolder.create(tmp_path / "sessions").journal) as journal:
+        [(path, added)] = complete_files(record, SAID, journal)
+    assert (path.read_text(), added) == ("Yes.\nYes.\nNo.\n", 3)
+    assert known.path.read_text() == "Another talk.\n"
+
+
 def test_a_file_in_which_half_of_the_lines_stand_is_still_the_sessions(tmp_path):
     known = OutputRecord(tmp_path / "talk.txt", 0, False, 2, 11)
     known.path.write_text("My notes\nYes.\nNo!\n")
