@@ -16,7 +16,7 @@ row and split into two int8 halves, which the processor's integer units multiply
 so only the weights lose precision.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
@@ -29,9 +29,6 @@ HALF = 128  # what one step of the high half is worth in steps of the low half
 LARGEST_15_BIT = LARGEST * HALF
 SMALLEST = torch.finfo(torch.float32).tiny  # a scale that may be divided by, for rows of zeros
 ROWS_AT_ONCE = 128  # small enough to stay in the processor's cache
-LARGEST_FACTOR = 15  # of 4-bit weights: times -8 it is a weight of 8 bits
-STEPS_OF_THE_LARGEST = ((-8, 0), (-8, 1), (-8, -1), (7, 0), (7, 1))
-"""So many steps the largest of 32 weights is worth, with the nearest factor or one more: what is tried."""
 
 
 def quantize_rows(weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -45,58 +42,6 @@ def quantize_rows(weight: Tensor) -> tuple[Tensor, Tensor]:
     return quantized, scale
 
 
-def quantize8(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """weight: (out, in) floating -> (out, in) int8 in [-127, 127], and float16 scales (out, ceil(in / 64))."""
-    quantized, scales = torch.empty(weight.shape, dtype=torch.int8), []
-    for block, exact in _by_groups(weight, kernels.GROUP):
-        scale = (exact.abs().amax(-1, keepdim=True) / LARGEST).half()
-        steps = _steps(exact, scale.float()).clamp_(-LARGEST, LARGEST)
-        quantized[block] = steps.flatten(1)[:, : weight.shape[1]]
-        scales.append(scale[..., 0])
-    return quantized, torch.cat(scales)
-
-
-def quantize4(weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """weight: (out, in) floating -> (out, in) int8 in [-8, 7], int8 factors (out, ceil(in / 256) * 8) in [-15, 15], one
-    for 32 inputs, and float16 scales (out, ceil(in / 256)): what is near the weight is all three multiplied.
-
-    Which factor of each 32 has the smallest error is found by trying.
-    """
-    quantized = torch.empty(weight.shape, dtype=torch.int8)
-    all_factors, scales = [], []
-    for block, exact in _by_groups(weight, kernels.BLOCK):
-        exact = exact.unflatten(2, (-1, kernels.FACTORED))
-        largest = exact.gather(-1, exact.abs().argmax(-1, keepdim=True))
-        scale = (largest.abs().amax(2, keepdim=True) / (LARGEST_FACTOR * 8)).half()
-        least = torch.full(largest.shape, torch.inf)
-        best, best_factors = torch.zeros_like(exact), torch.zeros_like(largest)
-        for steps, more in STEPS_OF_THE_LARGEST:
-            wanted = _steps(largest / steps, scale.float())
-            factors = (wanted + more * wanted.sign()).clamp_(-LARGEST_FACTOR, LARGEST_FACTOR)
-            step = factors * scale
-            rounded = _steps(exact, step).clamp_(-8, 7)
-            error = (rounded * step - exact).square_().sum(-1, keepdim=True)
-            better = error < least
-            best, best_factors = torch.where(better, rounded, best), torch.where(better, factors, best_factors)
-            least = torch.minimum(error, least)
-        quantized[block] = best.flatten(1)[:, : weight.shape[1]]
-        all_factors.append(best_factors.flatten(1).to(torch.int8))
-        scales.append(scale[..., 0, 0])
-    return quantized, torch.cat(all_factors), torch.cat(scales)
-
-
-def _by_groups(weight: Tensor, group: int) -> Iterator[tuple[slice, Tensor]]:
-    """Some rows after the other: which, and their weights (rows, groups, group) in float32, filled up with zeros."""
-    outputs, inputs = weight.shape
-    for rows in range(0, outputs, ROWS_AT_ONCE):
-        block = slice(rows, rows + ROWS_AT_ONCE)
-        yield block, nn.functional.pad(weight[block].float(), (0, -inputs % group)).unflatten(1, (-1, group))
-
-
-def _steps(exact: Tensor, scale: Tensor) -> Tensor:
-    return (exact / torch.where(scale == 0, 1.0, scale)).round_()
-
-
 def int8_matmul(x: Tensor, weight: Tensor, row_scale: Tensor) -> Tensor:
     """x: (n, in) float32, weight: (out, in) int8, row_scale: (out,) -> (n, out) float32."""
     scale = (x.abs().amax(dim=1, keepdim=True) / LARGEST_15_BIT).clamp_(min=SMALLEST)
@@ -106,11 +51,6 @@ def int8_matmul(x: Tensor, weight: Tensor, row_scale: Tensor) -> Tensor:
     products = torch._int_mm(halves, weight.t())
     high_product, low_product = products.float().chunk(2)
     return high_product.mul_(HALF).add_(low_product).mul_(scale).mul_(row_scale)
-
-
-def _stacked(parts: Iterable[tuple[Tensor, ...]]) -> Iterator[Tensor]:
-    """The first tensors on top of each other, then the second ones, and so on."""
-    return map(torch.cat, zip(*parts, strict=True))
 
 
 class QuantizedLinear(nn.Module):
@@ -150,15 +90,11 @@ class QuantizedLinear(nn.Module):
         reading, the others are computed from the upper half of each weight's 8 bits.
         """
         outputs, inputs = sum(map(len, weights)), weights[0].shape[1]
-        spread = None
-        if not kernels.available():
-            weight, scale = _stacked(map(quantize_rows, weights))
-        elif bits == 8 and only_largest:
-            weight, scale, spread = kernels.pack_halves(*_stacked(map(quantize8, weights)))
-        elif bits == 8:
-            weight, scale = kernels.pack8(*_stacked(map(quantize8, weights)))
+        if kernels.available():
+            weight, scale, spread = kernels.pack(weights, bits, halves=bits == 8 and only_largest)
         else:
-            weight, scale = kernels.pack4(*_stacked(map(quantize4, weights)))
+            parts = zip(*map(quantize_rows, weights), strict=True)
+            (weight, scale), spread = map(torch.cat, parts), None
         return cls(weight, scale, None if bias is None else bias.detach().float(), spread, inputs, outputs, bits)
 
     def forward(self, x: Tensor) -> Tensor:

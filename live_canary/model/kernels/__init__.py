@@ -11,7 +11,9 @@ import hashlib
 import os
 import sys
 import threading
+from collections.abc import Sequence
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -101,12 +103,24 @@ class Conformer(ctypes.Structure):
     )
 
 
+class _Packing(ctypes.Structure):
+    """Matrices that become one, as C sees them."""
+
+    _fields_ = (
+        ("parts", ctypes.POINTER(ctypes.c_void_p)),
+        ("ends", ctypes.POINTER(ctypes.c_int64)),
+        *((name, ctypes.c_void_p) for name in ("weights", "scales", "spread")),
+        *((name, ctypes.c_int64) for name in ("inputs", "outputs", "bits", "bfloat16")),
+    )
+
+
 class _Kernels(NamedTuple):
     """What this processor can run; each gives 0, or -1 where there is no memory."""
 
     matmul: Any
     decode: Any
     encode: Any
+    pack: Any
     join: Any
     """What a thread of the team does; never comes back."""
 
@@ -118,10 +132,11 @@ def _kernels() -> _Kernels | None:
     if wanted not in VECTORS:
         return None
     pointer, int64 = ctypes.c_void_p, ctypes.c_int64
-    arguments = {
+    arguments: dict[str, list[Any]] = {
         "matmul": [ctypes.POINTER(Matrix), pointer, pointer, int64],
         "decode": [ctypes.POINTER(Decoder), pointer, *[int64] * 3],
         "encode": [ctypes.POINTER(Conformer), pointer, int64],
+        "pack": [ctypes.POINTER(_Packing)],
     }
     try:
         library = ctypes.CDLL(str(_LIBRARY))
@@ -139,8 +154,8 @@ def _kernels() -> _Kernels | None:
         if can >> level & 1 and all(functions):
             for function, given in zip(functions, arguments.values(), strict=True):
                 function.argtypes = [*given, ctypes.c_int]  # type: ignore[union-attr]
-            matmul, decode, encode = functions
-            return _Kernels(matmul, decode, encode, library.live_canary_join)
+            matmul, decode, encode, pack = functions
+            return _Kernels(matmul, decode, encode, pack, library.live_canary_join)
     return None
 
 
@@ -200,69 +215,35 @@ def _done(code: int) -> None:
         raise MemoryError("no memory for the activations of a layer")
 
 
-def pack8(quantized: Tensor, scales: Tensor) -> tuple[Tensor, Tensor]:
-    """(out, in) int8 with scales (out, groups) -> uint8 (panels, in / 4, 16, 4), 128 more, both sides filled up with
-    zeros, and the bits of float16 (panels, groups, 16).
+def pack(parts: Sequence[Tensor], bits: int, halves: bool = False) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Matrices (out, in) on top of each other -> rounded weights as products read them, their scales, and a spread.
+
+    In 8 bits: uint8 (panels, in / 4, 16, 4), 128 more, and the bits of float16 (panels, groups, 16). In 4 bits: uint8
+    (panels, in / 32, 4, 64), 8 more, two to a byte (the fours of 32 inputs and those 16 inputs later), and int16
+    (panels, blocks, 80): the bits of 16 outputs' float16, and eight times as many factors. Both sides are filled up
+    with zeros.
+
+    halves: of 8 bits, uint8 (2, panels, in / 32, 4, 64): the upper four of each, then the lower ones, laid out as those
+    in 4 bits; and for each output what the weights of its worst group would lose without the lower ones: the root of
+    the mean square, (out,) float32. Else that is None.
     """
-    padded = _padded((quantized.view(torch.uint8) ^ 128), 128, GROUP)
-    panels, inputs = len(padded) // LANES, padded.shape[1]
-    fours = padded.view(torch.int32).view(panels, LANES, inputs // 4)
-    packed = use_huge_pages(torch.empty(panels, inputs // 4, LANES, 4, dtype=torch.uint8))
-    packed.view(torch.int32).view(panels, inputs // 4, LANES).copy_(fours.transpose(1, 2))
-    return packed, _packed_scales(scales, panels)
-
-
-def pack4(quantized: Tensor, factors: Tensor, scales: Tensor) -> tuple[Tensor, Tensor]:
-    """(out, in) int8 in [-8, 7] with int8 factors (out, blocks * 8) and scales (out, blocks) -> uint8 (panels, in / 32,
-    4, 64), 8 more, two to a byte (the fours of 32 inputs and those 16 inputs later), and int16 (panels, blocks, 80):
-    the bits of 16 outputs' float16, and 8 times their factors.
-    """
-    padded = _padded((quantized + 8).view(torch.uint8), 8, GROUP)
-    panels = len(padded) // LANES
-    packed = use_huge_pages(torch.empty(panels, padded.shape[1] // FACTORED, 4, 64, dtype=torch.uint8))
-    _pack_two_to_a_byte(padded, packed)
-    in_blocks = _packed_scales(factors, panels).view(panels, scales.shape[1], -1)
-    return packed, torch.cat([_packed_scales(scales, panels), in_blocks], dim=2)
-
-
-def pack_halves(quantized: Tensor, scales: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """What pack8 takes -> uint8 (2, panels, in / 32, 4, 64): the upper four bits of each, then the lower ones, as pack4
-    lays them out; the scales as pack8 does; and for each output what the weights of its worst group would lose without
-    the lower ones: the root of the mean square, (out,) float32.
-    """
-    padded = _padded((quantized.view(torch.uint8) ^ 128), 128, GROUP)
-    panels, parts = len(padded) // LANES, padded.shape[1] // FACTORED
-    packed = use_huge_pages(torch.empty(2, panels, parts, 4, 64, dtype=torch.uint8))
-    lost = torch.empty(len(padded), padded.shape[1] // GROUP)
-    parted = zip(padded.split(LANES), packed[0].split(1), packed[1].split(1), lost.split(LANES), strict=True)
-    for some, upper, lower, squares in parted:
-        _pack_two_to_a_byte(some >> 4, upper)
-        _pack_two_to_a_byte(some & 15, lower)
-        squares.copy_(((some & 15).float() - 8).square_().unflatten(1, (-1, GROUP)).mean(-1))
-    return packed, _packed_scales(scales, panels), (lost[: len(scales)] * scales.float().square()).amax(-1).sqrt()
-
-
-def _pack_two_to_a_byte(padded: Tensor, packed: Tensor) -> None:
-    """(outputs, inputs) uint8 below 16, filled up -> (panels, in / 32, 4, 64)."""
-    panels, parts = packed.shape[:2]
-    fours = padded.view(torch.int32).view(panels, LANES, parts, 2, 4).permute(3, 0, 2, 4, 1).contiguous()
-    first, second = fours.view(torch.uint8).view(2, *packed.shape)
-    torch.bitwise_or(first, second << 4, out=packed)
-
-
-def _packed_scales(scales: Tensor, panels: int) -> Tensor:
-    outputs, groups = scales.shape
-    filled = torch.zeros(panels * LANES, groups, dtype=scales.dtype)
-    filled[:outputs] = scales
-    in_order = filled.view(panels, LANES, groups).transpose(1, 2).contiguous()
-    return in_order.view(torch.int16)  # bits, lest a module's `to` make other numbers of them
-
-
-def _padded(values: Tensor, zero: int, group: int) -> Tensor:
-    outputs, inputs = values.shape
-    full = (-(-outputs // (LANES * _PANELS)) * LANES * _PANELS, -(-inputs // group) * group)
-    if full == (outputs, inputs):
-        return values
-    padded = torch.full(full, zero, dtype=torch.uint8)
-    padded[:outputs, :inputs] = values
-    return padded
+    alike = {part.dtype for part in parts} == {torch.bfloat16}
+    parts = [(part if alike else part.float()).contiguous() for part in parts]
+    inputs, ends = parts[0].shape[1], list(accumulate(map(len, parts)))
+    panels = -(-ends[-1] // (LANES * _PANELS)) * _PANELS
+    groups, blocks = -(-inputs // GROUP), -(-inputs // BLOCK)
+    in_fours = (panels, groups * GROUP // FACTORED, 4, 64)
+    shape = (2, *in_fours) if halves else in_fours if bits == 4 else (panels, groups * GROUP // 4, LANES, 4)
+    weights = use_huge_pages(torch.empty(shape, dtype=torch.uint8))
+    scales = torch.empty((panels, groups, LANES) if bits == 8 else (panels, blocks, 5 * LANES), dtype=torch.int16)
+    spread = torch.empty(ends[-1]) if halves else None
+    packing = _Packing(
+        (ctypes.c_void_p * len(parts))(*(part.data_ptr() for part in parts)),
+        (ctypes.c_int64 * len(parts))(*ends),
+        *(tensor if tensor is None else tensor.data_ptr() for tensor in (weights, scales, spread)),
+        *(inputs, ends[-1], bits, alike),
+    )
+    kernels = _kernels()
+    assert kernels
+    _done(kernels.pack(packing, _threads(kernels)))
+    return weights, scales, spread

@@ -21,6 +21,7 @@
 #endif
 
 #include "conformer.h"
+#include "packing.h"
 #include "qwen3.h"
 
 int OF_THIS_KIND(matmul)(const Matrix *w, const float *x, float *y, int64_t rows, int threads) {
@@ -34,3 +35,5 @@ int OF_THIS_KIND(decode)(const Decoder *d, float *x, int64_t rows, int64_t start
 int OF_THIS_KIND(encode)(const Conformer *c, float *x, int64_t frames, int threads) {
     return encode(c, x, frames, threads);
 }
+
+int OF_THIS_KIND(pack)(const Packing *p, int threads) { return pack(p, threads); }
