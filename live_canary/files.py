@@ -8,8 +8,10 @@ renamed or replaced.
 import errno
 import os
 import sys
+import unicodedata
+from contextlib import suppress
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 if sys.platform == "win32":
     import ctypes
@@ -68,6 +70,18 @@ def short_name(name: str) -> str:
     return sha256(os.fsencode(name)).hexdigest()[:16]
 
 
+def place_of(path: Path) -> str:
+    """The same for all names that the system takes for one: of one folder, in upper or lower case, say."""
+    if sys.platform == "darwin":  # whose disks also make no difference between an accent within a letter and behind it
+        return unicodedata.normalize("NFC", str(path)).casefold()
+    return os.path.normcase(path)
+
+
+def is_no_name(path: Path) -> bool:
+    """Whether Windows would write what is meant for this file elsewhere: behind another one, or to a device."""
+    return sys.platform == "win32" and (":" in path.name or _is_device(path))
+
+
 def name_for_c(path: Path) -> Path | bytes:
     """As libraries in C are to be given it, which would refuse a name that is not UTF-8."""
     return path if sys.platform == "win32" else os.fsencode(path)
@@ -87,6 +101,13 @@ def open_file(path: Path, flags: int, *, private: bool = True, follow_links: boo
         return os.open(path, flags | os.O_BINARY | os.O_NOINHERIT, mode)
 
 
+def _is_device(path: Path) -> bool:
+    """Such as NUL, or nul.txt."""
+    if sys.version_info >= (3, 13):
+        return os.path.isreserved(path.name)
+    return PureWindowsPath(path.name).is_reserved()
+
+
 def lock(descriptor: int) -> None:
     """Hold the file until the descriptor is closed or the process ends, however it ends.
 
@@ -102,6 +123,15 @@ def lock(descriptor: int) -> None:
             if error.winerror == _HELD_BY_ANOTHER:
                 raise BlockingIOError(errno.EAGAIN, error.strerror)
             raise error
+
+
+def sync(descriptor: int) -> None:
+    """Return when what was written would survive a power cut. Raises OSError."""
+    if sys.platform == "darwin":
+        with suppress(OSError):  # not every file system can
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)  # there fsync leaves it to the disk, which keeps it for a while
+            return
+    os.fsync(descriptor)
 
 
 def take_permissions(descriptor: int, like: Path) -> None:

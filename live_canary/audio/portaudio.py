@@ -2,6 +2,7 @@
 
 import atexit
 import importlib
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -24,8 +25,9 @@ NO_PORTAUDIO = (
 
 NO_ANSWER = "The sound system gives no inputs ({}); restart it and try again."
 
-# Inputs that stand for what the computer plays, by the names of the drivers that make them.
-LOOPBACK_NAMES = ("blackhole", "soundflower", "loopback", "stereo mix", "cable output", "monitor of", "what u hear")
+# Inputs that stand for what the computer plays, by the names of the drivers that make them. On Windows, which has a
+# loopback of its own, they are microphones.
+LOOPBACK_NAMES = ("blackhole", "soundflower", "loopback", "vb-cable", "monitor of")
 
 
 def load_portaudio() -> ModuleType:
@@ -85,6 +87,8 @@ class PortAudioInput:
     def __init__(self, sounddevice: ModuleType, chosen: Input, deliver: Deliver, open_inputs: set["PortAudioInput"]):
         self._sounddevice, self._open_inputs = sounddevice, open_inputs
         self.rate, self.channels = chosen.rate, min(chosen.channels, MAX_CHANNELS)
+        of_more = sys.platform == "win32" and chosen.channels > self.channels  # Windows gives all, or converts them
+        settings = sounddevice.WasapiSettings(auto_convert=True) if of_more else None
 
         def on_sound(sound: Any, frames: int, time: Any, status: Any) -> None:
             deliver(bytes(sound), self.channels, bool(status.input_overflow))
@@ -100,6 +104,7 @@ class PortAudioInput:
                 blocksize=round(self.rate * CHUNK_SECONDS),
                 latency=BUFFER_SECONDS,
                 callback=on_sound,
+                extra_settings=settings,
             )
         except sounddevice.PortAudioError as error:
             raise _refused(chosen, error) from error
@@ -150,7 +155,8 @@ def _default_and_host_apis(sounddevice: ModuleType) -> tuple[int, set[int]]:
 def _input(device: dict[str, Any], number: int, *, is_default: bool) -> Input:
     """number: of several with the same name, which one. PortAudio knows no more of them."""
     name = device["name"]
-    hears: Hears = "system" if any(known in name.casefold() for known in LOOPBACK_NAMES) else "microphone"
+    is_loopback = sys.platform != "win32" and any(known in name.casefold() for known in LOOPBACK_NAMES)
+    hears: Hears = "system" if is_loopback else "microphone"
     return Input(
         index=device["index"],
         name=name,

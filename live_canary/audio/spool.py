@@ -199,7 +199,7 @@ class _Chunk:
         self._put(pcm.astype("<i2").tobytes())
         self.end_sample += len(pcm)
         if self.end_sample - self._synced >= SYNC_SAMPLES:
-            os.fsync(self._descriptor)
+            files.sync(self._descriptor)
             self._synced = self.end_sample
 
     def close(self) -> None:
@@ -236,7 +236,7 @@ def compress(chunk: Path) -> tuple[int, int]:
         with os.fdopen(files.open_file(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
             file.write(compressed.getbuffer())
             file.flush()
-            os.fsync(file.fileno())
+            files.sync(file.fileno())
     except OSError:
         unfinished.unlink(missing_ok=True)
         raise

@@ -97,7 +97,7 @@ def join(folder: Path, recording: Path) -> None:
                         for start in range(item.start_sample, item.end_sample, CHUNK_SAMPLES):
                             sound.write(np.zeros(min(item.end_sample - start, CHUNK_SAMPLES), np.int16))
             file.flush()
-            os.fsync(file.fileno())  # what it was made of is about to be deleted
+            files.sync(file.fileno())  # what it was made of is about to be deleted
     except soundfile.LibsndfileError as error:
         raise OSError(None, str(error)) from error
 

@@ -93,9 +93,9 @@ def plan(recordings: Sequence[Path], folder: Path | None, extension: str) -> lis
     if suffix not in FORMATS:
         raise OutputError(f"There is no format '{extension}'; choose {', '.join(known[1:] for known in FORMATS)}.")
     jobs = [Job(path, (folder or path.parent) / (path.stem + suffix), check_recording(path)) for path in recordings]
-    taken = Counter(path for job in jobs for path in (job.transcript, job.unfinished))
+    taken = Counter(files.place_of(path) for job in jobs for path in (job.transcript, job.unfinished))
     for job in jobs:
-        if taken[job.transcript] > 1:
+        if taken[files.place_of(job.transcript)] > 1:
             raise OutputError(f"Two recordings would both become '{job.transcript}'; transcribe them one by one.")
     return jobs
 

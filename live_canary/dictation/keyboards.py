@@ -14,6 +14,7 @@ from live_canary.dictation.programs import ToolFailed, ToolStopped, run
 from live_canary.dictation.spare_keys import SpareKeys
 
 SECONDS_A_KEY = 0.25  # xdotool takes 0.1 to 0.2 for a letter that the layout lacks (xdotool issue 10)
+PYNPUT_STARTS_SECONDS = 7.0  # a Python and the system's libraries, for the first time since the machine was started
 LEAST_SECONDS = 5.0
 WTYPE = ("wtype", "-p", "F23", "-p", "F24", "-s", "20")
 """Releases two keys that nobody pressed, and waits 20 ms.
@@ -197,7 +198,7 @@ class Pynput:
 
     def _ask(self, *arguments: str, text: str = "", keys: int = 1) -> None:
         command = [sys.executable, "-m", "live_canary.dictation.pynput_keys", *arguments]
-        run(command, text, timeout_seconds=seconds_for(keys))
+        run(command, text, timeout_seconds=PYNPUT_STARTS_SECONDS + seconds_for(keys))
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,9 +212,9 @@ class Desktop:
 def desktop_of(environment: Mapping[str, str], platform: str) -> Desktop:
     """platform: as sys.platform."""
     if platform in ("darwin", "win32"):
-        return Desktop(
-            (Pynput(),), "Allow your terminal to control the computer, in the system's accessibility settings"
-        )
+        permission = "Allow your terminal to control the computer, in the system's accessibility settings"
+        elevated = "A window of an administrator takes keys from another administrator's program alone"
+        return Desktop((Pynput(),), permission if platform == "darwin" else elevated)
     if environment.get("WAYLAND_DISPLAY") or environment.get("XDG_SESSION_TYPE") == "wayland":
         # no xdotool: it would reach only the windows of old X programs
         return Desktop(

@@ -43,7 +43,7 @@ def choose_dtype(name: DType, device: torch.device, weights: Path) -> str:
     if device.type == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
     if device.type == "mps":
-        return "float16"
+        return "bfloat16"  # as the model was trained; what passes the largest float16, 65504, would be lost in that
     return "int8"
 
 
@@ -63,6 +63,12 @@ def is_memory_full(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or any(
         told in str(error) for told in ("out of memory", "STATUS_ALLOC_FAILED")
     )
+
+
+def empty_cache() -> None:
+    """Give the graphics card's memory that torch keeps back to the system."""
+    if torch.accelerator.is_available():
+        torch.accelerator.empty_cache()
 
 
 def memory_full(weights: Path) -> str:

@@ -25,6 +25,8 @@ import platformdirs
 import torch
 from torch import Tensor
 
+from live_canary import files
+from live_canary.console import DEAF_SECONDS
 from live_canary.model import kernels
 from live_canary.model.checkpoint import MAX_HEADER_BYTES
 from live_canary.model.memory import HUGE_PAGE, map_file
@@ -151,7 +153,7 @@ class QuantizedFile:
             for piece in in_pieces(parts, HUGE_PAGE):
                 file.write(piece)
             file.flush()
-            os.fsync(file.fileno())
+            files.sync(file.fileno())
 
 
 def wait_until_kept(tell_of_waiting: Callable[[], None] = lambda: None) -> None:
@@ -161,7 +163,8 @@ def wait_until_kept(tell_of_waiting: Callable[[], None] = lambda: None) -> None:
             thread.join(WAIT_TOLD_AFTER_SECONDS)
             if thread.is_alive():
                 tell_of_waiting()
-            thread.join()
+            while thread.is_alive():
+                thread.join(DEAF_SECONDS)
 
 
 def in_pieces(parts: Iterable[bytes | memoryview], size: int) -> Iterator[bytearray]:

@@ -148,7 +148,7 @@ def _write_from(descriptor: int, position: int, data: bytes) -> None:
         os.lseek(descriptor, position, os.SEEK_SET)
         while data:
             data = data[os.write(descriptor, data) :]
-        os.fsync(descriptor)
+        files.sync(descriptor)
     except OSError:
         os.ftruncate(descriptor, position)
         raise

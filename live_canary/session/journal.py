@@ -236,7 +236,7 @@ class JournalFile(Journal):
             while data:
                 data = data[os.write(self._descriptor, data) :]
             if sync:
-                os.fsync(self._descriptor)
+                files.sync(self._descriptor)
         except OSError as error:
             with suppress(OSError):
                 if size is not None:

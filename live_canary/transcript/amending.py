@@ -101,7 +101,7 @@ def replace_file(path: Path, contents: bytes) -> None:
             files.take_permissions(descriptor, path)
             file.write(contents)
             file.flush()
-            os.fsync(descriptor)
+            files.sync(descriptor)
         unfinished.replace(path)
     except OSError:
         with suppress(OSError):

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from live_canary.model.canary import CanaryQwen
-from live_canary.model.compute import DType, is_memory_full
+from live_canary.model.compute import DType, empty_cache, is_memory_full
 from live_canary.model.memory import return_free_memory
 from live_canary.transcript.hypothesis import Hypothesis
 from live_canary.transcript.loops import without_loops
@@ -46,7 +45,7 @@ class CanaryTranscriber:
         except RuntimeError as error:
             if not is_memory_full(error):
                 raise
-            torch.cuda.empty_cache()
+            empty_cache()
         try:
             return self._transcribe(samples, draft)
         except RuntimeError as error:
@@ -54,7 +53,7 @@ class CanaryTranscriber:
                 raise
         self.model = self._on_the_processor()
         self._on_the_processor = None
-        torch.cuda.empty_cache()
+        empty_cache()
         return self._transcribe(samples, draft)
 
     def _transcribe(self, samples: NDArray[np.float32], draft: Hypothesis | None) -> Hypothesis:

@@ -37,6 +37,8 @@ def check_free(path: Path) -> None:
 
 
 def _obstacle(path: Path, known: Format, overwrite: bool) -> str | None:
+    if files.is_no_name(path):
+        return "is no name for a file on Windows; give one without ':' that is no device, as NUL is."
     with suppress(FileNotFoundError, NotADirectoryError):
         path.stat()  # raises what the questions below take for a file that is not there: a link that leads to itself
     if path.is_dir():
@@ -227,7 +229,7 @@ class TranscriptFile:
         try:
             while data:
                 data = data[os.write(self._descriptor, data) :]
-            os.fsync(self._descriptor)
+            files.sync(self._descriptor)
         except OSError:
             with suppress(OSError):
                 os.ftruncate(self._descriptor, size)
@@ -269,7 +271,7 @@ def _sync_folder(folder: Path) -> None:
     """A new file survives a power cut only once its folder is on the disk too."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        files.sync(descriptor)
     finally:
         os.close(descriptor)
 

@@ -86,12 +86,19 @@ class FakeSoundDevice:
         ]
         return devices if index is None else devices[index]
 
-    def RawInputStream(self, *, device, samplerate, channels, dtype, blocksize, latency, callback):  # noqa: N802
+    def WasapiSettings(self, *, auto_convert):  # noqa: N802
+        return {"converts": auto_convert}
+
+    def RawInputStream(  # noqa: N802
+        self, *, device, samplerate, channels, dtype, blocksize, latency, callback, extra_settings
+    ):
         chosen = self._known[device]
         if self.refuses or not chosen.plugged:
             raise PortAudioError(self.refuses or "Device unavailable [PaErrorCode -9985]")
         if samplerate != chosen.rate:
             raise PortAudioError("Invalid sample rate [PaErrorCode -9997]")
+        if "Windows WASAPI" in self.host_apis and channels != chosen.channels and extra_settings != {"converts": True}:
+            raise PortAudioError("Invalid number of channels [PaErrorCode -9998]")
         assert dtype == "float32" and channels <= chosen.channels
         self.streams.append(FakeStream(self, chosen, channels, blocksize, callback))
         return self.streams[-1]

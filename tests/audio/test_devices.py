@@ -73,7 +73,7 @@ def test_portaudio_lists_inputs_with_their_own_rate_and_channels(monkeypatch):
     ]
 
 
-@pytest.mark.parametrize("name", ["BlackHole 2ch", "Stereo Mix (Realtek Audio)", "Loopback: PCM (hw:1,1)"])
+@pytest.mark.parametrize("name", ["BlackHole 2ch", "VB-Cable", "Loopback: PCM (hw:1,1)"])
 def test_virtual_devices_count_as_what_the_computer_plays(monkeypatch, name):
     sound = FakeSoundDevice(FakeClock(), [FakeInput("Built-in"), FakeInput(name)])
     monkeypatch.setitem(sys.modules, "sounddevice", sound)
@@ -88,6 +88,21 @@ def test_windows_devices_are_listed_once_by_their_full_name(monkeypatch):
     sound = FakeSoundDevice(FakeClock(), inputs, default_index=1, host_apis=("MME", "Windows WASAPI"))
     monkeypatch.setitem(sys.modules, "sounddevice", sound)
     assert [(one.name, one.is_default) for one in PortAudio().inputs()] == [("Microphone (Blue Yeti)", True)]
+
+
+def test_what_windows_gives_as_an_input_can_be_heard_as_one(monkeypatch):
+    """Also what is played, and arrays of microphones, of which it gives all channels or converts them."""
+    names = ["Stereo Mix (Realtek Audio)", "CABLE Output (VB-Audio)", "Microphone Array"]
+    inputs = [FakeInput(name, channels=4, host_api="Windows WASAPI") for name in names]
+    sound = FakeSoundDevice(FakeClock(), inputs, default_index=1, host_apis=("Windows WASAPI",))
+    monkeypatch.setitem(sys.modules, "sounddevice", sound)
+    monkeypatch.setattr("live_canary.audio.portaudio.let_every_thread_use_com", lambda: None)
+    monkeypatch.setattr("sys.platform", "win32")
+    assert find_input(None, PortAudio().inputs()).name == names[1]
+    for name in names:
+        opened = PortAudio().open(find_input(name, PortAudio().inputs()), lambda *_: None)
+        assert opened.channels == 2 and opened.alive()
+        opened.close()
 
 
 def test_windows_hears_its_outputs_by_loopback(monkeypatch):

@@ -406,6 +406,17 @@ def test_a_transcript_that_cannot_be_replaced_is_told_and_the_new_one_kept(talk,
     assert len(talk.with_name("talk.unfinished.txt").read_text().splitlines()) == 2
 
 
+@pytest.mark.parametrize("other", ["Talk.wav", "TALK.wav", "caf\u00e9.wav"])
+def test_names_that_a_mac_takes_for_one_are_not_written_into_one_transcript(talk, other, monkeypatch):
+    first = talk if other.lower() == talk.name else talk.with_name("cafe\u0301.wav")
+    for path in (first, talk.with_name(other)):
+        path.write_bytes(talk.read_bytes())
+    transcribe.plan([first, talk.with_name(other)], talk.parent, "txt")
+    monkeypatch.setattr("sys.platform", "darwin")
+    with pytest.raises(OutputError, match="Two recordings would both become"):
+        transcribe.plan([first, talk.with_name(other)], talk.parent, "txt")
+
+
 def test_no_transcript_is_written_where_another_grows(talk):
     unlucky = talk.with_name("talk.unfinished.wav")
     unlucky.write_bytes(talk.read_bytes())

@@ -45,6 +45,19 @@ def test_an_utterance_is_in_the_file_before_the_next_one_is_spoken(tmp_path):
         assert path.read_text() == "First.\n[1.0 s not heard: overflow]\n"
 
 
+def test_on_a_mac_each_line_is_on_the_disk_itself(tmp_path, monkeypatch):
+    """There fsync leaves it with the disk, whose own cache a power cut empties."""
+    import fcntl  # which Windows lacks
+
+    asked, full_sync = [], 51
+    with closing(TranscriptFile(tmp_path / "notes.txt")) as file, monkeypatch.context() as mac:
+        mac.setattr(fcntl, "F_FULLFSYNC", full_sync, raising=False)
+        mac.setattr(fcntl, "fcntl", lambda descriptor, command: asked.append(command))
+        mac.setattr("sys.platform", "darwin")
+        file.write_utterance(saying("First."))
+    assert set(asked) == {full_sync}
+
+
 def test_a_new_file_has_its_header_at_once(tmp_path):
     path = tmp_path / "talk.vtt"
     with closing(TranscriptFile(path)):
@@ -216,6 +229,15 @@ def test_an_unknown_suffix_is_refused_with_those_that_are_known(tmp_path):
 
 def test_a_suffix_in_capitals_is_known(tmp_path):
     check_output(tmp_path / "TALK.TXT")
+
+
+@pytest.mark.parametrize("name", ["call 10:30.md", "aux.md", "NUL.txt"])
+def test_windows_refuses_a_name_behind_which_no_file_would_be(name, tmp_path, monkeypatch):
+    check_output(tmp_path / name)
+    monkeypatch.setattr("sys.platform", "win32")
+    with pytest.raises(OutputError, match=f"{name}' is no name for a file on Windows; give one without ':'"):
+        check_output(tmp_path / name)
+    check_output(tmp_path / "call.md")
 
 
 def test_a_missing_folder_is_named(tmp_path):
