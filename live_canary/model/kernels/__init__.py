@@ -26,6 +26,7 @@ LANES = 16  # outputs of a panel
 GROUP = 64  # inputs whose activations share a scale, and so do weights of 8 bits
 BLOCK, FACTORED = 256, 32  # inputs whose weights of 4 bits share a scale, and a factor of it
 _PANELS = 2  # multiplied together
+_KINDS = {torch.float32: 0, torch.bfloat16: 1, torch.float16: 2}  # of weights that become a matrix
 VECTORS = ("avx2", "avxvnni", "avx512")  # each a bit of what live_canary_can gives
 _LIBRARY = Path(__file__).with_name("kernels.so")
 _team: list[threading.Thread] = []
@@ -110,7 +111,7 @@ class _Packing(ctypes.Structure):
         ("parts", ctypes.POINTER(ctypes.c_void_p)),
         ("ends", ctypes.POINTER(ctypes.c_int64)),
         *((name, ctypes.c_void_p) for name in ("weights", "scales", "spread")),
-        *((name, ctypes.c_int64) for name in ("inputs", "outputs", "bits", "bfloat16")),
+        *((name, ctypes.c_int64) for name in ("inputs", "outputs", "bits", "kind")),
     )
 
 
@@ -227,8 +228,9 @@ def pack(parts: Sequence[Tensor], bits: int, halves: bool = False) -> tuple[Tens
     in 4 bits; and for each output what the weights of its worst group would lose without the lower ones: the root of
     the mean square, (out,) float32. Else that is None.
     """
-    alike = {part.dtype for part in parts} == {torch.bfloat16}
-    parts = [(part if alike else part.float()).contiguous() for part in parts]
+    kinds = {part.dtype for part in parts}
+    kind = kinds.pop() if len(kinds) == 1 and kinds <= _KINDS.keys() else torch.float32
+    parts = [part.to(kind).contiguous() for part in parts]
     inputs, ends = parts[0].shape[1], list(accumulate(map(len, parts)))
     panels = -(-ends[-1] // (LANES * _PANELS)) * _PANELS
     groups, blocks = -(-inputs // GROUP), -(-inputs // BLOCK)
@@ -241,7 +243,7 @@ def pack(parts: Sequence[Tensor], bits: int, halves: bool = False) -> tuple[Tens
         (ctypes.c_void_p * len(parts))(*(part.data_ptr() for part in parts)),
         (ctypes.c_int64 * len(parts))(*ends),
         *(tensor if tensor is None else tensor.data_ptr() for tensor in (weights, scales, spread)),
-        *(inputs, ends[-1], bits, alike),
+        *(inputs, ends[-1], bits, _KINDS[kind]),
     )
     kernels = _kernels()
     assert kernels

@@ -3,14 +3,15 @@
 #pragma once
 
 enum { LARGEST = 127, LOWEST4 = -8, HIGHEST4 = 7, LARGEST_FACTOR = 15 };
+enum { FLOAT32, BFLOAT16, FLOAT16 };
 
 typedef struct {
-    const void *const *parts; /* matrices on top of each other, row by row: float32, or bfloat16 */
+    const void *const *parts; /* matrices on top of each other, row by row, all of one of these kinds */
     const int64_t *ends;      /* of each, counted in rows of the whole */
     uint8_t *weights;         /* what becomes a Matrix's, in halves where there is a spread */
     void *scales;
     float *spread;
-    int64_t in, out, bits, bfloat16;
+    int64_t in, out, bits, kind;
 } Packing;
 
 /* So many inputs of a row, from `first` on, and zeros behind the last row or input. */
@@ -21,11 +22,14 @@ static void read_inputs(const Packing *p, int64_t row, int64_t first, int64_t co
     if (there) /* the row is in one of the parts */
         for (; row >= p->ends[part]; part++) begin = p->ends[part];
     const int64_t at = (row - begin) * p->in + first;
-    if (p->bfloat16)
+    const uint16_t *halves = there ? (const uint16_t *)p->parts[part] + at : NULL;
+    if (p->kind == BFLOAT16)
         for (int64_t i = 0; i < there; i++) {
-            const uint32_t bits = (uint32_t)((const uint16_t *)p->parts[part])[at + i] << 16;
+            const uint32_t bits = (uint32_t)halves[i] << 16;
             memcpy(x + i, &bits, sizeof bits);
         }
+    else if (p->kind == FLOAT16)
+        for (int64_t i = 0; i < there; i++) x[i] = _cvtsh_ss(halves[i]);
     else if (there)
         memcpy(x, (const float *)p->parts[part] + at, there * sizeof *x);
     for (int64_t i = there; i < count; i++) x[i] = 0;
