@@ -148,3 +148,50 @@ def is_in_place(descriptor: int, path: Path) -> bool:
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     except FileNotFoundError:
         return False
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Also where the system takes a part at a time. Raises OSError, with a part written."""
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def append(descriptor: int, data: bytes, *, synced: bool = True) -> None:
+    """Put `data` behind the file, on the disk itself if `synced`. Raises OSError, and leaves the file as it was."""
+    size = os.lseek(descriptor, 0, os.SEEK_END)
+    try:
+        write_all(descriptor, data)
+        if synced:
+            sync(descriptor)
+    except OSError:
+        with suppress(OSError):
+            os.ftruncate(descriptor, size)
+        raise
+
+
+def replace(path: Path, contents: bytes) -> None:
+    """Let the file, which nobody else writes meanwhile, hold `contents`, all at once.
+
+    Raises OSError and then leaves it as it was.
+    """
+    unfinished = _unfinished_beside(path)
+    try:
+        descriptor = open_file(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, follow_links=False)
+        with os.fdopen(descriptor, "wb") as file:
+            take_permissions(descriptor, path)
+            file.write(contents)
+            file.flush()
+            sync(descriptor)
+        unfinished.replace(path)
+    except OSError:
+        with suppress(OSError):
+            unfinished.unlink()
+        raise
+
+
+def _unfinished_beside(path: Path) -> Path:
+    """Where the next contents of a file grow. One place for each file: the next attempt takes what a killed one left.
+
+    The name is short, however long the file's own is.
+    """
+    return path.with_name(f".live-canary-{short_name(path.name)}.part")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from live_canary.audio.spooled import spooled_seconds
 from live_canary.commands import keeping
@@ -24,7 +25,7 @@ from live_canary.transcript.utterance import Utterance
 
 
 def run(
-    name: str | None, instead: Mapping[str, str] | None = None, *, only_list: bool = False, discard: bool = False
+    name: str | None, instead: Mapping[str, Any] | None = None, *, only_list: bool = False, discard: bool = False
 ) -> int:
     """Finish the session called `name`, or all that were cut off; 1 when one of them could not be.
 
@@ -60,10 +61,11 @@ def describe(path: Path) -> str:
     return f"{path.name}: {names}{length}, {len(record.entries)} lines so far -> {outputs}"
 
 
-def _recover(path: Path, instead: Mapping[str, str]) -> None:
+def _recover(path: Path, instead: Mapping[str, Any]) -> None:
     folder, record = open_session(path)
     with closing(folder.journal):
-        settings = replace(record.settings, **instead)  # type: ignore[arg-type]
+        settings = replace(record.settings, **instead)
+        settings.check()  # a newer version may have more to choose from
         transcript = hold_again(
             folder,
             record,

@@ -14,7 +14,6 @@ from textual.widgets import Input, Label
 
 from live_canary import files
 from live_canary.errors import OutputError
-from live_canary.transcript.amending import replace_file
 from live_canary.transcript.formats import FORMATS, Entry, one_line, whole_transcript
 from live_canary.transcript.writer import check_free, check_output, format_of
 
@@ -26,7 +25,7 @@ def export(path: Path, entries: Sequence[Entry], started: datetime, *, with_sour
     is_new = not path.exists()
     try:
         path.touch()
-        replace_file(path.resolve(), text.encode())
+        files.replace(path.resolve(), text.encode())
     except OSError as error:
         if is_new:
             with suppress(OSError):

@@ -54,7 +54,7 @@ class Comparison:
     with_source: bool
     amended: Amended
 
-    def done(self, contents: bytes) -> Completed:
+    def completed(self, contents: bytes) -> Completed:
         """What becomes of a file that holds `contents`."""
         begin = min(self.output.begins, len(contents))
         final = self._lines(self.amended)

@@ -7,16 +7,15 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from live_canary import files
 from live_canary.errors import OutputError
-from live_canary.session.comparing import Amended, Comparison, digest_of
+from live_canary.session.comparing import Comparison, digest_of
 from live_canary.session.journal import Entry, JournalFile
 from live_canary.session.record import OutputRecord, SessionRecord
-from live_canary.transcript.amending import left_alone, newline_of, replace_file
+from live_canary.transcript.amending import left_alone, newline_of
 from live_canary.transcript.formats import one_line
 from live_canary.transcript.writer import check_output, format_of
 
@@ -48,43 +47,32 @@ def complete_files(
         if known.is_complete:
             yield known.path, 0
             continue
-        output = _place_of(Comparison(known, entries, record.started, record.with_source, record.amended))
-        if output.path != known.path:
+        comparison = _moved_aside(Comparison(known, entries, record.started, record.with_source, record.amended))
+        place = comparison.output.path
+        if place != known.path:
             tell(f"'{one_line(str(known.path))}' holds another transcript now, and is left as it is.")
-        added = complete_file(
-            output,
-            entries,
-            record.started,
-            with_source=record.with_source,
-            amended=record.amended,
-            announce=partial(journal.completing, number, len(entries)),
-            tell=tell,
-        )
+        added = complete_file(comparison, partial(journal.completing, number, len(entries)), tell)
         if not journal.failures:
             journal.completed(number)
-        yield output.path, added
+        yield place, added
 
 
-def _place_of(comparison: Comparison) -> OutputRecord:
-    """The file itself, or, where that is another transcript's now, one beside it that is named after the session."""
+def _moved_aside(comparison: Comparison) -> Comparison:
+    """With a file beside it, named after the session, where the file itself is another transcript's now."""
     output = comparison.output
     try:
         contents = output.path.read_bytes()
     except OSError:  # it is gone, or completing it will say what is wrong
-        return output
+        return comparison
     if not comparison.is_of_others(contents.replace(newline_of(contents), b"\n")):
-        return output
+        return comparison
     beside = files.beside(output.path, f".{comparison.started:%Y-%m-%d-%H%M%S}{output.path.suffix}")
-    return replace(output, path=beside, first_index=0, continued=False, entries=0, size=0, begins=0)
+    new = replace(output, path=beside, first_index=0, continued=False, entries=0, size=0, begins=0)
+    return replace(comparison, output=new)
 
 
 def complete_file(
-    output: OutputRecord,
-    entries: Sequence[Entry],
-    started: datetime,
-    *,
-    with_source: bool,
-    amended: Amended = (),
+    comparison: Comparison,
     announce: Callable[[str], None] = lambda digest: None,
     tell: Callable[[str], None] = lambda text: None,
 ) -> int:
@@ -95,26 +83,28 @@ def complete_file(
     place in it.
     Raises OutputError when it cannot be written, or when a running session writes it.
     """
+    output = comparison.output
     check_output(output.path, overwrite=True)
     try:
         descriptor = _hold(output.path)
         try:
             contents = output.path.read_bytes()
             digest = digest_of(contents)
-            if digest == output.becoming and output.becoming_entries >= len(entries):
+            if digest == output.becoming and output.becoming_entries >= len(comparison.entries):
                 return 0
             newline = newline_of(contents)  # the same file with other ends of its lines is nobody else's text
-            done = Comparison(output, entries, started, with_source, amended).done(contents.replace(newline, b"\n"))
+            done = comparison.completed(contents.replace(newline, b"\n"))
             whole = done.contents.replace(b"\n", newline)
             if whole != contents:
                 announce(digest_of(whole))
                 if done.kept is not None and newline == b"\n":
-                    _write_from(descriptor, done.kept, whole[done.kept :])
+                    os.ftruncate(descriptor, done.kept)
+                    files.append(descriptor, whole[done.kept :])
                 else:
                     if not files.OPEN_FILES_MAY_GO:
                         os.close(descriptor)
                         descriptor = -1
-                    replace_file(output.path.resolve(), whole)
+                    files.replace(output.path.resolve(), whole)
             if done.uncorrected:
                 tell(left_alone(output.path))
             return done.added
@@ -139,19 +129,6 @@ def _hold(path: Path) -> int:
             os.close(descriptor)
             raise
         os.close(descriptor)  # a session that was about to end has put another file in its place
-
-
-def _write_from(descriptor: int, position: int, data: bytes) -> None:
-    """Put `data` on the disk after the first `position` bytes of the file, all of it or nothing."""
-    os.ftruncate(descriptor, position)
-    try:
-        os.lseek(descriptor, position, os.SEEK_SET)
-        while data:
-            data = data[os.write(descriptor, data) :]
-        files.sync(descriptor)
-    except OSError:
-        os.ftruncate(descriptor, position)
-        raise
 
 
 def _lock(descriptor: int, path: Path) -> None:

@@ -22,7 +22,7 @@ from live_canary.audio.spool import SpoolingSource
 from live_canary.audio.spooled import join
 from live_canary.errors import InputError, SessionError
 from live_canary.session.journal import JournalFile
-from live_canary.session.record import OutputRecord, SessionRecord, read_journal
+from live_canary.session.record import OutputRecord, SessionRecord, SourceRecord, read_journal
 from live_canary.settings import Settings
 
 JOURNAL = "session.jsonl"
@@ -88,10 +88,11 @@ class SessionFolder:
         return SpoolingSource(source, self.path / sound)
 
     def find_sounds(self, record: SessionRecord) -> None:
-        """Of a session that was cut off; also those whose line in the journal was lost. Raises OSError."""
-        names = {source.sound: source.name for source in record.sources}
+        """Of a session that was cut off; the record gets those whose line in the journal was lost. Raises OSError."""
+        known = {source.sound for source in record.sources}
         sounds = sorted(path.name for path in self.path.iterdir() if path.is_dir())
-        self._sounds = {sound: names.get(sound, "") for sound in sounds}
+        record.sources += [SourceRecord(f"sound {sound}", sound) for sound in sounds if sound not in known]
+        self._sounds = {source.sound: source.name for source in record.sources if source.sound in sounds}
 
     def keep_sound(self) -> list[Path]:
         """Leave one recording of each live source instead of all the rest. Raises OSError; it can be done again.

@@ -230,17 +230,9 @@ class JournalFile(Journal):
 
     def _write(self, *, sync: bool) -> OSError | None:
         """All that is not written, or nothing: what follows a line that is cut off would not be believed."""
-        size, data = None, self._unwritten
         try:
-            size = os.fstat(self._descriptor).st_size  # over a network, even that may fail
-            while data:
-                data = data[os.write(self._descriptor, data) :]
-            if sync:
-                files.sync(self._descriptor)
+            files.append(self._descriptor, self._unwritten, synced=sync)
         except OSError as error:
-            with suppress(OSError):
-                if size is not None:
-                    os.ftruncate(self._descriptor, size)
             return error
         self._unwritten = b""
         return None

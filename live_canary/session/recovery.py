@@ -57,7 +57,7 @@ def hold_again(
             failures.append(event.message)
         on_event(event)
 
-    sources = [_source_of(known, folder, record) for known in _sources(folder, record)]
+    sources = [_source_of(known, folder, record) for known in record.sources]
     load = LoadedOnce(load_transcriber)
     obeyed = sources[0].name if sources and record.settings.voice_commands else None
     journal = RecallingJournal(record, folder.journal, obeyed)
@@ -78,13 +78,6 @@ def hold_again(
     spoken = sorted(journal.transcript, key=lambda entry: entry.start_seconds)  # what is tried again stands at the end
     record.amended[:0] = [(index, None) for index in sorted(taken_back(spoken) - record.amendments.keys())]
     return journal.transcript
-
-
-def _sources(folder: SessionFolder, record: SessionRecord) -> list[SourceRecord]:
-    """Those of the journal, and sound whose line in it was lost."""
-    named = {source.sound for source in record.sources}
-    sounds = sorted(path.name for path in folder.path.iterdir() if path.is_dir() and path.name not in named)
-    return record.sources + [SourceRecord(f"sound {sound}", sound) for sound in sounds]
 
 
 def _source_of(known: SourceRecord, folder: SessionFolder, record: SessionRecord) -> "Rehearable":
@@ -161,7 +154,7 @@ class RecallingJournal(Journal):
     @property
     def transcript(self) -> list[Entry]:
         """What was released before the session was cut off, then what has been missing."""
-        return completed(self._record.entries, [*self._without_sound(), *self._entries, *self._rest])
+        return merged(self._record.entries, [*self._without_sound(), *self._entries, *self._rest])
 
     def hear_the_rest(self, sources: Sequence[Rehearable], model: Callable[[], Transcriber]) -> None:
         """What would be in no line goes to the model by itself."""
@@ -214,7 +207,7 @@ class RecallingJournal(Journal):
             self._entries.append(entry)
 
 
-def completed(known: Sequence[Entry], candidates: Sequence[Entry]) -> list[Entry]:
+def merged(known: Sequence[Entry], candidates: Sequence[Entry]) -> list[Entry]:
     """`known`, then in the order of their time those of `candidates` that have no counterpart, counted on.
 
     The earlier of two candidates counts. An entry of the same source at the same time is the same one and stays as it

@@ -1,8 +1,6 @@
 """Puts what was corrected in the place of what was written, in a file that may have been edited by others meanwhile."""
 
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from live_canary import files
@@ -24,7 +22,7 @@ def put_in_order(path: Path, written: Sequence[str], final: Sequence[str], head:
     changed, missed = replaced(contents.replace(newline, b"\n"), before, after, head.encode(), header.encode())
     changed = changed.replace(b"\n", newline)
     if changed != contents:
-        replace_file(place, changed)
+        files.replace(place, changed)
     return missed
 
 
@@ -87,31 +85,3 @@ def _line_start(contents: bytes, pieces: bytes) -> int:
     """Where `pieces` stand last in `contents`, from the beginning of a line on; -1 if nowhere."""
     at = contents.rfind(pieces)
     return at if at <= 0 or contents[at - 1 : at] == b"\n" else -1
-
-
-def replace_file(path: Path, contents: bytes) -> None:
-    """Let the file, which nobody else writes meanwhile, hold `contents`, all at once.
-
-    Raises OSError and then leaves it as it was.
-    """
-    unfinished = _unfinished_beside(path)
-    try:
-        descriptor = files.open_file(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, follow_links=False)
-        with os.fdopen(descriptor, "wb") as file:
-            files.take_permissions(descriptor, path)
-            file.write(contents)
-            file.flush()
-            files.sync(descriptor)
-        unfinished.replace(path)
-    except OSError:
-        with suppress(OSError):
-            unfinished.unlink()
-        raise
-
-
-def _unfinished_beside(path: Path) -> Path:
-    """Where the next contents of a file grow. One place for each file: the next attempt takes what a killed one left.
-
-    The name is short, however long the file's own is.
-    """
-    return path.with_name(f".live-canary-{files.short_name(path.name)}.part")

@@ -226,14 +226,7 @@ class TranscriptFile:
         """Puts it on the disk on a line of its own, or raises OSError with the file as long as it was before."""
         data, size = text.encode(), os.fstat(self._descriptor).st_size
         data = self._format.break_before(_last_bytes(self._descriptor, size), data) + data
-        try:
-            while data:
-                data = data[os.write(self._descriptor, data) :]
-            files.sync(self._descriptor)
-        except OSError:
-            with suppress(OSError):
-                os.ftruncate(self._descriptor, size)
-            raise
+        files.append(self._descriptor, data)
 
 
 def _open_locked(path: Path) -> int:

@@ -10,6 +10,8 @@ import soundfile
 
 from live_canary.audio.recording import RecordingSource
 from live_canary.audio.source import SAMPLE_RATE, DeviceLost, Source
+from live_canary.session import completing
+from live_canary.session.comparing import Comparison
 from live_canary.session.completing import complete_files, output_before
 from live_canary.session.folder import SessionFolder, open_session, unfinished_sessions
 from live_canary.session.recovery import hold_again
@@ -31,6 +33,11 @@ def model() -> LetterModel:
 def recording(path: Path, script: str = SCRIPT) -> Path:
     soundfile.write(path, sound_of(script), SAMPLE_RATE, subtype="PCM_16")
     return path
+
+
+def complete_file(output, entries, *, amended=(), **told) -> int:
+    """Of a session that was begun when all are."""
+    return completing.complete_file(Comparison(output, entries, STARTED, False, amended), **told)
 
 
 def prepare(

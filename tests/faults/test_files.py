@@ -13,7 +13,7 @@ from live_canary.errors import OutputError
 from live_canary.events import OutputWritten, StageFailed, UtteranceFinal
 from live_canary.screen.export_dialog import export
 from live_canary.session.comparing import digest_of
-from live_canary.session.completing import complete_file, complete_files, output_before
+from live_canary.session.completing import complete_files, output_before
 from live_canary.session.folder import SessionFolder, open_session, unfinished_sessions
 from live_canary.session.record import OutputRecord, SessionRecord
 from live_canary.session.recovery import hold_again
@@ -26,6 +26,7 @@ from tests.faults.sessions import (
     SCRIPT,
     STARTED,
     abort,
+    complete_file,
     hold,
     model,
     prepare,
@@ -168,21 +169,21 @@ def test_a_file_is_written_by_one_session_only(tmp_path):
     with pytest.raises(OutputError, match="already being written by a running session"):
         TranscriptFile(output)
     with pytest.raises(OutputError, match="is being written by a running session; run recover again"):
-        complete_file(OutputRecord(output, 0, False, 0, 0), SAID, STARTED, with_source=False)
+        complete_file(OutputRecord(output, 0, False, 0, 0), SAID)
     first.close()
 
 
 def test_a_file_that_lacks_only_corrections_is_not_touched_while_another_session_writes_it(tmp_path):
     """The correction was made in a copy, and what the other session wrote meanwhile went with the old file."""
     output = OutputRecord(tmp_path / "talk.txt", 0, False, 0, 0)
-    complete_file(output, SAID, STARTED, with_source=False)
+    complete_file(output, SAID)
     before = output.path.read_bytes()
     running = TranscriptFile(output.path, started=STARTED)
     with pytest.raises(OutputError, match="is being written by a running session; run recover again"):
-        complete_file(output, SAID, STARTED, with_source=False, amended=CORRECTED)
+        complete_file(output, SAID, amended=CORRECTED)
     assert output.path.read_bytes() == before
     running.close()
-    assert complete_file(output, SAID, STARTED, with_source=False, amended=CORRECTED) == 0
+    assert complete_file(output, SAID, amended=CORRECTED) == 0
     assert output.path.read_text() == "Maybe, said at length.\nNo.\n"
 
 
@@ -202,14 +203,14 @@ def test_recovery_continues_a_file_that_an_earlier_session_is_in(tmp_path):
 def test_a_file_cut_off_at_any_byte_is_completed_to_the_same_bytes(tmp_path, suffix, earlier):
     output = OutputRecord(tmp_path / f"talk{suffix}", 0, bool(earlier), 0, len(earlier), len(earlier))
     output.path.write_bytes(earlier)
-    complete_file(output, SAID, STARTED, with_source=False)
+    complete_file(output, SAID)
     whole = output.path.read_bytes()
     assert whole.startswith(earlier)
     for cut in range(len(earlier), len(whole) + 1):
         output.path.write_bytes(whole[:cut])
-        complete_file(output, SAID, STARTED, with_source=False)
+        complete_file(output, SAID)
         assert output.path.read_bytes() == whole
-        assert complete_file(output, SAID, STARTED, with_source=False) == 0
+        assert complete_file(output, SAID) == 0
 
 
 @pytest.mark.parametrize("suffix", [".txt", ".md", ".srt", ".vtt"])
@@ -217,15 +218,15 @@ def test_a_file_cut_off_at_any_byte_is_completed_to_the_same_bytes(tmp_path, suf
 def test_a_file_cut_off_after_some_corrections_gets_the_rest_once(tmp_path, suffix, corrections):
     """Corrected lines were taken for another program's, and the session's were added once more."""
     output = OutputRecord(tmp_path / f"talk{suffix}", 0, False, 0, 0)
-    complete_file(output, SAID, STARTED, with_source=False, amended=CORRECTED)
+    complete_file(output, SAID, amended=CORRECTED)
     whole = output.path.read_bytes()
     output.path.unlink()
-    complete_file(output, SAID, STARTED, with_source=False, amended=CORRECTED[:corrections])
+    complete_file(output, SAID, amended=CORRECTED[:corrections])
     made = output.path.read_bytes()
     for cut in range(1, len(made) + 1, 3):
         output.path.write_bytes(made[:cut])
         for _ in range(2):
-            complete_file(output, SAID, STARTED, with_source=False, amended=CORRECTED)
+            complete_file(output, SAID, amended=CORRECTED)
             assert output.path.read_bytes() == whole
 
 
@@ -233,12 +234,12 @@ def test_a_file_cut_off_after_some_corrections_gets_the_rest_once(tmp_path, suff
 def test_a_file_whose_line_ends_an_editor_changed_is_completed_and_corrected_with_such_ends(tmp_path, suffix):
     """Nothing of it was known again, so it kept what had been heard first."""
     output = OutputRecord(tmp_path / f"talk{suffix}", 0, False, 0, 0)
-    complete_file(output, SAID, STARTED, with_source=False, amended=CORRECTED)
+    complete_file(output, SAID, amended=CORRECTED)
     whole = output.path.read_bytes()
     output.path.unlink()
-    complete_file(output, SAID[:2], STARTED, with_source=False)
+    complete_file(output, SAID[:2])
     output.path.write_bytes(output.path.read_bytes().replace(b"\n", b"\r\n"))
-    assert complete_file(output, SAID, STARTED, with_source=False, amended=CORRECTED) == 1
+    assert complete_file(output, SAID, amended=CORRECTED) == 1
     assert output.path.read_bytes() == whole.replace(b"\n", b"\r\n")
 
 
@@ -251,10 +252,10 @@ def test_amendments_between_the_lines_of_a_file_do_not_hide_those_behind_them(tm
     whole = output.path.read_bytes()
     for cut in range(1, len(whole) + 1, 7):
         output.path.write_bytes(whole[:cut])
-        complete_file(output, SAID, STARTED, with_source=False, amended=CORRECTED)
+        complete_file(output, SAID, amended=CORRECTED)
         completed = output.path.read_bytes()
         assert completed.count(b'"utterance"') == len(SAID)
-        assert complete_file(output, SAID, STARTED, with_source=False, amended=CORRECTED) == 0
+        assert complete_file(output, SAID, amended=CORRECTED) == 0
         assert output.path.read_bytes() == completed
 
 
@@ -262,11 +263,11 @@ def test_lines_recovered_behind_a_later_session_have_indices_of_their_own(tmp_pa
     """Both sessions had an utterance 0, so nobody could tell which of them an amendment meant."""
     output = tmp_path / "talk.jsonl"
     cut_off = OutputRecord(output, 0, False, 1, 0)
-    complete_file(cut_off, SAID[:1], STARTED, with_source=False)
+    complete_file(cut_off, SAID[:1])
     with closing(TranscriptFile(output, started=STARTED)) as later:
         for utterance in SAID:
             later.write_utterance(utterance)
-    complete_file(cut_off, SAID, STARTED, with_source=False, amended=[(0, "Yes?"), (2, "No!")])
+    complete_file(cut_off, SAID, amended=[(0, "Yes?"), (2, "No!")])
     lines = [json.loads(line) for line in output.read_text().splitlines()]
     assert [(line["index"], line["text"]) for line in lines] == [
         (0, "Yes."), (1, "Yes."), (2, "Yes."), (3, "No."), (4, "Yes."), (5, "No."), (0, "Yes?"), (5, "No!"),
@@ -276,15 +277,15 @@ def test_lines_recovered_behind_a_later_session_have_indices_of_their_own(tmp_pa
 def test_a_file_that_is_as_recovery_meant_it_to_be_is_complete(tmp_path):
     """However it came to be so: killed before it could be noted, with another session's lines in the middle."""
     output = OutputRecord(tmp_path / "talk.txt", 0, False, 0, 0)
-    complete_file(output, SAID[:1], STARTED, with_source=False)
+    complete_file(output, SAID[:1])
     with closing(TranscriptFile(output.path, started=STARTED)) as later:
         later.write_utterance(SAID[0])
     announced: list[str] = []
-    assert complete_file(output, SAID, STARTED, with_source=False, announce=announced.append) == 2
+    assert complete_file(output, SAID, announce=announced.append) == 2
     completed = output.path.read_bytes()
     assert announced == [digest_of(completed)]
     output.becoming, output.becoming_entries = announced[0], len(SAID)
-    assert complete_file(output, SAID, STARTED, with_source=False) == 0
+    assert complete_file(output, SAID) == 0
     assert output.path.read_bytes() == completed
 
 
@@ -341,11 +342,11 @@ def test_a_session_that_was_cut_off_while_it_deleted_its_sound_misses_none_of_it
 
 def test_what_a_user_wrote_into_the_file_stays_and_no_line_is_repeated(tmp_path):
     output = OutputRecord(tmp_path / "talk.txt", 0, False, 0, 0)
-    complete_file(output, SAID, STARTED, with_source=False)
+    complete_file(output, SAID)
     first, second, third = output.path.read_bytes().splitlines(keepends=True)
     output.path.write_bytes(b"My own title\n" + first + second + b"A remark")
     output.entries, output.size = 2, len(first) + len(second)  # as the journal knew it before the user wrote
-    complete_file(output, SAID, STARTED, with_source=False)
+    complete_file(output, SAID)
     assert output.path.read_bytes() == b"My own title\n" + first + second + b"A remark\n" + third
 
 
@@ -354,7 +355,7 @@ def test_a_deleted_line_goes_from_a_file_that_a_user_has_written_into(tmp_path):
     output.write_text("A title\nBugdet\n")
     entries = [Utterance(index, index, index + 0.5, text, "Me") for index, text in enumerate(("Bugdet", "Budget"))]
     record = OutputRecord(output, 0, False, 1, len("Bugdet\n"))
-    assert complete_file(record, entries, STARTED, with_source=False, amended=[(0, None)]) == 1
+    assert complete_file(record, entries, amended=[(0, None)]) == 1
     assert output.read_text() == "A title\nBudget\n"
 
 
@@ -364,7 +365,7 @@ def test_recovery_corrects_no_line_of_an_earlier_session(tmp_path):
     record = OutputRecord(output, 0, True, 3, len("Yes.\nYes.\nNo.\n"), len("Yes.\nYes.\nNo.\n"))
     head = "\n--- 2026-03-01 14:02 ---\n\n"
     output.write_text(f"Yes.\nYes.\nNo.\n{head}Aye.\nYes.\nNo.\n")
-    complete_file(record, SAID, STARTED, with_source=False, amended=[(1, "Yes!")])
+    complete_file(record, SAID, amended=[(1, "Yes!")])
     assert output.read_text() == f"Yes.\nYes.\nNo.\n{head}Aye.\nYes!\nNo.\n"
 
 
@@ -373,7 +374,7 @@ def test_a_journal_cannot_name_just_any_file(tmp_path, name):
     (tmp_path / "folder.txt").mkdir()
     os.mkfifo(tmp_path / "pipe.txt")
     with pytest.raises(OutputError):
-        complete_file(OutputRecord(tmp_path / name, 0, False, 0, 0), SAID, STARTED, with_source=False)
+        complete_file(OutputRecord(tmp_path / name, 0, False, 0, 0), SAID)
 
 
 @pytest.mark.parametrize("moved", [True, False])
@@ -402,7 +403,7 @@ def test_a_file_that_is_another_sessions_by_now_gets_no_line_of_this_one(tmp_pat
     assert known.path.read_bytes() == others
     assert path.name == f"talk.2026-03-01-140259{suffix}"
     whole = tmp_path / f"whole{suffix}"
-    complete_file(OutputRecord(whole, 0, False, 0, 0), SAID, STARTED, with_source=False)
+    complete_file(OutputRecord(whole, 0, False, 0, 0), SAID)
     assert path.read_bytes() == whole.read_bytes()
 
 
@@ -454,5 +455,5 @@ def test_what_was_corrected_and_finds_no_place_is_told(tmp_path):
             file.write_utterance(said)
             known.path.write_text(known.path.read_text() + "A note.\n\n")
     known.size = known.path.stat().st_size
-    complete_file(known, SAID, STARTED, with_source=False, amended=[(1, None)], tell=told.append)
+    complete_file(known, SAID, amended=[(1, None)], tell=told.append)
     assert told == [f"'{known.path}' was changed by another program; what was corrected there was left as it is."]

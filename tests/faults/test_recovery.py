@@ -21,11 +21,10 @@ from live_canary.commands import keeping
 from live_canary.commands import recover as command
 from live_canary.errors import CheckpointError, InputError, RecordingError, SessionError
 from live_canary.events import SourceOpened, SpeechEnded, StageFailed, UtteranceAmended, UtteranceFinal
-from live_canary.session.completing import complete_file
 from live_canary.session.folder import JOURNAL, SessionFolder, find_session, open_session, unfinished_sessions
 from live_canary.session.journal import NOT_TRANSCRIBED
 from live_canary.session.record import SessionRecord, read_journal
-from live_canary.session.recovery import completed, hold_again
+from live_canary.session.recovery import hold_again, merged
 from live_canary.session.remainders import remainders
 from live_canary.session.session import Session
 from live_canary.settings import Settings
@@ -37,6 +36,7 @@ from tests.faults.sessions import (
     SCRIPT,
     STARTED,
     abort,
+    complete_file,
     hold,
     model,
     prepare,
@@ -119,7 +119,7 @@ def test_what_was_corrected_before_a_crash_stays_corrected(tmp_path, suffix):
         record = read_journal(folder.path / JOURNAL)
         for _ in range(2):
             for known in record.outputs:
-                complete_file(known, record.entries, STARTED, with_source=False, amended=record.amended)
+                complete_file(known, record.entries, amended=record.amended)
             assert output.read_bytes() == corrected
 
 
@@ -256,8 +256,8 @@ def test_sound_is_heard_again_even_when_the_journal_lost_its_source(tmp_path):
     journal.write_bytes(journal.read_bytes().splitlines(keepends=True)[0])
     folder, record = open_session(folder.path)
     transcript = hold_again(folder, record, make_segmenter, lambda tell: model())
-    folder.journal.close()
     assert [(entry.source, entry.text) for entry in transcript] == [("sound 0", "abc"), ("sound 0", "de")]
+    assert [kept.name for kept in folder.keep_sound()] == ["0-sound-0.flac"]
 
 
 def test_a_journal_without_sources_has_nothing_to_recover(tmp_path):
@@ -516,7 +516,7 @@ def test_a_scratch_that_which_is_heard_at_the_second_attempt_means_what_was_said
 def test_entries_of_the_same_time_are_the_same_whatever_their_text():
     known = [Utterance(0, 1.0, 2.0, "As it was.", "Me"), TranscriptGap(2.0, 3.0, "unplugged", "Me")]
     again = [Utterance(0, 1.1, 2.0, "Another text.", "Me"), Utterance(1, 1.5, 2.5, "Mine too.", "Them")]
-    assert completed(known, again) == [*known, Utterance(1, 1.5, 2.5, "Mine too.", "Them")]
+    assert merged(known, again) == [*known, Utterance(1, 1.5, 2.5, "Mine too.", "Them")]
 
 
 def test_an_unknown_session_is_refused_with_those_there_are(tmp_path):
@@ -555,6 +555,16 @@ def test_a_session_can_be_finished_on_another_processor_than_its_own(state, monk
     abort(SessionFolder.create(), "abc")
     assert command.run(None, {"compute_device": "cpu", "compute": "int8"}) == 0
     assert asked == [("cpu", "int8")]
+
+
+def test_what_a_newer_version_computed_in_is_refused_in_a_sentence(state, capsys):
+    abort(folder := SessionFolder.create(), "abc")
+    journal = folder.path / JOURNAL
+    journal.write_text(journal.read_text().replace('"compute": "auto"', '"compute": "int2"'))
+    assert command.run(None) == 1
+    assert "There is no form of computing 'int2'; choose auto" in capsys.readouterr().err
+    assert len(list(state.iterdir())) == 1
+    assert command.run(None, {"model": "demo", "compute": "fp32"}) == 0
 
 
 def test_the_demonstration_never_takes_the_place_of_a_model_that_is_gone(state, monkeypatch, tmp_path, capsys):

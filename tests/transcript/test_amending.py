@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from live_canary import files
 from live_canary.errors import OutputError
-from live_canary.transcript.amending import replace_file
 from live_canary.transcript.writer import TranscriptFile
 from tests.transcript.test_writer import STARTED, saying, write
 
@@ -162,7 +162,7 @@ def test_a_file_that_cannot_be_made_anew_stays_whole_and_is_told(tmp_path, monke
     file = TranscriptFile(path)
     file.write_utterance(saying("Bugdet."))
     file.amend(0, "Budget.")
-    monkeypatch.setattr("live_canary.transcript.amending.replace_file", refuse)
+    monkeypatch.setattr("live_canary.files.replace", refuse)
     with pytest.raises(OutputError, match="Permission denied; it still says what was heard first"):
         file.close()
     assert path.read_text() == "Bugdet.\n"
@@ -190,11 +190,11 @@ def test_what_a_killed_attempt_left_beside_a_file_goes_with_the_next_one(tmp_pat
     (path := tmp_path / "a.txt").write_text("earlier")
     with monkeypatch.context() as dying, pytest.raises(KeyboardInterrupt):
         dying.setattr(Path, "replace", killed)
-        replace_file(path, b"what takes longer to write")
+        files.replace(path, b"what takes longer to write")
     assert len(list(tmp_path.iterdir())) == 2
     with monkeypatch.context() as later:
         later.setattr(os, "getpid", lambda: 1)
-        replace_file(path, b"whole")
+        files.replace(path, b"whole")
     assert list(tmp_path.iterdir()) == [path]
     assert path.read_bytes() == b"whole"
 
