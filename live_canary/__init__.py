@@ -4,7 +4,7 @@
     system audio┼─ blocks ─> segments ─> model ─> transcript ─ events ─┤
     recording  ─┘  audio/    segments/   model/   transcript/          └─ files (written first)
 
-`session/` is the only home of a session's threads and queues; `cli.py` is the one place that puts the parts together.
+`session/` is the only home of a session's threads and queues; `cli/` is the one place that puts the parts together.
 """
 
 import os

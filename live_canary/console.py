@@ -25,6 +25,7 @@ if sys.platform == "win32":
 else:
     ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
+CUT_OFF = 130  # the exit code of a program that Ctrl-C ended, as shells report it
 WIDEST_TABLE = 10_000
 DEAF_SECONDS = 0.25 if sys.platform == "win32" else None
 """How long the main thread may wait at once: on Windows no signal reaches it meanwhile. None: for ever."""
@@ -97,6 +98,11 @@ class _Undemanding(io.FileIO):
             return super().write(data)
         except OSError:
             return memoryview(data).nbytes
+
+
+def note(text: str) -> None:
+    """A line for people, which is no part of what is printed."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def table_console() -> "Console":

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from live_canary.cli_arguments import spread_replay
+from live_canary.cli.arguments import spread_replay
+from live_canary.cli.options import parse_speed
 from live_canary.errors import InputError
-from live_canary.options import parse_speed
 from tests.conftest import ROOT
 
 LIVE_CANARY = [sys.executable, "-m", "live_canary"]
@@ -109,7 +109,7 @@ def test_a_pipe_can_have_json_lines(beginning):
 
 LIGHT = """
 import sys
-from live_canary.cli import app
+from live_canary.cli.app import app
 from live_canary.commands import listen
 app(["--help"], standalone_mode=False)
 print("imported:", *{"torch", "transformers", "numpy", "textual", "huggingface_hub"} & {*sys.modules})
@@ -130,7 +130,7 @@ def test_tab_completes_commands_and_flags_without_hearing_anything():
 
 CUT_OFF = """
 import atexit, sys
-from live_canary import cli
+from live_canary.cli import app as cli
 atexit.register(print, "Python ended the model's thread")
 cli.app = lambda **_: (print("said"), sys.exit(130))
 cli.main()

@@ -36,7 +36,7 @@ class AudioGap:
     start_sample: int
     end_sample: int
     reason: str
-    """For the reader of the transcript: "microphone unplugged", "overflow"."""
+    """For the reader of the transcript: "microphone lost", "overflow"."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,8 +207,7 @@ class _Chunk:
             os.close(self._descriptor)
 
     def _put(self, data: bytes) -> None:
-        while data:
-            data = data[os.write(self._descriptor, data) :]
+        files.write_all(self._descriptor, data)
 
 
 def without_lowest_bits(pcm: NDArray[np.int16], bits: int) -> NDArray[np.int16]:

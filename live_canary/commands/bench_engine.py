@@ -17,6 +17,7 @@ from live_canary.audio.recording import read_recording
 from live_canary.audio.source import SAMPLE_RATE
 from live_canary.bundled import assets_folder, demo_model_folder
 from live_canary.commands.model_choice import ModelChoice, choose_model
+from live_canary.console import note
 from live_canary.errors import RecordingError
 from live_canary.segments.settings import LONGEST_SEGMENT_S
 from live_canary.settings import COMPUTE, DEVICES, check_choice
@@ -77,7 +78,7 @@ def run(
     begun = time.perf_counter()
     choice = written or choose_model(model)
     if choice.notice:
-        print(choice.notice, file=sys.stderr, flush=True)  # noqa: T201
+        note(choice.notice)
     from live_canary.model.canary import CanaryQwen
     from live_canary.model.quantized_file import wait_until_kept
 
@@ -139,7 +140,7 @@ def random_checkpoint() -> Path:
     if not (folder / "model.safetensors").exists():
         from live_canary.model.random_checkpoint import write_random_checkpoint
 
-        print(f"Writing 5.1 GB of random weights to {folder} …", file=sys.stderr, flush=True)  # noqa: T201
+        note(f"Writing 5.1 GB of random weights to {folder} …")
         write_random_checkpoint(folder, like=demo_model_folder())
     return folder
 

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from live_canary.console import CUT_OFF
 from live_canary.errors import DownloadError, InputError
 from live_canary.model import hub
 from live_canary.model.fetch import Offer, check_room, checksum, fetch, gigabytes, look_up, make_current
@@ -27,7 +28,6 @@ LICENCES = (
     "you pass it on. The tokenizer and configuration of Qwen3-1.7B are by Alibaba Cloud, licensed Apache-2.0."
 )
 STOPPED = "Stopped. What has arrived is kept: run the command again, and it goes on from there."
-INTERRUPTED = 130
 
 
 def run(repo_id: str, carried: Path | None, revision: str | None = None) -> int:
@@ -46,7 +46,7 @@ def run(repo_id: str, carried: Path | None, revision: str | None = None) -> int:
         folder = take_over(repo_id, carried, console) if carried else download(repo_id, console, revision)
     except KeyboardInterrupt:
         console.print(STOPPED)
-        return INTERRUPTED
+        return CUT_OFF
     console.print(f"Ready in {folder}: {_how_to_use(folder, repo_id)}, also without a network.", soft_wrap=True)
     return 0
 
@@ -177,13 +177,13 @@ def _check_carried(carried: Path, name: str, known: hub.Known) -> None:
     raise InputError(f"{path} {what}: copy it again, whole; if you want this very copy, live-canary --model {carried}")
 
 
-def _place(source: Path, target: Path, link: Callable[[Path, Path], None] = os.link) -> None:
+def _place(source: Path, target: Path) -> None:
     """Whole or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_name(f"{target.name}.incomplete")
     unfinished.unlink(missing_ok=True)
     try:
-        link(source.resolve(), unfinished)
+        os.link(source.resolve(), unfinished)
     except OSError:  # another disk, or one without links
         shutil.copyfile(source, unfinished)
     unfinished.replace(target)

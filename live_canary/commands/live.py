@@ -16,8 +16,9 @@ from live_canary.audio.live import LiveSource
 from live_canary.audio.recording import RecordingSource, check_recording
 from live_canary.audio.source import Source
 from live_canary.commands import dictating, keeping
+from live_canary.commands.hangup import finish_when_the_terminal_closes
 from live_canary.commands.model_choice import Ask, ModelChoice, choose_model, load_with, terminal_question
-from live_canary.console import drop_typed_keys, has_every_letter
+from live_canary.console import CUT_OFF, drop_typed_keys, has_every_letter, note
 from live_canary.dictation.dictation import Dictation
 from live_canary.errors import InputError, OutputError
 from live_canary.screen.contract import Outcome, SessionInfo
@@ -29,8 +30,6 @@ from live_canary.session.session import Session
 from live_canary.settings import Settings
 from live_canary.transcript.formats import one_line
 from live_canary.transcript.writer import TranscriptFile, check_free, check_output
-
-ABORTED = 130  # as shells report a program that Ctrl-C ended
 
 
 def run(settings: Settings, inputs: Sequence[Listening]) -> int:
@@ -51,7 +50,7 @@ def run(settings: Settings, inputs: Sequence[Listening]) -> int:
     speaker = sources[0].name  # of several, the microphone
     dictation = dictating.dictation_of(speaker, keyboards, copies=settings.clipboard and plain)
     session, folder = make_session(settings, choice, sources, dictation, with_partials=settings.partials or not plain)
-    keeping.finish_when_the_terminal_closes(on_screen=not plain)
+    finish_when_the_terminal_closes(on_screen=not plain)
     info = SessionInfo(
         choice.name, tuple(source.name for source in sources), settings.outputs, choice.demo,
         clipboard=settings.clipboard, typing=keyboards[0].name if keyboards else "",
@@ -70,10 +69,10 @@ def run(settings: Settings, inputs: Sequence[Listening]) -> int:
             ended = is_whole(outcome, nobody_spoke=nobody_spoke)
             keeping.leave_folder(folder, ended=ended, keep_sound=settings.keep_audio)
     for path in settings.outputs:
-        print(f"Transcript: {one_line(str(path))}", file=sys.stderr)  # noqa: T201
+        note(f"Transcript: {one_line(str(path))}")
     if outcome.failure and not plain:
         raise outcome.failure  # the screen that showed it is gone
-    return 1 if outcome.failure else 0 if outcome.ended else ABORTED
+    return 1 if outcome.failure else 0 if outcome.ended else CUT_OFF
 
 
 def is_whole(outcome: Outcome, *, nobody_spoke: bool) -> bool:
@@ -171,9 +170,9 @@ def _print_lines(session: Session, info: SessionInfo, choice: ModelChoice, setti
     from live_canary.screen.plain import PlainScreen
 
     if info.typing:
-        print(f"Typing with {info.typing} into the window in use.", file=sys.stderr, flush=True)  # noqa: T201
+        note(f"Typing with {info.typing} into the window in use.")
     if choice.notice:
-        print(choice.notice, file=sys.stderr, flush=True)  # noqa: T201
+        note(choice.notice)
     line_of: plain_lines.LineOf = plain_lines.text_line
     if settings.json_lines:
         line_of = plain_lines.json_line_with_partials if settings.partials else plain_lines.json_line
@@ -191,7 +190,7 @@ def _open_screen(session: Session, info: SessionInfo, dictation: Dictation | Non
     if outcome.ended:
         session.wait()  # it may still have to tell of a correction
     for message in app.unread():
-        print(one_line(message), file=sys.stderr)  # noqa: T201
+        note(one_line(message))
     return outcome
 
 

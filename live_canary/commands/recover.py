@@ -10,18 +10,18 @@ from typing import Any
 from live_canary.audio.spooled import spooled_seconds
 from live_canary.commands import keeping
 from live_canary.commands.model_choice import choose_model, load_with
-from live_canary.console import discard
+from live_canary.console import discard, note
 from live_canary.errors import LiveCanaryError, OutputError, SessionError
 from live_canary.events import Event, ModelProgress, SourceWarned, StageFailed
 from live_canary.segments.segmenter import Segmenter
 from live_canary.segments.vad import load_detector
 from live_canary.session.completing import complete_files
 from live_canary.session.folder import JOURNAL, find_session, hold_session, open_session, unfinished_sessions
-from live_canary.session.journal import Entry, JournalFile
+from live_canary.session.journal import JournalFile
 from live_canary.session.record import SessionRecord, read_journal
 from live_canary.session.recovery import hold_again
-from live_canary.transcript.formats import clock, gap_notice, one_line, with_amendments
-from live_canary.transcript.utterance import Utterance
+from live_canary.transcript.formats import clock, label, one_line, spoken_text, with_amendments
+from live_canary.transcript.utterance import Entry, Utterance
 
 
 def run(
@@ -35,19 +35,19 @@ def run(
     """
     folders = [find_session(name)] if name else unfinished_sessions()
     if not folders:
-        _note("There is nothing to recover: no session was cut off.")
+        note("There is nothing to recover: no session was cut off.")
     failures = 0
     for path in folders:
         try:
             if discard:
                 _discard(path)
                 continue
-            _note(describe(path))
+            note(describe(path))
             if not only_list:
                 _recover(path, instead or {})
         except LiveCanaryError as error:
             failures += 1
-            _note(f"{path.name}: {one_line(str(error))}")
+            note(f"{path.name}: {one_line(str(error))}")
     return 1 if failures else 0
 
 
@@ -84,8 +84,8 @@ def _recover(path: Path, instead: Mapping[str, Any]) -> None:
 
 def _deliver(transcript: list[Entry], record: SessionRecord, journal: JournalFile) -> None:
     """To the files the user named, or else to stdout. Raises OutputError."""
-    for path, added in complete_files(record, transcript, journal, _note):
-        _note(f"{one_line(str(path))}: {added} {'line' if added == 1 else 'lines'} added.")
+    for path, added in complete_files(record, transcript, journal, note):
+        note(f"{one_line(str(path))}: {added} {'line' if added == 1 else 'lines'} added.")
     if record.outputs:
         return
     try:
@@ -101,29 +101,24 @@ def _deliver(transcript: list[Entry], record: SessionRecord, journal: JournalFil
 def _print(entry: Entry, *, with_source: bool) -> None:
     if isinstance(entry, Utterance) and entry.command:
         return
-    text = one_line(entry.text) if isinstance(entry, Utterance) else gap_notice(entry)
-    label = f"{one_line(entry.source)}: " if with_source else ""
-    print(f"[{clock(entry.start_seconds)}] {label}{text}", flush=True)  # noqa: T201
+    who = label(entry.source, with_source)
+    print(f"[{clock(entry.start_seconds)}] {who}{spoken_text(entry)}", flush=True)  # noqa: T201
 
 
 def _discard(path: Path) -> None:
     """Also a session whose journal says nothing, for which there is no other way. Raises SessionError."""
     with suppress(SessionError):
-        _note(describe(path))
+        note(describe(path))
     folder = hold_session(path)
     with closing(folder.journal):
         if not folder.remove():
             raise SessionError(f"Not all of it could be deleted; check the permissions of '{path}'.")
-    _note(f"{path.name}: deleted.")
+    note(f"{path.name}: deleted.")
 
 
 def _tell(event: Event) -> None:
     match event:
         case ModelProgress(text, ready=False):
-            _note(one_line(text))
+            note(one_line(text))
         case StageFailed(_, message, fatal=False) | SourceWarned(_, message):
-            _note(one_line(message))
-
-
-def _note(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)  # noqa: T201
+            note(one_line(message))

@@ -12,7 +12,7 @@ LONGEST_REASON = 200  # characters of what a failing program said
 
 
 class ToolFailed(Exception):
-    """A program did not do what it was asked; the message is its reason. Never leaves this package."""
+    """A program did not do what it was asked; the message is its reason."""
 
 
 class ToolStopped(ToolFailed):

@@ -1,4 +1,4 @@
-"""Canary-Qwen by itself: it knows nothing of microphones, threads, files of sound or screens.
+"""Canary-Qwen by itself: it knows nothing of microphones, sessions, files of sound or screens.
 
 samples ─> log-mel (features) ─> FastConformer + projection (encoder) ─┐
                                                                        ├─> Qwen3 + LoRA (llm) ─> text

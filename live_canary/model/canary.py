@@ -39,7 +39,8 @@ class CanaryQwen:
     """A loaded checkpoint, ready to transcribe one utterance at a time.
 
     Audio arguments: float32 in [-1, 1] or int16, (n,) or (n, channels), at `sample_rate` Hz. Every method that takes
-    audio raises AudioError for samples that are not finite, AudioTooLong above 40 s, and AudioTooShort below 20 ms.
+    audio raises AudioError for samples that are not finite and AudioTooLong above 40 s; below 20 ms `transcribe` and
+    `answer` give nothing, the others raise AudioTooShort.
     """
 
     def __init__(

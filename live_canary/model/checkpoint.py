@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -93,7 +94,7 @@ def _check_size(path: Path) -> None:
         raise CheckpointError(f"{path} is cut off: {size:,} of at least {promised:,} bytes are there; {_AGAIN}")
 
 
-def _header(path: Path) -> dict[str, dict]:  # type: ignore[type-arg]
+def _header(path: Path) -> dict[str, dict[str, Any]]:
     """The file's own table: name -> dtype, shape and place of each tensor."""
     try:
         with path.open("rb") as file:
@@ -108,7 +109,7 @@ def _header(path: Path) -> dict[str, dict]:  # type: ignore[type-arg]
         raise CheckpointError(f"{path} has a broken header ({error}); {_AGAIN}") from None
 
 
-def _check(path: Path, header: dict[str, dict], wanted: dict[str, Destination]) -> None:  # type: ignore[type-arg]
+def _check(path: Path, header: dict[str, dict[str, Any]], wanted: dict[str, Destination]) -> None:
     for name, target in wanted.items():
         if name not in header:
             raise CheckpointError(

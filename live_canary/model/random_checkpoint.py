@@ -31,7 +31,7 @@ _QWEN = {
 _LORA = {"r": 128, "lora_alpha": 256}
 
 
-def write_random_checkpoint(folder: Path, like: Path, seed: int = 0) -> None:
+def write_random_checkpoint(folder: Path, like: Path) -> None:
     """Write 1,718 tensors, 5.1 GB, to `folder`; `like` is a small checkpoint whose tokenizer and settings are used."""
     (folder / "llm_backbone").mkdir(parents=True, exist_ok=True)
     for name in ("tokenizer.json", "tokenizer_config.json"):
@@ -43,7 +43,7 @@ def write_random_checkpoint(folder: Path, like: Path, seed: int = 0) -> None:
     config["perception"]["modality_adapter"]["d_model"] = _ENCODER["d_model"]
     config["perception"]["encoder"].update(_ENCODER)
     _write_json(folder / "config.json", config)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(0)
     tensors = {name: _random(name, shape, generator) for name, shape in _shapes(folder).items()}
     unfinished = folder / "model.unfinished"
     save_file(tensors, unfinished)

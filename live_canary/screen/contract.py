@@ -45,7 +45,7 @@ class RunningSession(Protocol):
         ...
 
     def mute(self, source_name: str, *, muted: bool) -> None:
-        """Hears nothing of a live source for a while; SourceMuted tells that it is so. Does nothing to a recording."""
+        """Hears nothing of a live source for a while; SourceMuted tells that it is so, SourceWarned why it is not."""
         ...
 
     def auditions(self) -> Mapping[str, Audition]:
@@ -80,7 +80,7 @@ class SessionInfo:
     """What a screen tells about a session that is not in its events."""
 
     model: str
-    """How the user knows it, with its device: "demo model on cpu"."""
+    """How the user knows it: "demo model"."""
     sources: tuple[str, ...]
     """Names of everything that will be heard, the microphone first; utterances are labelled when there are several."""
     outputs: tuple[Path, ...] = ()

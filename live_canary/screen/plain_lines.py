@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from live_canary.events import Event, GapMarked, PartialChanged, UtteranceAmended, UtteranceFinal
 from live_canary.screen.contract import SessionInfo
-from live_canary.transcript.formats import FORMATS, clock, one_line
+from live_canary.transcript.formats import FORMATS, clock, label, one_line
 
 LineOf = Callable[[Event, SessionInfo], str | None]
 """The line for an event, without its end; None for an event that is not worth one."""
@@ -20,8 +20,8 @@ def text_line(event: Event, info: SessionInfo) -> str | None:
     if not isinstance(event, UtteranceFinal) or event.utterance.command:
         return None
     utterance = event.utterance
-    label = f"{one_line(utterance.source)}: " if info.with_source else ""
-    return f"[{clock(utterance.start_seconds)}] {label}{one_line(utterance.text)}"
+    who = label(utterance.source, info.with_source)
+    return f"[{clock(utterance.start_seconds)}] {who}{one_line(utterance.text)}"
 
 
 def json_line(event: Event, info: SessionInfo) -> str | None:

@@ -11,16 +11,11 @@ from itertools import accumulate
 from operator import itemgetter
 
 from live_canary.screen.wrapping import Slice, line_count, wrap
-from live_canary.transcript.formats import Entry, amended, gap_notice, one_line
-from live_canary.transcript.utterance import Utterance
+from live_canary.transcript.formats import amended, label, spoken_text
+from live_canary.transcript.utterance import Entry, Utterance
 
 DOUBTFUL_BELOW = 0.5  # docs/screen.md says how often such words are wrong
 _WORD = re.compile(r"\S+")
-
-
-def spoken_text(entry: Entry) -> str:
-    """What the entry says, safe to print."""
-    return one_line(entry.text) if isinstance(entry, Utterance) else gap_notice(entry)
 
 
 class TranscriptLines:
@@ -146,7 +141,7 @@ class TranscriptLines:
 
     def label(self, source: str) -> str:
         """What stands before the text of `source`: nothing when only one is heard."""
-        return f"{one_line(source)}: " if self._with_source else ""
+        return label(source, self._with_source)
 
     def lines(self, number: int) -> list[Slice]:
         """Where the lines of entry `number` begin and end in its text."""

@@ -17,8 +17,8 @@ from textual.strip import Strip
 from live_canary.events import PartialChanged
 from live_canary.screen.spoken_now import TailLine, tail_lines
 from live_canary.screen.transcript_lines import TranscriptLines
-from live_canary.transcript.formats import Entry, clock
-from live_canary.transcript.utterance import TranscriptGap
+from live_canary.transcript.formats import clock
+from live_canary.transcript.utterance import Entry, TranscriptGap
 
 GUTTER_CELLS = 11  # selection mark, HH:MM:SS, a space, bookmark
 NOTHING = sys.maxsize  # beyond every line

@@ -1,4 +1,4 @@
-"""The only home of threads and queues: a source is heard, its utterances are transcribed, everybody is told.
+"""A session's threads and what goes between them: sources are heard, utterances transcribed, everybody is told.
 
     thread "listen NAME"   source -> segmenter ──┐ finals, heard tails, partials
     (one a source)                               v

@@ -12,8 +12,6 @@ from live_canary.audio.soundsystem import Input, OpenInput
 from live_canary.audio.source import SwitchableSource
 from live_canary.errors import DeviceError
 
-FLOAT32_BYTES = 4
-
 
 class Audition:
     """Listens to every input that can be opened, beside the one that is heard, until `close()`; keeps no sound.

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from live_canary.session.journal import Entry
 from live_canary.session.record import OutputRecord
 from live_canary.transcript.amending import replaced
 from live_canary.transcript.formats import pieces
-from live_canary.transcript.utterance import Utterance
+from live_canary.transcript.utterance import Entry, Utterance
 from live_canary.transcript.writer import format_of
 
 Amended = Sequence[tuple[int, str | None]]

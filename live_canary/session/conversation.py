@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from live_canary.transcript.echo import WINDOW_SECONDS, is_echo
-from live_canary.transcript.utterance import TranscriptGap, Utterance
+from live_canary.transcript.utterance import Entry, TranscriptGap, Utterance
 
 ONSET_SECONDS = 0.5  # an utterance is announced at most so long after its first sound
 
@@ -36,7 +36,7 @@ class _Voice:
 class Finished:
     """A final or a gap that waits for its turn."""
 
-    entry: Utterance | TranscriptGap
+    entry: Entry
     noted_at: float = 0.0
     """When the end of an utterance was recognised, in seconds of the session's clock."""
     is_echo: bool = False
@@ -114,12 +114,12 @@ class Conversation:
         self._waiting.append(final)
         self._waiting.sort(key=lambda waiting: waiting.entry.start_seconds)
 
-    def _may_go(self, entry: Utterance | TranscriptGap) -> bool:
+    def _may_go(self, entry: Entry) -> bool:
         others = [voice for source, voice in self._voices.items() if source != entry.source]
         until = entry.end_seconds if isinstance(entry, Utterance) else entry.start_seconds
         return all(voice.next_start() > until for voice in others)
 
-    def _is_echo(self, entry: Utterance | TranscriptGap) -> bool:
+    def _is_echo(self, entry: Entry) -> bool:
         if self._echo_of is None or entry.source == self._echo_of or isinstance(entry, TranscriptGap):
             return False
         return any(

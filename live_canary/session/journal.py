@@ -26,12 +26,11 @@ from live_canary.errors import SessionError
 from live_canary.segments.segment import Segment, WaitingSegment
 from live_canary.settings import Settings
 from live_canary.transcript.hypothesis import Hypothesis
-from live_canary.transcript.utterance import TranscriptGap, Utterance
+from live_canary.transcript.utterance import Entry, Utterance
 
 VERSION = 1
 NOT_TRANSCRIBED = "could not be transcribed"
 """Why an utterance is marked that the model failed on."""
-Entry = Utterance | TranscriptGap
 
 
 class Journal:

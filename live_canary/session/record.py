@@ -13,13 +13,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from live_canary.audio.source import SAMPLE_RATE, AudioGap
+from live_canary.audio.source import AudioGap
 from live_canary.errors import InputError, SessionError
 from live_canary.segments.settings import SegmenterSettings
-from live_canary.session.journal import VERSION, Entry
+from live_canary.session.journal import VERSION
 from live_canary.settings import Settings
 from live_canary.transcript.hypothesis import Flag, Hypothesis
-from live_canary.transcript.utterance import TranscriptGap, Utterance
+from live_canary.transcript.utterance import Entry, TranscriptGap, Utterance
 from live_canary.transcript.voice_commands import VOICE_COMMANDS, VoiceCommand
 
 LONGEST_LINE = 1 << 20  # bytes
@@ -100,11 +100,6 @@ class SessionRecord:
                 yield lost
         if end > max(start, self.known_until(source)):
             yield max(start, self.known_until(source)), end
-
-    @property
-    def undecoded_seconds(self) -> float:
-        """Sound of finished utterances that the model has not heard."""
-        return sum(end - start for _, start, end in self.segments.keys() - self.texts.keys()) / SAMPLE_RATE
 
 
 def read_journal(path: Path) -> SessionRecord:

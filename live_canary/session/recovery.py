@@ -24,14 +24,14 @@ from live_canary.events import Event, ModelProgress, StageFailed
 from live_canary.segments.segment import WaitingSegment
 from live_canary.segments.segmenter import Segmenter
 from live_canary.session.folder import SessionFolder
-from live_canary.session.journal import NOT_TRANSCRIBED, Entry, Journal, JournalFile
+from live_canary.session.journal import NOT_TRANSCRIBED, Journal, JournalFile
 from live_canary.session.record import SegmentKey, SessionRecord, SourceRecord
 from live_canary.session.remainders import remainders, transcribed
 from live_canary.session.session import ABORT_SECONDS, LoadTranscriber, Session
 from live_canary.transcript.echo import is_echo
 from live_canary.transcript.hypothesis import Hypothesis, Transcriber
 from live_canary.transcript.taking_back import taken_back
-from live_canary.transcript.utterance import TranscriptGap, Utterance
+from live_canary.transcript.utterance import Entry, TranscriptGap, Utterance
 
 
 def hold_again(

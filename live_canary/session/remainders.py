@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from live_canary.audio.source import SAMPLE_RATE
 from live_canary.audio.spooled import NOT_KEPT
 from live_canary.errors import LiveCanaryError
-from live_canary.session.journal import NOT_TRANSCRIBED, Entry
+from live_canary.session.journal import NOT_TRANSCRIBED
 from live_canary.session.record import SegmentKey, SessionRecord
 from live_canary.transcript.hypothesis import Transcriber
-from live_canary.transcript.utterance import TranscriptGap, Utterance
+from live_canary.transcript.utterance import Entry, TranscriptGap, Utterance
 
 AROUND_SAMPLES = SAMPLE_RATE // 2  # of sound before and after, but none that another line has
 LEAST_SAMPLES = SAMPLE_RATE // 10  # what bounds may differ by; no word is as short

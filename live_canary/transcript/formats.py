@@ -15,9 +15,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 
-from live_canary.transcript.utterance import TranscriptGap, Utterance
-
-Entry = Utterance | TranscriptGap
+from live_canary.transcript.utterance import Entry, TranscriptGap, Utterance
 
 _ESCAPE_SEQUENCES = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor movements
@@ -50,8 +48,13 @@ def clock(seconds: float) -> str:
 
 
 def gap_notice(gap: TranscriptGap) -> str:
-    """What a reader sees where nothing was heard: `[2.5 s not heard: microphone unplugged]`."""
+    """What a reader sees where nothing was heard: `[2.5 s not heard: microphone lost]`."""
     return f"[{gap.end_seconds - gap.start_seconds:.1f} s not heard: {one_line(gap.reason)}]"
+
+
+def spoken_text(entry: Entry) -> str:
+    """What the entry says, safe to print."""
+    return one_line(entry.text) if isinstance(entry, Utterance) else gap_notice(entry)
 
 
 class Format:
@@ -118,10 +121,10 @@ class TextFormat(Format):
         return "\n" if utterance.command == "new paragraph" else ""
 
     def utterance(self, number: int, utterance: Utterance, *, with_source: bool) -> str:
-        return _prefix(utterance.source, with_source) + one_line(utterance.text) + "\n"
+        return label(utterance.source, with_source) + one_line(utterance.text) + "\n"
 
     def gap(self, number: int, gap: TranscriptGap, *, with_source: bool) -> str:
-        return _prefix(gap.source, with_source) + gap_notice(gap) + "\n"
+        return label(gap.source, with_source) + gap_notice(gap) + "\n"
 
 
 class MarkdownFormat(Format):
@@ -155,11 +158,11 @@ class SrtFormat(Format):
     ends_blank = True
 
     def utterance(self, number: int, utterance: Utterance, *, with_source: bool) -> str:
-        text = _prefix(utterance.source, with_source) + one_line(utterance.text)
+        text = label(utterance.source, with_source) + one_line(utterance.text)
         return self._cue(number, utterance.start_seconds, utterance.end_seconds, text)
 
     def gap(self, number: int, gap: TranscriptGap, *, with_source: bool) -> str:
-        text = _prefix(gap.source, with_source) + gap_notice(gap)
+        text = label(gap.source, with_source) + gap_notice(gap)
         return self._cue(number, gap.start_seconds, gap.end_seconds, text)
 
     @staticmethod
@@ -287,7 +290,8 @@ def amended(entry: Entry, amendments: Mapping[int, str | None]) -> Entry | None:
     return replace(entry, text=text, flag=None, confidences=())
 
 
-def _prefix(source: str, with_source: bool) -> str:
+def label(source: str, with_source: bool) -> str:
+    """What stands before the text of `source`: nothing when only one is heard."""
     return f"{one_line(source)}: " if with_source else ""
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from live_canary.transcript.utterance import TranscriptGap, Utterance
+from live_canary.transcript.utterance import Entry, Utterance
 
 
 class TakingBack:
@@ -20,7 +20,7 @@ class TakingBack:
         return None
 
 
-def taken_back(entries: Iterable[Utterance | TranscriptGap]) -> set[int]:
+def taken_back(entries: Iterable[Entry]) -> set[int]:
     """The indices of all that was taken back in a whole transcript."""
     taking = TakingBack()
     heeded = (taking.heed(entry) for entry in entries if isinstance(entry, Utterance))

@@ -52,3 +52,7 @@ class TranscriptGap:
     end_seconds: float
     reason: str
     source: str
+
+
+Entry = Utterance | TranscriptGap
+"""What a transcript consists of."""

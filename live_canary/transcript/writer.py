@@ -15,8 +15,8 @@ from pathlib import Path
 from live_canary import files
 from live_canary.errors import OutputError
 from live_canary.transcript.amending import left_alone, put_in_order
-from live_canary.transcript.formats import FORMATS, Entry, Format, one_line, pieces
-from live_canary.transcript.utterance import TranscriptGap, Utterance
+from live_canary.transcript.formats import FORMATS, Format, one_line, pieces
+from live_canary.transcript.utterance import Entry, TranscriptGap, Utterance
 
 
 def check_output(path: Path, *, overwrite: bool = False) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from live_canary.cli import app, live
+from live_canary.cli.app import app, live
 from live_canary.commands import config_file
 from live_canary.errors import InputError
 from live_canary.settings import Settings

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from live_canary.audio.soundsystem import Input
-from live_canary.cli import app
+from live_canary.cli.app import app
 from live_canary.commands import checks, dictation_checks, doctor
 from live_canary.commands.checks import Finding
 from live_canary.errors import DeviceError

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from live_canary.audio import devices, listening
 from live_canary.audio.soundsystem import Input
-from live_canary.cli import app
+from live_canary.cli.app import app
 from live_canary.commands import listen, live
 from live_canary.errors import DeviceError, InputError
 

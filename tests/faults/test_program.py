@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from live_canary import cli
+from live_canary.cli import app as cli
 from live_canary.session.folder import SessionFolder, unfinished_sessions
 from tests.conftest import ROOT, needs_full_disk
 from tests.faults.sessions import abort
@@ -159,7 +159,7 @@ def test_two_ctrl_c_end_at_once_and_keep_what_is_not_transcribed(state, tmp_path
 
 AFTER_A_HANGUP = """
 import os, signal, sys
-from live_canary.commands.keeping import finish_when_the_terminal_closes
+from live_canary.commands.hangup import finish_when_the_terminal_closes
 
 def finish(*_):
     for _ in range(100):
@@ -194,7 +194,7 @@ def test_after_a_hangup_reading_keys_neither_ends_nor_waits_for_good_and_drawing
 
 DRAWN_WHILE_A_MICROPHONE_IS_LOOKED_FOR = """
 import os, sys
-from live_canary.commands.keeping import finish_when_the_terminal_closes
+from live_canary.commands.hangup import finish_when_the_terminal_closes
 
 finish_when_the_terminal_closes(on_screen=True)
 os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from live_canary.audio.recording import RecordingSource, check_recording, read_recording
 from live_canary.audio.spooled import SpooledSource
-from live_canary.cli import live
+from live_canary.cli.app import live
+from live_canary.cli.options import check_setting
 from live_canary.commands import config_file
 from live_canary.errors import CheckpointError, InputError, RecordingError
 from live_canary.model.canary import CanaryQwen
-from live_canary.options import check_setting
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.usefixtures("limits")

@@ -151,10 +151,10 @@ def _kernels() -> _Kernels | None:
         os.register_at_fork(after_in_child=_team.clear)  # none of it is in a process that was forked
         os.register_at_fork(after_in_child=library.live_canary_forked)
     for level in reversed(range(VECTORS.index(wanted) + 1)):
-        functions = [getattr(library, f"live_canary_{name}_{VECTORS[level]}", None) for name in arguments]
+        functions: list[Any] = [getattr(library, f"live_canary_{name}_{VECTORS[level]}", None) for name in arguments]
         if can >> level & 1 and all(functions):
             for function, given in zip(functions, arguments.values(), strict=True):
-                function.argtypes = [*given, ctypes.c_int]  # type: ignore[union-attr]
+                function.argtypes = [*given, ctypes.c_int]
             matmul, decode, encode, pack = functions
             return _Kernels(matmul, decode, encode, pack, library.live_canary_join)
     return None

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from live_canary.examples import epilog
-from live_canary.options import (
+from live_canary.cli.examples import epilog
+from live_canary.cli.options import (
     MODEL,
     ComputeDeviceOption,
     ComputeOption,

@@ -11,10 +11,10 @@ import typer
 from typer.core import TyperGroup
 
 from live_canary.audio.listening import Listening
-from live_canary.cli_arguments import means_usual_device
+from live_canary.cli.arguments import means_usual_device
+from live_canary.cli.options import check_setting
 from live_canary.commands import config_file, listen
 from live_canary.errors import LiveCanaryError
-from live_canary.options import check_setting
 
 NOTHING_TO_HEAR = {"replay", "help", "version", "install_completion", "show_completion"}
 """Flags with which no input is wanted."""

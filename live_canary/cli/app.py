@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from live_canary import files
-from live_canary.cli_arguments import (
+from live_canary.cli.arguments import (
     check_replay,
     forward_flags,
     given,
@@ -18,14 +18,10 @@ from live_canary.cli_arguments import (
     spread_replay,
     tell_of_unheeded,
 )
-from live_canary.cli_bench import bench
-from live_canary.cli_hearing import HearsFirst, opened
-from live_canary.cli_setup import setup
-from live_canary.commands import config_file
-from live_canary.console import NoRoomError, arguments, discard, prepare_streams
-from live_canary.errors import InputError, LiveCanaryError
-from live_canary.examples import EXIT_CODES, SETTINGS, epilog
-from live_canary.options import (
+from live_canary.cli.bench import bench
+from live_canary.cli.examples import EXIT_CODES, SETTINGS, epilog
+from live_canary.cli.hearing import HearsFirst, opened
+from live_canary.cli.options import (
     DICTATION,
     HERE,
     LATER,
@@ -51,9 +47,11 @@ from live_canary.options import (
     segmenter_settings,
     switch,
 )
+from live_canary.cli.setup import setup
+from live_canary.commands import config_file
+from live_canary.console import CUT_OFF, NoRoomError, arguments, discard, prepare_streams
+from live_canary.errors import InputError, LiveCanaryError
 from live_canary.settings import Settings
-
-CUT_OFF = 130  # as shells report a program that Ctrl-C ended
 
 app = typer.Typer(
     name="live-canary",
@@ -275,7 +273,7 @@ def devices() -> None:
 
 
 def main() -> None:
-    """Run the command line; expected failures end in one line on stderr and exit code 1 or 2."""
+    """Run the command line; expected failures end in one line on stderr and the exit code of their kind."""
     prepare_streams()
     try:
         app(args=spread_replay(arguments()), prog_name="live-canary")

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from live_canary.cli_arguments import given, means_usual_device
-from live_canary.examples import HUB, SETTINGS, epilog
-from live_canary.options import (
+from live_canary.cli.arguments import given, means_usual_device
+from live_canary.cli.examples import HUB, SETTINGS, epilog
+from live_canary.cli.options import (
     CHOICES,
     HERE,
     ComputeDeviceOption,

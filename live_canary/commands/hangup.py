@@ -1,0 +1,80 @@
+"""A session whose terminal closes ends in order, whoever tells it."""
+
+import errno
+import io
+import os
+import select
+import signal
+import sys
+import threading
+import time
+from types import FrameType
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+
+def finish_when_the_terminal_closes(*, on_screen: bool) -> None:
+    """From now on a hangup ends a session as SIGTERM does, and what it still has to say goes nowhere.
+
+    Under nohup, lines go on; a screen without a terminal cannot. On Linux it does not rely on being told: what started
+    it, as make, may keep the hangup to itself. A second hangup (kernel and shell may both send one) is no wish to
+    abort, and the SIGCONT that the kernel adds none to open the screen again. Windows knows no hangup.
+    """
+    if sys.platform != "win32" and (on_screen or signal.getsignal(signal.SIGHUP) != signal.SIG_IGN):
+        terminals = [descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)]
+        if 1 in terminals:
+            sys.stdout = _text_to_terminal(1, sys.stdout)
+        if 2 in terminals:  # sounddevice points it elsewhere while PortAudio starts: what was drawn then was lost
+            terminals.append(os.dup(2))
+            sys.stderr = sys.__stderr__ = _text_to_terminal(terminals[-1], sys.stderr)  # type: ignore[misc]  # Textual's
+
+        def hang_up(number: int, frame: FrameType | None) -> None:
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            signal.signal(signal.SIGCONT, signal.SIG_IGN)
+            silent, pulse = os.pipe()
+            threading.Thread(target=_beat, args=[pulse], daemon=True).start()
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            for descriptor in terminals:
+                os.dup2(nowhere if descriptor else silent, descriptor)
+            signal.raise_signal(signal.SIGTERM)
+
+        def hang_up_untold() -> None:
+            screen = select.poll()
+            for descriptor in (0, terminals[-1]):  # of keys and of what is drawn
+                screen.register(descriptor, 0)  # for nothing but its end
+            if any(event & select.POLLHUP for _, event in screen.poll()):
+                os.kill(os.getpid(), signal.SIGHUP)
+
+        signal.signal(signal.SIGHUP, hang_up)
+        if on_screen:
+            threading.Thread(target=hang_up_untold, daemon=True).start()
+
+
+def _beat(pipe: int) -> None:
+    """Put a key that means nothing into the pipe twice a second.
+
+    Whoever reads keys then neither finds an end again and again, as in /dev/null, nor waits for good.
+    """
+    while True:
+        os.write(pipe, b"\0")
+        time.sleep(0.5)
+
+
+class _Terminal(io.FileIO):
+    """A terminal that takes what is written after it was closed, so that nothing that draws dies of it."""
+
+    def write(self, data: "ReadableBuffer", /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            return memoryview(data).nbytes
+
+
+def _text_to_terminal(descriptor: int, like: TextIO) -> io.TextIOWrapper:
+    like.flush()
+    raw = io.BufferedWriter(_Terminal(descriptor, "w", closefd=False))
+    return io.TextIOWrapper(raw, encoding=like.encoding, errors=like.errors, line_buffering=True)
