@@ -40,9 +40,9 @@ class Settings:
     """Hear what the computer plays; without recordings."""
     device: str | None = None
     """Index or part of the name of the microphone; of the output, when only that is heard. None: the default."""
-    usual_device: bool = False
-    """Whether it is from the settings, and only this once the computer is to be heard alone: if no output is called so,
-    it is the microphone's name.
+    device_is_configured: bool = False
+    """Whether `device` is from config.toml or the environment, and --system alone from the command line: if no output
+    has that name, it is the microphone's, and the default output is heard.
     """
     follow_default: bool = False
     """When the input is unplugged, hear the default one instead of waiting."""

@@ -1,6 +1,7 @@
 """Which inputs this machine has, and which of them the user means."""
 
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 
 from live_canary.audio.loopback import Loopback
@@ -54,10 +55,18 @@ def find_input(wanted: str | int | None, inputs: list[Input], hears: Hears = "mi
     raise DeviceError(f"There is no input '{wanted}'; there is: {_listed(inputs)}.")
 
 
-def output_meant(device: str | int | None, inputs: list[Input]) -> str | int | None:
-    """The usual device where an output is called so; else None, the default one, for it is the microphone's name."""
-    outputs = [one for one in inputs if one.hears == "system"]
-    return device if device is not None and _matching(str(device).strip(), outputs) else None
+def output_meant(
+    device: str | int | None, *, mic: bool, configured: bool, inputs: Callable[[], list[Input]]
+) -> str | int | None:
+    """Which output the usual `device` names; None for the default one.
+
+    mic: the microphone is heard too, and so it is meant; configured: as `Settings.device_is_configured`; inputs: gives
+    all that there are.
+    """
+    if mic or device is None or not configured:
+        return None if mic else device
+    outputs = [one for one in inputs() if one.hears == "system"]
+    return device if _matching(str(device).strip(), outputs) else None
 
 
 def _matching(wanted: str, inputs: list[Input]) -> list[Input]:

@@ -121,8 +121,8 @@ def keeps_sound(context: Any) -> tuple[bool, bool]:
     return spool, at_the_end
 
 
-def means_usual_device(flags: Container[str]) -> bool:
-    """As `Settings.usual_device` has it; flags: the names of those on the command line."""
+def is_device_configured(flags: Container[str]) -> bool:
+    """`Settings.device_is_configured`; flags: the names of those on the command line."""
     return "system" in flags and "device" not in flags
 
 

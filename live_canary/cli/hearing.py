@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from live_canary.audio.listening import Listening
-from live_canary.cli.arguments import means_usual_device
+from live_canary.cli.arguments import is_device_configured
 from live_canary.cli.options import check_setting
 from live_canary.commands import config_file, listen
 from live_canary.errors import LiveCanaryError
@@ -40,7 +40,7 @@ class HearsFirst(TyperGroup):
         wanted = config_file.in_force(keys, flags.get("profile"), check_setting).values() | flags
         names = ("mic", "system", "device", "follow_default")
         asked = {name: wanted[name] for name in names if name in wanted}
-        return listen.open_inputs(**asked, usual_device=means_usual_device(flags))
+        return listen.open_inputs(**asked, configured=is_device_configured(flags))
 
 
 def opened(context: typer.Context) -> list[Listening] | None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from live_canary.cli.arguments import given, means_usual_device
+from live_canary.cli.arguments import given, is_device_configured
 from live_canary.cli.examples import HUB, SETTINGS, epilog
 from live_canary.cli.options import (
     CHOICES,
@@ -73,7 +73,7 @@ def doctor(
         compute_device=compute_device,
         compute=compute,
         threads=threads,
-        usual_device=means_usual_device(given(context.find_root()) | given(context)),
+        device_is_configured=is_device_configured(given(context.find_root()) | given(context)),
     )
     raise typer.Exit(command.run(settings, as_json=json))
 

@@ -100,9 +100,9 @@ def processor(flags: set[str], threads: int, *, compiled: bool) -> Finding:
 
 
 def sound(
-    device: str | None = None, *, mic: bool = True, system: bool = False, usual_device: bool = False
+    device: str | None = None, *, mic: bool = True, system: bool = False, configured: bool = False
 ) -> Iterator[Finding]:
-    """What can be heard; mic, system: what a session is to hear; device, usual_device: as `Settings` has them."""
+    """What can be heard; mic, system: what a session is to hear; device, configured: as of `listen.open_inputs`."""
     through = "PulseAudio or PipeWire" if is_running() else "PortAudio"
     try:
         inputs = list_inputs()
@@ -124,8 +124,8 @@ def sound(
         )
     if outputs:
         try:
-            output = device if system and not mic else None
-            find_input(output_meant(output, inputs) if usual_device else output, inputs, "system")
+            output = output_meant(device, mic=mic or not system, configured=configured, inputs=lambda: inputs)
+            find_input(output, inputs, "system")
             yield Finding("system sound", "ok", f"{len(outputs)} outputs can be heard with --system")
         except DeviceError as error:
             yield Finding("system sound", "fail", str(error), CHOOSE)

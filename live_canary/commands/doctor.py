@@ -47,7 +47,10 @@ def examine(settings: Settings) -> Iterator[Finding]:
         begin.append(one)
         yield one
     heard = checks.sound(
-        settings.device, mic=settings.microphone, system=settings.system, usual_device=settings.usual_device
+        settings.device,
+        mic=settings.microphone,
+        system=settings.system,
+        configured=settings.device_is_configured,
     )
     yield from chain(heard, checks.model(settings.model), checks.folders(), typing(), clipboard())
     if works(begin):

@@ -18,7 +18,11 @@ def run(settings: Settings, opened: list[Listening] | None = None) -> int:
     inputs = opened or []
     if not inputs and not settings.recordings:
         inputs = open_inputs(
-            settings.microphone, settings.system, settings.device, settings.follow_default, settings.usual_device
+            settings.microphone,
+            settings.system,
+            settings.device,
+            settings.follow_default,
+            settings.device_is_configured,
         )
     try:
         from live_canary.commands import live
@@ -33,20 +37,18 @@ def open_inputs(
     system: bool = False,
     device: str | None = None,
     follow_default: bool = False,
-    usual_device: bool = False,
+    configured: bool = False,
 ) -> list[Listening]:
     """The microphone, what the computer plays, or both, being heard. Raises DeviceError.
 
-    device: the microphone's index or a part of its name; the output's, when only that is heard. usual_device: as
-    `Settings` has it.
+    device: the microphone's index or a part of its name; the output's, when only that is heard. configured: as
+    `Settings.device_is_configured`.
     """
     inputs = []
     if mic or not system:
         inputs.append(Listening(device, "microphone", follow_default=follow_default))
     if system:
-        output: str | int | None = None if mic else device
-        if output is not None and usual_device:
-            output = output_meant(output, list_inputs())
+        output = output_meant(device, mic=mic, configured=configured, inputs=list_inputs)
         inputs.append(Listening(output, "system", follow_default=follow_default))
     try:
         with ending_at_once():  # nothing is heard yet that could be lost

@@ -112,8 +112,8 @@ def make_session(
         partial_interval_ms=settings.partial_interval_ms if with_partials else None,
         echo_of=echo_of,
         journal=folder.journal if folder else None,
-        obeyed=speaker if settings.voice_commands else None,
-        between=dictation.between if dictation else None,
+        commands_from=speaker if settings.voice_commands else None,
+        wrap_listener=dictation.between if dictation else None,
     )
     return session, folder
 

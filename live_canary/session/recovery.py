@@ -59,11 +59,13 @@ def hold_again(
 
     sources = [_source_of(known, folder, record) for known in record.sources]
     load = LoadedOnce(load_transcriber)
-    obeyed = sources[0].name if sources and record.settings.voice_commands else None
-    journal = RecallingJournal(record, folder.journal, obeyed)
+    commands_from = sources[0].name if sources and record.settings.voice_commands else None
+    journal = RecallingJournal(record, folder.journal, commands_from)
     if not sources:
         return journal.transcript
-    session = Session(sources, make_segmenter, load, echo_of=record.echo_of, journal=journal, obeyed=obeyed)
+    session = Session(
+        sources, make_segmenter, load, echo_of=record.echo_of, journal=journal, commands_from=commands_from
+    )
     session.start(follow)
     try:
         while not session.wait(DEAF_SECONDS):
@@ -144,9 +146,9 @@ Rehearable = RecordingSource | BrokenOffSource
 class RecallingJournal(Journal):
     """Knows what the journal of a session says, adds each new text to it, and collects the whole transcript."""
 
-    def __init__(self, record: SessionRecord, journal: JournalFile, obeyed: str | None = None):
-        """obeyed: the source whose voice commands are."""
-        self._record, self._journal, self._obeyed = record, journal, obeyed
+    def __init__(self, record: SessionRecord, journal: JournalFile, commands_from: str | None = None):
+        """commands_from: the name of the source whose voice commands are obeyed."""
+        self._record, self._journal, self._commands_from = record, journal, commands_from
         self._entries: list[Entry] = []
         self._rest: list[Entry] = []
         self._heard: set[SegmentKey] = set()
@@ -162,8 +164,8 @@ class RecallingJournal(Journal):
         transcript = self.transcript
         for rest in remainders(self._record, self._heard, self._entries, transcript):
             if rest.source in named:
-                obeyed = rest.source == self._obeyed
-                entry = transcribed(rest, named[rest.source].hear_again, model(), obeyed=obeyed)
+                obeys = rest.source == self._commands_from
+                entry = transcribed(rest, named[rest.source].hear_again, model(), obey_commands=obeys)
                 if isinstance(entry, TranscriptGap) and entry.reason == NOT_TRANSCRIBED:
                     self._journal.left(rest.source, *rest.speech)
                 if entry and not self._is_echo(entry, transcript):
@@ -183,7 +185,7 @@ class RecallingJournal(Journal):
                 continue
             start, end = (sample / SAMPLE_RATE for sample in self._record.segments[key])
             if start >= released:  # an earlier one was an echo, or else it would be there
-                yield Utterance.uncounted(hypothesis, key[0], start, end, obeyed=key[0] == self._obeyed)
+                yield Utterance.uncounted(hypothesis, key[0], start, end, obey_commands=key[0] == self._commands_from)
 
     def recalled(self, source: str, segment: WaitingSegment) -> Hypothesis | None:
         """One that the model failed on is tried again."""

@@ -71,11 +71,11 @@ def transcribed(
     read: Callable[[int, int], NDArray[np.float32]],
     transcriber: Transcriber,
     *,
-    obeyed: bool,
+    obey_commands: bool,
 ) -> Entry | None:
     """Its line; None when the model hears no words, a marked gap when it cannot be heard.
 
-    read: the sound between two positions, silent where none was kept; obeyed: whether the source's voice commands are.
+    read: the sound between two positions, silent where none was kept; obey_commands: as of `Utterance`.
     """
     try:
         samples = read(*remainder.sound)
@@ -89,7 +89,7 @@ def transcribed(
     if not hypothesis.text:
         return None
     start, end = (sample / SAMPLE_RATE for sample in remainder.speech)
-    return Utterance.uncounted(hypothesis, remainder.source, start, end, obeyed=obeyed)
+    return Utterance.uncounted(hypothesis, remainder.source, start, end, obey_commands=obey_commands)
 
 
 def _span(entry: Entry) -> Span:

@@ -60,13 +60,15 @@ class Session:
         clock: Callable[[], float] = time.monotonic,
         journal: Journal | None = None,
         patience_seconds: float = PATIENCE_SECONDS,
-        obeyed: str | None = None,
-        between: Callable[[Tell], Tell] | None = None,
+        commands_from: str | None = None,
+        wrap_listener: Callable[[Tell], Tell] | None = None,
     ):
         """partial_interval_ms: how often the words of an unfinished utterance are told; None for finals only;
         echo_of: the name of the source that plays what the others may hear again; journal: what the session could be
-        recovered from; patience_seconds: how long the model may take before the user is told that it hangs; obeyed: the
-        source whose voice commands are; between: makes of a listener what is told the events in its place."""
+        recovered from; patience_seconds: how long the model may take before the user is told that it hangs;
+        commands_from: the name of the source whose voice commands are obeyed; wrap_listener: makes of `on_event` what
+        is called in its place.
+        """
         self._sources = list(sources)
         self._clock, self._patience_seconds = clock, patience_seconds
         journal = journal or Journal()
@@ -74,7 +76,7 @@ class Session:
         self._load_transcriber = load_transcriber
         self._agenda = Agenda(clock)
         conversation = Conversation([source.name for source in sources], echo_of)
-        self._scribe = Scribe(self._agenda, conversation, sinks, sources, self._tell, clock, journal, obeyed)
+        self._scribe = Scribe(self._agenda, conversation, sinks, sources, self._tell, clock, journal, commands_from)
         interval = None if partial_interval_ms is None else partial_interval_ms * SAMPLE_RATE // 1000
         self._listeners = [
             Listener(
@@ -99,12 +101,12 @@ class Session:
         self._model_settled = threading.Event()  # loaded, failed, or no longer wanted
         self._telling = threading.Lock()
         self._ended = threading.Event()
-        self._between = between
+        self._wrap_listener = wrap_listener
         self._on_event: Tell = lambda event: None
 
     def start(self, on_event: Tell) -> None:
         """Begin to listen and return; `on_event` is then called from threads of the session."""
-        self._on_event = self._between(on_event) if self._between else on_event
+        self._on_event = self._wrap_listener(on_event) if self._wrap_listener else on_event
         self._listening_threads = [
             self._run(f"listen {listener.source.name}", listener.run) for listener in self._listeners
         ]

@@ -78,12 +78,12 @@ class Scribe:
         tell: Callable[[Event], None],
         clock: Callable[[], float],
         journal: Journal,
-        obeyed: str | None = None,
+        commands_from: str | None = None,
     ):
-        """obeyed: the source whose voice commands are."""
+        """commands_from: the name of the source whose voice commands are obeyed."""
         self.agenda, self.conversation, self.sinks, self.sources = agenda, conversation, sinks, sources
         self.tell, self.clock, self.journal = tell, clock, journal
-        self._obeyed, self._taking_back = obeyed, TakingBack()
+        self._commands_from, self._taking_back = commands_from, TakingBack()
         self.utterances = 0
         self._told: list[Utterance] = []
         self._amended: dict[int, str | None] = {}
@@ -136,7 +136,9 @@ class Scribe:
             self.tell(PartialChanged(work.source, work.segment.speech_start_seconds, "", ""))
             return
         span = work.segment.speech_start_seconds, work.segment.speech_end_seconds
-        utterance = Utterance.uncounted(hypothesis, work.source, *span, obeyed=work.source == self._obeyed)
+        utterance = Utterance.uncounted(
+            hypothesis, work.source, *span, obey_commands=work.source == self._commands_from
+        )
         self.conversation.finished(work.source, Finished(utterance, work.noted_at))
 
     def _release(self, finals: list[Finished]) -> None:

@@ -27,13 +27,13 @@ class Utterance:
 
     @classmethod
     def uncounted(
-        cls, hypothesis: Hypothesis, source: str, start_seconds: float, end_seconds: float, *, obeyed: bool
+        cls, hypothesis: Hypothesis, source: str, start_seconds: float, end_seconds: float, *, obey_commands: bool
     ) -> "Utterance":
         """What the model made of a stretch of `source`, before it is its turn to be counted: its index is -1.
 
-        obeyed: whether the source's voice commands are.
+        obey_commands: whether a text that is a voice command counts as one.
         """
-        command = command_in(hypothesis.text) if obeyed else None
+        command = command_in(hypothesis.text) if obey_commands else None
         return cls(
             -1, start_seconds, end_seconds, hypothesis.text, source, hypothesis.flag, hypothesis.confidences, command
         )

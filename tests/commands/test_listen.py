@@ -56,7 +56,7 @@ def test_a_session_is_given_the_inputs_that_flags_environment_and_file_ask_for(
     (tmp_path / "config.toml").write_text('follow_default = true\ndevice = "Yeti"\n[profile.call]\nsystem = true\n')
     monkeypatch.setenv("LIVE_CANARY_DEVICE", "USB")
     run("--profile", "call", "--mic", "--output", "notes.md")
-    assert wanted == [{"mic": True, "system": True, "device": "USB", "follow_default": True, "usual_device": False}]
+    assert wanted == [{"mic": True, "system": True, "device": "USB", "follow_default": True, "configured": False}]
     assert sessions == [[microphone]]
     assert microphone.closed
 
@@ -112,7 +112,7 @@ def test_the_usual_microphone_is_not_looked_for_where_only_the_computer_is_heard
     ]
     monkeypatch.setattr("live_canary.audio.listening.Listening.open", lambda self: asked.append(self._device))
     monkeypatch.setattr(listen, "list_inputs", lambda: inputs)
-    listen.open_inputs(system=True, device=device, usual_device=usual)
+    listen.open_inputs(system=True, device=device, configured=usual)
     assert asked == [output]
 
 
@@ -120,13 +120,13 @@ def test_the_usual_microphone_is_not_looked_for_where_only_the_computer_is_heard
 def test_a_device_on_the_command_line_is_for_what_is_heard_now(wanted, sessions, tmp_path, flags, usual):
     (tmp_path / "config.toml").write_text('device = "USB"\n')
     run("--system", *flags)
-    assert wanted == [{"system": True, "device": "USB", "usual_device": usual}]
+    assert wanted == [{"system": True, "device": "USB", "configured": usual}]
 
 
 def test_a_device_that_stands_beside_system_in_the_settings_is_an_output(wanted, sessions, tmp_path):
     (tmp_path / "config.toml").write_text('[profile.call]\nsystem = true\ndevice = "Headset"\n')
     run("--profile", "call")
-    assert wanted == [{"system": True, "device": "Headset", "usual_device": False}]
+    assert wanted == [{"system": True, "device": "Headset", "configured": False}]
 
 
 def test_where_one_of_two_inputs_refuses_the_other_is_closed(monkeypatch):

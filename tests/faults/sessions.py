@@ -51,8 +51,8 @@ def prepare(
     before = [output_before(path, overwrite=False) for path in outputs]
     files = [TranscriptFile(path, started=STARTED) for path in outputs]
     heard = folder.begin(Settings(model="demo", voice_commands=voice_commands), STARTED, sources, before)
-    obeyed = heard[0].name if voice_commands else None
-    return Session(heard, make_segmenter, load, files, journal=folder.journal, obeyed=obeyed)
+    commands_from = heard[0].name if voice_commands else None
+    return Session(heard, make_segmenter, load, files, journal=folder.journal, commands_from=commands_from)
 
 
 def hold(folder: SessionFolder, sources: Sequence[Source], outputs: Sequence[Path] = ()) -> None:

@@ -471,7 +471,7 @@ def test_a_line_that_a_voice_took_back_meanwhile_stays_away():
 
     source = RehearableScript("a" + ENDPOINT + "b" + ENDPOINT, live=True, endless=True)
     recorder, model, sink = Recorder(), Slow(), MemorySink()
-    session = Session([source], make_segmenter, lambda tell: model, [sink], obeyed="talk")
+    session = Session([source], make_segmenter, lambda tell: model, [sink], commands_from="talk")
     session.start(recorder)
     assert model.began.wait(PATIENCE_SECONDS)
     session.hear_again(0)

@@ -22,18 +22,20 @@ class PhraseModel:
         return Hypothesis(PHRASES[letters_in(samples)[:1]])
 
 
-def spoken(path, obeyed: str | None) -> list[object]:
+def spoken(path, commands_from: str | None) -> list[object]:
     """The finals and amendments of a session that wrote `path`."""
     told: list[object] = []
     file = TranscriptFile(path, started=STARTED)
-    session = Session([ScriptedSource(SCRIPT)], make_segmenter, lambda tell: PhraseModel(), [file], obeyed=obeyed)
+    session = Session(
+        [ScriptedSource(SCRIPT)], make_segmenter, lambda tell: PhraseModel(), [file], commands_from=commands_from
+    )
     session.start(told.append)
     assert session.wait(PATIENCE_SECONDS)
     return [event for event in told if isinstance(event, UtteranceFinal | UtteranceAmended)]
 
 
 def test_commands_take_effect_in_the_file_and_are_told_as_such(tmp_path):
-    told = spoken(tmp_path / "letter.txt", obeyed="talk")
+    told = spoken(tmp_path / "letter.txt", commands_from="talk")
     assert (tmp_path / "letter.txt").read_text() == "Dear John.\n\nThank you.\n"
     assert [event.utterance.command for event in told if isinstance(event, UtteranceFinal)] == [
         None, "new paragraph", None, None, "scratch that",
@@ -42,7 +44,7 @@ def test_commands_take_effect_in_the_file_and_are_told_as_such(tmp_path):
 
 
 def test_unasked_for_they_are_words(tmp_path):
-    told = spoken(tmp_path / "letter.txt", obeyed=None)
+    told = spoken(tmp_path / "letter.txt", commands_from=None)
     assert (tmp_path / "letter.txt").read_text() == "Dear John.\nNew paragraph.\nThank you.\nOh no.\nScratch that.\n"
     assert all(event.utterance.command is None for event in told)
 
@@ -50,7 +52,7 @@ def test_unasked_for_they_are_words(tmp_path):
 @pytest.mark.parametrize("name", ["letter.txt", "letter.md", "letter.jsonl"])
 def test_a_session_that_was_cut_off_gets_the_same_file_from_recovery(tmp_path, name):
     (tmp_path / "whole").mkdir()
-    spoken(tmp_path / "whole" / name, obeyed="talk")
+    spoken(tmp_path / "whole" / name, commands_from="talk")
     abort(SessionFolder.create(tmp_path / "sessions"), SCRIPT, [tmp_path / name], voice_commands=True)
     recover(tmp_path / "sessions", load=lambda tell: PhraseModel())
     assert (tmp_path / name).read_text() == (tmp_path / "whole" / name).read_text()
