@@ -427,6 +427,7 @@ def test_a_pause_is_a_gap_and_nothing_of_it_is_heard(sound, clock):
     assert gap.start_sample == pytest.approx(1.0 * 16_000, abs=320)
     assert gap.end_sample == pytest.approx(4.0 * 16_000, abs=320)
     assert [type(item) for item in news_in(items)] == [DeviceOpened, SourcePaused, SourceResumed]
+    assert type(items[items.index(gap) - 1]) is SourcePaused  # what was said before it does not wait for its end
     assert_each_sample_is_at_its_time(items, 0.001)
 
 

@@ -158,6 +158,14 @@ def test_recordings_in_one_file_are_all_heard_whatever_stands_between_them(recor
     assert seconds_of(path) == check_recording(path) == pytest.approx(2 + 3)
 
 
+def test_the_next_recording_is_found_wherever_it_begins_behind_one_that_was_cut_off(tmp_path):
+    """A file is searched 64 KiB at a time."""
+    page, path = b"OggS\0\x02" + bytes(21), tmp_path / "a.ogg"
+    for start in range((1 << 16) - 8, (1 << 16) + 8):
+        path.write_bytes(page + bytes(start - len(page)) + page)
+        assert [link.start for link in chains.links(path)] == [0, start]
+
+
 def test_what_follows_an_mp3_that_was_not_copied_completely_is_heard_and_the_rest_told(recording):
     path, other = recording("a.mp3", 20.0), recording("other.mp3", 3.0)
     contents = path.read_bytes()

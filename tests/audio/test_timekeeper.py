@@ -2,9 +2,11 @@
 
 import random
 
+import numpy as np
 import pytest
 
 from live_canary.audio.inbox import Chunk
+from live_canary.audio.source import AudioBlock
 from live_canary.audio.timekeeper import TOO_BUSY, Loss, Timekeeper
 from live_canary.audio.timeline import Timeline
 
@@ -73,6 +75,16 @@ def test_what_is_heard_after_a_sleep_comes_after_it_also_where_the_input_ends_at
     assert list(keeper.arrived(after)) == []
     assert list(keeper.release()) == [Loss(pytest.approx(59.8), TOO_BUSY), after]
     assert keeper.missing_at(60.0) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_what_was_held_back_when_the_input_was_lost_is_heard_at_its_time():
+    timeline, tenth = Timeline(), np.full(1600, 0.5, np.float32).tobytes()
+    list(timeline.begin(16_000, 0.0, ""))
+    for time in (0.1, 60.0):
+        list(timeline.feed(Chunk(tenth, 1, 0.1, time)))
+    *_, last = timeline.break_off()
+    assert isinstance(last, AudioBlock)
+    assert last.end_sample == pytest.approx(60 * 16_000, abs=16)
 
 
 def test_nothing_is_held_back_longer_than_a_third_of_a_second():

@@ -126,3 +126,15 @@ def test_a_bug_is_told_and_the_next_utterance_is_typed(caplog: pytest.LogCapture
     assert keys.window == "Two. "
     assert screen.notices == ["Internal error in dictation: ZeroDivisionError('a bug'); please report it"]
     assert "a bug" in caplog.text
+
+
+@pytest.mark.parametrize("grace_seconds", [60.0, 0.0])
+def test_keys_are_a_tools_for_a_moment_after_it_has_ended_and_no_longer(monkeypatch, grace_seconds):
+    """Also after a bug: the keys of the screen would do nothing any more."""
+    monkeypatch.setattr("live_canary.dictation.dictation.GRACE_SECONDS", grace_seconds)
+    dictation, screen = Dictation("USB Microphone", [BrokenKeyboard()]), Screen()
+    tell = dictation.between(screen)
+    for event in (said("One."), ENDED):
+        tell(event)
+    assert screen.over.wait(PATIENCE_SECONDS)
+    assert dictation.is_typing() == bool(grace_seconds)

@@ -74,6 +74,33 @@ def test_every_line_that_a_session_writes_can_be_read(tmp_path, journal_lines):
     assert record.believed_bytes == len(contents)
 
 
+def test_a_line_that_lacks_only_its_end_is_not_believed(tmp_path, journal_lines):
+    """What recovery notes behind it would be one line with it, which the next could not read."""
+    record = read(tmp_path / JOURNAL, written(journal_lines)[:-1])
+    assert record
+    assert record.believed_bytes == len(written(journal_lines[:-1]))
+
+
+def test_a_journal_of_another_version_is_not_guessed_at(tmp_path, journal_lines):
+    assert read(tmp_path / JOURNAL, written([{**journal_lines[0], "version": 2}, *journal_lines[1:]])) is None
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), -1.0])
+def test_a_journal_cannot_name_a_time_that_there_is_not(tmp_path, journal_lines, seconds):
+    *_, marked, _ = journal_lines
+    record = read(tmp_path / JOURNAL, written([journal_lines[0], marked, {**marked, "end_seconds": seconds}]))
+    assert record
+    assert len(record.entries) == 1
+
+
+@pytest.mark.parametrize("path", ["talk.txt", "/talk\0.txt", 7])
+def test_a_journal_cannot_name_a_file_that_there_cannot_be(tmp_path, journal_lines, path):
+    output = {"type": "output", "path": path, "first_index": 0, "continued": False, "size": 0}
+    record = read(tmp_path / JOURNAL, written([journal_lines[0], output]))
+    assert record
+    assert record.outputs == []
+
+
 @quick
 @given(contents=st.binary(max_size=200))
 def test_a_journal_may_be_any_bytes(tmp_path, contents):

@@ -1,13 +1,15 @@
 """Transcript files that cannot be written for a while, and what recovery adds to them."""
 
+import errno
 import json
 import os
 import shutil
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from datetime import timedelta
 
 import pytest
 
+from live_canary import files
 from live_canary.audio.recording import RecordingSource
 from live_canary.errors import OutputError
 from live_canary.events import OutputWritten, StageFailed, UtteranceFinal
@@ -306,7 +308,7 @@ def test_a_file_that_is_complete_is_left_alone_while_another_is_not(tmp_path):
 
 def test_a_recovery_that_was_cut_off_while_it_deleted_the_sound_has_nothing_left_to_hear(tmp_path):
     output = tmp_path / "talk.txt"
-    abort(SessionFolder.create(tmp_path / "sessions"), SCRIPT, [output])
+    abort(SessionFolder.create(tmp_path / "sessions"), SCRIPT.replace("xy", ""), [output])
     [path] = unfinished_sessions(tmp_path / "sessions")
     folder, record = open_session(path)
     with closing(folder.journal):
@@ -314,7 +316,7 @@ def test_a_recovery_that_was_cut_off_while_it_deleted_the_sound_has_nothing_left
         list(complete_files(record, transcript, folder.journal))
     shutil.rmtree(path / "0")
     completed = output.read_bytes()
-    assert recover(tmp_path / "sessions") == 0
+    assert recover(tmp_path / "sessions", load=lambda tell: pytest.fail("no model is needed")) == 0
     assert output.read_bytes() == completed
     assert not path.exists()
 
@@ -348,6 +350,82 @@ def test_what_a_user_wrote_into_the_file_stays_and_no_line_is_repeated(tmp_path)
     output.entries, output.size = 2, len(first) + len(second)  # as the journal knew it before the user wrote
     complete_file(output, SAID)
     assert output.path.read_bytes() == b"My own title\n" + first + second + b"A remark\n" + third
+
+
+def test_what_recovery_adds_is_on_the_disk_before_its_session_is_deleted(tmp_path, monkeypatch):
+    output, synced = OutputRecord(tmp_path / "talk.txt", 0, False, 0, 0), [0]
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
+    assert complete_file(output, SAID) == 3
+    assert synced[-1] == output.path.stat().st_size
+
+
+def test_a_recovery_that_finds_no_room_leaves_no_half_of_a_line(tmp_path, monkeypatch):
+    def full(descriptor: int, data: bytes) -> int:
+        if data.startswith(b"Y"):
+            return really_write(descriptor, data[:6])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    output, really_write = OutputRecord(tmp_path / "talk.txt", 0, False, 0, 0), os.write
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OutputError, match="No space left on device; run recover again"):
+        complete_file(output, SAID)
+    assert output.path.read_bytes() == b""
+
+
+def test_a_recovery_that_is_killed_while_it_makes_a_file_again_repeats_nothing(tmp_path, monkeypatch):
+    """The lines were saved before, so a part of them would be taken for what somebody else has made of the file."""
+
+    def killed(descriptor: int, data: bytes) -> int:
+        really_write(descriptor, data[:6])
+        raise KeyboardInterrupt
+
+    output, really_write = OutputRecord(tmp_path / "talk.txt", 0, False, 3, 14), os.write
+    with monkeypatch.context() as dying, suppress(KeyboardInterrupt):
+        dying.setattr(os, "write", killed)
+        complete_file(output, SAID)
+    complete_file(output, SAID)
+    assert output.path.read_bytes() == b"Yes.\nYes.\nNo.\n"
+
+
+def test_a_line_that_was_cut_off_and_then_deleted_leaves_nothing(tmp_path):
+    output = OutputRecord(tmp_path / "talk.txt", 0, False, 1, 5)
+    output.path.write_bytes(b"Yes.\nYe")
+    complete_file(output, SAID, amended=[(1, None), (2, None)])
+    assert output.path.read_bytes() == b"Yes.\n"
+
+
+def test_a_correction_that_was_taken_back_and_made_again_is_added_again(tmp_path):
+    output, corrections = OutputRecord(tmp_path / "talk.jsonl", 0, False, 0, 0), [(0, "Yes?"), (0, "No?"), (0, "Yes?")]
+    for count in range(1, 4):
+        complete_file(output, SAID, amended=corrections[:count])
+    said = [json.loads(line)["text"] for line in output.path.read_text().splitlines()]
+    assert said == ["Yes.", "Yes.", "No.", "Yes?", "No?", "Yes?"]
+
+
+def test_a_file_that_a_session_replaces_as_it_ends_is_completed_in_its_new_form(tmp_path, monkeypatch):
+    """What was written to the old one would go with it."""
+
+    def lock(descriptor: int) -> None:
+        monkeypatch.setattr(files, "lock", really_lock)
+        files.replace(output.path, b"Yes.\n")
+
+    output, really_lock = OutputRecord(tmp_path / "talk.txt", 0, False, 1, 5), files.lock
+    output.path.write_bytes(b"Yes.\n")
+    monkeypatch.setattr(files, "lock", lock)
+    assert complete_file(output, SAID) == 2
+    assert output.path.read_bytes() == b"Yes.\nYes.\nNo.\n"
+
+
+def test_files_are_written_and_completed_where_the_file_system_has_no_locks(tmp_path, monkeypatch):
+    def refuse(descriptor: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(files, "lock", refuse)
+    output = OutputRecord(tmp_path / "talk.txt", 0, False, 0, 0)
+    with closing(TranscriptFile(output.path, started=STARTED)) as file:
+        file.write_utterance(SAID[0])
+    assert complete_file(output, SAID) == 2
+    assert output.path.read_bytes() == b"Yes.\nYes.\nNo.\n"
 
 
 def test_a_deleted_line_goes_from_a_file_that_a_user_has_written_into(tmp_path):

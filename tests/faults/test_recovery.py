@@ -15,8 +15,9 @@ import pytest
 from live_canary import files
 from live_canary.audio import spool
 from live_canary.audio.recording import RecordingSource
-from live_canary.audio.source import SAMPLE_RATE, DeviceLost
+from live_canary.audio.source import DeviceLost
 from live_canary.audio.spool import Spool
+from live_canary.audio.spooled import NOT_KEPT
 from live_canary.commands import keeping
 from live_canary.commands import recover as command
 from live_canary.errors import CheckpointError, InputError, RecordingError, SessionError
@@ -24,8 +25,8 @@ from live_canary.events import SourceOpened, SpeechEnded, StageFailed, Utterance
 from live_canary.session.folder import JOURNAL, SessionFolder, find_session, open_session, unfinished_sessions
 from live_canary.session.journal import NOT_TRANSCRIBED
 from live_canary.session.record import SessionRecord, read_journal
-from live_canary.session.recovery import hold_again, merged
-from live_canary.session.remainders import remainders
+from live_canary.session.recovery import LoadedOnce, RecallingJournal, hold_again, merged
+from live_canary.session.remainders import Remainder, remainders, transcribed
 from live_canary.session.session import Session
 from live_canary.settings import Settings
 from live_canary.transcript.hypothesis import Hypothesis
@@ -44,7 +45,7 @@ from tests.faults.sessions import (
     recover,
     replay,
 )
-from tests.session.fakes import ENDPOINT, LetterModel, ScriptedSource, make_segmenter
+from tests.session.fakes import ENDPOINT, LetterModel, ScriptedSource, make_segmenter, sound_of
 
 
 def undisturbed(tmp_path, script: str) -> bytes:
@@ -482,6 +483,21 @@ def test_an_utterance_without_a_length_lost_no_word():
     assert list(remainders(record, set(), [], [])) == []
 
 
+def test_what_is_too_short_for_a_word_is_not_asked_for():
+    """Bounds differ by as much where the detector is another one; a model makes up words for nothing."""
+    record = SessionRecord(Settings(), STARTED, None, False, segments={("Me", 0, 32_000): (0, 32_000)})
+    assert list(remainders(record, set(), [], [Utterance(0, 0.09, 1.91, "as it was", "Me")])) == []
+    [rest] = remainders(record, set(), [], [Utterance(0, 0.1, 1.91, "as it was", "Me")])
+    assert rest.speech == (0, 1600)
+
+
+def test_the_model_is_not_asked_for_words_where_no_sound_was_kept():
+    rest, asked = Remainder("Me", (1600, 3200), (0, 4800)), LetterModel()
+    entry = transcribed(rest, lambda start, end: sound_of("..."), asked, obey_commands=False)
+    assert entry == TranscriptGap(0.1, 0.2, NOT_KEPT, "Me")
+    assert asked.heard == []
+
+
 def test_what_the_model_failed_on_is_asked_for_until_it_has_a_line_of_its_own():
     rest, others = (80_000, 112_000), Utterance(0, 0.0, 5.0, "as", "Me")
     record = SessionRecord(Settings(), STARTED, None, False, segments={("Me", 0, 112_000): (0, 112_000)})
@@ -491,6 +507,27 @@ def test_what_the_model_failed_on_is_asked_for_until_it_has_a_line_of_its_own():
     assert [one.speech for one in remainders(record, set(), [], [others])] == [rest]
     assert [one.speech for one in remainders(record, set(), [], [others, mark])] == [rest]
     assert list(remainders(record, set(), [], [others, mark, line])) == []
+
+
+@pytest.mark.parametrize("texts", [{}, {("Me", 1600, 6400): Hypothesis("abc")}])
+def test_an_echo_that_is_not_heard_once_more_does_not_become_a_line(tmp_path, texts):
+    """Where its sound was not kept there is its text; where its bounds are others now, the model hears it by itself."""
+    entries = [Utterance(0, 0.0, 0.4, "abc", "Them"), Utterance(1, 2.0, 2.3, "de", "Them")]
+    record = SessionRecord(Settings(), STARTED, "Them", True, entries=list(entries), texts=texts)
+    record.segments["Me", 1600, 6400] = (1600, 6400)
+    source = ScriptedSource(name="Me")
+    source.hear_again = lambda start, end: sound_of(".abc")
+    with closing(SessionFolder.create(tmp_path).journal) as journal:
+        recalling = RecallingJournal(record, journal)
+        recalling.hear_the_rest([source], LetterModel)
+    assert recalling.transcript == entries
+
+
+def test_a_recovery_loads_the_model_once():
+    loaded: list[LetterModel] = []
+    load = LoadedOnce(lambda tell: loaded.append(LetterModel()) or loaded[-1])
+    assert load(print) is load(print)
+    assert len(loaded) == 1
 
 
 class ScratchesThat(LetterModel):
@@ -691,11 +728,3 @@ def test_sound_that_is_kept_takes_the_place_of_the_session(tmp_path):
     assert list(folder.path.iterdir()) == [kept]
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert unfinished_sessions(tmp_path) == []
-
-
-def test_a_journal_says_what_is_left_to_do(tmp_path):
-    abort(folder := SessionFolder.create(tmp_path), "abc" + ENDPOINT + "de")
-    record = read_journal(folder.path / JOURNAL)
-    assert len(record.segments) == 2
-    left = [end - start for _, start, end in record.segments.keys() - record.texts.keys()]
-    assert sum(left) / SAMPLE_RATE == pytest.approx(0.8 + 0.5)

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from live_canary.audio import spooled
 from live_canary.audio.source import SAMPLE_RATE, AudioBlock, AudioGap, PausableSource, SourceWarning
-from live_canary.audio.spool import Spool, SpoolingSource
+from live_canary.audio.spool import Spool, SpoolingSource, compress
 from live_canary.audio.spooled import (
     CHUNK_SAMPLES,
     NOT_KEPT,
@@ -197,6 +198,23 @@ def test_a_stretch_that_is_not_wholly_there_is_refused(tmp_path):
         source.read(1000, 8001)
 
 
+def test_a_stretch_whose_chunk_is_compressed_while_it_is_read_is_heard_all_the_same(tmp_path, monkeypatch):
+    """What waits for the model is read by one thread while another one hears on."""
+    source = SpoolingSource(ScriptedSource("abcde", name="Me"), tmp_path / "0")
+    list(source.blocks())
+    [chunk] = (tmp_path / "0").iterdir()
+    really_listed = spooled._chunks
+
+    def listed(folder):
+        chunks = really_listed(folder)
+        if chunk.exists():
+            compress(chunk)
+        return chunks
+
+    monkeypatch.setattr(spooled, "_chunks", listed)
+    np.testing.assert_array_equal(source.read(0, 8000), from_pcm(to_pcm(sound_of("abcde"))))
+
+
 def test_a_spool_knows_what_it_holds(tmp_path):
     spool = Spool(tmp_path / "0")
     for start in (0, 1600, 8000):
@@ -237,6 +255,27 @@ def test_a_chunk_that_finds_no_room_for_its_compressed_form_stays_as_it_is(tmp_p
         spool_of(tmp_path / "0", samples)
     assert {path.suffix for path in (tmp_path / "0").iterdir()} == {".wav"}
     np.testing.assert_array_equal(heard(tmp_path / "0")[0], from_pcm(to_pcm(samples)))
+
+
+def test_a_compressed_form_that_finds_no_room_leaves_nothing_of_itself(tmp_path, monkeypatch):
+    def no_room(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    spool_of(tmp_path / "0", noise(0.1))
+    [chunk] = (tmp_path / "0").iterdir()
+    monkeypatch.setattr(os, "fsync", no_room)
+    with pytest.raises(OSError, match="No space left"):
+        compress(chunk)
+    assert list((tmp_path / "0").iterdir()) == [chunk]
+
+
+def test_all_of_a_compressed_form_is_on_the_disk_before_the_chunk_goes(tmp_path, monkeypatch):
+    spool_of(tmp_path / "0", noise(0.1))
+    [chunk] = (tmp_path / "0").iterdir()
+    synced: list[tuple[int, bool]] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append((os.fstat(descriptor).st_size, chunk.exists())))
+    compress(chunk)
+    assert synced == [(chunk.with_suffix(".flac").stat().st_size, True)]
 
 
 def test_a_disk_that_refuses_only_when_a_file_is_closed_ends_nothing(tmp_path, monkeypatch):

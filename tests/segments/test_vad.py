@@ -64,6 +64,16 @@ def test_silero_hears_a_very_quiet_voice_as_it_hears_a_loud_one():
     assert (loud > 0.5).mean() > 0.5
 
 
+def test_silero_hears_a_very_quiet_voice_again_a_minute_after_a_bang():
+    """As before anything loud was heard; at once, it would take it for silence."""
+    detector, bang = SileroDetector(), np.ones(512, np.float32)
+    quiet = 0.002 * recording("dictation.wav")[: 6 * SAMPLE_RATE]
+    alone = np.array(probabilities(SileroDetector(), quiet)) > 0.5
+    assert alone.mean() > 0.5
+    probabilities(detector, np.concatenate([bang, np.zeros(60 * SAMPLE_RATE, np.float32)]))
+    assert ((np.array(probabilities(detector, quiet)) > 0.5) == alone).mean() > 0.97
+
+
 def test_webrtc_answers_yes_or_no():
     assert set(probabilities(WebrtcDetector(mode=2), buzz(1.0))) <= {0.0, 1.0}
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from live_canary.segments.segment import Segment
-from live_canary.session.agenda import MOST_WAITING_SECONDS, Agenda, Amendment, Kind, Rehearing, Work
+from live_canary.session.agenda import MOST_WAITING_SECONDS, Agenda, Amendment, Kind, Nothing, Rehearing, Work
 from live_canary.transcript.utterance import TranscriptGap
 
 RATE = 16_000
@@ -41,8 +41,16 @@ def test_a_final_makes_tail_and_partial_of_its_source_pointless():
     agenda.offer(work(Kind.TAIL))
     final = work(Kind.FINAL)
     agenda.put_final(final, wait=False)
+    assert [agenda.next(), agenda.next(lambda: 0.0)] == [final, Nothing.YET]
+
+
+def test_a_closed_agenda_hands_out_what_is_said_no_more():
+    """Its end has been heard, and waits for nothing that is only shown."""
+    agenda = Agenda()
+    agenda.offer(work(Kind.PARTIAL, source="a"))
+    agenda.offer(work(Kind.TAIL, source="b"))
     agenda.close()
-    assert [agenda.next(), agenda.next()] == [final, None]
+    assert agenda.next() is None
 
 
 def test_a_newer_partial_replaces_one_that_nobody_has_begun():
@@ -93,11 +101,23 @@ def test_the_backlog_counts_the_seconds_of_finals_only():
 
 
 def test_a_source_that_can_wait_does_so_while_the_agenda_is_full():
-    agenda, taken = Agenda(), []
+    class Looked(Agenda):
+        looked = threading.Event()
+
+        def _backlog_seconds(self) -> float:  # under the lock, which the thread lets go of only to wait
+            if threading.current_thread() is thread:
+                self.looked.set()
+            return super()._backlog_seconds()
+
+    def put() -> None:
+        agenda.put_final(work(Kind.FINAL, 1.0), wait=True)
+        taken.append(True)
+
+    agenda, taken, thread = Looked(), [], threading.Thread(target=put, daemon=True)
     for _ in range(int(MOST_WAITING_SECONDS // 30)):
         agenda.put_final(work(Kind.FINAL, 30.0), wait=True)
-    thread = threading.Thread(target=lambda: (agenda.put_final(work(Kind.FINAL, 1.0), wait=True), taken.append(True)))
     thread.start()
+    assert agenda.looked.wait(20)
     assert not taken  # it cannot have been put: there is no room
     agenda.next()
     thread.join(20)

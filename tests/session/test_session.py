@@ -250,6 +250,20 @@ def test_lines_of_two_sources_and_their_gaps_are_in_order_of_start_time():
     assert [getattr(entry, "text", "gap") for entry in sink.entries] == ["g" * 30, "abcd", "gap", "ef"]
 
 
+@pytest.mark.parametrize("no_line", ["hhh", "xx"])
+def test_an_utterance_that_gives_no_line_holds_the_other_side_up_no_longer(no_line):
+    """One without words, and one that the model fails on."""
+    source = ScriptedSource(no_line + "." * 30, name="Me", live=True, endless=True)
+    other = ScriptedSource("....abc" + "." * 30, name="Them", live=True, endless=True)
+    recorder, model = Recorder(), LetterModel(fails_on="x", wordless="hhh")
+    session = Session([source, other], make_segmenter, lambda tell: model)
+    session.start(recorder)
+    recorder.wait_for(UtteranceFinal)
+    session.stop()
+    assert session.wait(PATIENCE_SECONDS)
+    assert texts(recorder) == ["abc"]
+
+
 class SentenceModel(LetterModel):
     """Says a sentence for a sound instead of its letters."""
 
@@ -486,6 +500,22 @@ def test_a_line_whose_sound_is_not_kept_stays_and_says_so():
     source = ScriptedSource("abc" + ENDPOINT, live=True, endless=True)
     [failure] = heard_again(source, 0, LetterModel(), after_the_end=False).of(StageFailed)
     assert failure.message == "The line at 00:00:00 stays as it is: its sound is not kept (--no-spool)."
+
+
+def test_a_line_in_which_the_model_hears_no_words_again_stays_and_says_so():
+    class Forgetful(LetterModel):
+        def transcribe(self, samples, draft=None):
+            hypothesis = super().transcribe(samples, draft)
+            return hypothesis if len(self.heard) == 1 else Hypothesis("")
+
+    class NeverAgain(ScriptedSource):
+        def hear_again(self, start_sample, end_sample):
+            return sound_of("abc")
+
+    recorder = heard_again(NeverAgain("abc" + ENDPOINT), 0, Forgetful(), after_the_end=True)
+    [failure] = recorder.of(StageFailed)
+    assert failure.message == "The line at 00:00:00 stays as it is: the model hears no words there now."
+    assert recorder.of(UtteranceAmended) == []
 
 
 def test_a_line_of_a_recording_that_has_gone_stays_and_says_so():
@@ -732,6 +762,20 @@ def test_a_sound_system_that_hangs_takes_no_word_and_holds_no_end_up(monkeypatch
     assert source.gone.wait(PATIENCE_SECONDS)
     assert [entry.text for entry in sink.entries] == ["abc", "de"]
     assert sink.closed
+
+
+def test_a_sound_system_that_hangs_holds_no_end_up_where_its_sound_is_kept(monkeypatch, tmp_path):
+    """It is not the disk that is waited for."""
+    monkeypatch.setattr("live_canary.session.session.CLOSE_SOURCE_SECONDS", 0.05)
+    source, sink = NeverBack("..abc" + ENDPOINT + "de"), MemorySink()
+    session = Session([SpoolingSource(source, tmp_path / "0")], make_segmenter, lambda tell: LetterModel(), [sink])
+    session.start(lambda event: None)
+    assert source.played.wait(PATIENCE_SECONDS)
+    session.stop()
+    ended = session.wait(PATIENCE_SECONDS / 2)
+    source.let_go.set()
+    assert ended
+    assert [entry.text for entry in sink.entries] == ["abc", "de"]
 
 
 class Unstoppable(ScriptedSource):

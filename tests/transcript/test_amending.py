@@ -154,6 +154,18 @@ def test_a_line_that_others_have_corrected_already_is_left_to_them_and_that_is_t
     assert (tmp_path / "a.txt").read_text() == "Yes.\nNo.\nYes.\n"
 
 
+def test_what_others_have_put_before_a_line_keeps_it_from_being_cut_in_the_middle(tmp_path):
+    path = tmp_path / "a.txt"
+    file = TranscriptFile(path, started=STARTED)
+    file.write_utterance(saying("Yes.", 0))
+    file.write_utterance(saying("No.", 1))
+    file.amend(0, "Yep.")
+    path.write_text("A remark\nOh, Yes.\nNo.\n")
+    with pytest.raises(OutputError, match="was changed by another program"):
+        file.close()
+    assert path.read_text() == "A remark\nOh, Yes.\nNo.\n"
+
+
 def test_a_file_that_cannot_be_made_anew_stays_whole_and_is_told(tmp_path, monkeypatch):
     def refuse(*arguments):
         raise PermissionError(13, "Permission denied")
@@ -197,6 +209,26 @@ def test_what_a_killed_attempt_left_beside_a_file_goes_with_the_next_one(tmp_pat
         files.replace(path, b"whole")
     assert list(tmp_path.iterdir()) == [path]
     assert path.read_bytes() == b"whole"
+
+
+def test_what_a_file_is_to_hold_is_on_the_disk_before_it_takes_the_place(tmp_path, monkeypatch):
+    """A power cut would leave an empty file where the whole transcript was."""
+    (path := tmp_path / "a.txt").write_text("earlier")
+    synced: list[tuple[int, str]] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append((os.fstat(descriptor).st_size, path.read_text())))
+    files.replace(path, b"whole")
+    assert synced == [(5, "earlier")]
+
+
+def test_no_link_beside_a_file_leads_what_it_is_to_hold_elsewhere(tmp_path, monkeypatch):
+    """In a folder that others may write to, too."""
+    (path := tmp_path / "a.txt").write_text("earlier")
+    (other := tmp_path / "other.txt").write_text("somebody's")
+    unfinished = tmp_path / f".live-canary-{files.short_name(path.name)}.part"
+    unfinished.symlink_to(other)
+    with pytest.raises(OSError, match="Too many levels of symbolic links"):
+        files.replace(path, b"whole")
+    assert (path.read_text(), other.read_text()) == ("earlier", "somebody's")
 
 
 def test_a_file_whose_name_is_as_long_as_a_name_may_be_is_corrected_too(corrected):

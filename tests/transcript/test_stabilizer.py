@@ -55,6 +55,11 @@ def test_a_hypothesis_that_contradicts_settled_text_changes_only_what_follows():
     assert last == StableText("we will go", "home now")
 
 
+def test_settled_text_stays_however_long_later_hypotheses_contradict_it():
+    *_, last = feed_all("we will go", "we will go home", "we will go home", *["he will go home now"] * 4)
+    assert last == StableText("we will go", "home now")
+
+
 @given(st.lists(st.lists(st.sampled_from(["a", "b", "c"]), max_size=6).map(" ".join), max_size=12))
 def test_settled_text_only_grows(texts):
     settled = [stable.settled.split() for stable in feed_all(*texts)]

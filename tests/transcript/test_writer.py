@@ -1,4 +1,5 @@
 import json
+import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
@@ -56,6 +57,17 @@ def test_on_a_mac_each_line_is_on_the_disk_itself(tmp_path, monkeypatch):
         mac.setattr("sys.platform", "darwin")
         file.write_utterance(saying("First."))
     assert set(asked) == {full_sync}
+
+
+def test_an_utterance_is_on_the_disk_before_the_next_one_is_spoken(tmp_path, monkeypatch):
+    """Also after a power cut, and with the name of a file that is new."""
+    path, synced = tmp_path / "notes.txt", []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor)))
+    with closing(TranscriptFile(path)) as file:
+        assert os.path.samestat(synced[-1], tmp_path.stat())
+        for index, size in enumerate([7, 14]):
+            file.write_utterance(saying("First.", index))
+            assert synced[-1].st_size == path.stat().st_size == size
 
 
 def test_a_new_file_has_its_header_at_once(tmp_path):
@@ -193,6 +205,17 @@ def test_subtitles_that_were_deleted_come_back_with_their_header(tmp_path):
         path.unlink()
         file.write_utterance(saying("Two.", 1))
     assert path.read_text().startswith("WEBVTT\n\n00:")
+
+
+@pytest.mark.parametrize("suffix", [".srt", ".md"])
+def test_an_editor_that_ends_lines_as_windows_does_puts_no_empty_line_before_the_next_utterance(tmp_path, suffix):
+    path = tmp_path / f"talk{suffix}"
+    with closing(TranscriptFile(path, started=STARTED)) as file:
+        file.write_utterance(saying("One.", 0))
+        edited = path.read_bytes().replace(b"\n", b"\r\n")
+        path.write_bytes(edited)
+        file.write_utterance(saying("Two.", 1))
+    assert path.read_bytes().removeprefix(edited)[:1] in (b"2", b"*")
 
 
 @pytest.mark.parametrize("suffix", [".vtt", ".md"])
