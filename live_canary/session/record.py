@@ -103,7 +103,7 @@ class SessionRecord:
 
 
 def read_journal(path: Path) -> SessionRecord:
-    """Raises SessionError when not even its first line can be read."""
+    """Raises SessionError when not even its first line can be read, or is of another version."""
     record: SessionRecord | None = None
     try:
         for line, end in _lines(path):
@@ -154,6 +154,11 @@ def _begin(line: dict[str, Any]) -> SessionRecord:
                 keep_audio=line["settings"].get("keep_audio") is True,
             )  # fmt: skip
             return SessionRecord(settings, datetime.fromisoformat(started), echo_of, with_source)
+        case {"type": "session", "version": int(version)} if version != VERSION:
+            raise SessionError(
+                f"Another version of live-canary has kept it (form {version}; this one reads {VERSION}): "
+                "recover it with that."
+            )
     raise ValueError("no session")
 
 

@@ -604,6 +604,17 @@ def test_what_a_newer_version_computed_in_is_refused_in_a_sentence(state, capsys
     assert command.run(None, {"model": "demo", "compute": "fp32"}) == 0
 
 
+def test_a_session_of_another_version_is_left_to_that(state, capsys):
+    abort(folder := SessionFolder.create(), "abc")
+    journal = folder.path / JOURNAL
+    journal.write_text(journal.read_text().replace('"version": 1', '"version": 2'))
+    assert command.run(None) == 1
+    said = capsys.readouterr().err
+    assert "Another version of live-canary has kept it (form 2; this one reads 1): recover it with that." in said
+    assert "--discard" not in said
+    assert len(list(state.iterdir())) == 1
+
+
 def test_the_demonstration_never_takes_the_place_of_a_model_that_is_gone(state, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "empty"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "empty"))
