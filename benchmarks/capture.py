@@ -65,11 +65,11 @@ class Measured:
 
 def listen(seconds: float, hear: Callable[[object], object]) -> Measured:
     """Listen to the default microphone for so long; every block goes to `hear`, whose time counts."""
-    from live_canary.audio.listening import Listening
+    from live_canary.audio.capture import Capture
     from live_canary.audio.live import LiveSource
     from live_canary.audio.source import SAMPLE_RATE, AudioBlock, AudioGap
 
-    source, measured, delays = LiveSource(Listening()), Measured(), []
+    source, measured, delays = LiveSource(Capture()), Measured(), []
     threading.Timer(seconds + WARM_UP_SECONDS, source.stop).start()
     began, cpu, memory = 0.0, 0.0, 0.0
     for item in source.blocks():

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+SAMPLE_SECONDS = 11.0  # of assets/dictation.wav: what machines are measured by
 _PACKAGE = Path(__file__).parent
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+from live_canary.audio.capture import Capture
 from live_canary.audio.inbox import Chunk, Nothing
-from live_canary.audio.listening import Listening
 from live_canary.audio.silence import SILENT_SECONDS, SilenceWatch
 from live_canary.audio.soundsystem import Deliver, Hears, Input, OpenInput
 from live_canary.audio.source import (
@@ -41,7 +41,7 @@ class _Switch:
 class LiveSource:
     """One input, from the first sample after it was opened until `stop()`.
 
-    listening: which input; it may be open already, and what it has heard comes first. name: what the user calls this
+    capture: which input; it may be open already, and what it has heard comes first. name: what the user calls this
     source. together: inputs that are heard side by side, this one among them; positions count from when the first of
     them was opened, else from the first sample: one may begin seconds after another. The sound system's thread only
     copies into a queue; everything else happens where `blocks()` is read. `blocks()` raises DeviceError when nothing
@@ -50,10 +50,10 @@ class LiveSource:
 
     live = True
 
-    def __init__(self, listening: Listening, name: str | None = None, together: Sequence[Listening] = ()):
-        self._what = NAMES[listening.hears]
+    def __init__(self, capture: Capture, name: str | None = None, together: Sequence[Capture] = ()):
+        self._what = NAMES[capture.hears]
         self.name = name or self._what
-        self._listening, self._clock, self._inbox = listening, listening.clock, listening.inbox
+        self._capture, self._clock, self._inbox = capture, capture.clock, capture.inbox
         self._together = together
         self._begun = False
         self._timeline = Timeline()
@@ -68,9 +68,9 @@ class LiveSource:
         self._stopped_at = 0.0
 
     def blocks(self) -> Iterator[SourceItem]:
-        self._listening.open()
+        self._capture.open()
         try:
-            chosen = self._listening.chosen
+            chosen = self._capture.chosen
             yield DeviceOpened(chosen.name, chosen.rate, chosen.channels)
             yield from self._timeline.begin(chosen.rate, self._clock.now(), "")
             while (chunk := self._inbox.take(POLL_SECONDS)) is not Nothing.MORE:
@@ -78,7 +78,7 @@ class LiveSource:
                 yield from self._obey_switch()
             yield from self._finish()
         finally:
-            self._listening.close()
+            self._capture.close()
 
     def stop(self) -> None:
         if not self._clock.stopped:
@@ -96,13 +96,13 @@ class LiveSource:
     @property
     def input(self) -> Input:
         wanted = self._switch_wanted
-        return self._listening.chosen if wanted is None or wanted is self._switch_tried else wanted.chosen
+        return self._capture.chosen if wanted is None or wanted is self._switch_tried else wanted.chosen
 
     def inputs(self) -> list[Input]:
-        return self._listening.inputs()
+        return self._capture.inputs()
 
     def try_out(self, chosen: Input, deliver: Deliver) -> OpenInput:
-        return self._listening.try_out(chosen, deliver)
+        return self._capture.try_out(chosen, deliver)
 
     def switch(self, chosen: Input, is_free: Callable[[], bool] = lambda: True) -> None:
         """Hear another input, which is then awaited when it is lost. From any thread.
@@ -128,7 +128,7 @@ class LiveSource:
             yield from self._timeline.feed(one)
         if self._timeline.off_rate:
             yield from self._lose("its sample rate has changed")
-        elif self._listening.has_moved():
+        elif self._capture.has_moved():
             yield from self._move()
 
     def _begin(self, time: float, gap_reason: str) -> Iterator[SourceItem]:
@@ -140,26 +140,26 @@ class LiveSource:
     def _wait(self) -> Iterator[SourceItem]:
         """A quarter of a second has passed without a chunk."""
         self._idle_seconds += POLL_SECONDS
-        if self._listening.is_open:
-            if not self._listening.alive() or self._idle_seconds >= STALLED_SECONDS:
+        if self._capture.is_open:
+            if not self._capture.alive() or self._idle_seconds >= STALLED_SECONDS:
                 yield from self._lose()
             return
         yield from self._timeline.settle(self._clock.now())
         if self._idle_seconds >= RETRY_SECONDS:
             self._idle_seconds = 0.0
-            self._listening.reopen()
+            self._capture.reopen()
 
     def _lose(self, reason: str = "") -> Iterator[SourceItem]:
         self._idle_seconds = 0.0
         yield from self._close()
         if not self._lost or self._moving:
             self._lost, self._moving = True, False
-            yield DeviceLost(self._listening.chosen.name, reason or self._listening.why_lost())
-        self._listening.reopen()
+            yield DeviceLost(self._capture.chosen.name, reason or self._capture.why_lost())
+        self._capture.reopen()
 
     def _close(self) -> Iterator[SourceItem]:
         """What the input has delivered and nobody has read is not lost with it, unless its rate cannot be trusted."""
-        self._listening.close()
+        self._capture.close()
         for chunk in self._inbox.drain():
             if not self._lost and not self._timeline.off_rate:
                 yield from self._timeline.feed(chunk)
@@ -169,7 +169,7 @@ class LiveSource:
     def _move(self) -> Iterator[SourceItem]:
         """Another device is the default now."""
         yield from self._close()
-        if self._listening.reopen():
+        if self._capture.reopen():
             self._lost = self._moving = True
         else:
             yield from self._lose()
@@ -178,7 +178,7 @@ class LiveSource:
         """The first sample after a loss or a move was heard at this time of the clock."""
         moved = self._moving
         self._lost = self._moving = False
-        chosen = self._listening.chosen
+        chosen = self._capture.chosen
         if moved:
             yield DeviceOpened(chosen.name, chosen.rate, chosen.channels)
         else:
@@ -192,7 +192,7 @@ class LiveSource:
         yield from self._timeline.close()
 
     def _obey_switch(self) -> Iterator[SourceItem]:
-        wanted, before = self._switch_wanted, self._listening.chosen
+        wanted, before = self._switch_wanted, self._capture.chosen
         if wanted is None or wanted is self._switch_tried:
             return
         if wanted.chosen.identity == before.identity:
@@ -201,18 +201,18 @@ class LiveSource:
         if not wanted.is_free() and self._clock.now() < wanted.latest:
             return
         yield from self._close()
-        obstacle = self._listening.switch(wanted.chosen)
+        obstacle = self._capture.switch(wanted.chosen)
         self._switch_tried = wanted
         if obstacle:
             yield SourceWarning(f"{obstacle} {before.name} is heard on.")
-        if not self._listening.is_open:
+        if not self._capture.is_open:
             yield from self._lose()
         elif not self._lost:
             self._lost = self._moving = True
 
     def _tell_silence(self) -> Iterator[SourceItem]:
-        if self._listening.hears == "microphone":  # a computer that plays nothing is nothing to report
-            name = self._listening.chosen.name
+        if self._capture.hears == "microphone":  # a computer that plays nothing is nothing to report
+            name = self._capture.chosen.name
             yield DeviceSilent(name, SILENT_SECONDS) if self._silence.silent else DeviceHeard(name)
 
     @property

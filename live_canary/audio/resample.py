@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from live_canary.audio.source import SAMPLE_RATE
 
-MAX_STEER = 0.01
+STEER_ROOM = 0.01
 
 
 class Resampler:
@@ -28,7 +28,7 @@ class Resampler:
         self._begin()
 
     def steer(self, fraction: float) -> None:
-        """Make what is fed from now on longer by this fraction of its time, at most `MAX_STEER`; a steered one only."""
+        """Make what is fed from now on longer by this fraction of its time, at most `STEER_ROOM`; only if `steered`."""
         if fraction != self._steer:
             self._steer = fraction
             self._stream.set_io_ratio(self.in_rate / (1 + fraction), SAMPLE_RATE, 0)
@@ -52,7 +52,7 @@ class Resampler:
         return np.concatenate([rest, np.zeros(max(0, missing - len(rest)), np.float32)])[: max(0, missing)]
 
     def _begin(self) -> None:
-        highest = self.in_rate * (1 + MAX_STEER)
+        highest = self.in_rate * (1 + STEER_ROOM)
         self._stream = soxr.ResampleStream(highest, SAMPLE_RATE, 1, dtype="float32", quality="HQ", vr=True)
         self._stream.set_io_ratio(self.in_rate / (1 + self._steer), SAMPLE_RATE, 0)
         self._due = 0.0

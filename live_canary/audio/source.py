@@ -130,19 +130,6 @@ class Source(Protocol):
 
 
 @runtime_checkable
-class KeptSource(Protocol):
-    """A source whose sound can be had once more."""
-
-    def keeps(self, start_sample: int, end_sample: int) -> bool:
-        """Whether all of it can be read again. From the thread that takes the blocks."""
-        ...
-
-    def read(self, start_sample: int, end_sample: int) -> NDArray[np.float32]:
-        """(end_sample - start_sample,): the very samples that were handed on. From any thread. Raises SessionError."""
-        ...
-
-
-@runtime_checkable
 class PausableSource(Protocol):
     """A live source that can be told to hear nothing for a while. From any thread."""
 
@@ -152,7 +139,7 @@ class PausableSource(Protocol):
 
 
 @runtime_checkable
-class RehearableSource(Protocol):
+class RehearableSource(Source, Protocol):
     """A source whose sound can be had again. From any thread, also after its end."""
 
     def hear_again(self, start_sample: int, end_sample: int) -> NDArray[np.float32]:

@@ -90,9 +90,11 @@ class SpoolingSource:
             yield SourceWarning(f"The sound is kept on the disk again; {seconds:.0f} s of it were not.")
 
     def keeps(self, start_sample: int, end_sample: int) -> bool:
+        """Whether all of it can be read again. From the thread that takes the blocks."""
         return self._spool.holds(start_sample, end_sample)
 
     def read(self, start_sample: int, end_sample: int) -> NDArray[np.float32]:
+        """(end_sample - start_sample,): the very samples that were handed on. From any thread. Raises SessionError."""
         samples, found = self._again(start_sample, end_sample)
         if found < end_sample - start_sample:
             raise SessionError(f"its sound is no longer in {self._spool.folder}")

@@ -10,13 +10,13 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from live_canary.audio.listening import Listening
+from live_canary.audio.capture import Capture
 from live_canary.cli.arguments import is_device_configured
 from live_canary.cli.options import check_setting
 from live_canary.commands import config_file, listen
 from live_canary.errors import LiveCanaryError
 
-NOTHING_TO_HEAR = {"replay", "help", "version", "install_completion", "show_completion"}
+WITHOUT_INPUT = {"replay", "help", "version", "install_completion", "show_completion"}
 """Flags with which no input is wanted."""
 INPUTS = "live_canary.inputs"
 
@@ -27,14 +27,14 @@ class HearsFirst(TyperGroup):
     def parse_args(self, context: Any, arguments: list[str]) -> list[str]:
         """Open what a session would hear, unless another command is named; any trouble is left to the session."""
         flags, command, _ = self.make_parser(context).parse_args(list(arguments))
-        if not command and not flags.keys() & NOTHING_TO_HEAR and not context.resilient_parsing:
+        if not command and not flags.keys() & WITHOUT_INPUT and not context.resilient_parsing:
             with suppress(LiveCanaryError):
                 inputs = self._opened(flags)
                 context.meta[INPUTS] = inputs
                 context.call_on_close(lambda: listen.close(inputs))
         return super().parse_args(context, arguments)
 
-    def _opened(self, flags: dict[str, Any]) -> list[Listening]:
+    def _opened(self, flags: dict[str, Any]) -> list[Capture]:
         assert self.callback
         keys = config_file.keys_of(self.callback)
         wanted = config_file.in_force(keys, flags.get("profile"), check_setting).values() | flags
@@ -43,7 +43,7 @@ class HearsFirst(TyperGroup):
         return listen.open_inputs(**asked, configured=is_device_configured(flags))
 
 
-def opened(context: typer.Context) -> list[Listening] | None:
+def opened(context: typer.Context) -> list[Capture] | None:
     """The inputs that are heard already; None where that has to be tried again, or none is wanted."""
-    inputs: list[Listening] | None = context.meta.get(INPUTS)
+    inputs: list[Capture] | None = context.meta.get(INPUTS)
     return inputs

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from live_canary.audio.recording import read_recording
 from live_canary.audio.source import SAMPLE_RATE
-from live_canary.bundled import assets_folder, demo_model_folder
+from live_canary.bundled import SAMPLE_SECONDS, assets_folder, demo_model_folder
 from live_canary.commands.model_choice import ModelChoice, choose_model
 from live_canary.console import note
 from live_canary.errors import RecordingError
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from live_canary.model.canary import CanaryQwen
 
-SECONDS_OF_THE_SAMPLE = 11.0
 NEVER = -1  # no token has this id: decoding runs to the number of tokens asked for
 
 
@@ -68,7 +67,7 @@ def run(
     check_choice("form of computing", compute, COMPUTE)
     samples = read_recording(audio or assets_folder() / "dictation.wav")
     if audio is None:
-        samples = samples[: round(SECONDS_OF_THE_SAMPLE * SAMPLE_RATE)]
+        samples = samples[: round(SAMPLE_SECONDS * SAMPLE_RATE)]
     elif len(samples) > LONGEST_SEGMENT_S * SAMPLE_RATE:
         raise RecordingError(
             f"'{audio}' is {len(samples) / SAMPLE_RATE:.0f} s long, and an utterance has at most "

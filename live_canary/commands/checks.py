@@ -25,7 +25,7 @@ from live_canary.audio.level import FLOOR_DBFS, dbfs
 from live_canary.audio.pulse import is_running
 from live_canary.audio.recording import read_recording
 from live_canary.audio.soundsystem import Input, SoundSystem
-from live_canary.bundled import assets_folder
+from live_canary.bundled import SAMPLE_SECONDS, assets_folder
 from live_canary.commands.config_file import path as config_path
 from live_canary.commands.model_choice import choose_model
 from live_canary.errors import DeviceError, LiveCanaryError
@@ -36,7 +36,6 @@ from live_canary.settings import COMPUTE, DEVICES, check_choice
 CPU_FEATURES = ("avx2", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
 FAST_INT8 = {"avx_vnni", "avx512_vnni", "amx_int8"}
 DOWNLOAD = "live-canary download"
-SAMPLE_SECONDS = 11.0
 CHOOSE = "choose another: live-canary devices lists them, live-canary config says where this one is from"
 
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable
 
+from live_canary.audio.capture import Capture
 from live_canary.audio.devices import list_inputs, output_meant
-from live_canary.audio.listening import Listening
 from live_canary.console import ending_at_once
 from live_canary.errors import DeviceError
 from live_canary.settings import Settings
 
 
-def run(settings: Settings, opened: list[Listening] | None = None) -> int:
+def run(settings: Settings, opened: list[Capture] | None = None) -> int:
     """The exit code of the session. Raises InputError and DeviceError for what can be seen to be wrong at the start.
 
     opened: its inputs, where they are heard already.
@@ -38,7 +38,7 @@ def open_inputs(
     device: str | None = None,
     follow_default: bool = False,
     configured: bool = False,
-) -> list[Listening]:
+) -> list[Capture]:
     """The microphone, what the computer plays, or both, being heard. Raises DeviceError.
 
     device: the microphone's index or a part of its name; the output's, when only that is heard. configured: as
@@ -46,10 +46,10 @@ def open_inputs(
     """
     inputs = []
     if mic or not system:
-        inputs.append(Listening(device, "microphone", follow_default=follow_default))
+        inputs.append(Capture(device, "microphone", follow_default=follow_default))
     if system:
         output = output_meant(device, mic=mic, configured=configured, inputs=list_inputs)
-        inputs.append(Listening(output, "system", follow_default=follow_default))
+        inputs.append(Capture(output, "system", follow_default=follow_default))
     try:
         with ending_at_once():  # nothing is heard yet that could be lost
             for one in inputs:
@@ -60,7 +60,7 @@ def open_inputs(
     return inputs
 
 
-def close(inputs: Iterable[Listening]) -> None:
+def close(inputs: Iterable[Capture]) -> None:
     """Hear no more."""
     for one in inputs:
         one.close()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import platformdirs
 
-from live_canary.audio.listening import Listening
+from live_canary.audio.capture import Capture
 from live_canary.audio.live import LiveSource
 from live_canary.audio.recording import RecordingSource, check_recording
 from live_canary.audio.source import Source
@@ -32,7 +32,7 @@ from live_canary.transcript.formats import one_line
 from live_canary.transcript.writer import TranscriptFile, check_free, check_output
 
 
-def run(settings: Settings, inputs: Sequence[Listening]) -> int:
+def run(settings: Settings, inputs: Sequence[Capture]) -> int:
     """The exit code: 0, 1 when the session could not go on, 130 when the user cut it off.
 
     inputs: being heard already; none where recordings are. Raises InputError for whatever can be seen to be wrong
@@ -138,7 +138,7 @@ def check_outputs(paths: tuple[Path, ...], *, overwrite: bool) -> None:
             raise OutputError(f"'{path}' is given twice as --output; name each file once.")
 
 
-def sources_of(settings: Settings, inputs: Sequence[Listening]) -> list[Source]:
+def sources_of(settings: Settings, inputs: Sequence[Capture]) -> list[Source]:
     """What is to be heard; of two inputs each has a name of its own.
 
     Raises RecordingError for a recording that is not there, and InputError for names that do not tell two sides apart.
@@ -158,7 +158,7 @@ def sources_of(settings: Settings, inputs: Sequence[Listening]) -> list[Source]:
     return [LiveSource(one, names[one.hears], together=inputs) for one in inputs]
 
 
-def ask_unheard(ask: Ask, inputs: Sequence[Listening], question: str) -> str:
+def ask_unheard(ask: Ask, inputs: Sequence[Capture], question: str) -> str:
     """The user's answer; nothing is heard before it: the download that may follow takes long, and nobody dictates."""
     for one in inputs:
         one.forget()

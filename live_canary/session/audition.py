@@ -6,8 +6,8 @@ from functools import partial
 
 import numpy as np
 
+from live_canary.audio.capture import close_or_leave
 from live_canary.audio.level import Level, LevelMeter
-from live_canary.audio.listening import close_or_leave
 from live_canary.audio.soundsystem import Input, OpenInput
 from live_canary.audio.source import SwitchableSource
 from live_canary.errors import DeviceError

@@ -14,7 +14,6 @@ from live_canary.audio.source import (
     DeviceOpened,
     DeviceRecovered,
     DeviceSilent,
-    KeptSource,
     Source,
     SourceItem,
     SourceNews,
@@ -184,7 +183,7 @@ class Listener:
         backlog = self.agenda.backlog_seconds
         if not self.source.live or backlog < MOST_WAITING_SECONDS:
             return segment
-        if isinstance(self.source, KeptSource) and self.source.keeps(segment.start_sample, segment.end_sample):
+        if isinstance(self.source, SpoolingSource) and self.source.keeps(segment.start_sample, segment.end_sample):
             return SpooledSegment(
                 segment.start_sample,
                 segment.end_sample,

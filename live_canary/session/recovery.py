@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from live_canary.audio.recording import RecordingSource, check_recording
-from live_canary.audio.source import SAMPLE_RATE, AudioBlock, AudioGap, SourceItem
+from live_canary.audio.source import SAMPLE_RATE, AudioBlock, AudioGap, RehearableSource, SourceItem
 from live_canary.audio.spooled import NOT_KEPT, SpooledSource, read_spool
 from live_canary.console import DEAF_SECONDS
 from live_canary.errors import SessionError
@@ -82,7 +82,7 @@ def hold_again(
     return journal.transcript
 
 
-def _source_of(known: SourceRecord, folder: SessionFolder, record: SessionRecord) -> "Rehearable":
+def _source_of(known: SourceRecord, folder: SessionFolder, record: SessionRecord) -> RehearableSource:
     if known.sound is not None:
         gaps, until = record.gaps.get(known.name, ()), record.known_until(known.name)
         sound = folder.path / known.sound
@@ -140,9 +140,6 @@ class BrokenOffSource:
         return samples
 
 
-Rehearable = RecordingSource | BrokenOffSource
-
-
 class RecallingJournal(Journal):
     """Knows what the journal of a session says, adds each new text to it, and collects the whole transcript."""
 
@@ -158,7 +155,7 @@ class RecallingJournal(Journal):
         """What was released before the session was cut off, then what has been missing."""
         return merged(self._record.entries, [*self._without_sound(), *self._entries, *self._rest])
 
-    def hear_the_rest(self, sources: Sequence[Rehearable], model: Callable[[], Transcriber]) -> None:
+    def hear_the_rest(self, sources: Sequence[RehearableSource], model: Callable[[], Transcriber]) -> None:
         """What would be in no line goes to the model by itself."""
         named = {source.name: source for source in sources}
         transcript = self.transcript

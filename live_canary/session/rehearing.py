@@ -21,7 +21,7 @@ def sound_of(
 
     Raises SessionError when the sound was not kept.
     """
-    source: object = next((source for source in sources if source.name == utterance.source), None)
+    source = next((source for source in sources if source.name == utterance.source), None)
     if not isinstance(source, RehearableSource):
         raise SessionError("its sound is not kept (--no-spool)")
     start, end = (round(seconds * SAMPLE_RATE) for seconds in span_around(utterance, others, next_start))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from live_canary.audio.listening import Listening
+from live_canary.audio.capture import Capture
 from live_canary.audio.live import LiveSource
 from live_canary.audio.portaudio import PortAudio
 from live_canary.audio.source import AudioBlock, AudioGap
@@ -10,7 +10,7 @@ from tests.audio.fake_sounddevice import HZ
 
 
 def microphone(clock, device=None, **options):
-    return LiveSource(Listening(device, system=PortAudio(), clock=clock, **options))
+    return LiveSource(Capture(device, system=PortAudio(), clock=clock, **options))
 
 
 def heard(source, clock, seconds):

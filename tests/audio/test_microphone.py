@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from live_canary.audio.listening import INBOX_CHUNKS, Listening
+from live_canary.audio.capture import INBOX_CHUNKS, Capture
 from live_canary.audio.live import FREE_SECONDS, LiveSource
 from live_canary.audio.portaudio import PortAudio, PortAudioInput
 from live_canary.audio.source import (
@@ -84,7 +84,7 @@ def test_nothing_said_after_the_stop_is_heard_though_the_reader_is_behind_and_ch
 
 
 def test_what_was_heard_before_anybody_could_read_it_comes_first(sound, clock):
-    listening = Listening(system=PortAudio(), clock=clock)
+    listening = Capture(system=PortAudio(), clock=clock)
     listening.open()
     clock.pass_by(3.0)  # the rest of the program is imported
     items = heard(LiveSource(listening), clock, 5.0)
@@ -94,7 +94,7 @@ def test_what_was_heard_before_anybody_could_read_it_comes_first(sound, clock):
 
 
 def test_nothing_heard_before_a_question_is_given_away(sound, clock):
-    listening = Listening(system=PortAudio(), clock=clock)
+    listening = Capture(system=PortAudio(), clock=clock)
     listening.open()
     clock.pass_by(1.0)
     listening.forget()
@@ -122,7 +122,7 @@ def hanging(sound, monkeypatch):
             lasting(stream)
 
     monkeypatch.setattr(FakeStream, "abort", abort)
-    monkeypatch.setattr("live_canary.audio.listening.CLOSE_SECONDS", 0.05)
+    monkeypatch.setattr("live_canary.audio.capture.CLOSE_SECONDS", 0.05)
     yield released
     released.set()
     for thread in threading.enumerate():
@@ -191,7 +191,7 @@ def test_no_other_input_is_opened_when_the_numbers_have_changed_meanwhile(sound)
 
 def test_no_sound_library_is_loaded_before_an_input_is_opened(monkeypatch):
     monkeypatch.setitem(sys.modules, "sounddevice", None)  # importing it would fail
-    source = LiveSource(Listening("usb", system=PortAudio()))
+    source = LiveSource(Capture("usb", system=PortAudio()))
     with pytest.raises(DeviceError, match="PortAudio is not installed"):
         next(source.blocks())
 
@@ -413,7 +413,7 @@ def test_ten_seconds_of_zeros_are_told_once_and_so_is_their_end(sound, clock):
 
 def test_a_computer_that_plays_nothing_is_nothing_to_tell(sound, clock):
     sound.inputs[0].name, sound.inputs[0].muted = "BlackHole 2ch", True
-    source = LiveSource(Listening(None, "system", system=PortAudio(), clock=clock))
+    source = LiveSource(Capture(None, "system", system=PortAudio(), clock=clock))
     assert news_in(heard(source, clock, 20.0)) == [DeviceOpened("BlackHole 2ch", 48_000, 2)]
 
 
@@ -610,7 +610,7 @@ def test_an_input_can_be_listened_to_beside_the_one_that_is_heard(sound, clock):
 )
 def test_two_inputs_count_from_one_moment_however_late_one_of_them_begins(sound, clock, opened, delivers, gaps):
     """A Bluetooth headset takes seconds; what it hears would stand before what it answers."""
-    first, second = inputs = [Listening(name, system=PortAudio(), clock=clock) for name in ("Built-in", "USB")]
+    first, second = inputs = [Capture(name, system=PortAudio(), clock=clock) for name in ("Built-in", "USB")]
     first.open()
     clock.pass_by(opened)
     second.open()

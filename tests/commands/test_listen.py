@@ -5,7 +5,7 @@ import signal
 import pytest
 from typer.testing import CliRunner
 
-from live_canary.audio import devices, listening
+from live_canary.audio import capture, devices
 from live_canary.audio.soundsystem import Input
 from live_canary.cli.app import app
 from live_canary.commands import listen, live
@@ -13,7 +13,7 @@ from live_canary.errors import DeviceError, InputError
 
 
 class OpenInput:
-    """Stands in for a Listening."""
+    """Stands in for a Capture."""
 
     closed = False
 
@@ -95,7 +95,7 @@ def test_an_input_that_cannot_be_opened_first_is_left_to_the_session_which_says_
 )
 def test_a_named_device_is_the_microphone_unless_only_the_computer_is_heard(monkeypatch, mic, system, opened):
     asked = []
-    monkeypatch.setattr("live_canary.audio.listening.Listening.open", lambda self: asked.append(self))
+    monkeypatch.setattr("live_canary.audio.capture.Capture.open", lambda self: asked.append(self))
     listen.open_inputs(mic, system, "USB")
     assert [(one._device, one.hears) for one in asked] == opened
 
@@ -110,7 +110,7 @@ def test_the_usual_microphone_is_not_looked_for_where_only_the_computer_is_heard
         Input(0, "USB Audio", 1, 16_000, True, "microphone", "usb"),
         Input(1, "Speakers (Monitor)", 2, 48_000, True, "system", "speakers"),
     ]
-    monkeypatch.setattr("live_canary.audio.listening.Listening.open", lambda self: asked.append(self._device))
+    monkeypatch.setattr("live_canary.audio.capture.Capture.open", lambda self: asked.append(self._device))
     monkeypatch.setattr(listen, "list_inputs", lambda: inputs)
     listen.open_inputs(system=True, device=device, configured=usual)
     assert asked == [output]
@@ -136,8 +136,8 @@ def test_where_one_of_two_inputs_refuses_the_other_is_closed(monkeypatch):
         if self.hears == "system":
             raise DeviceError("no")
 
-    monkeypatch.setattr("live_canary.audio.listening.Listening.open", open_one)
-    monkeypatch.setattr("live_canary.audio.listening.Listening.close", lambda self: closed.append(self.hears))
+    monkeypatch.setattr("live_canary.audio.capture.Capture.open", open_one)
+    monkeypatch.setattr("live_canary.audio.capture.Capture.close", lambda self: closed.append(self.hears))
     with pytest.raises(DeviceError):
         listen.open_inputs(mic=True, system=True)
     assert "microphone" in closed
@@ -175,7 +175,7 @@ def test_ctrl_c_needs_no_answer_of_a_sound_system_that_hangs(monkeypatch, ask):
 
     meanwhile = []
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    for module in (devices, listening):
+    for module in (devices, capture):
         monkeypatch.setattr(module, "sound_system", lambda *_, **platform: Asked())
     try:
         with pytest.raises(DeviceError):

@@ -6,7 +6,7 @@ from pathlib import Path
 import jiwer
 import pytest
 
-from live_canary.audio.listening import Listening
+from live_canary.audio.capture import Capture
 from live_canary.audio.live import LiveSource
 from live_canary.audio.recording import RecordingSource
 from live_canary.audio.source import Source
@@ -89,14 +89,14 @@ def assert_same_words(heard: str, replayed: list[str]) -> None:
 
 def test_a_letter_spoken_into_the_microphone_reads_like_its_replay(sound, demo):
     replayed = replay(demo, LETTER)
-    meeting = Meeting(demo, LiveSource(Listening(), "Me"))
+    meeting = Meeting(demo, LiveSource(Capture(), "Me"))
     assert sound.play(LETTER, into="mic_feed").wait() == 0
     assert_same_words(meeting.until_spoken(len(replayed)).finish().text_of("Me"), replayed)
 
 
 def test_in_a_call_each_side_has_its_own_words(sound, demo):
     mine, theirs = replay(demo, LETTER), replay(demo, OTHER)
-    meeting = Meeting(demo, LiveSource(Listening(), "Me"), LiveSource(Listening(hears="system"), "Them"))
+    meeting = Meeting(demo, LiveSource(Capture(), "Me"), LiveSource(Capture(hears="system"), "Them"))
     players = sound.play(LETTER, into="mic_feed"), sound.play(OTHER, into="speakers")
     assert [player.wait() for player in players] == [0, 0]
     meeting.until_spoken(len(mine) + len(theirs)).finish()

@@ -5,8 +5,8 @@ import subprocess
 import numpy as np
 import pytest
 
+from live_canary.audio.capture import Capture
 from live_canary.audio.devices import find_input, list_inputs, sound_system
-from live_canary.audio.listening import Listening
 from live_canary.audio.live import LiveSource
 from live_canary.audio.portaudio import PortAudio, load_portaudio
 from live_canary.audio.pulse import Pulse
@@ -44,7 +44,7 @@ def test_inputs_have_human_names_and_what_the_computer_plays_is_among_them(sound
 
 
 def test_all_that_is_played_into_the_microphone_is_heard(sound, listen, noise, tmp_path):
-    listener = listen(LiveSource(Listening()))
+    listener = listen(LiveSource(Capture()))
     recorder = sound.record("virtmic", tmp_path / "recorded.wav")
     assert sound.play(noise(1, 3.0), into="mic_feed").wait() == 0
     recorder.terminate(), recorder.wait()
@@ -64,7 +64,7 @@ def test_portaudio_hears_the_same_microphone(sound, listen, noise):
         load_portaudio()._initialize()
     except DeviceError as error:
         pytest.skip(str(error))
-    listener = listen(LiveSource(Listening("default", system=PortAudio())))
+    listener = listen(LiveSource(Capture("default", system=PortAudio())))
     sound.play(noise(2, 1.0), into="mic_feed").wait()
     heard = listener.until_heard(0.5).stop().samples
     assert share_in(heard, read_recording(noise(2, 1.0))) > 0.8
@@ -73,7 +73,7 @@ def test_portaudio_hears_the_same_microphone(sound, listen, noise):
 def test_an_unplugged_microphone_comes_back_and_what_follows_stands_at_its_time(sound, listen, noise, tmp_path):
     recorder = sound.record("mic_feed.monitor", tmp_path / "recorded.wav")  # of what the microphone hears; it stays
     sound.play(noise(3, 15.0), into="mic_feed")
-    listener = listen(LiveSource(Listening("desk"))).until_heard(2.0)
+    listener = listen(LiveSource(Capture("desk"))).until_heard(2.0)
     sound.do("unplug")
     listener.until_news(DeviceLost)
     sound.do("plug")
@@ -92,7 +92,7 @@ def test_an_unplugged_microphone_comes_back_and_what_follows_stands_at_its_time(
 
 def test_an_unplugged_microphone_is_never_replaced_by_what_the_computer_plays(sound, listen, noise):
     """The server would move the stream to the monitor of the speakers; the other side of a call became "me"."""
-    listener = listen(LiveSource(Listening(follow_default=True))).until_heard(0.5)
+    listener = listen(LiveSource(Capture(follow_default=True))).until_heard(0.5)
     sound.do("unplug")
     listener.until_news(DeviceLost)
     sound.play(noise(4, 1.0), into="speakers").wait()
@@ -103,7 +103,7 @@ def test_an_unplugged_microphone_is_never_replaced_by_what_the_computer_plays(so
 
 def test_both_sides_of_a_call_are_heard_apart(sound, listen, noise, tmp_path):
     mine, theirs = noise(5, 2.0), noise(6, 2.0)
-    me, them = listen(LiveSource(Listening())), listen(LiveSource(Listening(hears="system")))
+    me, them = listen(LiveSource(Capture())), listen(LiveSource(Capture(hears="system")))
     assert them.news[0].device == "Monitor of Speakers"
     sources = {"virtmic": me, "speakers.monitor": them}
     recorders = [sound.record(source, tmp_path / f"{source}.wav") for source in sources]
@@ -120,7 +120,7 @@ def test_both_sides_of_a_call_are_heard_apart(sound, listen, noise, tmp_path):
 
 
 def test_what_the_computer_plays_is_followed_to_the_headset(sound, listen, noise):
-    listener = listen(LiveSource(Listening(hears="system"))).until_heard(0.2)
+    listener = listen(LiveSource(Capture(hears="system"))).until_heard(0.2)
     sound.do("default", "headset")
     listener.until(lambda self: self.news[-1] == DeviceOpened("Monitor of Headset", 44_100, 2))
     listener.until_heard(0.2)
@@ -133,7 +133,7 @@ def test_what_the_computer_plays_is_followed_to_the_headset(sound, listen, noise
 
 
 def test_a_restarted_sound_server_is_a_gap(sound, listen):
-    listener = listen(LiveSource(Listening())).until_heard(0.5)
+    listener = listen(LiveSource(Capture())).until_heard(0.5)
     sound.do("restart")
     listener.until_news(DeviceRecovered).until_heard(0.5)
 
@@ -141,7 +141,7 @@ def test_a_restarted_sound_server_is_a_gap(sound, listen):
 def test_a_muted_microphone_is_noticed(sound, listen, noise, monkeypatch):
     monkeypatch.setattr("live_canary.audio.silence.SILENT_SECONDS", 0.5)
     player = sound.play(noise(8, 15.0), into="mic_feed")
-    listener = listen(LiveSource(Listening())).until_heard(0.5)
+    listener = listen(LiveSource(Capture())).until_heard(0.5)
     subprocess.run(["pactl", "set-source-mute", "virtmic", "1"], check=True)
     listener.until_news(DeviceSilent)
     subprocess.run(["pactl", "set-source-mute", "virtmic", "0"], check=True)

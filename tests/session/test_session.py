@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from live_canary.audio.listening import Listening
+from live_canary.audio.capture import Capture
 from live_canary.audio.live import LiveSource
 from live_canary.audio.soundsystem import Input
 from live_canary.audio.source import AudioBlock, AudioGap, DeviceLost, DeviceRecovered
@@ -650,7 +650,7 @@ def patient(monkeypatch):
 
 def choosing(system: OneStreamEach, told: Recorder) -> Session:
     """A session that hears the first input, and shows the levels of the others."""
-    source = LiveSource(Listening(system=system))
+    source = LiveSource(Capture(system=system))
     session = Session([source], make_segmenter, lambda tell: LetterModel(), clock=itertools.count().__next__)
     session.start(told)
     told.wait_for(LevelChanged)
@@ -678,7 +678,7 @@ def test_an_input_that_only_one_can_open_is_heard_after_what_showed_its_level_is
 
 
 def test_an_input_that_hangs_in_its_close_keeps_nobody_from_another(patient, monkeypatch):
-    monkeypatch.setattr("live_canary.audio.listening.CLOSE_SECONDS", 0.05)
+    monkeypatch.setattr("live_canary.audio.capture.CLOSE_SECONDS", 0.05)
     system, told = OneStreamEach(), Recorder()
     session = choosing(system, told)
     system.may_close["hw:2"].set()

@@ -19,7 +19,7 @@ def close_or_leave(opened: OpenInput) -> None:
     closing.join(CLOSE_SECONDS)
 
 
-class Listening:
+class Capture:
     """At most one open input, which puts what it hears into `inbox`, at the times of `clock`.
 
     device: an index or a unique part of a name; None is the default. It is looked up once; afterwards the same input is
