@@ -40,7 +40,7 @@ class TwoWordsASecond:
     def transcribe(self, samples, draft=None):
         return Hypothesis(" ".join(WORDS[at % len(WORDS)] for at in range(len(samples) // 8000)))
 live.load_with = lambda choice, settings: lambda tell: TwoWordsASecond()
-from live_canary.cli.app import main
+from live_canary.cli.main import main
 main()
 """
 

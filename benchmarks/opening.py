@@ -32,7 +32,7 @@ def put(inlet, sound, channels, overflowed=False):
     os.write(told, f"{time.monotonic()} {time.process_time()}".encode())
     os._exit(0)
 Inlet.__call__ = put
-from live_canary.cli.app import main
+from live_canary.cli.main import main
 main()
 """
 PYTHON = "import os, sys, time; os.write(int(sys.argv[1]), b'%f %f' % (time.monotonic(), time.process_time()))"

@@ -1,4 +1,4 @@
-from live_canary.cli.app import main
+from live_canary.cli.main import main
 
 if __name__ == "__main__":
     main()

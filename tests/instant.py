@@ -8,7 +8,7 @@ import sys
 import threading
 from types import ModuleType
 
-from live_canary.cli.app import main
+from live_canary.cli.main import main
 from live_canary.transcript.hypothesis import Hypothesis
 
 

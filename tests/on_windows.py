@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 from live_canary import files
-from live_canary.cli.app import main
+from live_canary.cli.main import main
 from live_canary.console import arguments, is_reader_gone, react
 from live_canary.session import record
 from live_canary.session.folder import SessionFolder, unfinished_sessions

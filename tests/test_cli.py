@@ -130,7 +130,7 @@ def test_tab_completes_commands_and_flags_without_hearing_anything():
 
 CUT_OFF = """
 import atexit, sys
-from live_canary.cli import app as cli
+from live_canary.cli import main as cli
 atexit.register(print, "Python ended the model's thread")
 cli.app = lambda **_: (print("said"), sys.exit(130))
 cli.main()

@@ -8,7 +8,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from live_canary.cli.app import app, live, spread_replay
+from live_canary.cli.app import app, live
+from live_canary.cli.arguments import spread_replay
 from live_canary.cli.examples import EXAMPLES
 from live_canary.commands.config_file import keys_of
 from live_canary.model import hub

@@ -1,1 +1,2 @@
-"""The command line: what may be typed (`options`, `arguments`), its help (`examples`), and what it calls (`app`)."""
+"""The command line: what may be typed (`options`, `arguments`), its help (`examples`), what it calls (`app`)
+and how it ends (`main`)."""

@@ -1,7 +1,6 @@
 """The command line: flags -> settings -> a command. Importing it imports no torch."""
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +14,6 @@ from live_canary.cli.arguments import (
     is_device_configured,
     keeps_sound,
     pause_ms,
-    spread_replay,
     tell_of_unheeded,
 )
 from live_canary.cli.bench import bench
@@ -49,8 +47,7 @@ from live_canary.cli.options import (
 )
 from live_canary.cli.setup import setup
 from live_canary.commands import config_file
-from live_canary.console import CUT_OFF, NoRoomError, arguments, discard, prepare_streams
-from live_canary.errors import InputError, LiveCanaryError
+from live_canary.errors import InputError
 from live_canary.settings import Settings
 
 app = typer.Typer(
@@ -184,7 +181,13 @@ def live(
         compute=compute,
         threads=threads,
         vad=vad,
-        segmenter=segmenter_settings(mode, vad_threshold, pause_ms(context), pre_roll_ms, max_utterance_s),
+        segmenter=segmenter_settings(
+            mode,
+            vad_threshold=vad_threshold,
+            min_silence_ms=pause_ms(context),
+            pre_roll_ms=pre_roll_ms,
+            max_utterance_s=max_utterance_s,
+        ),
         outputs=tuple(map(files.expanded, output or ())),  # no shell does it in --output=~/notes.md
         overwrite=overwrite,
         plain=plain,
@@ -231,7 +234,13 @@ def transcribe(
         compute=compute,
         threads=threads,
         vad=vad,
-        segmenter=segmenter_settings(mode, vad_threshold, pause_ms(context), pre_roll_ms, max_utterance_s),
+        segmenter=segmenter_settings(
+            mode,
+            vad_threshold=vad_threshold,
+            min_silence_ms=pause_ms(context),
+            pre_roll_ms=pre_roll_ms,
+            max_utterance_s=max_utterance_s,
+        ),
         overwrite=overwrite,
     )
     raise typer.Exit(command.run(settings, output_dir, format_))
@@ -270,40 +279,3 @@ def devices() -> None:
     from live_canary.commands import devices as command
 
     raise typer.Exit(command.run())
-
-
-def main() -> None:
-    """Run the command line; expected failures end in one line on stderr and the exit code of their kind."""
-    prepare_streams()
-    try:
-        app(args=spread_replay(arguments()), prog_name="live-canary")
-    except LiveCanaryError as error:
-        from live_canary.transcript.formats import one_line  # it would import numpy before a microphone is open
-
-        typer.echo(f"live-canary: {one_line(str(error))}", err=True)
-        sys.exit(error.exit_code)
-    except NoRoomError as error:
-        discard(sys.stdout)
-        typer.echo(f"live-canary: The disk takes no more ({error.strerror}); make room and run it again.", err=True)
-        sys.exit(1)
-    except SystemExit as done:
-        if done.code == CUT_OFF:
-            # The model may be in the middle of an answer: Python ending its thread there makes C++ abort the process.
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(CUT_OFF)
-        _wait_for_the_next_starts_weights(done.code)
-        raise
-
-
-def _wait_for_the_next_starts_weights(exit_code: str | int | None) -> None:
-    """After a first session that was short, they may still be on their way to the disk. Ctrl-C goes without them."""
-    if "live_canary.model.quantized_file" not in sys.modules:
-        return
-    from live_canary.model.quantized_file import wait_until_kept
-
-    text = "Writing the model's weights in a form that loads faster next time; Ctrl-C does without."
-    try:
-        wait_until_kept(lambda: typer.echo(text, err=True))
-    except KeyboardInterrupt:
-        os._exit(exit_code if isinstance(exit_code, int) else 0)

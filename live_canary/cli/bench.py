@@ -87,6 +87,6 @@ def bench_live(
         compute_device=compute_device,
         compute=compute,
         threads=threads,
-        segmenter=segmenter_settings(mode, None, None, None, None),
+        segmenter=segmenter_settings(mode),
     )
     raise typer.Exit(command.run(settings, reference, plot, as_json=json))

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from live_canary.errors import InputError
-from live_canary.segments.settings import DETECTORS, PRESETS, SegmenterSettings
+from live_canary.segments.settings import DETECTORS, OF_THE_MODE, PRESETS, SegmenterSettings
 from live_canary.settings import COMPUTE, DEVICES, check_choice
 from live_canary.transcript.writer import format_of
 
@@ -121,9 +121,8 @@ def check_setting(name: str, value: Any) -> None:
         check_choice(name.replace("_", " "), value, CHOICES[name])
     elif name == "speed":
         parse_speed(value)
-    elif name in ("vad_threshold", "min_silence_ms", "pre_roll_ms", "max_utterance_s"):
-        none = dict.fromkeys(("vad_threshold", "min_silence_ms", "pre_roll_ms", "max_utterance_s"))
-        segmenter_settings("dictation", **{**none, name: value})
+    elif name in OF_THE_MODE:
+        segmenter_settings("dictation", **{name: value})
     elif name == "threads" and not 1 <= value <= MOST_THREADS:
         raise InputError(f"{value} threads cannot be used: give a number from 1 to {MOST_THREADS}.")
     elif name == "output":
@@ -133,20 +132,7 @@ def check_setting(name: str, value: Any) -> None:
         raise InputError(f'JSON lines go to stdout: write "-", or output = ["{value}.jsonl"] for a file.')
 
 
-def segmenter_settings(
-    mode: str,
-    vad_threshold: float | None,
-    min_silence_ms: int | None,
-    pre_roll_ms: int | None,
-    max_utterance_s: float | None,
-) -> SegmenterSettings:
-    """A preset with what the user changed. Raises InputError for values that would lose speech."""
-    changes: dict[str, Any] = {
-        "on_threshold": vad_threshold,
-        "min_silence_ms": min_silence_ms,
-        "pre_roll_ms": pre_roll_ms,
-        "max_utterance_s": max_utterance_s,
-    }
-    return replace(
-        SegmenterSettings.preset(mode), **{name: value for name, value in changes.items() if value is not None}
-    )
+def segmenter_settings(mode: str, **changed: float | None) -> SegmenterSettings:
+    """A preset with those of `OF_THE_MODE` that the user changed. Raises InputError where speech would be lost."""
+    fields = {OF_THE_MODE[name]: value for name, value in changed.items() if value is not None}
+    return replace(SegmenterSettings.preset(mode), **fields)  # type: ignore[arg-type]

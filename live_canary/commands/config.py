@@ -8,17 +8,10 @@ from live_canary.commands.config_file import InForce, Key, Value, above, path
 from live_canary.commands.config_template import commented
 from live_canary.console import table_console
 from live_canary.errors import OutputError
-from live_canary.segments.settings import PRESETS
+from live_canary.segments.settings import OF_THE_MODE, PRESETS
 from live_canary.transcript.formats import one_line
 
 DEFAULT, IMPLIED = "default", "default without --system"
-CUTTING = {
-    "vad_threshold": "on_threshold",
-    "min_silence_ms": "min_silence_ms",
-    "pre_roll_ms": "pre_roll_ms",
-    "max_utterance_s": "max_utterance_s",
-}
-"""Settings whose values the mode implies, as it calls them."""
 
 
 def show(settings: InForce, given: Mapping[str, object]) -> int:
@@ -48,7 +41,7 @@ def _in_force(settings: InForce, given: Mapping[str, object]) -> dict[str, tuple
         rows["mic"] = True, IMPLIED
     mode = str(rows["mode"][0])
     if mode in PRESETS:
-        for name, field in CUTTING.items():
+        for name, field in OF_THE_MODE.items():
             if rows[name][0] is None:
                 rows[name] = getattr(PRESETS[mode], field), f"mode {mode}"
     return rows

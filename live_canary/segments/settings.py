@@ -122,3 +122,11 @@ PRESETS = {
     "dictation": SegmenterSettings(),
     "meeting": SegmenterSettings(min_silence_ms=1000),
 }
+
+OF_THE_MODE = {
+    "vad_threshold": "on_threshold",
+    "min_silence_ms": "min_silence_ms",
+    "pre_roll_ms": "pre_roll_ms",
+    "max_utterance_s": "max_utterance_s",
+}
+"""The user's settings whose values the mode implies, and their fields in SegmenterSettings."""

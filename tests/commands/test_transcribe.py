@@ -28,7 +28,7 @@ PROGRAM = [sys.executable, str(ROOT / "tests" / "instant.py")]
 DEAF_WHILE_LOADING = """
 import sys, threading
 from types import ModuleType
-from live_canary.cli.app import main
+from live_canary.cli.main import main
 from tests.instant import InstantTranscriber
 
 class Deaf(InstantTranscriber):

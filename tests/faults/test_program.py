@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from live_canary.cli import app as cli
+from live_canary.cli import main as cli
 from live_canary.session.folder import SessionFolder, unfinished_sessions
 from tests.conftest import ROOT, needs_full_disk
 from tests.faults.sessions import abort

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from live_canary.audio.soundsystem import Input
-from live_canary.cli import app as cli
+from live_canary.cli import main as cli
 from live_canary.commands import devices, doctor, recover
 from live_canary.commands.checks import Finding
 from live_canary.session.folder import JOURNAL, SessionFolder

@@ -1,0 +1,48 @@
+"""The program: a command is run, and whatever ends it becomes an exit code."""
+
+import os
+import sys
+
+import typer
+
+from live_canary.cli.app import app
+from live_canary.cli.arguments import spread_replay
+from live_canary.console import CUT_OFF, NoRoomError, arguments, discard, prepare_streams
+from live_canary.errors import LiveCanaryError
+
+
+def main() -> None:
+    """Run the command line; expected failures end in one line on stderr and the exit code of their kind."""
+    prepare_streams()
+    try:
+        app(args=spread_replay(arguments()), prog_name="live-canary")
+    except LiveCanaryError as error:
+        from live_canary.transcript.formats import one_line  # it would import numpy before a microphone is open
+
+        typer.echo(f"live-canary: {one_line(str(error))}", err=True)
+        sys.exit(error.exit_code)
+    except NoRoomError as error:
+        discard(sys.stdout)
+        typer.echo(f"live-canary: The disk takes no more ({error.strerror}); make room and run it again.", err=True)
+        sys.exit(1)
+    except SystemExit as done:
+        if done.code == CUT_OFF:
+            # The model may be in the middle of an answer: Python ending its thread there makes C++ abort the process.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(CUT_OFF)
+        _wait_for_the_next_starts_weights(done.code)
+        raise
+
+
+def _wait_for_the_next_starts_weights(exit_code: str | int | None) -> None:
+    """After a first session that was short, they may still be on their way to the disk. Ctrl-C goes without them."""
+    if "live_canary.model.quantized_file" not in sys.modules:
+        return
+    from live_canary.model.quantized_file import wait_until_kept
+
+    text = "Writing the model's weights in a form that loads faster next time; Ctrl-C does without."
+    try:
+        wait_until_kept(lambda: typer.echo(text, err=True))
+    except KeyboardInterrupt:
+        os._exit(exit_code if isinstance(exit_code, int) else 0)
