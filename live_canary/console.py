@@ -3,9 +3,11 @@
 import codecs
 import errno
 import io
+import math
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import current_thread, main_thread
@@ -25,6 +27,7 @@ if sys.platform == "win32":
 else:
     ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
+SAME_PRESS_SECONDS = 0.5
 CUT_OFF = 130  # the exit code of a program that Ctrl-C ended, as shells report it
 WIDEST_TABLE = 10_000
 DEAF_SECONDS = 0.25 if sys.platform == "win32" else None
@@ -98,6 +101,24 @@ class _Undemanding(io.FileIO):
             return super().write(data)
         except OSError:
             return memoryview(data).nbytes
+
+
+class Presses:
+    """Ctrl-C as people mean it: what follows another within half a second is the same one.
+
+    `timeout` and other programs that hand an interrupt on do so twice, to the program and to its group; keys bounce.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
+        self._clock, self._last = clock, -math.inf
+
+    def is_new(self) -> bool:
+        """Asked once for each."""
+        now = self._clock()
+        if now < self._last + SAME_PRESS_SECONDS:
+            return False
+        self._last = now
+        return True
 
 
 def note(text: str) -> None:

@@ -1,5 +1,6 @@
 """The program: a command is run, and whatever ends it becomes an exit code."""
 
+import gc
 import os
 import sys
 
@@ -33,6 +34,8 @@ def main() -> None:
             os._exit(CUT_OFF)
         _wait_for_the_next_starts_weights(done.code)
         raise
+    finally:
+        gc.unfreeze()  # what Python then cannot clear away, a library in C reports as leaked
 
 
 def _wait_for_the_next_starts_weights(exit_code: str | int | None) -> None:

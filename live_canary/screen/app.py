@@ -16,7 +16,7 @@ from textual.events import Event as TextualEvent
 from textual.events import Key
 from textual.screen import Screen
 
-from live_canary.console import ENDING_SIGNALS, react
+from live_canary.console import ENDING_SIGNALS, Presses, react
 from live_canary.errors import LiveCanaryError, SessionError
 from live_canary.events import Event, SessionEnded, StageFailed, UtteranceFinal
 from live_canary.screen.contract import Outcome, RunningSession, SessionInfo
@@ -59,6 +59,7 @@ class LiveCanaryApp(App[Outcome]):
         self._feed = SessionFeed(self)
         self._failure: LiveCanaryError | None = None
         self._leaving = False
+        self._interrupts = Presses()
         self._unread: deque[str] = deque(maxlen=UNREAD)
         self._is_typing = is_typing
         self._told_of_keys = 0.0
@@ -186,6 +187,8 @@ class LiveCanaryApp(App[Outcome]):
             self._listening_screen.state_changed()
 
     def action_finish_or_abort(self) -> None:
+        if not self._interrupts.is_new():
+            return
         if self._leaving:
             self._session.abort()
             self.exit(Outcome(None, self._failure))

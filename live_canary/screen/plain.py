@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TextIO
 
-from live_canary.console import DEAF_SECONDS, ENDING_SIGNALS, discard, is_reader_gone
+from live_canary.console import DEAF_SECONDS, ENDING_SIGNALS, Presses, discard, is_reader_gone
 from live_canary.errors import SessionError
 from live_canary.events import (
     BacklogChanged,
@@ -53,6 +53,7 @@ class PlainScreen:
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         """None stands for the user's wish to finish."""
         self._finishing = False
+        self._interrupts = Presses()
         self._behind = False
         self._failure: SessionError | None = None
 
@@ -120,6 +121,8 @@ class PlainScreen:
                 signal.signal(number, handler)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGINT and not self._interrupts.is_new():
+            return
         if not self._finishing:
             self._finishing = True
             self._events.put(None)

@@ -7,12 +7,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from live_canary.cli import main as cli
+from live_canary.console import SAME_PRESS_SECONDS
 from live_canary.session.folder import SessionFolder, unfinished_sessions
 from tests.conftest import ROOT, needs_full_disk
 from tests.faults.sessions import abort
@@ -149,6 +151,7 @@ def test_two_ctrl_c_end_at_once_and_keep_what_is_not_transcribed(state, tmp_path
             os.sched_yield()
         process.send_signal(signal.SIGINT)
         assert process.stderr.readline().startswith("Finishing")
+        time.sleep(SAME_PRESS_SECONDS)
         process.send_signal(signal.SIGINT)
         _, noted = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130

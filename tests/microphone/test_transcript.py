@@ -1,5 +1,8 @@
 """The whole line behind a real PulseAudio: what is spoken into the virtual microphone reads like a replay of it."""
 
+import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -102,3 +105,18 @@ def test_in_a_call_each_side_has_its_own_words(sound, demo):
     meeting.until_spoken(len(mine) + len(theirs)).finish()
     assert_same_words(meeting.text_of("Me"), mine)
     assert_same_words(meeting.text_of("Them"), theirs)
+
+
+def test_a_session_says_nothing_at_its_end_that_is_not_for_its_user(sound, tmp_path, monkeypatch):
+    """What is kept in C and not looked through for garbage any more was called leaked, in twenty lines."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    notes = tmp_path / "notes.txt"
+    command = [sys.executable, "-m", "live_canary", "--model", "demo", "--plain", "--output", str(notes)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+        assert sound.play(LETTER, into="mic_feed").wait() == 0
+        assert program.stdout.readline()
+        program.send_signal(signal.SIGINT)
+        _, said = program.communicate(timeout=60)
+    assert program.returncode == 0
+    assert said.splitlines()[-1] == f"Transcript: {notes}"
+    assert "nanobind" not in said

@@ -6,6 +6,7 @@ import pytest
 from textual.pilot import Pilot
 
 from live_canary.commands import live
+from live_canary.console import Presses
 from live_canary.errors import DeviceError, SessionError
 from live_canary.events import (
     GapMarked,
@@ -183,14 +184,17 @@ def test_a_polite_kill_finishes_too(number):
     assert session.asked == ["start", "stop"]
 
 
-def test_a_second_ctrl_c_stops_at_once():
-    session = FakeSession(*OPENED, ends=False)
+@pytest.mark.parametrize(("apart_seconds", "asked"), [(0.6, ["stop", "abort"]), (0.4, ["stop"])])
+def test_a_second_ctrl_c_stops_at_once_unless_it_is_the_first_once_more(monkeypatch, apart_seconds, asked):
+    session, moments = FakeSession(*OPENED, ends=False), iter([0.0, apart_seconds])
+    monkeypatch.setattr("live_canary.screen.app.Presses", lambda: Presses(lambda: next(moments)))
 
     async def scenario(pilot: Pilot[Outcome]) -> None:
         await pilot.press("ctrl+c", "ctrl+c")
+        pilot.app.exit(Outcome(None))
 
     assert in_app(scenario, session).return_value == Outcome(None)
-    assert session.asked == ["start", "stop", "abort"]
+    assert session.asked == ["start", *asked]
 
 
 def test_what_goes_wrong_while_the_user_leaves_is_told_when_the_screen_is_gone(monkeypatch, capsys):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from live_canary.console import Presses
 from live_canary.errors import SessionError
 from live_canary.events import (
     BacklogChanged,
@@ -153,11 +154,13 @@ def test_ctrl_c_finishes_the_session_and_prints_what_was_still_to_come():
     assert outcome.ended == ENDED
 
 
-def test_a_second_ctrl_c_aborts():
-    session = FakeSession(said("First."), said("Second."), ends=False)
+@pytest.mark.parametrize(("apart_seconds", "asked", "ended"), [(0.6, "abort", None), (0.4, "stop", ENDED)])
+def test_a_second_ctrl_c_aborts_unless_it_is_the_first_once_more(monkeypatch, apart_seconds, asked, ended):
+    """`timeout -s INT` sends it to the program, and to its group."""
+    moments, session = iter([0.0, apart_seconds]), FakeSession(said("First."), said("Second."))
+    monkeypatch.setattr("live_canary.screen.plain.Presses", lambda: Presses(lambda: next(moments)))
     outcome = PlainScreen(session, ONE, Interrupting("First.", "Second."), io.StringIO()).run()
-    assert session.asked[-1] == "abort"
-    assert outcome.ended is None
+    assert (session.asked[-1], outcome.ended) == (asked, ended)
 
 
 class Interrupted(Interrupting):
