@@ -38,7 +38,7 @@ def download(
         ),
     ] = None,
 ) -> None:
-    """Fetch the model, 5.1 GB, once; an interrupted download goes on where it stopped.
+    """Fetch the model, 5.1 GB, once: it understands English. An interrupted download goes on where it stopped.
 
     Run again, it checks what is here and fetches only what is damaged. Revision and checksums are pinned.
     """

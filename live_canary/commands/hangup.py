@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
@@ -15,13 +16,15 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 
-def finish_when_the_terminal_closes(*, on_screen: bool) -> None:
+def finish_when_the_terminal_closes(*, on_screen: bool) -> Callable[[], bool]:
     """From now on a hangup ends a session as SIGTERM does, and what it still has to say goes nowhere.
 
     Under nohup, lines go on; a screen without a terminal cannot. On Linux it does not rely on being told: what started
     it, as make, may keep the hangup to itself. A second hangup (kernel and shell may both send one) is no wish to
     abort, and the SIGCONT that the kernel adds none to open the screen again. Windows knows no hangup.
+    Returns what says whether it has closed.
     """
+    closed = threading.Event()
     if sys.platform != "win32" and (on_screen or signal.getsignal(signal.SIGHUP) != signal.SIG_IGN):
         terminals = [descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)]
         if 1 in terminals:
@@ -31,6 +34,7 @@ def finish_when_the_terminal_closes(*, on_screen: bool) -> None:
             sys.stderr = sys.__stderr__ = _text_to_terminal(terminals[-1], sys.stderr)  # type: ignore[misc]  # Textual's
 
         def hang_up(number: int, frame: FrameType | None) -> None:
+            closed.set()
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
             signal.signal(signal.SIGCONT, signal.SIG_IGN)
             silent, pulse = os.pipe()
@@ -50,6 +54,7 @@ def finish_when_the_terminal_closes(*, on_screen: bool) -> None:
         signal.signal(signal.SIGHUP, hang_up)
         if on_screen:
             threading.Thread(target=hang_up_untold, daemon=True).start()
+    return closed.is_set
 
 
 def _beat(pipe: int) -> None:

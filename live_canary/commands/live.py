@@ -50,7 +50,7 @@ def run(settings: Settings, inputs: Sequence[Capture]) -> int:
     speaker = sources[0].name  # of several, the microphone
     dictation = dictating.dictation_of(speaker, keyboards, copies=settings.clipboard and plain)
     session, folder = make_session(settings, choice, sources, dictation, with_partials=settings.partials or not plain)
-    finish_when_the_terminal_closes(on_screen=not plain)
+    was_hung_up = finish_when_the_terminal_closes(on_screen=not plain)
     info = SessionInfo(
         choice.name, tuple(source.name for source in sources), settings.outputs, choice.demo,
         clipboard=settings.clipboard, typing=keyboards[0].name if keyboards else "",
@@ -66,7 +66,8 @@ def run(settings: Settings, inputs: Sequence[Capture]) -> int:
             folder.remove()  # its sound is in the recordings, and no text was made of it
         else:
             nobody_spoke = session.heard_in_order and not folder.journal.has_speech
-            ended = is_whole(outcome, nobody_spoke=nobody_spoke)
+            is_read = plain or bool(settings.outputs) or nobody_spoke or not was_hung_up()  # by somebody, or in a file
+            ended = is_read and is_whole(outcome, nobody_spoke=nobody_spoke)
             keeping.leave_folder(folder, ended=ended, keep_sound=settings.keep_audio)
     for path in settings.outputs:
         note(f"Transcript: {one_line(str(path))}")
@@ -189,6 +190,9 @@ def _open_screen(session: Session, info: SessionInfo, dictation: Dictation | Non
     outcome = app.run() or Outcome(None)
     if outcome.ended:
         session.wait()  # it may still have to tell of a correction
+    if not info.outputs:
+        for line in app.printed():
+            print(line)  # noqa: T201
     for message in app.unread():
         note(one_line(message))
     return outcome

@@ -21,7 +21,7 @@ from live_canary.transcript.hypothesis import Transcriber
 
 GET_THE_REAL_ONE = "live-canary download (5.1 GB)"
 QUESTION = (
-    "NVIDIA Canary-Qwen 2.5B is not on this machine yet. Download 5.1 GB now? [Y/n/demo] "
+    "NVIDIA Canary-Qwen 2.5B is not on this machine yet. It understands English. Download 5.1 GB now? [Y/n/demo] "
     "(demo: the small demonstration model, which makes many mistakes) "
 )
 

@@ -20,7 +20,7 @@ from live_canary.session.folder import JOURNAL, find_session, hold_session, open
 from live_canary.session.journal import JournalFile
 from live_canary.session.record import SessionRecord, read_journal
 from live_canary.session.recovery import hold_again
-from live_canary.transcript.formats import clock, label, one_line, spoken_text, with_amendments
+from live_canary.transcript.formats import clock, one_line, printed_line, with_amendments
 from live_canary.transcript.utterance import Entry, Utterance
 
 
@@ -101,8 +101,7 @@ def _deliver(transcript: list[Entry], record: SessionRecord, journal: JournalFil
 def _print(entry: Entry, *, with_source: bool) -> None:
     if isinstance(entry, Utterance) and entry.command:
         return
-    who = label(entry.source, with_source)
-    print(f"[{clock(entry.start_seconds)}] {who}{spoken_text(entry)}", flush=True)  # noqa: T201
+    print(printed_line(entry, with_source=with_source), flush=True)  # noqa: T201
 
 
 def _discard(path: Path) -> None:

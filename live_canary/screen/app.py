@@ -25,6 +25,7 @@ from live_canary.screen.help_screen import key_names
 from live_canary.screen.listening_screen import NOTICE_SECONDS, ListeningScreen
 from live_canary.screen.state import SessionState
 from live_canary.screen.themes import DARK, LIGHT, THEMES
+from live_canary.transcript.formats import printed_line
 
 UNREAD = 5  # of what went wrong last
 OWN_KEYS_SECONDS = 12.0  # how often and how long it is said that what is typed arrives here
@@ -58,6 +59,7 @@ class LiveCanaryApp(App[Outcome]):
         self._session = session
         self._feed = SessionFeed(self)
         self._failure: LiveCanaryError | None = None
+        self._first_screen: ListeningScreen
         self._leaving = False
         self._interrupts = Presses()
         self._unread: deque[str] = deque(maxlen=UNREAD)
@@ -69,7 +71,8 @@ class LiveCanaryApp(App[Outcome]):
         """Sources that were muted already when all were paused."""
 
     def get_default_screen(self) -> Screen[None]:
-        return ListeningScreen(self.state, self._session)
+        self._first_screen = ListeningScreen(self.state, self._session)
+        return self._first_screen
 
     @property
     def _listening_screen(self) -> ListeningScreen:
@@ -126,6 +129,11 @@ class LiveCanaryApp(App[Outcome]):
                 self._unread.append(message)
             case SessionEnded() if self._leaving:
                 self.exit(Outcome(event, self._failure))
+
+    def printed(self) -> list[str]:
+        """The transcript as it was left, a line an entry: for when the screen is gone."""
+        lines, with_source = self._first_screen.transcript.lines, self.state.info.with_source
+        return [printed_line(lines.entries[number], with_source=with_source) for number in lines.shown()]
 
     def unread(self) -> list[str]:
         """What went wrong last while the user was leaving, or afterwards: the screen was about to close, or closed."""

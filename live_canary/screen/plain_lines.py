@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from live_canary.events import Event, GapMarked, PartialChanged, UtteranceAmended, UtteranceFinal
 from live_canary.screen.contract import SessionInfo
-from live_canary.transcript.formats import FORMATS, clock, label, one_line
+from live_canary.transcript.formats import FORMATS, one_line, printed_line
 
 LineOf = Callable[[Event, SessionInfo], str | None]
 """The line for an event, without its end; None for an event that is not worth one."""
@@ -19,9 +19,7 @@ def text_line(event: Event, info: SessionInfo) -> str | None:
     """`[00:01:02] text` for a finished utterance, with its source if there are several."""
     if not isinstance(event, UtteranceFinal) or event.utterance.command:
         return None
-    utterance = event.utterance
-    who = label(utterance.source, info.with_source)
-    return f"[{clock(utterance.start_seconds)}] {who}{one_line(utterance.text)}"
+    return printed_line(event.utterance, with_source=info.with_source)
 
 
 def json_line(event: Event, info: SessionInfo) -> str | None:

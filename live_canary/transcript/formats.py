@@ -57,6 +57,11 @@ def spoken_text(entry: Entry) -> str:
     return one_line(entry.text) if isinstance(entry, Utterance) else gap_notice(entry)
 
 
+def printed_line(entry: Entry, *, with_source: bool) -> str:
+    """As it is printed on a terminal, without its end: `[00:01:02] Me: text`."""
+    return f"[{clock(entry.start_seconds)}] {label(entry.source, with_source)}{spoken_text(entry)}"
+
+
 class Format:
     """One way of writing a transcript down; `number` counts what is written to a file from 1, gaps included."""
 

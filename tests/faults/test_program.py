@@ -246,3 +246,22 @@ def test_closing_the_terminal_finishes_what_was_heard(state, tmp_path, flags, ha
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
     assert not list(state.iterdir())
+
+
+def test_what_only_the_screen_had_when_its_terminal_closed_can_be_recovered(state):
+    """Nobody has read it, and no file has it."""
+    child, terminal = pty.fork()
+    if not child:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        command = [*PROGRAM, "--replay", str(TALK), "--speed", "4", "--model", "demo"]
+        os.execve(sys.executable, command, {**os.environ, "TERM": "xterm-256color"})
+    while not any(b'"utterance"' in journal.read_bytes() for journal in state.glob("*/session.jsonl")):
+        os.read(terminal, 100_000)
+    os.close(terminal)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    undisturbed = live_canary("--replay", TALK, "--speed", "max", "--model", "demo", "--plain").stdout
+    recovered = live_canary("recover")
+    assert len(recovered.stdout.splitlines()) >= 1
+    assert undisturbed.startswith(recovered.stdout)
+    assert not list(state.iterdir())

@@ -16,6 +16,7 @@ from live_canary.events import (
     SourceLost,
     SourceOpened,
     StageFailed,
+    UtteranceAmended,
 )
 from live_canary.screen.app import LiveCanaryApp
 from live_canary.screen.contract import Outcome, SessionInfo
@@ -170,6 +171,18 @@ def test_leaving_waits_for_the_last_words(key):
         await pilot.pause()
 
     assert in_app(scenario, session).return_value == Outcome(ENDED)
+
+
+def test_what_the_screen_showed_can_be_printed_when_it_is_gone():
+    """As it was left: corrected, and without what was deleted."""
+    session = FakeSession(*OPENED, said("First."), said("Second."), said("Third."))
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        session.tell(UtteranceAmended(0, "The first."))
+        session.tell(UtteranceAmended(1, None))
+        await pilot.press("q")
+
+    assert in_app(scenario, session).printed() == ["[00:00:00] The first.", "[00:00:00] Third."]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
