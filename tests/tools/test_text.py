@@ -147,3 +147,21 @@ def test_sentences_part_by_whether_a_word_of_theirs_is_seldom_spoken(monkeypatch
     seldom, often = books.parted(sentences, ["Is the sea calm?", "It is."], seed=1)
     assert sorted(seldom) == ["The calm pond."]
     assert sorted(often) == ["The calm sea.", "The sea is calm."]
+
+
+def test_what_other_folders_say_is_read_too_and_spoken_where_nothing_else_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(books, "austen", lambda: iter(["The still pond was deep.", "The calm sea was seldom seen."]))
+    monkeypatch.setattr(books, "bible", lambda: iter(()))
+    monkeypatch.setattr(books, "wordnet", lambda: iter(()))
+    monkeypatch.setattr(books, "DICTIONARY", tmp_path / "words")
+    (tmp_path / "words").write_text("pond\n")
+    (tmp_path / "train.txt").write_text("The calm sea was seldom seen.\n" * books.ENOUGH)
+    (tmp_path / "speeches").mkdir()
+    (tmp_path / "speeches" / "first.txt").write_text("My friends, a whale is no fish. No!\n\nThe still pond was deep.")
+    books.main(str(tmp_path), str(tmp_path), str(tmp_path / "speeches"))
+    read, spoken, more = (
+        (tmp_path / name).read_text().splitlines() for name in ("reading.txt", "spoken.txt", "more.txt")
+    )
+    assert read == ["The still pond was deep.", "The calm sea was seldom seen.", "My friends, a whale is no fish."]
+    assert spoken == ["The still pond was deep."]
+    assert more == ["My friends, a whale is no fish."]

@@ -1,14 +1,16 @@
 """Text of books: it teaches the LLM to spell and to go on, and holds words that the sentences to be spoken do not.
 
     apt-get install diatheke sword-text-web wordnet-base wamerican-small r-cran-janeaustenr
-    python -m tools.demo_model.books DATA TEXT
+    python -m tools.demo_model.books DATA TEXT [FOLDER ...]
 
 DATA/reading.txt gets a sentence a line, to be read without sound: Jane Austen's six novels and the World English
-Bible (both in the public domain), WordNet's examples and definitions. A sentence that shares five words in a row with a
+Bible (both in the public domain), WordNet's examples and definitions, and what the .txt files in each FOLDER say. A
+sentence that shares five words in a row with a
 clip of a test set of DATA (test*, dev*) is left out, so run this after those are made. TEXT/spoken.txt gets those of
 them that are worth speaking: each holds a word that TEXT/train.txt and the lines before it hold less than ENOUGH times.
 TEXT/seldom.txt gets the sentences of TEXT/train.txt with a word that both of these hold at most SELDOM times, which the
-model has most to learn from, TEXT/often.txt the others.
+model has most to learn from, TEXT/often.txt the others. TEXT/more.txt gets what else of DATA/reading.txt is short
+enough to be spoken.
 """
 
 import random
@@ -16,7 +18,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tools.demo_model.clips import read_index
@@ -28,7 +30,7 @@ DICTIONARY = Path("/usr/share/dict/american-english-small")
 AUSTEN = """library(janeaustenr)
 for (name in levels(austen_books()$book)) writeLines(c(subset(austen_books(), book == name)$text, ""))"""
 MOST_WORDS = 40
-MOST_SPOKEN_WORDS = 18
+LEAST_WORDS, MOST_SPOKEN_WORDS = 4, 18
 ENOUGH = 12  # times that a word is to be spoken
 SELDOM = 20  # times that a word is spoken
 SHARED_WORDS = 5  # in a row: so much of a test makes a sentence the test's own
@@ -114,20 +116,34 @@ def parted(sentences: list[str], others: list[str], seed: int) -> tuple[list[str
     return seldom, often
 
 
-def main(data_dir: str, text_dir: str) -> None:
+def files(folder: Path) -> Iterator[str]:
+    for path in sorted(folder.glob("*.txt")):
+        yield from sentences(path.read_text("utf-8", "ignore"))
+
+
+def distinct(read: Mapping[str, Iterator[str]], tests: Sequence[str]) -> list[str]:
+    """Each sentence once that shares no words in a row with the tests; says how many come from where."""
+    found: list[str] = []
+    for name, sentences_of_it in read.items():
+        texts = list(without(sentences_of_it, tests))
+        print(f"{name}: {len(texts)} sentences, {sum(len(text.split()) for text in texts)} words", flush=True)
+        found += texts
+    return list(dict.fromkeys(found))
+
+
+def main(data_dir: str, text_dir: str, *folders: str) -> None:
     data, texts_to_speak = Path(data_dir), Path(text_dir)
     tests = [clip.text for pattern in ("test*", "dev*") for clip in read_index(data, pattern)]
-    found: list[str] = []
-    for read in (austen, bible, wordnet):
-        texts = list(without(read(), tests))
-        print(f"{read.__name__}: {len(texts)} sentences, {sum(len(text.split()) for text in texts)} words", flush=True)
-        found += texts
-    found = list(dict.fromkeys(found))
+    books = distinct({"Austen": austen(), "Bible": bible(), "WordNet": wordnet()}, tests)
+    found = list(dict.fromkeys(books + distinct({name: files(Path(name)) for name in folders}, tests)))
     (data / READING).write_text("\n".join(found) + "\n")
     sentences_spoken = (texts_to_speak / "train.txt").read_text().splitlines()
-    rich = worth_speaking(found, sentences_spoken, DICTIONARY.read_text().split(), seed=3)
+    rich = worth_speaking(books, sentences_spoken, DICTIONARY.read_text().split(), seed=3)
     seldom, often = parted(sentences_spoken, rich, seed=1)
-    for name, texts in (("spoken", rich), ("seldom", seldom), ("often", often)):
+    told = {*rich, *sentences_spoken}
+    more = [text for text in found if text not in told and LEAST_WORDS <= len(text.split()) <= MOST_SPOKEN_WORDS]
+    random.Random(5).shuffle(more)
+    for name, texts in (("spoken", rich), ("seldom", seldom), ("often", often), ("more", more)):
         (texts_to_speak / f"{name}.txt").write_text("\n".join(texts) + "\n")
         print(f"{name}: {len(texts)} sentences, {sum(len(text.split()) for text in texts)} words")
 
