@@ -17,7 +17,7 @@ from live_canary.audio.recording import RecordingSource, check_recording
 from live_canary.commands.live import check_outputs
 from live_canary.commands.model_choice import choose_model, load_with, terminal_question
 from live_canary.console import DEAF_SECONDS, WIDEST_TABLE, ending_at_once
-from live_canary.errors import OutputError
+from live_canary.errors import InputError, OutputError
 from live_canary.events import Event, SessionEnded, SourceWarned, StageFailed, UtteranceFinal
 from live_canary.segments.segmenter import Segmenter
 from live_canary.segments.vad import load_detector
@@ -50,22 +50,25 @@ def run(settings: Settings, output_folder: Path | None, extension: str) -> int:
     """Transcribe `settings.recordings`, each into a file of its own; the exit code.
 
     A transcript that exists is left alone, unless `settings.overwrite`; a new one appears when it is whole. A recording
-    is left out, which is a failure, if its transcript's name would be too long.
-    output_folder: None for the folder of each recording. Raises InputError for whatever can be seen to be wrong first,
-    also with the model; no file has been touched then.
+    that cannot be read, or whose transcript's name would be too long, is left out, which is a failure.
+    output_folder: None for the folder of each recording. Raises InputError if all are left out, and for whatever else
+    can be seen to be wrong first, also with the model; no file has been touched then.
     """
     settings.check()
     width = None if sys.stderr.isatty() else WIDEST_TABLE  # else it would break lines, and names in them, in a pipe
     console = Console(stderr=True, width=width, markup=False, highlight=False)
-    jobs, left_out = [], 0
-    for job in plan(settings.recordings, output_folder, extension):
+    planned, left_out = plan(settings.recordings, output_folder, extension)
+    if not planned and len(left_out) == 1:
+        raise left_out[0]
+    for refusal in left_out:
+        console.print(one_line(str(refusal)))
+    if not planned:
+        raise InputError("None of these recordings can be transcribed.")
+    jobs = []
+    for job in planned:
         if files.is_there(job.transcript) and not settings.overwrite:
             there = one_line(str(job.transcript))
             console.print(f"{there} exists already and is left alone; --overwrite replaces it.")
-        elif files.is_name_too_long(job.transcript):
-            left_out += 1
-            name, suffix = one_line(str(job.recording)), job.transcript.suffix
-            console.print(f"{name} is left out: with {suffix} its name would be too long; give it a shorter one.")
         else:
             jobs.append(job)
     if not jobs:
@@ -79,7 +82,7 @@ def run(settings: Settings, output_folder: Path | None, extension: str) -> int:
     load = load_with(choice, settings)
     with ending_at_once():  # an interrupt inside of torch's C++ would abort the process, or be lost
         transcriber = load(lambda text: console.print(one_line(text)))  # before any file is touched
-    failures = left_out
+    failures = len(left_out)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
         for job in jobs:
@@ -87,17 +90,38 @@ def run(settings: Settings, output_folder: Path | None, extension: str) -> int:
     return 1 if failures else 0
 
 
-def plan(recordings: Sequence[Path], folder: Path | None, extension: str) -> list[Job]:
-    """What is to be written where. Raises InputError for recordings that cannot be read or would share a transcript."""
+def plan(recordings: Sequence[Path], folder: Path | None, extension: str) -> tuple[list[Job], list[InputError]]:
+    """What is to be written where, and why the other recordings are left out.
+
+    Raises OutputError for two that would share a transcript, and for a format that there is not.
+    """
     suffix = "." + extension.lstrip(".").lower()
     if suffix not in FORMATS:
         raise OutputError(f"There is no format '{extension}'; choose {', '.join(known[1:] for known in FORMATS)}.")
-    jobs = [Job(path, (folder or path.parent) / (path.stem + suffix), check_recording(path)) for path in recordings]
+    jobs: list[Job] = []
+    left_out: list[InputError] = []
+    for path in recordings:
+        try:
+            job = Job(path, (folder or path.parent) / (path.stem + suffix), check_recording(path))
+            _check_name(job)
+        except InputError as refusal:
+            left_out.append(refusal)
+        else:
+            jobs.append(job)
     taken = Counter(files.place_of(path) for job in jobs for path in (job.transcript, job.unfinished))
     for job in jobs:
         if taken[files.place_of(job.transcript)] > 1:
             raise OutputError(f"Two recordings would both become '{job.transcript}'; transcribe them one by one.")
-    return jobs
+    return jobs, left_out
+
+
+def _check_name(job: Job) -> None:
+    """Raises OutputError if it is too long for a file."""
+    if files.is_name_too_long(job.transcript):
+        suffix = job.transcript.suffix
+        raise OutputError(
+            f"{job.recording} is left out: with {suffix} its name would be too long; give it a shorter one."
+        )
 
 
 def _make_folder(folder: Path) -> None:

@@ -18,7 +18,7 @@ from live_canary.audio import chains
 from live_canary.commands import transcribe
 from live_canary.commands.live import check_outputs
 from live_canary.commands.model_choice import ModelChoice, load_with
-from live_canary.errors import CheckpointError, OutputError
+from live_canary.errors import CheckpointError, InputError, OutputError, RecordingError
 from live_canary.settings import Settings
 from live_canary.transcript.hypothesis import Hypothesis
 from live_canary.transcript.transcriber import CanaryTranscriber
@@ -53,6 +53,12 @@ def talk(tmp_path) -> Path:
     samples, rate = soundfile.read(ROOT / "assets" / "meeting.wav", dtype="float32", frames=round(5.8 * 16_000))
     soundfile.write(tmp_path / "talk.wav", samples, rate)
     return tmp_path / "talk.wav"
+
+
+@pytest.fixture
+def second(talk) -> Path:
+    """Another recording of the same."""
+    return Path(shutil.copy(talk, talk.with_name("second.wav")))
 
 
 class Instant:
@@ -153,6 +159,43 @@ def test_a_name_that_is_too_long_with_its_format_costs_only_that_recording(talk,
     assert ((place or tmp_path) / "talk.jsonl").exists()
     said = capsys.readouterr().err.splitlines()
     assert f"{long} is left out: with .jsonl its name would be too long; give it a shorter one." in said
+
+
+def test_what_is_no_recording_is_told_and_costs_only_itself(talk, second, monkeypatch, capsys):
+    """As of `transcribe *` in a folder; none of all the recordings was transcribed."""
+    monkeypatch.setattr(transcribe, "load_with", instant)
+    (invoice := talk.with_name("invoice.pdf")).write_text("%PDF-1.4\n" * 100)
+    (empty := talk.with_name("empty.wav")).touch()
+    (folder := talk.with_name("older")).mkdir()
+    missing = talk.with_name("missing.wav")
+    settings = Settings(recordings=(invoice, talk, empty, folder, missing, second), model="demo")
+    for _ in range(2):
+        assert transcribe.run(settings, None, "txt") == 1
+        said = capsys.readouterr().err
+        assert f"Recording '{invoice}' is not sound" in said
+        assert f"Recording '{empty}' is empty" in said
+        assert f"Recording '{folder}' is a folder" in said
+        assert f"Recording '{missing}' cannot be opened" in said
+    assert {path.name for path in talk.parent.glob("*.txt")} == {"talk.txt", "second.txt"}
+
+
+def test_a_transcript_is_not_shared_with_what_is_no_recording(talk, monkeypatch):
+    monkeypatch.setattr(transcribe, "load_with", instant)
+    (slides := talk.with_suffix(".pdf")).write_text("%PDF-1.4\n" * 100)
+    assert transcribe.run(Settings(recordings=(slides, talk), model="demo"), None, "txt") == 1
+    assert len(talk.with_suffix(".txt").read_text().splitlines()) == 2
+
+
+def test_where_nothing_can_be_transcribed_each_reason_is_told_and_nothing_loaded(tmp_path, capsys):
+    missing, folder = tmp_path / "missing.wav", tmp_path / "folder"
+    folder.mkdir()
+    with pytest.raises(InputError, match="None of these recordings"):
+        transcribe.run(Settings(recordings=(missing, folder), model="demo"), tmp_path / "texts", "txt")
+    said = capsys.readouterr().err.splitlines()
+    assert [line.split("' ")[0] for line in said] == [f"Recording '{missing}", f"Recording '{folder}"]
+    with pytest.raises(RecordingError, match="is a folder"):
+        transcribe.run(Settings(recordings=(folder,), model="demo"), tmp_path / "texts", "txt")
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_a_folder_that_cannot_be_is_refused_in_a_sentence(talk):
@@ -260,12 +303,6 @@ def test_a_transcript_that_a_bug_cut_off_is_made_again_the_next_time(talk, monke
     monkeypatch.setattr(transcribe.Segmenter, "feed", broken)
     assert transcribe.run(Settings(recordings=(talk,), model="demo"), None, "txt") == 1
     assert not talk.with_suffix(".txt").exists()
-
-
-@pytest.fixture
-def second(talk) -> Path:
-    """Another recording of the same."""
-    return Path(shutil.copy(talk, talk.with_name("second.wav")))
 
 
 def carry_off(recording: Path, monkeypatch) -> Path:
