@@ -210,7 +210,14 @@ def transcribe(
         Path | None,
         typer.Option("--output-dir", metavar="DIR", help="Where to write; by default beside each recording."),
     ] = None,
-    format_: Annotated[str, typer.Option("--format", metavar="NAME", help="txt, md, srt, vtt or jsonl.")] = "txt",
+    format_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help="txt (the default), md, srt, vtt or jsonl. May be given several times.",
+        ),
+    ] = None,
     overwrite: OverwriteOption = False,
     model: ModelOption = "auto",
     compute_device: ComputeDeviceOption = "auto",
@@ -223,7 +230,7 @@ def transcribe(
     pre_roll_ms: PreRollOption = None,
     max_utterance_s: LongestOption = None,
 ) -> None:
-    """Transcribe recordings as fast as possible, each into a file of its own."""
+    """Transcribe recordings as fast as possible, each into files of its own."""
     from live_canary.commands import transcribe as command
 
     settings = Settings(
@@ -243,7 +250,7 @@ def transcribe(
         ),
         overwrite=overwrite,
     )
-    raise typer.Exit(command.run(settings, output_dir, format_))
+    raise typer.Exit(command.run(settings, output_dir, *(format_ or ["txt"])))
 
 
 @app.command(epilog=epilog("recover"), rich_help_panel=LATER)

@@ -128,15 +128,17 @@ def lasting_name(choice: ModelChoice, wanted: str) -> str:
 
 def check_outputs(paths: tuple[Path, ...], *, overwrite: bool) -> None:
     """Raises OutputError for a file that cannot be written or is named twice, before one of them is emptied."""
-    for position, path in enumerate(paths):
+    places: set[Path] = set()
+    for path in paths:
         check_output(path, overwrite=overwrite)
         check_free(path)
         try:
             place = path.resolve()
         except OSError:
             raise OutputError(f"'{path}' cannot be written: this folder was deleted; change to another.") from None
-        if place in (earlier.resolve() for earlier in paths[:position]):
+        if place in places:
             raise OutputError(f"'{path}' is given twice as --output; name each file once.")
+        places.add(place)
 
 
 def sources_of(settings: Settings, inputs: Sequence[Capture]) -> list[Source]:

@@ -6,7 +6,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -17,7 +17,7 @@ from live_canary.audio.recording import RecordingSource, check_recording
 from live_canary.commands.live import check_outputs
 from live_canary.commands.model_choice import choose_model, load_with, terminal_question
 from live_canary.console import DEAF_SECONDS, WIDEST_TABLE, ending_at_once
-from live_canary.errors import InputError, OutputError
+from live_canary.errors import InputError, OutputError, RecordingError
 from live_canary.events import Event, SessionEnded, SourceWarned, StageFailed, UtteranceFinal
 from live_canary.segments.segmenter import Segmenter
 from live_canary.segments.vad import load_detector
@@ -29,10 +29,10 @@ from live_canary.transcript.writer import TranscriptFile
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    recording: Path
+class Output:
+    """A transcript that is to be written."""
+
     transcript: Path
-    seconds: float
 
     @property
     def place(self) -> Path:
@@ -45,38 +45,45 @@ class Job:
         """Where the transcript is written until it is whole; always the same, so that the next attempt replaces it."""
         return files.beside(self.place, f".unfinished{self.transcript.suffix}")
 
+    def __str__(self) -> str:
+        return one_line(str(self.transcript))
 
-def run(settings: Settings, output_folder: Path | None, extension: str) -> int:
-    """Transcribe `settings.recordings`, each into a file of its own; the exit code.
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A recording with all that is to be written of it, which it is heard once for."""
+
+    recording: Path
+    seconds: float
+    outputs: tuple[Output, ...]
+
+
+def run(settings: Settings, output_folder: Path | None, *extensions: str) -> int:
+    """Transcribe `settings.recordings`, each into a file of its own for each extension; the exit code.
 
     A transcript that exists is left alone, unless `settings.overwrite`; a new one appears when it is whole. A recording
-    that cannot be read, or whose transcript's name would be too long, is left out, which is a failure.
+    that cannot be read, and a transcript whose name would be too long, is left out, which is a failure.
     output_folder: None for the folder of each recording. Raises InputError if all are left out, and for whatever else
     can be seen to be wrong first, also with the model; no file has been touched then.
     """
     settings.check()
     width = None if sys.stderr.isatty() else WIDEST_TABLE  # else it would break lines, and names in them, in a pipe
     console = Console(stderr=True, width=width, markup=False, highlight=False)
-    planned, left_out = plan(settings.recordings, output_folder, extension)
+    planned, left_out = plan(settings.recordings, output_folder, *extensions)
     if not planned and len(left_out) == 1:
         raise left_out[0]
     for refusal in left_out:
         console.print(one_line(str(refusal)))
     if not planned:
         raise InputError("None of these recordings can be transcribed.")
-    jobs = []
-    for job in planned:
-        if files.is_there(job.transcript) and not settings.overwrite:
-            there = one_line(str(job.transcript))
-            console.print(f"{there} exists already and is left alone; --overwrite replaces it.")
-        else:
-            jobs.append(job)
+    jobs = planned if settings.overwrite else _missing(planned, console)
     if not jobs:
         return 1 if left_out else 0
     choice = choose_model(settings.model, ask=terminal_question())
     if output_folder is not None:
         _make_folder(output_folder)
-    check_outputs(tuple(path for job in jobs for path in (job.transcript, job.unfinished)), overwrite=True)
+    outputs = [output for job in jobs for output in job.outputs]
+    check_outputs(tuple(path for one in outputs for path in (one.transcript, one.unfinished)), overwrite=True)
     if choice.notice:
         console.print(choice.notice)
     load = load_with(choice, settings)
@@ -90,38 +97,60 @@ def run(settings: Settings, output_folder: Path | None, extension: str) -> int:
     return 1 if failures else 0
 
 
-def plan(recordings: Sequence[Path], folder: Path | None, extension: str) -> tuple[list[Job], list[InputError]]:
-    """What is to be written where, and why the other recordings are left out.
+def plan(recordings: Sequence[Path], folder: Path | None, *extensions: str) -> tuple[list[Job], list[InputError]]:
+    """What is to be written where, and why the rest is left out.
 
-    Raises OutputError for two that would share a transcript, and for a format that there is not.
+    Raises OutputError for two recordings that would share a transcript, and for a format that there is not.
     """
-    suffix = "." + extension.lstrip(".").lower()
-    if suffix not in FORMATS:
-        raise OutputError(f"There is no format '{extension}'; choose {', '.join(known[1:] for known in FORMATS)}.")
+    suffixes = dict.fromkeys(map(_suffix, extensions))
     jobs: list[Job] = []
     left_out: list[InputError] = []
     for path in recordings:
         try:
-            job = Job(path, (folder or path.parent) / (path.stem + suffix), check_recording(path))
-            _check_name(job)
-        except InputError as refusal:
+            seconds = check_recording(path)
+        except RecordingError as refusal:
             left_out.append(refusal)
-        else:
-            jobs.append(job)
-    taken = Counter(files.place_of(path) for job in jobs for path in (job.transcript, job.unfinished))
-    for job in jobs:
-        if taken[files.place_of(job.transcript)] > 1:
-            raise OutputError(f"Two recordings would both become '{job.transcript}'; transcribe them one by one.")
+            continue
+        outputs = [Output((folder or path.parent) / (path.stem + suffix)) for suffix in suffixes]
+        too_long = [one for one in outputs if files.is_name_too_long(one.transcript)]
+        left_out += [_too_long(path, one) for one in too_long]
+        if rest := tuple(one for one in outputs if one not in too_long):
+            jobs.append(Job(path, seconds, rest))
+    _check_places([one for job in jobs for one in job.outputs])
     return jobs, left_out
 
 
-def _check_name(job: Job) -> None:
-    """Raises OutputError if it is too long for a file."""
-    if files.is_name_too_long(job.transcript):
-        suffix = job.transcript.suffix
-        raise OutputError(
-            f"{job.recording} is left out: with {suffix} its name would be too long; give it a shorter one."
-        )
+def _suffix(extension: str) -> str:
+    """ "SRT" -> ".srt". Raises OutputError."""
+    suffix = "." + extension.lstrip(".").lower()
+    if suffix not in FORMATS:
+        raise OutputError(f"There is no format '{extension}'; choose {', '.join(known[1:] for known in FORMATS)}.")
+    return suffix
+
+
+def _too_long(recording: Path, output: Output) -> OutputError:
+    suffix = output.transcript.suffix
+    return OutputError(f"{recording} is left out: with {suffix} its name would be too long; give it a shorter one.")
+
+
+def _check_places(outputs: Sequence[Output]) -> None:
+    """Raises OutputError if two would be one file."""
+    taken = Counter(files.place_of(path) for one in outputs for path in (one.transcript, one.unfinished))
+    for one in outputs:
+        if taken[files.place_of(one.transcript)] > 1:
+            raise OutputError(f"Two recordings would both become '{one.transcript}'; transcribe them one by one.")
+
+
+def _missing(jobs: Sequence[Job], console: Console) -> list[Job]:
+    """What is left of them without the transcripts that exist, each of which is told."""
+    left = []
+    for job in jobs:
+        there = [one for one in job.outputs if files.is_there(one.transcript)]
+        for output in there:
+            console.print(f"{output} exists already and is left alone; --overwrite replaces it.")
+        if outputs := tuple(one for one in job.outputs if one not in there):
+            left.append(replace(job, outputs=outputs))
+    return left
 
 
 def _make_folder(folder: Path) -> None:
@@ -134,14 +163,12 @@ def _make_folder(folder: Path) -> None:
 def _transcribe(job: Job, settings: Settings, transcriber: Transcriber, progress: Progress) -> bool:
     """Whether all of it went well."""
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-    file = TranscriptFile(job.unfinished, overwrite=True)
-    if job.place.exists():
-        shutil.copymode(job.place, job.unfinished)
+    growing = _opened(job.outputs)
     session = Session(
         [RecordingSource([job.recording], speed=None)],
         lambda: Segmenter(load_detector(settings.vad), settings.segmenter),
         lambda tell: transcriber,
-        [file],
+        growing,
     )
     session.start(events.put)
     try:
@@ -150,26 +177,49 @@ def _transcribe(job: Job, settings: Settings, transcriber: Transcriber, progress
     except KeyboardInterrupt:
         session.abort()
         session.wait(ABORT_SECONDS)
-        job.unfinished.unlink(missing_ok=True)
-        progress.console.print(f"Stopped; {one_line(str(job.transcript))} was not written.")
+        for output in job.outputs:
+            output.unfinished.unlink(missing_ok=True)
+            progress.console.print(f"Stopped; {output} was not written.")
         raise
     if course.cut_off and not course.utterances:
-        job.unfinished.unlink(missing_ok=True)
-        progress.console.print(f"{one_line(str(job.transcript))} was not written.")
+        for output in job.outputs:
+            output.unfinished.unlink(missing_ok=True)
+            progress.console.print(f"{output} was not written.")
         return False
-    written, troubles = job.unfinished, course.troubles
+    ends = [_end(job, course, output, file, progress) for output, file in zip(job.outputs, growing, strict=True)]
+    return all(ends)
+
+
+def _opened(outputs: Sequence[Output]) -> list[TranscriptFile]:
+    """Where each of them grows. Raises OutputError, and has none begun then."""
+    opened: list[TranscriptFile] = []
+    try:
+        for output in outputs:
+            opened.append(TranscriptFile(output.unfinished, overwrite=True))
+            if output.place.exists():
+                shutil.copymode(output.place, output.unfinished)
+    except OutputError:
+        for file in opened:
+            file.close()
+            file.path.unlink(missing_ok=True)
+        raise
+    return opened
+
+
+def _end(job: Job, course: "_Course", output: Output, file: TranscriptFile, progress: Progress) -> bool:
+    """Put a transcript in its place if it is whole, and say where it is; whether all of it went well."""
+    written, went_well = output.unfinished, not course.troubles
     is_whole = not (course.cut_off or file.unsaved)
-    if is_whole and (not troubles or not job.place.exists()):  # what was there may be better
+    if is_whole and (went_well or not output.place.exists()):  # what was there may be better
         try:
-            job.unfinished.replace(job.place)
-            written = job.transcript
+            output.unfinished.replace(output.place)
+            written = output.transcript
         except OSError as error:  # on Windows, while another program has it open
-            troubles += 1
-            there = one_line(str(job.transcript))
-            progress.console.print(f"{there} cannot be replaced: {error.strerror}.")
+            went_well = False
+            progress.console.print(f"{output} cannot be replaced: {error.strerror}.")
     said = f"{one_line(str(job.recording))} -> {one_line(str(written))}"
-    progress.console.print(f"{said}, but see above" if troubles else said)
-    return not troubles
+    progress.console.print(said if went_well else f"{said}, but see above")
+    return went_well
 
 
 @dataclass(slots=True)

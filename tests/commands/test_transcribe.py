@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +23,11 @@ from live_canary.errors import CheckpointError, InputError, OutputError, Recordi
 from live_canary.settings import Settings
 from live_canary.transcript.hypothesis import Hypothesis
 from live_canary.transcript.transcriber import CanaryTranscriber
+from live_canary.transcript.writer import TranscriptFile
 from tests.conftest import ROOT
 
 PROGRAM = [sys.executable, str(ROOT / "tests" / "instant.py")]
+needs_names_of_255_bytes = pytest.mark.skipif(os.name == "nt", reason="there a name may have 255 letters")
 DEAF_WHILE_LOADING = """
 import sys, threading
 from types import ModuleType
@@ -120,6 +123,64 @@ def test_a_transcript_that_exists_is_left_alone_and_the_others_are_written(talk,
     assert "exists already and is left alone" in " ".join(capsys.readouterr().err.split())
 
 
+def test_all_formats_of_a_recording_are_written_and_it_is_heard_once(talk, monkeypatch, capsys):
+    """Only the last of them was written."""
+    heard = []
+
+    class Counting(Instant):
+        def transcribe(self, samples, draft=None) -> Hypothesis:
+            heard.append(len(samples))
+            return super().transcribe(samples)
+
+    monkeypatch.setattr(transcribe, "load_with", lambda choice, settings: lambda tell: Counting())
+    settings = Settings(recordings=(talk,), model="demo")
+    assert transcribe.run(settings, None, "srt", "txt", ".SRT") == 0
+    assert len(heard) == 2
+    assert [path.read_text().count("samples.") for path in sorted(talk.parent.glob("talk.[st]*"))] == [2, 2]
+    said = capsys.readouterr().err.splitlines()
+    assert [line for line in said if "->" in line] == [f"{talk} -> {talk.with_suffix(one)}" for one in (".srt", ".txt")]
+    assert {path.name for path in talk.parent.iterdir()} == {"talk.wav", "talk.srt", "talk.txt"}
+
+
+def test_of_several_formats_only_those_that_are_missing_are_written(talk, second, monkeypatch, capsys):
+    monkeypatch.setattr(transcribe, "load_with", instant)
+    for name in ("talk.txt", "second.txt", "second.vtt"):
+        talk.with_name(name).write_text("mine\n")
+    settings = Settings(recordings=(talk, second), model="demo")
+    assert transcribe.run(settings, None, "txt", "vtt") == 0
+    assert talk.with_suffix(".vtt").read_text().count("samples.") == 2
+    assert {talk.with_name(name).read_text() for name in ("talk.txt", "second.txt", "second.vtt")} == {"mine\n"}
+    said = capsys.readouterr().err
+    assert said.count("exists already and is left alone") == 3
+    assert said.count("->") == 1
+    assert transcribe.run(replace(settings, overwrite=True), None, "txt", "vtt") == 0
+    assert {path.read_text().count("samples.") for path in talk.parent.glob("*.[tv]*t")} == {2}
+
+
+@needs_names_of_255_bytes
+def test_a_name_that_is_too_long_with_one_of_two_formats_costs_only_that(talk, monkeypatch, capsys):
+    monkeypatch.setattr(transcribe, "load_with", instant)
+    long = talk.rename(talk.with_name("a" * 251 + ".wav"))
+    assert transcribe.run(Settings(recordings=(long,), model="demo"), None, "jsonl", "txt") == 1
+    assert len(long.with_suffix(".txt").read_text().splitlines()) == 2
+    assert "with .jsonl its name would be too long" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there what is open cannot be locked twice")
+def test_a_transcript_that_another_program_is_writing_leaves_nothing_of_the_others(talk, monkeypatch):
+    """Two of them begun at once, say."""
+    other: list[TranscriptFile] = []
+
+    def load_with(choice, settings):
+        return lambda tell: other.append(TranscriptFile(talk.with_name("talk.unfinished.txt"))) or Instant()
+
+    monkeypatch.setattr(transcribe, "load_with", load_with)
+    with pytest.raises(OutputError, match="already being written"):
+        transcribe.run(Settings(recordings=(talk,), model="demo"), None, "srt", "txt")
+    assert {path.name for path in talk.parent.iterdir()} == {"talk.wav", "talk.unfinished.txt"}
+    other[0].close()
+
+
 def test_a_name_in_brackets_is_told_as_it_is_and_in_one_line(talk, monkeypatch, capsys):
     monkeypatch.setattr(transcribe, "load_with", instant)
     talk = talk.rename(talk.with_name("talk about much [dqw4].wav"))
@@ -128,9 +189,6 @@ def test_a_name_in_brackets_is_told_as_it_is_and_in_one_line(talk, monkeypatch, 
     said = capsys.readouterr().err.splitlines()
     assert f"{talk} -> {talk.with_suffix('.txt')}" in said
     assert f"{talk.with_suffix('.txt')} exists already and is left alone; --overwrite replaces it." in said
-
-
-needs_names_of_255_bytes = pytest.mark.skipif(os.name == "nt", reason="there a name may have 255 letters")
 
 
 @needs_names_of_255_bytes
@@ -208,7 +266,7 @@ def test_two_recordings_of_one_name_are_not_written_into_one_transcript(talk, tm
     other = tmp_path / "other" / "talk.wav"
     other.write_bytes(talk.read_bytes())
     with pytest.raises(OutputError, match="Two recordings would both become"):
-        transcribe.run(Settings(recordings=(talk, other), model="demo"), tmp_path / "texts", "txt")
+        transcribe.run(Settings(recordings=(talk, other), model="demo"), tmp_path / "texts", "txt", "srt")
     assert not (tmp_path / "texts").exists()
 
 
@@ -223,10 +281,10 @@ def test_ctrl_c_leaves_no_half_of_a_transcript(talk, monkeypatch, capsys, earlie
     if earlier:
         transcript.write_text(earlier)
     with pytest.raises(KeyboardInterrupt):
-        transcribe.run(Settings(recordings=(talk,), model="demo", overwrite=True), None, "txt")
+        transcribe.run(Settings(recordings=(talk,), model="demo", overwrite=True), None, "txt", "md")
     assert (transcript.read_text() if transcript.exists() else None) == earlier
-    assert not list(talk.parent.glob("*unfinished*"))
-    assert "was not written" in " ".join(capsys.readouterr().err.split())
+    assert not list(talk.parent.glob("*unfinished*")) + list(talk.parent.glob("*.md"))
+    assert capsys.readouterr().err.count("was not written") == 2
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there Ctrl-C is no signal that one process sends another")
@@ -279,6 +337,17 @@ def test_what_was_there_is_not_replaced_by_a_transcript_with_holes(talk, monkeyp
     assert transcribe.run(Settings(recordings=(talk,), model="demo", overwrite=True), None, "txt") == 1
     assert talk.with_suffix(".txt").read_text() == "better\n"
     assert talk.with_name("talk.unfinished.txt").exists()
+
+
+def test_of_two_formats_the_one_that_was_there_is_not_replaced_by_one_with_holes(talk, monkeypatch, capsys):
+    monkeypatch.setattr(transcribe, "load_with", lambda choice, settings: lambda tell: Failing())
+    talk.with_suffix(".txt").write_text("better\n")
+    settings = Settings(recordings=(talk,), model="demo", overwrite=True)
+    assert transcribe.run(settings, None, "txt", "srt") == 1
+    assert talk.with_suffix(".txt").read_text() == "better\n"
+    assert talk.with_suffix(".srt").read_text().count("not heard") == 2
+    assert talk.with_name("talk.unfinished.txt").exists()
+    assert capsys.readouterr().err.count("but see above") == 2
 
 
 def test_a_transcript_that_lacks_lines_for_want_of_room_is_made_again_the_next_time(talk, monkeypatch):
