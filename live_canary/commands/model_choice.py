@@ -1,7 +1,8 @@
 """Which model a session runs with: the one asked for, else the real one if it is here, else the demonstration.
 
-On a terminal a user without the real one is asked whether to fetch it. Without a terminal the demonstration hears
-recordings, and says so; it does not hear live sound: whoever reads that pipe did not come for a demonstration.
+On a terminal a user without the real one is asked whether to fetch it. Without a terminal the demonstration hears what
+is replayed, and says so. It does not hear live sound: whoever reads that pipe did not come for a demonstration. Nor
+does it transcribe recordings into files: those would stand in the way of the real ones.
 """
 
 import os

@@ -79,7 +79,7 @@ def run(settings: Settings, output_folder: Path | None, *extensions: str) -> int
     jobs = planned if settings.overwrite else _missing(planned, console)
     if not jobs:
         return 1 if left_out else 0
-    choice = choose_model(settings.model, ask=terminal_question())
+    choice = choose_model(settings.model, demo_will_do=False, ask=terminal_question())  # its files would stay
     if output_folder is not None:
         _make_folder(output_folder)
     outputs = [output for job in jobs for output in job.outputs]

@@ -1,4 +1,4 @@
-"""A cache folder of its own, and a small hub that may be reached."""
+"""A home and a cache folder of its own, and a small hub that may be reached."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +15,13 @@ def cache(tmp_path, monkeypatch) -> Path:
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     return tmp_path / "hub"
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch) -> Path:
+    """Where a user keeps things; empty."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
+    return tmp_path
 
 
 @pytest.fixture

@@ -28,13 +28,6 @@ REVISION = "ab" * 20
 URLS = "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE"
 
 
-@pytest.fixture
-def home(tmp_path, monkeypatch) -> Path:
-    """Where a user keeps things; empty."""
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
-    return tmp_path
-
-
 def live_canary(*arguments: str, home: Path, endpoint: str = "http://127.0.0.1:9") -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "XDG_"))}
     environment |= {"HF_ENDPOINT": endpoint, "HF_HOME": str(home / "hf"), "HOME": str(home)}

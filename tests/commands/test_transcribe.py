@@ -19,7 +19,7 @@ from live_canary.audio import chains
 from live_canary.commands import transcribe
 from live_canary.commands.live import check_outputs
 from live_canary.commands.model_choice import ModelChoice, load_with
-from live_canary.errors import CheckpointError, InputError, OutputError, RecordingError
+from live_canary.errors import CheckpointError, InputError, ModelMissing, OutputError, RecordingError
 from live_canary.settings import Settings
 from live_canary.transcript.hypothesis import Hypothesis
 from live_canary.transcript.transcriber import CanaryTranscriber
@@ -92,6 +92,29 @@ def test_a_transcript_is_whole_though_nobody_can_be_told_of_it(talk, stderr):
     os.close(descriptor)
     assert done.returncode == 0
     assert len(talk.with_suffix(".txt").read_text().splitlines()) == 2
+
+
+@pytest.fixture
+def no_model(cache, home, monkeypatch) -> None:
+    """But the bundled one."""
+    monkeypatch.setattr(transcribe, "load_with", instant)
+
+
+def test_the_demonstration_model_writes_no_transcript_in_a_script_that_does_not_ask_for_it(no_model, talk, capsys):
+    """It did, with exit code 0, and the real one left that transcript alone."""
+    texts = talk.with_name("texts")
+    with pytest.raises(ModelMissing, match=r"run live-canary download .* or try with --model demo") as refused:
+        transcribe.run(Settings(recordings=(talk,)), texts, "txt")
+    assert refused.value.exit_code == 3
+    assert not texts.exists()
+    assert transcribe.run(Settings(recordings=(talk,), model="demo"), texts, "txt") == 0
+
+
+def test_a_user_at_a_terminal_may_have_the_demonstration_model_transcribe(no_model, talk, monkeypatch, capsys):
+    monkeypatch.setattr(transcribe, "terminal_question", lambda: lambda question: "demo")
+    assert transcribe.run(Settings(recordings=(talk,)), None, "txt") == 0
+    assert len(talk.with_suffix(".txt").read_text().splitlines()) == 2
+    assert "Using the small demonstration model" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("earlier", [None, "what was there\n"])
