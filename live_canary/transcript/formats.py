@@ -2,7 +2,7 @@
 
     .txt    the text alone, one utterance a line: to read, paste and compare
     .md     a dated heading, then a paragraph with its time for each utterance: minutes of a meeting
-    .srt    subtitles; .vtt the same for the web
+    .srt    subtitles, in cues of two lines (`cues.py`); .vtt the same for the web
     .jsonl  one JSON object a line, for other programs
 
 Nothing here touches a file; `writer.py` does. Times are seconds from the start of the source.
@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 
+from live_canary.transcript.cues import Cue, cues, one_cue
 from live_canary.transcript.utterance import Entry, TranscriptGap, Utterance
 
 _ESCAPE_SEQUENCES = re.compile(
@@ -63,7 +64,10 @@ def printed_line(entry: Entry, *, with_source: bool) -> str:
 
 
 class Format:
-    """One way of writing a transcript down; `number` counts what is written to a file from 1, gaps included."""
+    """One way of writing a transcript down; `number` counts what is written to a file from 1, gaps included.
+
+    An entry takes as many numbers as `numbers_in` finds in what was written of it.
+    """
 
     extension: ClassVar[str]
     can_continue: ClassVar[bool] = True
@@ -97,6 +101,10 @@ class Format:
         end = before[-4:].replace(b"\r\n", b"\n")
         wanted = 2 if self.ends_blank and not piece.startswith(b"\n") else 1
         return b"\n" * (wanted - min(wanted, len(end) - len(end.rstrip(b"\n"))))
+
+    def numbers_in(self, piece: str) -> int:
+        """How many numbers an entry takes that was written so."""
+        return int(bool(piece))
 
     def entry(self, number: int, entry: Entry, *, with_source: bool) -> str:
         if isinstance(entry, Utterance):
@@ -162,18 +170,26 @@ class SrtFormat(Format):
     can_continue = False
     ends_blank = True
 
+    def numbers_in(self, piece: str) -> int:
+        return piece.count("-->")
+
     def utterance(self, number: int, utterance: Utterance, *, with_source: bool) -> str:
-        text = label(utterance.source, with_source) + one_line(utterance.text)
-        return self._cue(number, utterance.start_seconds, utterance.end_seconds, text)
+        text, speaker = self._harmless(one_line(utterance.text)), self._harmless(label(utterance.source, with_source))
+        return self._written(number, cues(text, utterance.start_seconds, utterance.end_seconds, speaker))
 
     def gap(self, number: int, gap: TranscriptGap, *, with_source: bool) -> str:
-        text = label(gap.source, with_source) + gap_notice(gap)
-        return self._cue(number, gap.start_seconds, gap.end_seconds, text)
+        text, speaker = self._harmless(gap_notice(gap)), self._harmless(label(gap.source, with_source))
+        return self._written(number, [one_cue(text, gap.start_seconds, gap.end_seconds, speaker)])
 
     @staticmethod
-    def _cue(number: int, start_seconds: float, end_seconds: float, text: str) -> str:
-        text = re.sub("-{2,}>", "->", text)  # readers take any line with the arrow for a cue's timing
-        return f"{number}\n{_cue_timing(start_seconds, end_seconds, decimal_mark=',')}\n{text}\n\n"
+    def _harmless(text: str) -> str:
+        return re.sub("-{2,}>", "->", text)  # readers take any line with the arrow for a cue's timing
+
+    @staticmethod
+    def _written(first_number: int, cues: Sequence[Cue]) -> str:
+        return "".join(
+            f"{number}\n{cue.timing(decimal_mark=',')}\n{cue.text}\n\n" for number, cue in enumerate(cues, first_number)
+        )
 
 
 class VttFormat(Format):
@@ -185,16 +201,16 @@ class VttFormat(Format):
         return "WEBVTT\n\n"
 
     def utterance(self, number: int, utterance: Utterance, *, with_source: bool) -> str:
-        text = self._escaped(one_line(utterance.text))
-        return self._cue(utterance.start_seconds, utterance.end_seconds, utterance.source, text, with_source)
+        spoken = cues(one_line(utterance.text), utterance.start_seconds, utterance.end_seconds)
+        return self._written(spoken, utterance.source, with_source)
 
     def gap(self, number: int, gap: TranscriptGap, *, with_source: bool) -> str:
-        text = self._escaped(gap_notice(gap))
-        return self._cue(gap.start_seconds, gap.end_seconds, gap.source, text, with_source)
+        notice = one_cue(gap_notice(gap), gap.start_seconds, gap.end_seconds)
+        return self._written([notice], gap.source, with_source)
 
-    def _cue(self, start_seconds: float, end_seconds: float, source: str, text: str, with_source: bool) -> str:
+    def _written(self, cues: Sequence[Cue], source: str, with_source: bool) -> str:
         voice = f"<v {self._escaped(one_line(source))}>" if with_source else ""
-        return f"{_cue_timing(start_seconds, end_seconds, decimal_mark='.')}\n{voice}{text}\n\n"
+        return "".join(f"{cue.timing(decimal_mark='.')}\n{voice}{self._escaped(cue.text)}\n\n" for cue in cues)
 
     @staticmethod
     def _escaped(text: str) -> str:
@@ -265,7 +281,7 @@ def pieces(
     first_index: int = 0,
     amendments: Mapping[int, str | None] | None = None,
 ) -> list[str]:
-    """Each entry as a file holds it; "" for one that was deleted or obeyed, which is not counted either.
+    """Each entry as a file holds it; "" for one that was deleted or obeyed, which takes no number either.
 
     amendments: other texts of utterances by their index, None where one was deleted; first_index: what the file adds to
     an index.
@@ -276,7 +292,7 @@ def pieces(
         if isinstance(final, Utterance):
             final = replace(final, index=first_index + final.index)
         written.append(known.entry(number, final, with_source=with_source) if final else "")
-        number += bool(written[-1])
+        number += known.numbers_in(written[-1])
     return written
 
 
@@ -298,16 +314,6 @@ def amended(entry: Entry, amendments: Mapping[int, str | None]) -> Entry | None:
 def label(source: str, with_source: bool) -> str:
     """What stands before the text of `source`: nothing when only one is heard."""
     return f"{one_line(source)}: " if with_source else ""
-
-
-def _cue_timing(start_seconds: float, end_seconds: float, decimal_mark: str) -> str:
-    start_ms = round(start_seconds * 1000)
-    end_ms = max(round(end_seconds * 1000), start_ms + 1)  # a cue without a length is invalid
-    return f"{_cue_time(start_ms, decimal_mark)} --> {_cue_time(end_ms, decimal_mark)}"
-
-
-def _cue_time(milliseconds: int, decimal_mark: str) -> str:
-    return f"{clock(milliseconds // 1000)}{decimal_mark}{milliseconds % 1000:03}"
 
 
 def _utterance_index(line: str) -> int:

@@ -87,7 +87,7 @@ class TranscriptFile:
         self._with_source = with_source
         self._entries: list[Entry] = []
         self._counted = 0
-        """Those of them that left something in the file."""
+        """The numbers that they have taken in the file."""
         self._amendments: dict[int, str | None] = {}
         self._written: dict[int, str | None] = {}
         """Those that the file holds, if it is made anew for them."""
@@ -179,7 +179,7 @@ class TranscriptFile:
         if isinstance(entry, Utterance):
             entry = replace(entry, index=self._first_index + entry.index)
         line = self._format.entry(self._counted + 1, entry, with_source=self._with_source)
-        self._counted += bool(line)
+        self._counted += self._format.numbers_in(line)
         self._unsaved.append(_Piece(self._seam + line, is_entry=True))
         self._seam = ""
         self._save()

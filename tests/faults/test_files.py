@@ -20,6 +20,7 @@ from live_canary.session.folder import SessionFolder, open_session, unfinished_s
 from live_canary.session.record import OutputRecord, SessionRecord
 from live_canary.session.recovery import hold_again
 from live_canary.settings import Settings
+from live_canary.transcript.formats import FORMATS, whole_transcript, with_amendments
 from live_canary.transcript.utterance import Utterance
 from live_canary.transcript.writer import TranscriptFile
 from tests.faults.conftest import fill, read_only
@@ -37,10 +38,18 @@ from tests.faults.sessions import (
     replay,
 )
 from tests.session.fakes import ENDPOINT, ScriptedSource, make_segmenter
+from tests.transcript.test_cues import AT_LENGTH
 
 SAID = [
     Utterance(index, index + 0.1, index + 0.9, text, "talk.wav") for index, text in enumerate(["Yes.", "Yes.", "No."])
 ]
+AT_LENGTH_SAID = [
+    Utterance(0, 0.1, 17.9, AT_LENGTH, "talk.wav"),
+    Utterance(1, 18.1, 18.9, "Yes.", "talk.wav"),
+    Utterance(2, 19.1, 37.9, f"No. {AT_LENGTH}", "talk.wav"),
+    Utterance(3, 40.1, 40.9, "Yes.", "talk.wav"),
+]
+CUT_OTHERWISE = [(1, AT_LENGTH), (2, "Never mind."), (0, None), (2, f"Never mind. {AT_LENGTH}")]
 CORRECTED = [(0, "Yes?"), (1, None), (0, "Maybe, said at length.")]
 
 
@@ -229,6 +238,35 @@ def test_a_file_cut_off_after_some_corrections_gets_the_rest_once(tmp_path, suff
         output.path.write_bytes(made[:cut])
         for _ in range(2):
             complete_file(output, SAID, amended=CORRECTED)
+            assert output.path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("suffix", [".srt", ".vtt"])
+def test_subtitles_of_several_cues_an_utterance_are_completed_from_any_byte(tmp_path, suffix):
+    """An utterance that lacks some of its cues gets them, whether it was cut off in one of them or between two."""
+    output = OutputRecord(tmp_path / f"talk{suffix}", 0, False, 0, 0)
+    whole = whole_transcript(FORMATS[suffix], AT_LENGTH_SAID, STARTED, with_source=False).encode()
+    assert whole.count(b"-->") > 2 * len(AT_LENGTH_SAID)
+    for cut in range(len(whole) + 1):
+        output.path.write_bytes(whole[:cut])
+        complete_file(output, AT_LENGTH_SAID)
+        assert output.path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("suffix", [".srt", ".vtt"])
+@pytest.mark.parametrize("corrections", range(len(CUT_OTHERWISE) + 1))
+def test_subtitles_cut_off_after_some_corrections_get_more_and_fewer_cues_and_their_numbers(
+    tmp_path, suffix, corrections
+):
+    output = OutputRecord(tmp_path / f"talk{suffix}", 0, False, 0, 0)
+    corrected = with_amendments(AT_LENGTH_SAID, dict(CUT_OTHERWISE))
+    whole = whole_transcript(FORMATS[suffix], corrected, STARTED, with_source=False).encode()
+    so_far = with_amendments(AT_LENGTH_SAID, dict(CUT_OTHERWISE[:corrections]))
+    made = whole_transcript(FORMATS[suffix], so_far, STARTED, with_source=False).encode()
+    for cut in range(1, len(made) + 1, 5):
+        output.path.write_bytes(made[:cut])
+        for _ in range(2):
+            complete_file(output, AT_LENGTH_SAID, amended=CUT_OTHERWISE)
             assert output.path.read_bytes() == whole
 
 

@@ -46,6 +46,7 @@ from tests.faults.sessions import (
     replay,
 )
 from tests.session.fakes import ENDPOINT, LetterModel, ScriptedSource, make_segmenter, sound_of
+from tests.transcript.test_cues import AT_LENGTH
 
 
 def undisturbed(tmp_path, script: str) -> bytes:
@@ -95,8 +96,9 @@ def test_what_was_heard_before_two_ctrl_c_is_transcribed_by_recovery(tmp_path):
     assert output.read_bytes() == undisturbed(tmp_path, SCRIPT)
 
 
-@pytest.mark.parametrize("suffix", [".txt", ".md", ".srt", ".jsonl"])
-def test_what_was_corrected_before_a_crash_stays_corrected(tmp_path, suffix):
+@pytest.mark.parametrize("suffix", [".txt", ".md", ".srt", ".vtt", ".jsonl"])
+@pytest.mark.parametrize("text", ["DE", AT_LENGTH])
+def test_what_was_corrected_before_a_crash_stays_corrected(tmp_path, suffix, text):
     script = "abc" + ENDPOINT + "de" + ENDPOINT + "abc" + ENDPOINT
     source, output = ScriptedSource(script, live=True, endless=True), tmp_path / f"talk{suffix}"
     folder = SessionFolder.create(tmp_path / "sessions")
@@ -106,7 +108,7 @@ def test_what_was_corrected_before_a_crash_stays_corrected(tmp_path, suffix):
     for _ in range(3):
         told.get(timeout=PATIENCE_SECONDS)
     session.amend(2, None)
-    session.amend(1, "DE")
+    session.amend(1, text)
     for _ in range(2):
         told.get(timeout=PATIENCE_SECONDS)
     journal, before = (folder.path / JOURNAL).read_bytes(), output.read_bytes()

@@ -4,13 +4,16 @@ import json
 import os
 import stat
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from live_canary import files
 from live_canary.errors import OutputError
+from live_canary.transcript.formats import FORMATS, whole_transcript, with_amendments
 from live_canary.transcript.writer import TranscriptFile
+from tests.transcript.test_cues import AT_LENGTH, shown
 from tests.transcript.test_writer import STARTED, saying, write
 
 TEXTS = ("Yes.", "The bugdet is approved.", "Yes.", "Scratch me.")
@@ -64,6 +67,44 @@ def test_deleting_in_the_middle_leaves_no_hole_in_the_numbers_of_cues(tmp_path):
             file.write_utterance(saying(text, index))
         file.amend(0, None)
     assert [cue.split("\n")[0] for cue in (tmp_path / "a.srt").read_text().split("\n\n")] == ["1", "2", "3", ""]
+
+
+@pytest.mark.parametrize("suffix", [".srt", ".vtt"])
+def test_a_correction_to_more_or_fewer_cues_moves_the_numbers_of_all_that_follow(tmp_path, suffix):
+    """The file is what an export gives, also after one is undone, and after the end of the session."""
+    path, heard = tmp_path / f"a{suffix}", [TEXTS[0], TEXTS[1], AT_LENGTH, TEXTS[3]]
+    said = [replace(saying(text, index), end_seconds=index * 2.0 + 1.9) for index, text in enumerate(heard)]
+
+    def exported(amendments: dict[int, str | None]) -> str:
+        return whole_transcript(FORMATS[suffix], with_amendments(said, amendments), STARTED, with_source=False)
+
+    with closing(TranscriptFile(path, started=STARTED)) as file:
+        for utterance in said[:3]:
+            file.write_utterance(utterance)
+        file.amend(0, AT_LENGTH)
+        file.amend(2, "No.")
+        file.write_utterance(said[3])
+        assert path.read_text() == exported({})
+    amendments: dict[int, str | None] = {0: AT_LENGTH, 2: "No."}
+    assert path.read_text() == exported(amendments)
+    for index, text in (3, AT_LENGTH), (0, None), (0, "Yes."), (2, AT_LENGTH), (1, None):
+        file.amend(index, text)
+        amendments[index] = text
+        assert path.read_text() == exported(amendments)
+
+
+def test_subtitles_that_others_have_written_into_keep_that_when_an_utterance_gets_more_cues(tmp_path):
+    path = tmp_path / "a.srt"
+    with closing(TranscriptFile(path, started=STARTED)) as file:
+        file.write_utterance(saying("Yes.", 0))
+        file.write_utterance(saying(AT_LENGTH, 1))
+        path.write_text("0\n00:00:00,000 --> 00:00:00,001\nMy title\n\n" + path.read_text())
+        file.amend(0, AT_LENGTH)
+        file.amend(1, "No.")
+    title, *others = shown(path.read_text())
+    assert title.text == "My title"
+    assert [cue.number for cue in others] == [1, 2, 3, 4, 5]
+    assert " ".join(cue.text for cue in others) == f"{AT_LENGTH} No."
 
 
 def test_jsonl_gets_a_record_at_once_and_is_never_rewritten(tmp_path):

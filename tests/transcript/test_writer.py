@@ -10,6 +10,7 @@ import pytest
 from live_canary.errors import OutputError
 from live_canary.transcript.utterance import TranscriptGap, Utterance
 from live_canary.transcript.writer import TranscriptFile, check_output
+from tests.transcript.test_cues import AT_LENGTH, shown
 
 STARTED = datetime(2026, 3, 4, 9, 30)
 
@@ -155,6 +156,18 @@ def test_a_full_disk_costs_no_line_and_leaves_no_half_of_one(tmp_path):
         file.write_utterance(saying("Fourth.", 3))
         assert file.unsaved == 0
     assert path.read_text() == "First.\nSecond.\nThird.\nFourth.\n"
+
+
+def test_a_full_disk_leaves_no_half_of_the_cues_of_an_utterance_and_no_hole_in_their_numbers(tmp_path):
+    path = tmp_path / "talk.srt"
+    with closing(TranscriptFile(path)) as file:
+        file.write_utterance(saying("First."))
+        begun = path.read_text()
+        with no_file_longer_than(len(begun) + 150), pytest.raises(OutputError, match="1 line is not saved yet"):
+            file.write_utterance(saying(AT_LENGTH, 1))
+        assert path.read_text() == begun
+        file.write_utterance(saying("Third.", 2))
+    assert [cue.number for cue in shown(path.read_text())] == [1, 2, 3, 4, 5, 6]
 
 
 def test_closing_saves_what_an_earlier_write_could_not(tmp_path):
