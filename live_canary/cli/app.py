@@ -1,12 +1,12 @@
 """The command line: flags -> settings -> a command. Importing it imports no torch."""
 
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from live_canary import files
 from live_canary.cli.arguments import (
     check_replay,
     forward_flags,
@@ -41,6 +41,7 @@ from live_canary.cli.options import (
     ThresholdOption,
     VadOption,
     check_setting,
+    named,
     parse_speed,
     segmenter_settings,
     switch,
@@ -106,7 +107,8 @@ def live(
             "--output",
             "-o",
             metavar="FILE",
-            help="Write the transcript there; .txt .md .srt .vtt or .jsonl. May be given several times.",
+            help="Write the transcript there; .txt .md .srt .vtt or .jsonl. May be given several times. "
+            "{date} and {time} in it are when the session begins.",
             rich_help_panel=TEXT,
         ),
     ] = None,
@@ -166,6 +168,7 @@ def live(
     if jsonl is None and "partials" in given(context):
         raise InputError("--partials belongs to --jsonl -; without it finished utterances are printed.")
     spool, keep_audio = keeps_sound(context)
+    began = datetime.now()
     settings = Settings(
         recordings=tuple(replay or ()),
         speed=parse_speed(speed),
@@ -188,7 +191,7 @@ def live(
             pre_roll_ms=pre_roll_ms,
             max_utterance_s=max_utterance_s,
         ),
-        outputs=tuple(map(files.expanded, output or ())),  # no shell does it in --output=~/notes.md
+        outputs=tuple(named(path, began) for path in output or ()),
         overwrite=overwrite,
         plain=plain,
         json_lines=jsonl is not None,

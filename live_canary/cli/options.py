@@ -1,11 +1,13 @@
 """The flags that several commands share, and what their values mean."""
 
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from live_canary import files
 from live_canary.errors import InputError
 from live_canary.segments.settings import DETECTORS, OF_THE_MODE, PRESETS, SegmenterSettings
 from live_canary.settings import COMPUTE, DEVICES, check_choice
@@ -113,6 +115,14 @@ def parse_speed(text: str) -> float | None:
     if not 0.05 <= speed <= 1000:
         raise InputError(f"A speed of {text!r} cannot be used: give a number from 0.05 to 1000, or max.")
     return speed
+
+
+def named(path: Path, began: datetime) -> Path:
+    """The file that a user means: in a home folder for `~`, which no shell puts there in --output=~/notes.md, and with
+    the day and the second for {date} and {time}.
+    """
+    name = str(files.expanded(path)).replace("{date}", f"{began:%Y-%m-%d}").replace("{time}", f"{began:%H%M%S}")
+    return Path(name)
 
 
 def check_setting(name: str, value: Any) -> None:

@@ -162,6 +162,14 @@ def test_a_home_folder_may_be_written_as_a_tilde_and_one_that_is_not_there_stays
     assert started[0].outputs == (Path.home() / "a.md", Path("~no-such-user/b.md"))
 
 
+def test_a_file_may_be_named_after_when_its_session_begins(file, started):
+    file.write_text("[profile.meeting]\noutput = ['{date}/{time}.md', '{date}-{time}-{name}.srt']\n")
+    run("--profile", "meeting")
+    first, second = map(str, started[0].outputs)
+    date, time = re.fullmatch(r"(\d{4}-\d\d-\d\d)/(\d{6})\.md", first).groups()
+    assert second == f"{date}-{time}-{{name}}.srt"
+
+
 def test_a_tilde_is_the_home_folder_wherever_no_shell_has_seen_to_it(file, started, monkeypatch):
     run("--output=~/a.md")
     monkeypatch.setenv("LIVE_CANARY_OUTPUT", "~/b.md:c.md")
