@@ -45,3 +45,9 @@ def demo():
     from live_canary.model.canary import CanaryQwen
 
     return CanaryQwen.load(DEMO, device="cpu", dtype="float32")
+
+
+@pytest.fixture
+def without_ffmpeg(monkeypatch) -> None:
+    """As where it is not installed."""
+    monkeypatch.setattr("live_canary.audio.ffmpeg.PROGRAM", "no-such-program")

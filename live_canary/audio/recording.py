@@ -12,6 +12,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from live_canary import files
+from live_canary.audio import ffmpeg
 from live_canary.audio.blocks import BlockCutter, Span
 from live_canary.audio.chains import Link, LinkFile, links
 from live_canary.audio.clock import Clock
@@ -90,6 +91,13 @@ def recordings_name(paths: Sequence[Path]) -> str:
 
 def check_recording(path: Path) -> float:
     """Seconds of sound that the recording claims to hold, after opening it. Raises RecordingError."""
+    try:
+        return _claimed_by_links(path)
+    except _UnknownSoundError as error:
+        return ffmpeg.claimed_seconds(path, str(error))
+
+
+def _claimed_by_links(path: Path) -> float:
     first, *others = (replace(link, tells_length=True) for link in _links(path))  # here a guess will do
     with _opened(path, first) as file:
         try:
@@ -117,6 +125,13 @@ def stream_recording(path: Path) -> Iterator[NDArray[np.float32]]:
 
     Raises RecordingError where it cannot be read, and RecordingBrokenOff after all that there is of a damaged one.
     """
+    try:
+        yield from _stream_links(path)
+    except _UnknownSoundError as error:
+        yield from ffmpeg.stream(path, str(error))
+
+
+def _stream_links(path: Path) -> Iterator[NDArray[np.float32]]:
     read = claimed = 0.0
     failure = ""
     for link in _links(path):
@@ -148,6 +163,10 @@ def stream_recording(path: Path) -> Iterator[NDArray[np.float32]]:
 
 class _NoSoundError(RecordingError):
     """It can be read, but not as sound."""
+
+
+class _UnknownSoundError(_NoSoundError):
+    """Not by libsndfile; the message is the beginning of a sentence."""
 
 
 class _ForwardFile(soundfile.SoundFile):  # type: ignore[misc]
@@ -206,10 +225,7 @@ def _opened(path: Path, link: Link) -> Iterator[soundfile.SoundFile]:
         except (soundfile.SoundFileError, TypeError):  # TypeError: ".raw" is taken for samples without a header
             if part.failure:
                 raise _unreadable(path, part.failure) from None
-            raise _NoSoundError(
-                f"Recording '{path}' is not sound that can be read here ({FORMATS}); "
-                "ffmpeg -i RECORDING recording.wav converts most others."
-            ) from None
+            raise _UnknownSoundError(f"Recording '{path}' is not sound that can be read here ({FORMATS})") from None
         if file.samplerate not in RATES:
             raise _NoSoundError(
                 f"Recording '{path}' claims {file.samplerate} samples a second, which no sound has: it is damaged; "

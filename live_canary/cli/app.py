@@ -208,7 +208,7 @@ def live(
 @app.command(epilog=epilog("transcribe"), rich_help_panel=LATER)
 def transcribe(
     context: typer.Context,
-    files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="Recordings: WAV, FLAC, MP3, OGG.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="WAV, FLAC, MP3, OGG; others by ffmpeg.")],
     output_dir: Annotated[
         Path | None,
         typer.Option("--output-dir", metavar="DIR", help="Where to write; by default beside each recording."),

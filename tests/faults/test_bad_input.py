@@ -21,7 +21,7 @@ from live_canary.session.record import SessionRecord, read_journal
 from tests.faults.sessions import abort
 from tests.session.fakes import ENDPOINT
 
-pytestmark = pytest.mark.usefixtures("limits")
+pytestmark = pytest.mark.usefixtures("limits", "without_ffmpeg")
 quick = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 ANYTHING = st.recursive(

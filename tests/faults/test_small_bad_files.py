@@ -20,7 +20,7 @@ from live_canary.errors import CheckpointError, InputError, RecordingError
 from live_canary.model.canary import CanaryQwen
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.usefixtures("limits")
+pytestmark = pytest.mark.usefixtures("limits", "without_ffmpeg")
 
 TINY = ROOT / "tests" / "reference" / "tiny"
 

@@ -1,0 +1,153 @@
+"""Recordings that libsndfile does not know (M4A, MP4, WebM, WMA), through the program ffmpeg where one is installed.
+
+It gives the sound through a pipe. No file is made, so that none is left behind, however either of the two programs
+ends. Ctrl-C does not reach it: it ends when nobody reads it any more.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from live_canary.audio.source import SAMPLE_RATE
+from live_canary.errors import RecordingBrokenOff, RecordingError
+
+PROGRAM = "ffmpeg"
+READ_BYTES = SAMPLE_RATE // 10 * 2  # 0.1 s of 16-bit samples
+CONTAINERS = "mov,matroska,asf,aac,amr,avi,flv,mpegts,mpeg,ac3,eac3,ape,wv,tta,tak,dsf,mpc,mpc8,rm,dts,truehd,caf"
+"""What it may take a file for: sound and films. Others are playlists, which name further files, or any text."""
+LONGEST_REASON = 200  # characters
+MOST_SAID = 1 << 20  # bytes read of what it says; the length and the first complaint come early
+APART = 0
+if sys.platform == "win32":
+    APART = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+
+_NO_TRACK = "matches no streams"
+_GUESSED = "Estimating duration from bitrate"
+_DURATION = re.compile(r"^\[info\]   Duration: (\d+):(\d\d):(\d\d\.\d+)", re.MULTILINE)
+_QUOTED = re.compile(r" '[^']*'")  # as the whole list of containers
+_ERROR = re.compile(r"^(?:\[[^\]]* @ [^\]]*\] )?\[(?:error|fatal)\] (.*)$", re.MULTILINE)
+
+
+def stream(path: Path, unknown: str) -> Iterator[NDArray[np.float32]]:
+    """The first sound track in pieces of (n,) float32, mono, 16 kHz, at the times at which its film plays it.
+
+    unknown: that libsndfile cannot read it, as the beginning of a sentence. Raises RecordingError where there is no
+    sound, or no ffmpeg, and RecordingBrokenOff after all that there is of a damaged one.
+    """
+    with _running(path, unknown) as (program, log):
+        read = 0
+        for samples in _pieces(program):
+            read += len(samples)
+            yield samples
+        failed = program.wait() != 0
+        said = _said(log)
+    reason, seconds = _reason(said, path), read / SAMPLE_RATE
+    if not read:
+        _check_readable(path)
+        raise _no_sound(unknown, reason)
+    told = _told_seconds(said)
+    if failed or (reason and told and told - seconds > 1):
+        _check_readable(path)
+        raise RecordingBrokenOff(
+            f"Recording '{path}' can be read only up to {seconds:.1f} seconds (ffmpeg: {reason}): "
+            "it is damaged or was not copied completely; copy it again."
+        )
+
+
+def claimed_seconds(path: Path, unknown: str) -> float:
+    """How long it says it is, else how much of it can be read. Raises RecordingError; see `stream`."""
+    with _running(path, unknown) as (program, log):
+        pieces = _pieces(program)
+        read = len(next(pieces, ()))
+        said = _said(log)
+        told = _told_seconds(said)
+        if read and told is None:  # as of what a browser recorded
+            read += sum(map(len, pieces))
+    if not read:
+        raise _no_sound(unknown, _reason(said, path))
+    return told or read / SAMPLE_RATE
+
+
+@contextmanager
+def _running(path: Path, unknown: str) -> Iterator[tuple["subprocess.Popen[bytes]", IO[bytes]]]:
+    """The program, until it is left, and the file into which it says what it does. Raises RecordingError."""
+    found = shutil.which(PROGRAM)
+    if found is None:
+        raise RecordingError(f"{unknown}; with ffmpeg installed live-canary reads most others, such as M4A and MP4.")
+    sound = f"aresample={SAMPLE_RATE}:async=1:first_pts=0"  # silence where there is none yet, and in a gap
+    command = [
+        *(found, "-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info"),
+        *("-protocol_whitelist", "file", "-format_whitelist", CONTAINERS, "-i", f"file:{path}"),
+        *("-map", "0:a:0", "-ac", "1", "-af", sound, "-f", "s16le", "pipe:1"),
+    ]
+    with ExitStack() as opened:
+        try:
+            log = opened.enter_context(tempfile.TemporaryFile())
+            program = opened.enter_context(_started(command, log))
+        except OSError as error:
+            raise RecordingError(f"{unknown}, and ffmpeg cannot be run: {error.strerror}.") from None
+        opened.callback(program.kill)
+        yield program, log
+
+
+def _started(command: list[str], log: IO[bytes]) -> "subprocess.Popen[bytes]":
+    """In a group of its own, which Ctrl-C does not reach. Raises OSError."""
+    return subprocess.Popen(  # noqa: S603 - a fixed program, found on PATH
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        start_new_session=True,
+        creationflags=APART,
+    )
+
+
+def _pieces(program: "subprocess.Popen[bytes]") -> Iterator[NDArray[np.float32]]:
+    assert program.stdout
+    while len(data := program.stdout.read(READ_BYTES)) > 1:
+        yield np.frombuffer(data, "<i2", len(data) // 2).astype(np.float32) / np.float32(32768)
+
+
+def _said(log: IO[bytes]) -> str:
+    log.seek(0)
+    return log.read(MOST_SAID).decode(errors="replace")
+
+
+def _told_seconds(said: str) -> float | None:
+    """None where the recording does not tell, or tells nothing that could be."""
+    told = _DURATION.search(said)
+    if told is None or _GUESSED in said:
+        return None
+    hours, minutes, seconds = map(float, told.groups())
+    return (hours * 60 + minutes) * 60 + seconds or None
+
+
+def _reason(said: str, path: Path) -> str:
+    """What it complained of first; "" if it did not."""
+    found = None if _NO_TRACK in said else _ERROR.search(said)
+    reason = found[1].removeprefix(f"file:{path}: ") if found else ""
+    return _QUOTED.sub("", reason).strip()[:LONGEST_REASON].rstrip(".")
+
+
+def _no_sound(unknown: str, reason: str) -> RecordingError:
+    return RecordingError(f"{unknown}, nor by ffmpeg: {reason or 'there is no sound in it'}.")
+
+
+def _check_readable(path: Path) -> None:
+    """Raises RecordingError where it is not damaged but has gone away: it may come back."""
+    try:
+        with path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            file.read(1)
+    except OSError as error:
+        raise RecordingError(f"Recording '{path}' cannot be read: {error.strerror}; copy it again.") from None

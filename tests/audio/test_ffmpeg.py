@@ -1,0 +1,156 @@
+"""Recordings that libsndfile does not know, through ffmpeg where it is installed."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from live_canary.audio import ffmpeg
+from live_canary.audio.recording import RecordingSource, check_recording, read_recording, stream_recording
+from live_canary.audio.source import AudioBlock, SourceWarning
+from live_canary.errors import RecordingError
+
+needs_ffmpeg = pytest.mark.skipif(not shutil.which(ffmpeg.PROGRAM), reason="ffmpeg is not installed")
+RATE = 48_000
+
+
+def convert(*arguments: str | Path) -> None:
+    subprocess.run([ffmpeg.PROGRAM, "-nostdin", "-v", "error", "-y", *arguments], check=True)
+
+
+@pytest.fixture
+def tone(tmp_path) -> Path:
+    """7 seconds: a second of 440 Hz, then a second of silence, and so on."""
+    seconds = np.arange(7 * RATE) / RATE
+    samples = 0.3 * np.sin(2 * np.pi * 440 * seconds) * (seconds % 2 < 1)
+    soundfile.write(tmp_path / "tone.wav", np.stack([samples, samples], axis=1), RATE)
+    return tmp_path / "tone.wav"
+
+
+def loudness(samples: np.ndarray) -> np.ndarray:
+    """Of each second but its first and last tenth."""
+    whole = samples[: len(samples) // 16_000 * 16_000].reshape(-1, 16_000)
+    return np.sqrt(np.mean(whole[:, 1600:-1600] ** 2, axis=1))
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("name", ["talk.m4a", "talk.mp4", "talk.webm", "talk.mka", "talk.wma", "-talk: 50%d.aac"])
+def test_what_libsndfile_does_not_know_is_heard(tone, tmp_path, name):
+    convert("-i", tone, f"file:{tmp_path / name}")
+    assert check_recording(tmp_path / name) == pytest.approx(7, abs=0.2)
+    samples = read_recording(tmp_path / name)
+    assert len(samples) / 16_000 == pytest.approx(7, abs=0.2)
+    np.testing.assert_allclose(loudness(samples)[:7], [0.212, 0] * 3 + [0.212], atol=0.02)
+
+
+@needs_ffmpeg
+def test_of_a_recording_that_does_not_tell_its_length_it_is_counted(tone, tmp_path):
+    """As of what a browser records."""
+    path = tmp_path / "talk.webm"
+    path.write_bytes(subprocess.check_output([ffmpeg.PROGRAM, "-v", "error", "-i", tone, "-f", "webm", "-"]))
+    assert check_recording(path) == pytest.approx(7, abs=0.1)
+
+
+@needs_ffmpeg
+def test_the_sound_of_a_film_stands_where_the_film_plays_it(tone, tmp_path):
+    """Else its subtitles would come too early."""
+    film = tmp_path / "film.mp4"
+    picture = ("-f", "lavfi", "-i", "color=size=64x64:rate=5:duration=12")
+    convert(*picture, "-itsoffset", "2", "-i", tone, "-map", "0:v", "-map", "1:a", "-c:v", "mpeg4", film)
+    items = list(RecordingSource([film], speed=None).blocks())
+    samples = np.concatenate([item.samples for item in items if isinstance(item, AudioBlock)])
+    np.testing.assert_allclose(loudness(samples)[:6], [0, 0, 0.212, 0, 0.212, 0], atol=0.02)
+    assert not [item for item in items if isinstance(item, SourceWarning)], "its picture may well go on"
+
+
+@needs_ffmpeg
+def test_a_stretch_is_heard_again_as_it_was(tone, tmp_path):
+    convert("-i", tone, tmp_path / "talk.m4a")
+    source = RecordingSource([tmp_path / "talk.m4a", tone], speed=None)
+    heard = np.concatenate([item.samples for item in source.blocks()])
+    assert np.array_equal(source.hear_again(90_000, 150_000), heard[90_000:150_000])
+    assert source.paths == [tmp_path / "talk.m4a", tone], "what recovery reads"
+
+
+@needs_ffmpeg
+def test_one_that_was_not_copied_completely_is_heard_as_far_as_it_goes(tone, tmp_path):
+    path = tmp_path / "talk.webm"
+    convert("-i", tone, path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    *_, warning, last = RecordingSource([path], speed=None).blocks()
+    assert "was not copied completely" in warning.message
+    assert 2 < last.end_sample / 16_000 < 5
+
+
+@needs_ffmpeg
+def test_one_that_goes_away_meanwhile_is_not_called_damaged(tone, tmp_path):
+    path = tmp_path / "talk.webm"
+    convert("-i", tone, path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])  # what it looks like to ffmpeg
+    pieces = stream_recording(path)
+    next(pieces)
+    path.unlink()
+    with pytest.raises(RecordingError, match="cannot be read: No such file"):
+        list(pieces)
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(
+    ("name", "contents", "reason"),
+    [
+        ("notes.txt", b"Not a sound.\n" * 100, "nor by ffmpeg: "),
+        ("talk.m3u8", b"#EXTM3U\n#EXTINF:7,\ntalk.aac\n#EXT-X-ENDLIST\n", "nor by ffmpeg: "),
+        ("talk.ffconcat", b"ffconcat version 1.0\nfile talk.aac\n", "nor by ffmpeg: "),
+    ],
+)
+def test_what_is_no_sound_or_names_other_files_is_refused_in_a_sentence(tone, tmp_path, name, contents, reason):
+    convert("-i", tone, tmp_path / "talk.aac")
+    (tmp_path / name).write_bytes(contents)
+    for read in (check_recording, read_recording):
+        with pytest.raises(RecordingError, match=reason) as refused:
+            read(tmp_path / name)
+        assert str(refused.value).count("\n") == 0
+        assert str(refused.value).endswith(".")
+
+
+@needs_ffmpeg
+def test_a_film_without_sound_is_refused_in_a_sentence(tmp_path):
+    convert("-f", "lavfi", "-i", "color=size=64x64:rate=5:duration=1", "-c:v", "mpeg4", tmp_path / "film.mp4")
+    with pytest.raises(RecordingError, match="nor by ffmpeg: there is no sound in it"):
+        check_recording(tmp_path / "film.mp4")
+
+
+@needs_ffmpeg
+def test_the_program_ends_with_whoever_reads_it(tone, tmp_path, monkeypatch):
+    def started(*arguments):
+        programs.append(start(*arguments))
+        return programs[-1]
+
+    start, programs = ffmpeg._started, []
+    monkeypatch.setattr(ffmpeg, "_started", started)
+    convert("-i", tone, tmp_path / "talk.m4a")
+    before = set(tmp_path.iterdir())
+    pieces = stream_recording(tmp_path / "talk.m4a")
+    next(pieces)
+    pieces.close()
+    check_recording(tmp_path / "talk.m4a")
+    assert [program.returncode is not None for program in programs] == [True, True]
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_without_ffmpeg_it_is_said_what_it_would_do(tmp_path, without_ffmpeg):
+    (tmp_path / "talk.m4a").write_bytes(b"\0\0\0\x1cftypM4A " + bytes(1000))
+    with pytest.raises(RecordingError, match=r"\(WAV, FLAC, MP3, OGG\); with ffmpeg installed live-canary reads most"):
+        check_recording(tmp_path / "talk.m4a")
+
+
+def test_an_ffmpeg_that_cannot_be_started_is_told_in_a_sentence(tmp_path, monkeypatch):
+    (program := tmp_path / "ffmpeg").write_bytes(b"\0")
+    program.chmod(0o755)
+    monkeypatch.setattr(ffmpeg, "PROGRAM", str(program))
+    (tmp_path / "talk.m4a").write_bytes(bytes(1000))
+    with pytest.raises(RecordingError, match=r"cannot be run: Exec format error\."):
+        check_recording(tmp_path / "talk.m4a")
