@@ -10,6 +10,7 @@ import fcntl
 import os
 import signal
 import struct
+import subprocess
 import sys
 import time
 from importlib import import_module
@@ -24,6 +25,7 @@ LACKING = {
     os: "O_CLOEXEC O_DIRECTORY O_NOFOLLOW chown fchmod fork geteuid getuid killpg openpty posix_fadvise pread pwrite",
     signal: "SIGALRM SIGCONT SIGHUP SIGKILL SIGUSR1 SIGUSR2 SIGWINCH alarm",
     ctypes: "",
+    subprocess: "",
     time: "CLOCK_BOOTTIME CLOCK_MONOTONIC clock_gettime",
 }
 BINARY = 1 << 30
@@ -54,6 +56,7 @@ def pytest_configure() -> None:
         os: {"O_BINARY": BINARY, "O_NOINHERIT": os.O_CLOEXEC, "open": _open},
         signal: {"SIGBREAK": signal.SIGUSR1},
         time: {},
+        subprocess: {"CREATE_NEW_PROCESS_GROUP": 0, "CREATE_NO_WINDOW": 0},
         ctypes: {"WinDLL": Kernel32, "get_last_error": lambda: 33, "WinError": WinError},
     }
     for name in [name for name in sys.modules if name.split(".")[0] == "live_canary"]:

@@ -14,6 +14,7 @@ import soundfile
 
 from live_canary.audio.source import DeviceLost
 from live_canary.commands import keeping, live, recover
+from live_canary.commands.hangup import finish_when_the_terminal_closes
 from live_canary.errors import CheckpointError, OutputError
 from live_canary.segments.segmenter import Segmenter
 from live_canary.session import folder as folders
@@ -104,7 +105,7 @@ def test_a_state_folder_that_cannot_be_made_does_not_keep_anybody_from_dictating
 def test_lines_that_were_told_to_ignore_hangups_do_so():
     earlier = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        keeping.finish_when_the_terminal_closes(on_screen=False)
+        finish_when_the_terminal_closes(on_screen=False)
         assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, earlier)
@@ -125,7 +126,7 @@ class BreakingDetector(LoudnessDetector):
 def test_what_was_said_when_the_detector_broke_is_left_to_recover(state, tmp_path, monkeypatch, capsys):
     """The journal does not know of what was never cut into utterances, so that nothing seemed to be left to do."""
     monkeypatch.setattr(live, "Segmenter", lambda detector, settings: Segmenter(BreakingDetector(), SETTINGS))
-    monkeypatch.setattr(keeping, "finish_when_the_terminal_closes", lambda on_screen: None)
+    monkeypatch.setattr(live, "finish_when_the_terminal_closes", lambda on_screen: lambda: False)
     talk = recording(tmp_path / "talk.wav", "..abc" + ENDPOINT + "defghij" * 3)
     settings = Settings(recordings=(talk,), speed=None, plain=True, model="demo", outputs=(tmp_path / "talk.txt",))
     assert live.run(settings, ()) == 1
@@ -144,7 +145,7 @@ def test_a_model_that_fails_to_load_leaves_something_to_recover_only_where_someb
     source = ScriptedSource(script, name="Me", endless=True)
     monkeypatch.setattr(live, "load_with", lambda choice, settings: load)
     monkeypatch.setattr(live, "sources_of", lambda settings, inputs: [source])
-    monkeypatch.setattr(keeping, "finish_when_the_terminal_closes", lambda on_screen: None)
+    monkeypatch.setattr(live, "finish_when_the_terminal_closes", lambda on_screen: lambda: False)
     assert live.run(Settings(plain=True, model="demo"), ()) == 1
     assert bool(list(state.iterdir())) == is_kept
 
@@ -244,7 +245,7 @@ def test_a_replay_of_a_recording_that_goes_away_is_left_to_recover(state, tmp_pa
 
     leave = keeping.leave_folder
     monkeypatch.setattr(keeping, "leave_folder", left)
-    monkeypatch.setattr(keeping, "finish_when_the_terminal_closes", lambda on_screen: None)
+    monkeypatch.setattr(live, "finish_when_the_terminal_closes", lambda on_screen: lambda: False)
     settings = Settings(recordings=(here, gone), speed=None, plain=True, model="demo", outputs=(output,))
     with monkeypatch.context() as going:
         going.setattr(live, "Segmenter", carried_off)
