@@ -24,8 +24,10 @@ if sys.platform == "win32":
     from glob import glob
 
     ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGBREAK)
+    PAUSING_SIGNALS: tuple[signal.Signals, ...] = ()
 else:
     ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+    PAUSING_SIGNALS = (signal.SIGUSR1,)
 
 SAME_PRESS_SECONDS = 0.5
 CUT_OFF = 130  # the exit code of a program that Ctrl-C ended, as shells report it

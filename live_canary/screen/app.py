@@ -16,7 +16,7 @@ from textual.events import Event as TextualEvent
 from textual.events import Key
 from textual.screen import Screen
 
-from live_canary.console import ENDING_SIGNALS, Presses, react
+from live_canary.console import ENDING_SIGNALS, PAUSING_SIGNALS, Presses, react
 from live_canary.errors import LiveCanaryError, SessionError
 from live_canary.events import Event, SessionEnded, StageFailed, UtteranceFinal
 from live_canary.screen.contract import Outcome, RunningSession, SessionInfo
@@ -85,6 +85,8 @@ class LiveCanaryApp(App[Outcome]):
         loop = asyncio.get_running_loop()
         for number in ENDING_SIGNALS:
             react(loop, number, self.action_finish_or_abort if number == signal.SIGINT else self.action_finish)
+        for number in PAUSING_SIGNALS:
+            react(loop, number, self.action_pause)
         self.call_after_refresh(self._start)
 
     async def on_event(self, event: TextualEvent) -> None:

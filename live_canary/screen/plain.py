@@ -9,10 +9,11 @@ import queue
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from enum import Enum, auto
 from types import FrameType
 from typing import TextIO
 
-from live_canary.console import DEAF_SECONDS, ENDING_SIGNALS, Presses, discard, is_reader_gone
+from live_canary.console import DEAF_SECONDS, ENDING_SIGNALS, PAUSING_SIGNALS, Presses, discard, is_reader_gone
 from live_canary.errors import SessionError
 from live_canary.events import (
     BacklogChanged,
@@ -21,6 +22,7 @@ from live_canary.events import (
     ModelProgress,
     SessionEnded,
     SourceLost,
+    SourceMuted,
     SourceOpened,
     SourceRecovered,
     SourceWarned,
@@ -35,8 +37,16 @@ BEHIND_SECONDS = 5.0  # of sound waiting for the model, from which on it is wort
 CAUGHT_UP_SECONDS = 1.0
 
 
+class Wish(Enum):
+    """What the user wants, by a signal."""
+
+    FINISH = auto()
+    PAUSE = auto()
+    """Or to be heard again."""
+
+
 class PlainScreen:
-    """Prints a session. Ctrl-C or SIGTERM finishes it, and Ctrl-C after that aborts it.
+    """Prints a session. Ctrl-C or SIGTERM finishes it, and Ctrl-C after that aborts it; SIGUSR1 pauses it.
 
     A stdout that takes no more finishes it too: quietly when its reader has left, as a failure when its disk is full.
     """
@@ -50,8 +60,8 @@ class PlainScreen:
         self._out = out
         self._err = err
         self._line_of = line_of
-        self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-        """None stands for the user's wish to finish."""
+        self._events: queue.SimpleQueue[Event | Wish] = queue.SimpleQueue()
+        self._paused = False
         self._finishing = False
         self._interrupts = Presses()
         self._behind = False
@@ -87,6 +97,8 @@ class PlainScreen:
                 self._note_backlog(seconds)
             case SourceLost(source, reason):
                 self._note(f"{one_line(source)} was lost: {one_line(reason)}")
+            case SourceMuted(source, muted):
+                self._note(f"{one_line(source)} is {'paused' if muted else 'heard again'}.")
             case SourceRecovered(source, gap_seconds):
                 self._note(f"{one_line(source)} is back after {gap_seconds:.1f} s")
             case SourceWarned(source, message):
@@ -102,18 +114,27 @@ class PlainScreen:
                 event = self._events.get(timeout=DEAF_SECONDS)
             except queue.Empty:
                 continue
-            if event is None:
-                self._note("Finishing what was heard; Ctrl-C again stops at once.")
-                self._session.stop()
+            if isinstance(event, Wish):
+                self._grant(event)
                 continue
             self.show(event)
             if isinstance(event, SessionEnded):
                 return event
 
+    def _grant(self, wish: Wish) -> None:
+        match wish:
+            case Wish.FINISH:
+                self._note("Finishing what was heard; Ctrl-C again stops at once.")
+                self._session.stop()
+            case Wish.PAUSE:
+                self._paused = not self._paused
+                for source in self._info.sources:
+                    self._session.mute(source, muted=self._paused)
+
     @contextmanager
     def _signals_handled(self) -> Iterator[None]:
         """The first Ctrl-C waits its turn in the queue: raised anywhere, it could cost the line being printed."""
-        earlier = {number: signal.signal(number, self._on_signal) for number in ENDING_SIGNALS}
+        earlier = {number: signal.signal(number, self._on_signal) for number in (*ENDING_SIGNALS, *PAUSING_SIGNALS)}
         try:
             yield
         finally:
@@ -121,11 +142,13 @@ class PlainScreen:
                 signal.signal(number, handler)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if number == signal.SIGINT and not self._interrupts.is_new():
+        if number in PAUSING_SIGNALS:
+            self._events.put(Wish.PAUSE)
+        elif number == signal.SIGINT and not self._interrupts.is_new():
             return
-        if not self._finishing:
+        elif not self._finishing:
             self._finishing = True
-            self._events.put(None)
+            self._events.put(Wish.FINISH)
         elif number == signal.SIGINT:  # a terminal that is closed meanwhile must not cost what was heard
             raise KeyboardInterrupt
 

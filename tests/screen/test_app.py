@@ -197,6 +197,19 @@ def test_a_polite_kill_finishes_too(number):
     assert session.asked == ["start", "stop"]
 
 
+def test_a_signal_pauses_from_any_other_window():
+    session = FakeSession(*OPENED)
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        for _ in range(2):
+            signal.raise_signal(signal.SIGUSR1)
+            await pilot.pause()
+        await pilot.press("q")
+
+    in_app(scenario, session)
+    assert session.asked == ["start", "mute USB Microphone", "unmute USB Microphone", "stop"]
+
+
 @pytest.mark.parametrize(("apart_seconds", "asked"), [(0.6, ["stop", "abort"]), (0.4, ["stop"])])
 def test_a_second_ctrl_c_stops_at_once_unless_it_is_the_first_once_more(monkeypatch, apart_seconds, asked):
     session, moments = FakeSession(*OPENED, ends=False), iter([0.0, apart_seconds])

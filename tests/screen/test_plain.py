@@ -163,6 +163,29 @@ def test_a_second_ctrl_c_aborts_unless_it_is_the_first_once_more(monkeypatch, ap
     assert (session.asked[-1], outcome.ended) == (asked, ended)
 
 
+class Pausing(io.StringIO):
+    """A terminal whose user presses the key for pausing at every text."""
+
+    def write(self, text: str) -> int:
+        written = super().write(text)
+        if text.strip():
+            signal.raise_signal(signal.SIGUSR1)
+        return written
+
+
+def test_a_signal_pauses_and_goes_on():
+    class Ending(FakeSession):
+        def mute(self, source_name: str, *, muted: bool) -> None:
+            super().mute(source_name, muted=muted)
+            if not muted:
+                self.tell(ENDED)
+
+    session, err = Ending(said("First."), said("Second.")), io.StringIO()
+    PlainScreen(session, ONE, Pausing(), err).run()
+    assert session.asked == ["start", "mute USB Microphone", "unmute USB Microphone"]
+    assert err.getvalue() == "USB Microphone is paused.\nUSB Microphone is heard again.\n"
+
+
 class Interrupted(Interrupting):
     """The same terminal, asked to go by the system at the second text, as when its window is closed."""
 
