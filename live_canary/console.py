@@ -106,7 +106,7 @@ class _Undemanding(io.FileIO):
 
 
 class Presses:
-    """Ctrl-C as people mean it: what follows another within half a second is the same one.
+    """Ctrl-C as people mean it: what follows within half a second of one is the same one.
 
     `timeout` and other programs that hand an interrupt on do so twice, to the program and to its group; keys bounce.
     """

@@ -84,7 +84,10 @@ def _running(path: Path, unknown: str) -> Iterator[tuple["subprocess.Popen[bytes
     found = shutil.which(PROGRAM)
     if found is None:
         raise RecordingError(f"{unknown}; with ffmpeg installed live-canary reads most others, such as M4A and MP4.")
-    sound = f"aresample={SAMPLE_RATE}:async=1:first_pts=0"  # silence where there is none yet, and in a gap
+    # No time goes back behind the sound before it, which aresample would drop; it puts silence where none is yet, or in
+    # a gap.
+    forward = r"asetpts=st(1\,if(N\,max(PTS\,ld(0))\,PTS))*0+st(0\,ld(1)+NB_SAMPLES)*0+ld(1)"
+    sound = f"{forward},aresample={SAMPLE_RATE}:async=1:first_pts=0"
     command = [
         *(found, "-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info"),
         *("-protocol_whitelist", "file", "-format_whitelist", CONTAINERS, "-i", f"file:{path}"),

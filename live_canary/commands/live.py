@@ -50,6 +50,7 @@ def run(settings: Settings, inputs: Sequence[Capture]) -> int:
     speaker = sources[0].name  # of several, the microphone
     dictation = dictating.dictation_of(speaker, keyboards, copies=settings.clipboard and plain)
     session, folder = make_session(settings, choice, sources, dictation, with_partials=settings.partials or not plain)
+    is_shown = sys.stdout.isatty()  # by a terminal, which shows nothing more once it is closed
     was_hung_up = finish_when_the_terminal_closes(on_screen=not plain)
     info = SessionInfo(
         choice.name, tuple(source.name for source in sources), settings.outputs, choice.demo,
@@ -66,7 +67,7 @@ def run(settings: Settings, inputs: Sequence[Capture]) -> int:
             folder.remove()  # its sound is in the recordings, and no text was made of it
         else:
             nobody_spoke = session.heard_in_order and not folder.journal.has_speech
-            is_read = plain or bool(settings.outputs) or nobody_spoke or not was_hung_up()  # by somebody, or in a file
+            is_read = not is_shown or bool(settings.outputs) or nobody_spoke or not was_hung_up()
             ended = is_read and is_whole(outcome, nobody_spoke=nobody_spoke)
             keeping.leave_folder(folder, ended=ended, keep_sound=settings.keep_audio)
     for path in settings.outputs:

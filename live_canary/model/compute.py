@@ -67,7 +67,9 @@ def is_memory_full(error: RuntimeError) -> bool:
 
 def empty_cache() -> None:
     """Give the graphics card's memory that torch keeps back to the system."""
-    if torch.accelerator.is_available():
+    if torch.backends.mps.is_available():
+        torch.mps.empty_cache()  # torch.accelerator's raises there before torch 2.13 (its issue 186430)
+    elif torch.accelerator.is_available():
         torch.accelerator.empty_cache()
 
 

@@ -18,7 +18,7 @@ from textual.screen import Screen
 
 from live_canary.console import ENDING_SIGNALS, PAUSING_SIGNALS, Presses, react
 from live_canary.errors import LiveCanaryError, SessionError
-from live_canary.events import Event, SessionEnded, StageFailed, UtteranceFinal
+from live_canary.events import Event, SessionEnded, StageFailed, UtteranceAmended, UtteranceFinal
 from live_canary.screen.contract import Outcome, RunningSession, SessionInfo
 from live_canary.screen.feed import EventsWaiting, SessionFeed
 from live_canary.screen.help_screen import key_names
@@ -134,15 +134,24 @@ class LiveCanaryApp(App[Outcome]):
 
     def printed(self) -> list[str]:
         """The transcript as it was left, a line an entry: for when the screen is gone."""
+        self._take_the_rest()
         lines, with_source = self._first_screen.transcript.lines, self.state.info.with_source
         return [printed_line(lines.entries[number], with_source=with_source) for number in lines.shown()]
 
     def unread(self) -> list[str]:
         """What went wrong last while the user was leaving, or afterwards: the screen was about to close, or closed."""
-        for event in self._feed.take():
-            if isinstance(event, StageFailed):
-                self._unread.append(event.message)
+        self._take_the_rest()
         return list(self._unread)
+
+    def _take_the_rest(self) -> None:
+        """What the session told when the screen had closed."""
+        lines = self._first_screen.transcript.lines
+        for event in self._feed.take():
+            match event:
+                case StageFailed(_, message):
+                    self._unread.append(message)
+                case UtteranceAmended(index, text) if (number := lines.number_of(index)) is not None:
+                    lines.amend(number, text)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The command palette offers whatever a key does, and all themes."""

@@ -55,6 +55,15 @@ def test_of_a_recording_that_does_not_tell_its_length_it_is_counted(tone, tmp_pa
 
 
 @needs_ffmpeg
+def test_nothing_is_dropped_where_times_go_back(tone, tmp_path):
+    """As where the parts that a browser has recorded were joined: each begins at 0."""
+    convert("-i", tone, tmp_path / "part.webm")
+    (tmp_path / "talk.webm").write_bytes((tmp_path / "part.webm").read_bytes() * 2)
+    loud = loudness(np.concatenate(list(stream_recording(tmp_path / "talk.webm")))) > 0.1
+    assert loud.sum() == 8
+
+
+@needs_ffmpeg
 def test_the_sound_of_a_film_stands_where_the_film_plays_it(tone, tmp_path):
     """Else its subtitles would come too early."""
     film = tmp_path / "film.mp4"

@@ -248,12 +248,13 @@ def test_closing_the_terminal_finishes_what_was_heard(state, tmp_path, flags, ha
     assert not list(state.iterdir())
 
 
-def test_what_only_the_screen_had_when_its_terminal_closed_can_be_recovered(state):
+@pytest.mark.parametrize("flags", [[], ["--plain"]], ids=["screen", "lines"])
+def test_what_only_a_terminal_had_that_closed_can_be_recovered(state, flags):
     """Nobody has read it, and no file has it."""
     child, terminal = pty.fork()
     if not child:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
-        command = [*PROGRAM, "--replay", str(TALK), "--speed", "4", "--model", "demo"]
+        command = [*PROGRAM, "--replay", str(TALK), "--speed", "4", "--model", "demo", *flags]
         os.execve(sys.executable, command, {**os.environ, "TERM": "xterm-256color"})
     while not any(b'"utterance"' in journal.read_bytes() for journal in state.glob("*/session.jsonl")):
         os.read(terminal, 100_000)

@@ -232,6 +232,7 @@ def pack(parts: Sequence[Tensor], bits: int, halves: bool = False) -> tuple[Tens
     kind = kinds.pop() if len(kinds) == 1 and kinds <= _KINDS.keys() else torch.float32
     parts = [part.to(kind).contiguous() for part in parts]
     inputs, ends = parts[0].shape[1], list(accumulate(map(len, parts)))
+    assert all(part.shape[1] == inputs for part in parts)
     panels = -(-ends[-1] // (LANES * _PANELS)) * _PANELS
     groups, blocks = -(-inputs // GROUP), -(-inputs // BLOCK)
     in_fours = (panels, groups * GROUP // FACTORED, 4, 64)
