@@ -6,7 +6,7 @@ import pytest
 from textual.pilot import Pilot
 
 from live_canary.commands import live
-from live_canary.console import Presses
+from live_canary.console import PAUSING_SIGNALS, Presses
 from live_canary.errors import DeviceError, SessionError
 from live_canary.events import (
     GapMarked,
@@ -199,6 +199,7 @@ def test_a_polite_kill_finishes_too(number):
     assert session.asked == ["start", "stop"]
 
 
+@pytest.mark.skipif(not PAUSING_SIGNALS, reason="Windows has no signal for it")
 def test_a_signal_pauses_from_any_other_window():
     session = FakeSession(*OPENED)
 

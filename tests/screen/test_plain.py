@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from live_canary.console import Presses
+from live_canary.console import PAUSING_SIGNALS, Presses
 from live_canary.errors import SessionError
 from live_canary.events import (
     BacklogChanged,
@@ -173,6 +173,7 @@ class Pausing(io.StringIO):
         return written
 
 
+@pytest.mark.skipif(not PAUSING_SIGNALS, reason="Windows has no signal for it")
 def test_a_signal_pauses_and_goes_on():
     class Ending(FakeSession):
         def mute(self, source_name: str, *, muted: bool) -> None:
