@@ -15,7 +15,6 @@ from rich.table import Table
 from live_canary.audio.recording import RecordingSource, check_recording
 from live_canary.commands.bench_engine import peak_rss_mb
 from live_canary.commands.model_choice import choose_model, load_with
-from live_canary.console import DEAF_SECONDS
 from live_canary.errors import InputError
 from live_canary.events import (
     BacklogChanged,
@@ -151,8 +150,7 @@ def run(settings: Settings, reference: Path | None, plot: Path | None, *, as_jso
     )
     console.print(f"Replaying {seconds:.0f} s of sound in real time …")
     session.start(observer)
-    while not session.wait(DEAF_SECONDS):
-        pass
+    session.wait()
     figures = LiveFigures(
         first_partial_s=Spread.of(observer.first_partials),
         final_after_endpoint_s=Spread.of(observer.finals),

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from live_canary.audio.recording import RecordingSource, check_recording
 from live_canary.audio.source import SAMPLE_RATE, AudioBlock, AudioGap, RehearableSource, SourceItem
 from live_canary.audio.spooled import NOT_KEPT, SpooledSource, read_spool
-from live_canary.console import DEAF_SECONDS
 from live_canary.errors import SessionError
 from live_canary.events import Event, ModelProgress, StageFailed
 from live_canary.segments.segment import WaitingSegment
@@ -68,8 +67,7 @@ def hold_again(
     )
     session.start(follow)
     try:
-        while not session.wait(DEAF_SECONDS):
-            pass
+        session.wait()
     except KeyboardInterrupt:
         session.abort()
         session.wait(ABORT_SECONDS)

@@ -10,6 +10,7 @@ from functools import partial
 from live_canary.audio.soundsystem import Input
 from live_canary.audio.source import SAMPLE_RATE, PausableSource, Source, SwitchableSource
 from live_canary.audio.spool import SpoolingSource
+from live_canary.console import DEAF_SECONDS
 from live_canary.errors import LiveCanaryError
 from live_canary.events import (
     Event,
@@ -193,6 +194,8 @@ class Session:
 
     def wait(self, timeout_seconds: float | None = None) -> bool:
         """Wait for SessionEnded and for the threads to end; False when it did not come in time."""
+        while timeout_seconds is None and not self._ended.wait(DEAF_SECONDS):
+            pass
         ended = self._ended.wait(timeout_seconds)
         if ended:
             self._agenda.dismiss()
