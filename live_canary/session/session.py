@@ -194,9 +194,10 @@ class Session:
 
     def wait(self, timeout_seconds: float | None = None) -> bool:
         """Wait for SessionEnded and for the threads to end; False when it did not come in time."""
-        while timeout_seconds is None and not self._ended.wait(DEAF_SECONDS):
-            pass
-        ended = self._ended.wait(timeout_seconds)
+        limit = DEAF_SECONDS if timeout_seconds is None else timeout_seconds
+        ended = self._ended.wait(limit)
+        while not ended and timeout_seconds is None:
+            ended = self._ended.wait(limit)
         if ended:
             self._agenda.dismiss()
             self._wait_for_amendments()
