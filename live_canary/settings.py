@@ -7,6 +7,7 @@ from typing import Literal
 
 from live_canary.errors import InputError
 from live_canary.segments.settings import DETECTORS, SegmenterSettings
+from live_canary.transcript.spelling import Spelling
 
 DType = Literal["auto", "float32", "bfloat16", "float16", "int8", "int4"]
 COMPUTE: dict[str, DType] = {
@@ -64,6 +65,8 @@ class Settings:
     """How often the words of an unfinished utterance are shown."""
     outputs: tuple[Path, ...] = ()
     overwrite: bool = False
+    spelling: tuple[str, ...] = ()
+    """How names are written, each as `Spelling.parse` takes it."""
     plain: bool = False
     """Lines on stdout instead of the screen."""
     json_lines: bool = False
@@ -82,7 +85,9 @@ class Settings:
     """And its sound afterwards."""
 
     def check(self) -> None:
-        """Raises InputError for a name of something that does not exist."""
+        """Raises InputError for a name of something that does not exist, and for a spelling that cannot be used."""
         check_choice("voice detector", self.vad, DETECTORS)
         check_choice("compute device", self.compute_device, DEVICES)
         check_choice("form of computing", self.compute, COMPUTE)
+        for text in self.spelling:
+            Spelling.parse(text)

@@ -91,10 +91,13 @@ def test_ctrl_c_finishes_the_current_utterance_closes_the_files_and_exits_0(tmp_
 def test_transcribe_writes_a_file_for_each_recording(beginning, tmp_path):
     folder = tmp_path / "subtitles"
     done = live_canary(
-        "transcribe", beginning, NOISE_ONLY, "--output-dir", folder, "--format", "srt", "--model", "demo"
-    )
+        "transcribe", beginning, NOISE_ONLY, "--output-dir", folder, "--format", "srt", "--model", "demo",
+        "--spelling", "i = Ego",
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert (folder / "beginning.srt").read_text().startswith("1\n00:00:00,")
+    subtitles = (folder / "beginning.srt").read_text()
+    assert subtitles.startswith("1\n00:00:00,")
+    assert "Ego " in subtitles
     assert (folder / "silence-and-noise.srt").read_text() == ""
 
 

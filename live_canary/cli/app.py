@@ -36,6 +36,7 @@ from live_canary.cli.options import (
     OverwriteOption,
     PreRollOption,
     SilenceOption,
+    SpellingOption,
     SystemOption,
     ThreadsOption,
     ThresholdOption,
@@ -113,6 +114,7 @@ def live(
         ),
     ] = None,
     overwrite: OverwriteOption = False,
+    spelling: SpellingOption = None,
     plain: Annotated[bool, switch("--plain", "Lines on stdout instead of the screen.", TEXT)] = False,
     jsonl: Annotated[
         str | None,
@@ -193,6 +195,7 @@ def live(
         ),
         outputs=tuple(named(path, began) for path in output or ()),
         overwrite=overwrite,
+        spelling=tuple(spelling or ()),
         plain=plain,
         json_lines=jsonl is not None,
         partials=partials and jsonl is not None,
@@ -222,6 +225,7 @@ def transcribe(
         ),
     ] = None,
     overwrite: OverwriteOption = False,
+    spelling: SpellingOption = None,
     model: ModelOption = "auto",
     compute_device: ComputeDeviceOption = "auto",
     compute: ComputeOption = "auto",
@@ -252,6 +256,7 @@ def transcribe(
             max_utterance_s=max_utterance_s,
         ),
         overwrite=overwrite,
+        spelling=tuple(spelling or ()),
     )
     raise typer.Exit(command.run(settings, output_dir, *(format_ or ["txt"])))
 

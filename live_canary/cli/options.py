@@ -11,6 +11,7 @@ from live_canary import files
 from live_canary.errors import InputError
 from live_canary.segments.settings import DETECTORS, OF_THE_MODE, PRESETS, SegmenterSettings
 from live_canary.settings import COMPUTE, DEVICES, check_choice
+from live_canary.transcript.spelling import Spelling
 from live_canary.transcript.writer import format_of
 
 SOUND, MODEL, TEXT, CUTTING, DICTATION = "Sound", "Model", "Transcript", "Utterances", "Dictation"
@@ -100,6 +101,16 @@ LongestOption = Annotated[
         rich_help_panel=CUTTING,
     ),
 ]
+SpellingOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--spelling",
+        metavar="NAME",
+        help="Write a name so: Canary-Qwen, or “canary queen = Canary-Qwen” for what is heard as other words. "
+        "May be given several times.",
+        rich_help_panel=TEXT,
+    ),
+]
 OverwriteOption = Annotated[bool, switch("--overwrite", "Replace existing files.", TEXT)]
 JsonOption = Annotated[bool, switch("--json", "One JSON object on stdout.")]
 
@@ -135,6 +146,9 @@ def check_setting(name: str, value: Any) -> None:
         segmenter_settings("dictation", **{name: value})
     elif name == "threads" and not 1 <= value <= MOST_THREADS:
         raise InputError(f"{value} threads cannot be used: give a number from 1 to {MOST_THREADS}.")
+    elif name == "spelling":
+        for text in value:
+            Spelling.parse(text)
     elif name == "output":
         for path in value:
             format_of(Path(path))

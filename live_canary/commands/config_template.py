@@ -15,6 +15,7 @@ JSON_TYPES: dict[type, dict[str, Any]] = {
 EXAMPLES: dict[str, object] = {
     "device": "USB",
     "output": ["notes.md"],
+    "spelling": ["Canary-Qwen", "jon = John"],
     "jsonl": "-",
     "vad_threshold": 0.5,
     "threads": 4,

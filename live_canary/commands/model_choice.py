@@ -19,6 +19,7 @@ from live_canary.errors import CheckpointError, ModelMissing
 from live_canary.model import hub
 from live_canary.settings import COMPUTE, Settings
 from live_canary.transcript.hypothesis import Transcriber
+from live_canary.transcript.spelling import Speller, Spelling, SpellingTranscriber
 
 GET_THE_REAL_ONE = "live-canary download (5.1 GB)"
 QUESTION = (
@@ -85,13 +86,19 @@ def _fetched(ask: Ask) -> bool:
 
 
 def load_with(choice: ModelChoice, settings: Settings) -> Callable[[Callable[[str], None]], Transcriber]:
-    """What a session calls in its own thread to get the model; nothing imports torch before."""
+    """What a session calls in its own thread to get the model; nothing imports torch before.
+
+    Raises InputError for a spelling that cannot be used.
+    """
+
+    speller = Speller(map(Spelling.parse, settings.spelling))
 
     def load(tell: Callable[[str], None]) -> Transcriber:
         tell(f"Loading {choice.name} …")
         _leave_deleted_folder()
         device, dtype = settings.compute_device, COMPUTE[settings.compute]
-        return import_transcriber().load(choice.folder, device, dtype, settings.threads, tell)
+        transcriber = import_transcriber().load(choice.folder, device, dtype, settings.threads, tell)
+        return SpellingTranscriber(transcriber, speller) if settings.spelling else transcriber
 
     return load
 

@@ -105,7 +105,7 @@ class JournalFile(Journal):
 
     def begin(self, settings: Settings, started: datetime, *, echo_of: str | None, with_source: bool) -> None:
         kept = asdict(settings)
-        names = ("model", "compute_device", "compute", "vad", "segmenter", "voice_commands", "keep_audio")
+        names = ("model", "compute_device", "compute", "vad", "segmenter", "spelling", "voice_commands", "keep_audio")
         wanted = {name: kept[name] for name in names}
         self._note(
             "session", sync=True, version=VERSION, started=started.isoformat(), echo_of=echo_of,

@@ -150,6 +150,7 @@ def _begin(line: dict[str, Any]) -> SessionRecord:
         } if version == VERSION:  # fmt: skip
             settings = Settings(
                 model=model, compute_device=device, compute=compute, vad=vad, segmenter=SegmenterSettings(**segmenter),
+                spelling=tuple(map(str, line["settings"].get("spelling", ()))),
                 voice_commands=line["settings"].get("voice_commands") is True,
                 keep_audio=line["settings"].get("keep_audio") is True,
             )  # fmt: skip

@@ -23,6 +23,8 @@ class Hypothesis:
     """"loop" when the model repeated itself and the repetition was cut off."""
     confidences: tuple[float, ...] = ()
     """How probable the model finds each word of `text.split()`, in hundredths; none where nobody knows."""
+    open_words: int = 0
+    """How many of the last words may become others by what follows them, because a name may begin with them."""
 
 
 class Transcriber(Protocol):

@@ -47,7 +47,8 @@ class Stabilizer:
     def feed(self, hypothesis: Hypothesis, heard_seconds: float) -> StableText:
         """heard_seconds: how far the sound of the hypothesis reaches, on any clock that counts sound."""
         words = hypothesis.text.split()
-        agreed = min(self._agreed(words, heard_seconds), self._sure(hypothesis, words))
+        closed = len(words) - hypothesis.open_words
+        agreed = min(self._agreed(words, heard_seconds), self._sure(hypothesis, words), closed)
         if agreed > len(self._settled) and words[: len(self._settled)] == self._settled:
             self._settled = words[:agreed]
         self._recent.append((heard_seconds, words))

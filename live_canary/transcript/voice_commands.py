@@ -4,8 +4,9 @@ Only a whole utterance counts, with a pause before and after it: "I begin a new 
 a command that is missed costs less than a sentence that is lost.
 """
 
-import re
 from typing import Literal, get_args
+
+from live_canary.transcript.spelling import letters_of
 
 VoiceCommand = Literal["new line", "new paragraph", "scratch that"]
 
@@ -14,9 +15,5 @@ VOICE_COMMANDS: tuple[VoiceCommand, ...] = get_args(VoiceCommand)
 
 def command_in(text: str) -> VoiceCommand | None:
     """The command that the whole text is, whatever its case, punctuation and gaps ("Newline." is "new line")."""
-    letters = _letters(text)
-    return next((command for command in VOICE_COMMANDS if _letters(command) == letters), None)
-
-
-def _letters(text: str) -> str:
-    return re.sub(r"[\W_]+", "", text).casefold()
+    letters = letters_of(text)
+    return next((command for command in VOICE_COMMANDS if letters_of(command) == letters), None)

@@ -56,6 +56,14 @@ def test_transcribe_follows_the_same_settings(file, started):
     assert (started[0].model, started[0].segmenter.min_silence_ms) == ("demo", 900)
 
 
+def test_names_are_spelled_as_the_file_or_a_flag_says(file, started):
+    file.write_text('spelling = [\n    "Canary-Qwen",\n    "jon = John",\n]\n')
+    run("--replay", "talk.wav")
+    run("transcribe", "talk.wav")
+    run("transcribe", "talk.wav", "--spelling", "Qwen", "--spelling", "ana = Anna")
+    assert [one.spelling for one in started] == [("Canary-Qwen", "jon = John")] * 2 + [("Qwen", "ana = Anna")]
+
+
 @pytest.mark.parametrize("command", ["bench engine", "--compute-device cpu bench engine", "bench engine --device cpu"])
 def test_the_benchmark_of_the_engine_computes_where_a_session_would(file, monkeypatch, command):
     file.write_text("" if "cpu" in command else 'compute_device = "cpu"\n')
@@ -220,6 +228,7 @@ def test_a_wrong_file_is_refused_with_the_line_and_the_key(file, text, said):
         ("mode = 'opera'", r"line 1: mode: There is no mode 'opera'; choose dictation, meeting\."),
         ("compute = 'int3'", r"line 1: compute: .*choose auto, fp32, bf16, fp16, int8"),
         ("speed = 0", r"line 1: speed: A speed of '0' cannot be used: give a number from 0\.05 to 1000, or max"),
+        ('spelling = ["Qwen", "jon ="]', r"line 1: spelling: The spelling 'jon =' cannot be used: give what is heard"),
         ("\nthreads = 0", r"line 2: threads: 0 threads cannot be used: give a number from 1 to 1024"),
         ("min_silence_ms = 10", r"line 1: min_silence_ms: .* must lie between 550 and 5000 ms"),
         ("vad_threshold = 2", r"line 1: vad_threshold: .* must lie between 0\.05 and 0\.95"),

@@ -42,12 +42,17 @@ def replaying(transcript: Path, speed: str = "4", *flags: str) -> list[str]:
     return [*PROGRAM, *command, *flags]
 
 
-def test_a_killed_replay_is_finished_by_recover_to_the_same_lines(state, tmp_path):
+@pytest.mark.parametrize("flags", [(), ("--spelling", "samples = Proben")])
+def test_a_killed_replay_is_finished_by_recover_to_the_same_lines(state, tmp_path, flags):
     undisturbed, cut_off = tmp_path / "undisturbed.jsonl", tmp_path / "cut-off.jsonl"
-    assert subprocess.run(replaying(undisturbed, "max"), capture_output=True).returncode == 0
-    with subprocess.Popen(replaying(cut_off), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+    assert subprocess.run(replaying(undisturbed, "max", *flags), capture_output=True).returncode == 0
+    with subprocess.Popen(
+        replaying(cut_off, "4", *flags), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
         assert process.stdout and process.stdout.readline()  # the first utterance has been told
         process.kill()
+    lines = [json.loads(line) for line in undisturbed.read_text().splitlines()]
+    assert all(line["text"].endswith(" Proben" if flags else " samples") for line in lines)
     assert len(cut_off.read_bytes().splitlines()) < len(undisturbed.read_bytes().splitlines())
     [session] = unfinished_sessions(state)
 

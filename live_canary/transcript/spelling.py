@@ -1,0 +1,126 @@
+"""Names as the user writes them, which no model can know.
+
+    Canary-Qwen                    canary qwen, CanaryQwen's   ->   Canary-Qwen, Canary-Qwen's
+    canary queen = Canary-Qwen     Canary queen, canary-queen  ->   Canary-Qwen
+
+Only letters and digits are compared: case, hyphens and gaps do not matter. The longest name that fits at a place is
+written there. A comma or the end of a sentence parts words that would be a name together.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from live_canary.errors import InputError
+from live_canary.transcript.hypothesis import Hypothesis, Transcriber
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_GOES_ON = re.compile(r".*[^\W_][-'’]?|\W*\w{1,3}\.")  # a word that another of the name may follow: "canary", "St."
+_ENDS_SENTENCE = re.compile(r".*[.!?…]\W*")
+_POSSESSIVE = re.compile(r"['’]s(?=[\W_]*$)", re.IGNORECASE)
+_MARKS_BEFORE, _MARKS_AFTER = re.compile(r"^[\W_]*"), re.compile(r"[\W_]*$")
+
+
+def letters_of(text: str) -> str:
+    """What of it is compared."""
+    return re.sub(r"[\W_]+", "", text).casefold()
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    heard: str
+    """The letters of what the model writes."""
+    written: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Spelling":
+        """ "canary queen = Canary-Qwen", or "Canary-Qwen" for what has its letters. Raises InputError."""
+        heard, equals, written = text.partition("=")
+        letters, written = letters_of(heard), " ".join((written if equals else heard).split())
+        if not (letters and written and written.isprintable()):
+            raise InputError(
+                f"The spelling {text!r} cannot be used: give what is heard and how to write it, "
+                "'canary queen = Canary-Qwen', or the name alone."
+            )
+        return cls(letters, written)
+
+
+class Speller:
+    """Puts names into hypotheses as the user writes them."""
+
+    def __init__(self, spellings: Iterable[Spelling]) -> None:
+        self._written = {one.heard: one.written for one in spellings}
+        self._beginnings = {heard[: k + 1] for heard in self._written for k in range(len(heard))}
+
+    def spelled(self, hypothesis: Hypothesis) -> Hypothesis:
+        """Each word of a name has the least confidence of those that were heard for it."""
+        heard = hypothesis.text.split()
+        written: list[str] = []
+        confidences: list[float] = []
+        start, open_from = 0, None
+        while start < len(heard):
+            name, end = self._at(heard, start)
+            if open_from is None and (self._may_go_on(heard[start:]) or (name and end == len(heard))):
+                open_from = len(written)
+            begins_sentence = not written or bool(_ENDS_SENTENCE.fullmatch(written[-1]))
+            words = _in_place(name, heard[start:end], capital=begins_sentence).split() if name else [heard[start]]
+            written += words
+            confidences += [min(hypothesis.confidences[start:end], default=0.0)] * len(words)
+            start = end
+        return replace(
+            hypothesis,
+            text=" ".join(written),
+            confidences=tuple(confidences) if hypothesis.confidences else (),
+            open_words=0 if open_from is None else len(written) - open_from,
+        )
+
+    def _at(self, heard: Sequence[str], start: int) -> tuple[str, int]:
+        """The longest name that begins with a word, or "", and where the next word is."""
+        name, end, before = "", start + 1, ""
+        for k, word in enumerate(heard[start:], start=start):
+            if k > start and not (_GOES_ON.fullmatch(heard[k - 1]) and word[0].isalnum()):
+                break
+            stem, ending = _without_possessive(word)
+            for letters, rest in ((before + letters_of(stem), ending), (before + letters_of(word), "")):
+                if letters in self._written:
+                    name, end = self._written[letters] + rest, k + 1
+            before += letters_of(word)
+            if before not in self._beginnings:
+                break
+        return name, end
+
+    def _may_go_on(self, last_words: Sequence[str]) -> bool:
+        """Whether words that follow may make a name of these."""
+        return letters_of("".join(last_words)) in self._beginnings
+
+
+@dataclass(frozen=True, slots=True)
+class SpellingTranscriber:
+    """A transcriber that is told how names are written."""
+
+    transcriber: Transcriber
+    speller: Speller
+
+    def transcribe(self, samples: "NDArray[np.float32]", draft: Hypothesis | None = None) -> Hypothesis:
+        return self.speller.spelled(self.transcriber.transcribe(samples, draft))
+
+
+def _without_possessive(word: str) -> tuple[str, str]:
+    """ "Ana's," -> "Ana", "'s"."""
+    found = _POSSESSIVE.search(word)
+    return (word[: found.start()], found[0]) if found else (word, "")
+
+
+def _in_place(name: str, heard: Sequence[str], *, capital: bool) -> str:
+    """A name with the marks around what was heard.
+
+    capital: where that has a capital letter, a name written in small letters gets one, too.
+    """
+    before, after = (match[0] for match in (_MARKS_BEFORE.match(heard[0]), _MARKS_AFTER.search(heard[-1])) if match)
+    if capital and name.islower() and not heard[0].islower():
+        name = name[0].upper() + name[1:]
+    return before + name + after
