@@ -10,6 +10,7 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from live_canary.commands import config_file
 from live_canary.errors import InputError
+from live_canary.printable import one_line
 
 LIVE_ONLY = ("mic", "system", "device", "follow_default", "keep_audio")
 FOR_ALL = {"profile", "offline"}  # take effect wherever they stand
@@ -46,8 +47,6 @@ def tell_of_unheeded(context: typer.Context) -> None:
         if not file.exists():
             doubts.append(f"LIVE_CANARY_CONFIG names {file}, which is not there; no settings file is in force.")
     for doubt in doubts:
-        from live_canary.transcript.formats import one_line  # it would import numpy before a microphone is open
-
         typer.echo(one_line(doubt), err=True)
 
 

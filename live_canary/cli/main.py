@@ -10,6 +10,7 @@ from live_canary.cli.app import app
 from live_canary.cli.arguments import spread_replay
 from live_canary.console import CUT_OFF, NoRoomError, arguments, discard, prepare_streams
 from live_canary.errors import LiveCanaryError
+from live_canary.printable import one_line
 
 
 def main() -> None:
@@ -18,8 +19,6 @@ def main() -> None:
     try:
         app(args=spread_replay(arguments()), prog_name="live-canary")
     except LiveCanaryError as error:
-        from live_canary.transcript.formats import one_line  # it would import numpy before a microphone is open
-
         typer.echo(f"live-canary: {one_line(str(error))}", err=True)
         sys.exit(error.exit_code)
     except NoRoomError as error:

@@ -25,11 +25,11 @@ from live_canary.events import (
     StageFailed,
     UtteranceFinal,
 )
+from live_canary.printable import one_line
 from live_canary.segments.segmenter import Segmenter
 from live_canary.segments.vad import load_detector
 from live_canary.session.session import Session
 from live_canary.settings import Settings
-from live_canary.transcript.formats import one_line
 from live_canary.transcript.hypothesis import Hypothesis, Transcriber
 from live_canary.transcript.stabilizer import revised_words
 

@@ -8,8 +8,8 @@ from live_canary.commands.config_file import InForce, Key, Value, above, path
 from live_canary.commands.config_template import commented
 from live_canary.console import table_console
 from live_canary.errors import OutputError
+from live_canary.printable import one_line
 from live_canary.segments.settings import OF_THE_MODE, PRESETS
-from live_canary.transcript.formats import one_line
 
 DEFAULT, IMPLIED = "default", "default without --system"
 

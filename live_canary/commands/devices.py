@@ -4,7 +4,7 @@ from rich.table import Table
 
 from live_canary.audio.devices import NOTHING_TO_HEAR, list_inputs
 from live_canary.console import table_console
-from live_canary.transcript.formats import one_line
+from live_canary.printable import one_line
 
 
 def run() -> int:

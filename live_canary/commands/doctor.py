@@ -13,8 +13,8 @@ from rich.text import Text
 from live_canary.commands import checks
 from live_canary.commands.checks import Finding
 from live_canary.commands.dictation_checks import clipboard, typing
+from live_canary.printable import one_line
 from live_canary.settings import Settings
-from live_canary.transcript.formats import one_line
 
 MARKS = {"ok": ("ok  ", "green"), "warn": ("warn", "yellow"), "fail": ("fail", "bold red")}
 

@@ -4,8 +4,8 @@ from contextlib import suppress
 
 from live_canary.console import note
 from live_canary.errors import SessionError
+from live_canary.printable import one_line
 from live_canary.session.folder import SessionFolder, sessions_folder, unfinished_sessions
-from live_canary.transcript.formats import one_line
 
 
 def make_folder() -> SessionFolder | None:

@@ -21,6 +21,7 @@ from live_canary.commands.model_choice import Ask, ModelChoice, choose_model, lo
 from live_canary.console import CUT_OFF, drop_typed_keys, has_every_letter, note
 from live_canary.dictation.dictation import Dictation
 from live_canary.errors import InputError, OutputError
+from live_canary.printable import one_line
 from live_canary.screen.contract import Outcome, SessionInfo
 from live_canary.segments.segmenter import Segmenter
 from live_canary.segments.vad import load_detector
@@ -28,7 +29,6 @@ from live_canary.session.completing import output_before
 from live_canary.session.folder import SessionFolder
 from live_canary.session.session import Session
 from live_canary.settings import Settings
-from live_canary.transcript.formats import one_line
 from live_canary.transcript.writer import TranscriptFile, check_free, check_output
 
 

@@ -13,6 +13,7 @@ from live_canary.commands.model_choice import choose_model, load_with
 from live_canary.console import discard, note
 from live_canary.errors import LiveCanaryError, OutputError, SessionError
 from live_canary.events import Event, ModelProgress, SourceWarned, StageFailed
+from live_canary.printable import clock, one_line
 from live_canary.segments.segmenter import Segmenter
 from live_canary.segments.vad import load_detector
 from live_canary.session.completing import complete_files
@@ -20,7 +21,8 @@ from live_canary.session.folder import JOURNAL, find_session, hold_session, open
 from live_canary.session.journal import JournalFile
 from live_canary.session.record import SessionRecord, read_journal
 from live_canary.session.recovery import hold_again
-from live_canary.transcript.formats import clock, one_line, printed_line, with_amendments
+from live_canary.transcript.formats import with_amendments
+from live_canary.transcript.lines import printed_line
 from live_canary.transcript.utterance import Entry, Utterance
 
 

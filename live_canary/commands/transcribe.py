@@ -19,11 +19,12 @@ from live_canary.commands.model_choice import choose_model, load_with, terminal_
 from live_canary.console import DEAF_SECONDS, WIDEST_TABLE, ending_at_once
 from live_canary.errors import InputError, OutputError, RecordingError
 from live_canary.events import Event, SessionEnded, SourceWarned, StageFailed, UtteranceFinal
+from live_canary.printable import one_line
 from live_canary.segments.segmenter import Segmenter
 from live_canary.segments.vad import load_detector
 from live_canary.session.session import ABORT_SECONDS, Session
 from live_canary.settings import Settings
-from live_canary.transcript.formats import FORMATS, one_line
+from live_canary.transcript.formats import FORMATS
 from live_canary.transcript.hypothesis import Transcriber
 from live_canary.transcript.writer import TranscriptFile
 

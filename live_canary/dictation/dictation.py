@@ -11,7 +11,7 @@ from live_canary.dictation.clipboard import Clipboard
 from live_canary.dictation.keyboards import Keyboard
 from live_canary.dictation.typist import Typist
 from live_canary.events import Event, SessionEnded, StageFailed, UtteranceFinal
-from live_canary.transcript.formats import one_line
+from live_canary.printable import one_line
 from live_canary.transcript.utterance import Utterance
 
 GRACE_SECONDS = 0.3  # in which the last keys of a tool may still arrive

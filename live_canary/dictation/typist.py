@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from live_canary.dictation.keyboards import CannotType, Desktop, Keyboard, Typed
 from live_canary.dictation.programs import ToolFailed, ToolStopped
 from live_canary.errors import DictationError
-from live_canary.transcript.formats import one_line
+from live_canary.printable import one_line
 
 REMEMBERED = 200  # utterances that can be taken back
 QUOTED = 30  # letters of an utterance in a notice

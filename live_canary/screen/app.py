@@ -25,7 +25,7 @@ from live_canary.screen.help_screen import key_names
 from live_canary.screen.listening_screen import NOTICE_SECONDS, ListeningScreen
 from live_canary.screen.state import SessionState
 from live_canary.screen.themes import DARK, LIGHT, THEMES
-from live_canary.transcript.formats import printed_line
+from live_canary.transcript.lines import printed_line
 
 UNREAD = 5  # of what went wrong last
 OWN_KEYS_SECONDS = 12.0  # how often and how long it is said that what is typed arrives here

@@ -9,7 +9,7 @@ from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Label, TextArea
 
-from live_canary.transcript.formats import one_line
+from live_canary.printable import one_line
 
 
 class Words(TextArea):

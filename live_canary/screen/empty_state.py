@@ -2,8 +2,8 @@
 
 from textual.widgets import Static
 
+from live_canary.printable import one_line
 from live_canary.screen.state import SessionState, SourceState
-from live_canary.transcript.formats import one_line
 
 DEMO_NOTICE = (
     "This is the small demonstration model: it shows how the program works, not how well Canary-Qwen understands. "

@@ -3,8 +3,8 @@
 from textual.content import Content
 from textual.widget import Widget
 
+from live_canary.printable import clock
 from live_canary.screen.state import SessionState
-from live_canary.transcript.formats import clock
 
 WORDS_FROM_CELLS = 60  # a narrower terminal has room for the time only
 

@@ -23,6 +23,7 @@ from live_canary.events import (
     UtteranceAmended,
     UtteranceFinal,
 )
+from live_canary.printable import clock, one_line
 from live_canary.screen.clipboard import Copying
 from live_canary.screen.contract import RunningSession
 from live_canary.screen.corrections import Corrections, Step
@@ -37,7 +38,6 @@ from live_canary.screen.search import SearchBar, next_match
 from live_canary.screen.state import SessionState
 from live_canary.screen.status_line import StatusLine
 from live_canary.screen.transcript_view import TranscriptView
-from live_canary.transcript.formats import clock, one_line
 from live_canary.transcript.utterance import Utterance
 
 NOTICE_SECONDS = 3.0

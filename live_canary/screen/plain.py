@@ -29,9 +29,10 @@ from live_canary.events import (
     StageFailed,
     UtteranceAmended,
 )
+from live_canary.printable import clock, one_line
 from live_canary.screen.contract import Outcome, RunningSession, SessionInfo
 from live_canary.screen.plain_lines import LineOf, text_line
-from live_canary.transcript.formats import clock, gap_notice, one_line
+from live_canary.transcript.lines import gap_notice
 
 BEHIND_SECONDS = 5.0  # of sound waiting for the model, from which on it is worth a line
 CAUGHT_UP_SECONDS = 1.0

@@ -8,8 +8,10 @@ import json
 from collections.abc import Callable
 
 from live_canary.events import Event, GapMarked, PartialChanged, UtteranceAmended, UtteranceFinal
+from live_canary.printable import one_line
 from live_canary.screen.contract import SessionInfo
-from live_canary.transcript.formats import FORMATS, one_line, printed_line
+from live_canary.transcript.formats import FORMATS
+from live_canary.transcript.lines import printed_line
 
 LineOf = Callable[[Event, SessionInfo], str | None]
 """The line for an event, without its end; None for an event that is not worth one."""

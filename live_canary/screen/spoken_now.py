@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from live_canary.events import PartialChanged
+from live_canary.printable import clock, one_line
 from live_canary.screen.wrapping import Slice, wrap
-from live_canary.transcript.formats import clock, one_line
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.widget import Widget
 
+from live_canary.printable import one_line
 from live_canary.screen.state import SILENCE_DBFS, SessionState, SourceState
-from live_canary.transcript.formats import one_line
 
 Parts = list[tuple[str, str]]
 """Pieces of a row, each with its style in Textual's notation."""

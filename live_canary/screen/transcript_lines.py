@@ -11,7 +11,8 @@ from itertools import accumulate
 from operator import itemgetter
 
 from live_canary.screen.wrapping import Slice, line_count, wrap
-from live_canary.transcript.formats import amended, label, spoken_text
+from live_canary.transcript.formats import amended
+from live_canary.transcript.lines import label, spoken_text
 from live_canary.transcript.utterance import Entry, Utterance
 
 DOUBTFUL_BELOW = 0.5  # docs/screen.md says how often such words are wrong

@@ -15,9 +15,9 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from live_canary.events import PartialChanged
+from live_canary.printable import clock
 from live_canary.screen.spoken_now import TailLine, tail_lines
 from live_canary.screen.transcript_lines import TranscriptLines
-from live_canary.transcript.formats import clock
 from live_canary.transcript.utterance import Entry, TranscriptGap
 
 GUTTER_CELLS = 11  # selection mark, HH:MM:SS, a space, bookmark

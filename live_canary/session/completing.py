@@ -12,11 +12,11 @@ from pathlib import Path
 
 from live_canary import files
 from live_canary.errors import OutputError
+from live_canary.printable import one_line
 from live_canary.session.comparing import Comparison, digest_of
 from live_canary.session.journal import JournalFile
 from live_canary.session.record import OutputRecord, SessionRecord
 from live_canary.transcript.amending import left_alone, newline_of
-from live_canary.transcript.formats import one_line
 from live_canary.transcript.utterance import Entry
 from live_canary.transcript.writer import check_output, format_of
 

@@ -21,6 +21,7 @@ from live_canary.events import (
     StageFailed,
     UtteranceAmended,
 )
+from live_canary.printable import one_line
 from live_canary.segments.segmenter import Segmenter
 from live_canary.session.agenda import Agenda, Amendment, Rehearing
 from live_canary.session.audition import Audition
@@ -29,7 +30,6 @@ from live_canary.session.journal import Journal
 from live_canary.session.listening import Listener
 from live_canary.session.transcribing import Scribe, TranscriptSink
 from live_canary.session.watchdog import PATIENCE_SECONDS, WatchedTranscriber
-from live_canary.transcript.formats import one_line
 from live_canary.transcript.hypothesis import Transcriber
 
 CLOSE_SOURCE_SECONDS = 3.0  # a sound system that hangs must not keep the program from ending

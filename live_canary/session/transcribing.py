@@ -19,11 +19,11 @@ from live_canary.events import (
     UtteranceAmended,
     UtteranceFinal,
 )
+from live_canary.printable import clock
 from live_canary.session.agenda import Agenda, Amendment, Kind, Rehearing, Request, Work
 from live_canary.session.conversation import Conversation, Finished
 from live_canary.session.journal import NOT_TRANSCRIBED, Journal
 from live_canary.session.rehearing import sound_of
-from live_canary.transcript.formats import clock
 from live_canary.transcript.hypothesis import Hypothesis, Transcriber
 from live_canary.transcript.stabilizer import Stabilizer
 from live_canary.transcript.taking_back import TakingBack

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from live_canary import files
-from live_canary.transcript.formats import one_line
+from live_canary.printable import one_line
 
 
 def put_in_order(path: Path, written: Sequence[str], final: Sequence[str], head: str = "", header: str = "") -> int:

@@ -15,52 +15,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
 
+from live_canary.printable import clock, one_line
 from live_canary.transcript.cues import Cue, cues, one_cue
+from live_canary.transcript.lines import gap_notice, label
 from live_canary.transcript.utterance import Entry, TranscriptGap, Utterance
-
-_ESCAPE_SEQUENCES = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor movements
-    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"  # OSC and kin: titles, clipboard
-    r"|\x1b[ -/]*[0-~]"
-)
-_LINE_BREAKS_AND_TABS = re.compile(r"[\t-\r\x1c-\x1f\x85\u2028\u2029]+")
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
-_LONE_SURROGATES = re.compile(r"[\ud800-\udfff]")
-
-
-def one_line(text: str) -> str:
-    """The text as one line that is safe to print: no terminal escape sequence, control or direction character.
-
-    Also for names of files and devices, which are other people's text (an undecodable byte in one becomes "\ufffd").
-    """
-    if text.isprintable():  # nearly always; the rest takes forty times as long
-        return text.strip()
-    text = _ESCAPE_SEQUENCES.sub("", text)
-    text = _LINE_BREAKS_AND_TABS.sub(" ", text)
-    text = _UNPRINTABLE.sub("", text)
-    return _LONE_SURROGATES.sub("\ufffd", text).strip()
-
-
-def clock(seconds: float) -> str:
-    """`HH:MM:SS`, the second that has begun."""
-    minutes, second = divmod(int(max(seconds, 0.0)), 60)
-    hour, minute = divmod(minutes, 60)
-    return f"{hour:02}:{minute:02}:{second:02}"
-
-
-def gap_notice(gap: TranscriptGap) -> str:
-    """What a reader sees where nothing was heard: `[2.5 s not heard: microphone lost]`."""
-    return f"[{gap.end_seconds - gap.start_seconds:.1f} s not heard: {one_line(gap.reason)}]"
-
-
-def spoken_text(entry: Entry) -> str:
-    """What the entry says, safe to print."""
-    return one_line(entry.text) if isinstance(entry, Utterance) else gap_notice(entry)
-
-
-def printed_line(entry: Entry, *, with_source: bool) -> str:
-    """As it is printed on a terminal, without its end: `[00:01:02] Me: text`."""
-    return f"[{clock(entry.start_seconds)}] {label(entry.source, with_source)}{spoken_text(entry)}"
 
 
 class Format:
@@ -309,11 +267,6 @@ def amended(entry: Entry, amendments: Mapping[int, str | None]) -> Entry | None:
     if text is None or text == entry.text:
         return entry if text else None
     return replace(entry, text=text, flag=None, confidences=())
-
-
-def label(source: str, with_source: bool) -> str:
-    """What stands before the text of `source`: nothing when only one is heard."""
-    return f"{one_line(source)}: " if with_source else ""
 
 
 def _utterance_index(line: str) -> int:

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from live_canary import files
 from live_canary.errors import OutputError
+from live_canary.printable import one_line
 from live_canary.transcript.amending import left_alone, put_in_order
-from live_canary.transcript.formats import FORMATS, Format, one_line, pieces
+from live_canary.transcript.formats import FORMATS, Format, pieces
 from live_canary.transcript.utterance import Entry, TranscriptGap, Utterance
 
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from live_canary.printable import one_line
 from live_canary.transcript.cues import LINE_CHARACTERS, LONGEST_MS
-from live_canary.transcript.formats import FORMATS, one_line, whole_transcript
+from live_canary.transcript.formats import FORMATS, whole_transcript
 from live_canary.transcript.utterance import TranscriptGap, Utterance
 
 STARTED = datetime(2026, 3, 4, 9, 30)
