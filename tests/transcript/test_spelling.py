@@ -8,7 +8,7 @@ from live_canary.transcript.stabilizer import Stabilizer
 NAMES = (
     "Canary-Qwen", "canary queen = Canary-Qwen", "jon = John", "live canary = live-canary", "I phone = iPhone",
     "mcdonalds = McDonald's", "saint pancras = St Pancras", "St Pancras", "St Pancras way = St Pancras Way",
-    "CQ = Canary Qwen", "c plus plus = C++",
+    "CQ = Canary Qwen", "c plus plus = C++", "pancake",
 )  # fmt: skip
 
 
@@ -29,6 +29,9 @@ def spelled(text: str, *names: str) -> str:
         ("It is Jon’s, not (Jon).", "It is John’s, not (John)."),
         ("Live canary hears. A live canary sings.", "Live-canary hears. A live-canary sings."),
         ("It hears. live Canary", "It hears. live-canary"),
+        ("It is a Live Canary.", "It is a live-canary."),
+        ("“It hears.” Live canary, that is.", "“It hears.” Live-canary, that is."),
+        ("CANARY QUEEN'S", "Canary-Qwen'S"),
         ("I phone you. My I Phone.", "iPhone you. My iPhone."),
         ("We eat at McDonalds, at mcdonald's.", "We eat at McDonald's, at McDonald's."),
         ("From Saint Pancras to St. Pancras.", "From St Pancras to St Pancras."),
@@ -76,6 +79,8 @@ def test_a_word_of_a_name_is_as_doubtful_as_the_least_sure_that_was_heard() -> N
         ("we use canary que", 2),
         ("we use canary queen", 1),
         ("we use cq", 2),
+        ("we use cq's", 2),
+        ("we like saint pan", 2),
         ("we go to Saint Pancras", 2),
         ("we go to st Pancras w", 3),
         ("we use canary birds", 0),
