@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -90,6 +91,16 @@ def test_a_profile_counts_more_than_the_rest_of_the_file(file, started):
     assert (other.system, other.segmenter.min_silence_ms) == (False, 600)
 
 
+def test_a_profile_may_be_chosen_by_a_variable_that_counts_less_than_the_flag(file, started, monkeypatch):
+    file.write_text('mic_name = "Ana"\n[profile.a]\nmic_name = "Bo"\n[profile.b]\nmic_name = "Cy"\n')
+    monkeypatch.setenv("LIVE_CANARY_PROFILE", "a")
+    run()
+    run("--profile", "b")
+    monkeypatch.setenv("LIVE_CANARY_PROFILE", "")
+    run()
+    assert [settings.microphone_name for settings in started] == ["Bo", "Cy", "Ana"]
+
+
 @pytest.mark.parametrize(
     ("toml", "arguments", "variables", "pause_ms"),
     [
@@ -164,6 +175,22 @@ def test_numbers_lists_and_switches_may_come_from_the_environment(file, started,
     assert settings.system
 
 
+@pytest.mark.parametrize(("text", "system"), [("Yes", True), ("TRUE", True), ("Off", False), ("", True)])
+def test_a_switch_in_the_environment_may_be_written_in_capitals_and_an_empty_one_sets_nothing(
+    file, started, monkeypatch, text, system
+):
+    file.write_text("system = true\n")
+    monkeypatch.setenv("LIVE_CANARY_SYSTEM", text)
+    run()
+    assert started[0].system == system
+
+
+def test_a_switch_in_the_environment_that_is_neither_on_nor_off_is_refused(file, monkeypatch):
+    monkeypatch.setenv("LIVE_CANARY_KEEP_AUDIO", "never")
+    with pytest.raises(InputError, match="LIVE_CANARY_KEEP_AUDIO must be true or false, not 'never'"):
+        config_file.in_force(KEYS)
+
+
 def test_a_home_folder_may_be_written_as_a_tilde_and_one_that_is_not_there_stays_as_it_is(file, started):
     file.write_text("output = ['~/a.md', '~no-such-user/b.md']\n")
     run()
@@ -213,11 +240,44 @@ def test_a_speed_may_be_written_as_a_number(file, started):
         ("mode = 'meeting'\n[profile.calls]\nmode = 'meeting'\nmic = 'x'", r"line 4: mic must be true or false"),
         ("[profile]\ncalls = 1", r"profile\.calls must be a table"),
         ("mode = \n", r"is not a settings file: Invalid value .*line 1"),
+        ("vad_threshold = true", r"line 1: vad_threshold must be a number, not True\."),
+        ("model = true", r"line 1: model must be text in quotes, not True\."),
+        ("replay = ['a.wav']", r"line 1: there is no setting 'replay'"),
+        ("version = true", r"line 1: there is no setting 'version'"),
     ],
 )
 def test_a_wrong_file_is_refused_with_the_line_and_the_key(file, text, said):
     file.write_text(text)
     with pytest.raises(InputError, match=said):
+        config_file.in_force(KEYS)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("vad = 'silero'\n'mic' = 1", 2),
+        ("vad = 'silero'\nmic.x = true", 2),
+        ("vad = 'silero'\n[mic]\nx = true", 2),
+        ("mic = true\n[profile.calls]\nmic = 1", 3),
+        ('mic = true\n[profile."calls"]\nmic = 1', 3),
+    ],
+)
+def test_the_line_of_a_wrong_value_is_found_however_its_key_is_written(file, text, line):
+    file.write_text(text)
+    with pytest.raises(InputError, match=rf"config\.toml, line {line}: mic must be true or false"):
+        config_file.in_force(KEYS)
+
+
+@pytest.mark.parametrize("text", ["# " + "a" * 4095, "# a\n" * 16_385])
+def test_a_file_that_is_longer_than_settings_are_is_refused_with_its_length(file, text):
+    file.write_text(text)
+    with pytest.raises(InputError, match=f"is not a settings file: {len(text)} letters, .* are too much"):
+        config_file.in_force(KEYS)
+
+
+def test_a_folder_in_the_place_of_the_file_is_told_in_a_sentence(file):
+    file.mkdir()
+    with pytest.raises(InputError, match=r"config\.toml cannot be read: "):
         config_file.in_force(KEYS)
 
 
@@ -288,6 +348,13 @@ def test_a_variable_that_sets_nothing_is_told_once_by_every_command(file, starte
     assert run(*arguments).count(told) == 1
 
 
+def test_variables_that_are_no_settings_but_mean_something_are_not_doubted(file, started, monkeypatch):
+    file.write_text("[profile.meeting]\n")
+    for name, value in {"PROFILE": "meeting", "KERNELS": "off", "WEIGHT_CACHE": "off"}.items():
+        monkeypatch.setenv(f"LIVE_CANARY_{name}", value)
+    assert "there is no such setting" not in run()
+
+
 def test_a_settings_file_that_is_named_but_not_there_is_told(file, started):
     told = f"LIVE_CANARY_CONFIG names {file}, which is not there; no settings file is in force.\n"
     assert run().count(told) == 1
@@ -330,6 +397,13 @@ def test_config_schema_knows_every_setting_with_its_type_and_nothing_else(file):
 
 def test_config_path_says_where_the_file_is_looked_for(file):
     assert run("config", "path").strip() == str(file)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="each system keeps settings in a place of its own")
+def test_the_file_is_looked_for_where_the_system_keeps_settings(tmp_path, monkeypatch):
+    monkeypatch.delenv("LIVE_CANARY_CONFIG")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert run("config", "path").strip() == str(tmp_path / "live-canary" / "config.toml")
 
 
 def test_every_setting_has_a_description(file):

@@ -162,6 +162,7 @@ SETTINGS_FILES = [
     b"min_silence_ms = " + b"9" * 10_000,
     b"speed = 0x" + b"f" * 4000,
     b"vad_threshold = 0x" + b"f" * 1_000,
+    b"vad_threshold = -" + b"9" * 1_000,
     b"vad_threshold = nan",
     b"speed = -inf",
     b"min_silence_ms = 0x" + b"f" * 4000,
