@@ -95,6 +95,20 @@ def test_sound_that_the_user_keeps_is_named(state, capsys):
     assert unfinished_sessions() == []
 
 
+def no_room(sound, recording):
+    recording.write_bytes(b"part of it")
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_sound_that_a_full_disk_keeps_from_being_joined_is_told_and_left_to_recover(state, monkeypatch, capsys):
+    monkeypatch.setattr(folders, "join", no_room)
+    keeping.leave_folder(folder := finished_session(), ended=True, keep_sound=True)
+    told = capsys.readouterr().err
+    assert f"(No space left on device); it is kept, and live-canary recover {folder.path.name} tries again" in told
+    folder.journal.close()
+    assert unfinished_sessions() == [folder.path]
+
+
 def test_a_state_folder_that_cannot_be_made_does_not_keep_anybody_from_dictating(tmp_path, capsys):
     (tmp_path / "state").write_text("a file where the folder should be")
     assert keeping.make_folder() is None
@@ -181,10 +195,6 @@ def test_recovery_leaves_no_sound_that_nobody_asked_for(state):
 
 
 def test_sound_that_a_full_disk_keeps_from_being_joined_is_still_there_after_recovery(state, monkeypatch, capsys):
-    def no_room(sound, recording):
-        recording.write_bytes(b"part of it")
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
     folder = cut_off(keep_audio=True)
     with monkeypatch.context() as full:
         full.setattr(folders, "join", no_room)
