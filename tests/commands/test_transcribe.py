@@ -20,6 +20,7 @@ from live_canary.commands import transcribe
 from live_canary.commands.live import check_outputs
 from live_canary.commands.model_choice import ModelChoice, load_with
 from live_canary.errors import CheckpointError, InputError, ModelMissing, OutputError, RecordingError
+from live_canary.segments.vad import load_detector
 from live_canary.settings import Settings
 from live_canary.transcript.hypothesis import Hypothesis
 from live_canary.transcript.transcriber import CanaryTranscriber
@@ -284,6 +285,36 @@ def test_a_folder_that_cannot_be_is_refused_in_a_sentence(talk):
         transcribe.run(Settings(recordings=(talk,), model="demo"), Path("x" * 300), "txt")
 
 
+def test_transcripts_go_into_a_folder_that_is_not_there_and_the_next_ones_too(talk, second, tmp_path, monkeypatch):
+    monkeypatch.setattr(transcribe, "load_with", instant)
+    folder = tmp_path / "a" / "b"
+    for recording in (talk, second):
+        assert transcribe.run(Settings(recordings=(recording,), model="demo"), folder, "txt") == 0
+    assert sorted(path.name for path in folder.iterdir()) == ["second.txt", "talk.txt"]
+
+
+def test_a_recording_is_cut_as_the_settings_say(talk, monkeypatch):
+    detectors = []
+    monkeypatch.setattr(transcribe, "load_with", instant)
+    monkeypatch.setattr(transcribe, "load_detector", lambda name: detectors.append(name) or load_detector("silero"))
+    settings = Settings(recordings=(talk,), model="demo", vad="webrtc")
+    long_pauses = replace(settings.segmenter, min_silence_ms=5000)
+    assert transcribe.run(replace(settings, segmenter=long_pauses), None, "txt") == 0
+    assert detectors == ["webrtc"]
+    assert len(talk.with_suffix(".txt").read_text().splitlines()) == 1
+
+
+def test_a_recording_is_heard_as_fast_as_it_can_be_read_and_nothing_goes_on_behind_it(talk, monkeypatch):
+    waits, before = [], set(threading.enumerate())
+    monkeypatch.setattr(transcribe, "load_with", instant)
+    monkeypatch.setattr("live_canary.audio.clock.Clock.wait", lambda clock, seconds: waits.append(seconds))
+    assert transcribe.run(Settings(recordings=(talk,), model="demo"), None, "txt") == 0
+    assert waits == []
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
+        assert not thread.is_alive(), thread.name
+
+
 def test_two_recordings_of_one_name_are_not_written_into_one_transcript(talk, tmp_path):
     (tmp_path / "other").mkdir()
     other = tmp_path / "other" / "talk.wav"
@@ -344,7 +375,7 @@ def test_ctrl_c_does_not_wait_for_a_model_that_is_at_work(talk, monkeypatch):
         assert asked.wait(60)
         raise KeyboardInterrupt
 
-    asked, answering = threading.Event(), threading.Event()
+    before, asked, answering = set(threading.enumerate()), threading.Event(), threading.Event()
     monkeypatch.setattr(transcribe, "load_with", lambda choice, settings: lambda tell: Thinking())
     monkeypatch.setattr(transcribe, "_follow", interrupted)
     monkeypatch.setattr(transcribe, "ABORT_SECONDS", 0.01)
@@ -352,6 +383,9 @@ def test_ctrl_c_does_not_wait_for_a_model_that_is_at_work(talk, monkeypatch):
         transcribe.run(Settings(recordings=(talk,), model="demo"), None, "txt")
     assert sorted(path.name for path in talk.parent.iterdir()) == ["talk.wav"]
     answering.set()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
+    assert sorted(path.name for path in talk.parent.iterdir()) == ["talk.wav"]
 
 
 def test_what_was_there_is_not_replaced_by_a_transcript_with_holes(talk, monkeypatch):
@@ -483,6 +517,13 @@ def test_a_folder_in_the_place_of_a_transcript_is_told_before_anything_is_heard(
     assert not list(talk.parent.glob("*unfinished*"))
 
 
+def test_a_folder_where_a_transcript_is_to_grow_is_told_before_the_model_is_loaded(talk, monkeypatch):
+    monkeypatch.setattr(transcribe, "load_with", lambda choice, settings: lambda tell: pytest.fail("was loaded"))
+    talk.with_name("talk.unfinished.txt").mkdir()
+    with pytest.raises(OutputError, match="is a folder"):
+        transcribe.run(Settings(recordings=(talk,), model="demo"), None, "txt")
+
+
 @pytest.fixture
 def deleted_folder(tmp_path, monkeypatch):
     """The one that the program runs in."""
@@ -525,11 +566,16 @@ def test_a_transcript_that_is_a_link_stays_one_and_a_private_one_private(talk, t
 
 def test_a_transcript_that_cannot_be_replaced_is_told_and_the_new_one_kept(talk, monkeypatch, capsys):
     def refuse(path, target):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        if target.suffix == ".txt":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        path.rename(target)
 
+    monkeypatch.setattr(transcribe, "load_with", instant)
     monkeypatch.setattr(Path, "replace", refuse)
     talk.with_suffix(".txt").write_text("earlier\n")
-    assert overwritten(talk, monkeypatch) == 1
+    settings = Settings(recordings=(talk,), model="demo", overwrite=True)
+    assert transcribe.run(settings, None, "txt", "srt") == 1
+    assert talk.with_suffix(".srt").read_text().count("samples.") == 2
     assert "cannot be replaced: Permission denied." in " ".join(capsys.readouterr().err.split())
     assert talk.with_suffix(".txt").read_text() == "earlier\n"
     assert len(talk.with_name("talk.unfinished.txt").read_text().splitlines()) == 2
