@@ -1,5 +1,6 @@
 import signal
 import threading
+from dataclasses import replace
 from functools import partialmethod
 
 import pytest
@@ -20,6 +21,7 @@ from live_canary.events import (
 )
 from live_canary.screen.app import LiveCanaryApp
 from live_canary.screen.contract import Outcome, SessionInfo
+from live_canary.screen.transcript_view import TranscriptView
 from live_canary.transcript.utterance import TranscriptGap
 from tests.screen.fake_session import ENDED, FakeSession, said
 from tests.screen.in_app import INFO, in_app, rows, until_shown
@@ -44,6 +46,23 @@ def test_what_is_being_spoken_stands_below_until_its_final_takes_its_place():
         assert rows(pilot)[1:4] == [" 00:00:00  First.", " 00:00:04  Let us begin.", ""]
 
     in_app(scenario, session)
+
+
+def test_what_may_still_change_and_what_was_perhaps_misheard_look_different():
+    info = SessionInfo("demo model", ("USB Microphone", "System audio"))
+    doubtful = said("Is it cold?")
+    doubtful = replace(doubtful, utterance=replace(doubtful.utterance, confidences=(0.9, 0.3, 0.9)))
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        segments = [segment for strip in pilot.app.screen._compositor.render_strips() for segment in strip]
+        view = pilot.app.screen.query_one(TranscriptView)
+        assert [one.text for one in segments if one.style and one.style.underline] == ["it"]
+        for part, text, times in (("tentative", " begi", 1), ("source", "USB Microphone: ", 2)):
+            colour = view.get_component_rich_style(f"transcript--{part}").color
+            assert [one.text for one in segments if one.style and one.style.color == colour].count(text) == times
+
+    partial = PartialChanged("USB Microphone", 4.0, "Let us", "begi")
+    in_app(scenario, FakeSession(*OPENED, doubtful, partial), info=info)
 
 
 def test_a_partial_that_held_no_words_disappears():

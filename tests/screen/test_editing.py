@@ -220,6 +220,44 @@ def test_what_is_read_does_not_move_when_a_line_above_it_changes():
     in_app(scenario, session)
 
 
+def test_the_newest_text_stays_in_view_when_a_line_above_it_is_deleted():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        session.tell(UtteranceAmended(3, None))
+        await pilot.pause()
+        session.tell(said("Something new.", 200.0))
+        await pilot.pause()
+        assert readable(pilot)[-1].endswith("Something new.")
+
+    session = FakeSession(*OPENED, *(said(f"Number {number}.") for number in range(60)))
+    in_app(scenario, session)
+
+
+def test_what_is_selected_stays_so_when_a_voice_takes_back_another_line():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        session.tell(UtteranceAmended(0, None))
+        await pilot.pause()
+        assert transcript(pilot).selected is None
+        await pilot.press("up", "up", "up")
+        session.tell(UtteranceAmended(3, None))
+        await pilot.pause()
+        assert transcript(pilot).selected == range(1, 2)
+
+    session = FakeSession(*OPENED, *(said(text) for text in TEXTS))
+    in_app(scenario, session)
+
+
+def test_a_key_acts_on_the_newest_line_again_when_all_that_was_selected_is_deleted():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("up", "d")
+        session.tell(said("Second.", 4.0))
+        await pilot.pause()
+        await pilot.press("d")
+
+    session = FakeSession(*OPENED, said("First."))
+    in_app(scenario, session)
+    assert session.asked[1:] == ["amend 0: None", "amend 1: None"]
+
+
 def test_words_are_counted_as_they_stand():
     async def scenario(pilot: Pilot[Outcome]) -> None:
         assert "11 words" in rows(pilot)[0]

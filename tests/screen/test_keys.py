@@ -8,7 +8,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from live_canary.events import ModelProgress, PartialChanged, SourceOpened
+from live_canary.events import ModelProgress, PartialChanged, SourceOpened, UtteranceAmended
 from live_canary.screen.contract import Outcome, SessionInfo
 from live_canary.screen.listening_screen import ListeningScreen
 from live_canary.screen.transcript_view import TranscriptView
@@ -99,6 +99,17 @@ def test_end_shows_the_newest_text_and_follows_again(key):
     in_app(scenario, session)
 
 
+def test_the_status_line_counts_what_stands_below_the_last_row():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("home")
+        await until_shown(pilot, "20 below, End shows the newest")
+        session.tell(UtteranceAmended(39, None))
+        await until_shown(pilot, "19 below, End shows the newest")
+
+    session = FakeSession(*OPENED, *(said(text) for text in many(40)))
+    in_app(scenario, session)
+
+
 def test_scrolling_back_to_the_bottom_follows_again():
     async def scenario(pilot: Pilot[Outcome]) -> None:
         await pilot.press("pageup", "pagedown")
@@ -128,12 +139,56 @@ def test_shift_extends_the_selection_and_escape_ends_it():
     with_transcript(scenario)
 
 
+def test_escape_ends_a_selection_further_up_and_leaves_the_reader_there():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("home", "down")
+        read = [row[1:] for row in readable(pilot)]
+        await pilot.press("escape")
+        assert transcript(pilot).selected is None
+        assert [row[1:] for row in readable(pilot)] == read
+
+    with_transcript(scenario, *many(40))
+
+
+def test_a_selection_that_reaches_the_newest_line_stays_where_it_is_when_new_text_comes():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("home", "up", "down", "down")
+        read = readable(pilot)
+        assert read[-1] == "▌00:00:00  Utterance number 21."
+        session.tell(said("Something new.", 200.0))
+        await pilot.pause()
+        assert readable(pilot) == read
+
+    session = FakeSession(*OPENED, *(said(text) for text in many(22)))
+    in_app(scenario, session)
+
+
+def test_a_selection_begins_with_the_line_on_the_screen_that_it_comes_from():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("home", "up")
+        assert transcript(pilot).selected == range(19, 20)
+        await pilot.press("escape", "home", "down")
+        assert transcript(pilot).selected == range(0, 1)
+
+    with_transcript(scenario, *many(40))
+
+
+def test_of_several_selected_lines_a_key_acts_on_the_one_selected_last():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("up", "shift+up", "b")
+        assert [row[10] for row in rows(pilot)[1:5]] == [" ", " ", "◆", " "]
+
+    with_transcript(scenario)
+
+
 def test_a_selection_stays_on_the_screen_while_it_moves():
     async def scenario(pilot: Pilot[Outcome]) -> None:
         await pilot.press(*["up"] * 25)
         assert "▌00:00:00  Utterance number 15." in rows(pilot)
         await pilot.press("home", "down")
         assert "▌00:00:00  Utterance number 16." in rows(pilot)
+        await pilot.press("escape", "home", *["down"] * 21)
+        assert readable(pilot)[-1] == "▌00:00:00  Utterance number 20."
 
     session = FakeSession(*OPENED, *(said(text) for text in many(40)))
     in_app(scenario, session)
@@ -149,6 +204,14 @@ def test_a_click_selects_and_shift_click_extends():
         assert transcript(pilot).selected == range(1, 4)
 
     with_transcript(scenario)
+
+
+def test_a_click_selects_the_line_that_is_shown_there_and_shift_click_too_where_nothing_was():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.click(TranscriptView, offset=(20, 5), shift=True)
+        assert transcript(pilot).selected == range(25, 26)
+
+    with_transcript(scenario, *many(40))
 
 
 def test_bookmarks_are_marked_and_found_again():

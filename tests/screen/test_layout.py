@@ -40,6 +40,13 @@ def test_every_word_is_on_the_screen_whatever_its_size(size):
     in_app(scenario, FakeSession(*OPENED, LevelChanged("USB Microphone", -20, -10), said(LONG)), size=size)
 
 
+def test_lines_are_no_longer_than_the_eye_can_follow_on_a_wide_terminal():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        assert max(map(len, text_rows(pilot))) == 99  # of 100 cells: the next word did not fit
+
+    in_app(scenario, FakeSession(*OPENED, said("four " * 60)), size=(200, 24))
+
+
 def test_a_resized_terminal_shows_the_newest_text_again_if_it_followed():
     async def scenario(pilot: Pilot[Outcome]) -> None:
         await pilot.resize_terminal(40, 12)

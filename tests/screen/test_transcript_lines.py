@@ -41,6 +41,20 @@ def test_sources_are_labelled_when_there_are_several():
     assert lines.texts == ["USB Microphone: one"]
 
 
+def test_a_corrected_line_still_says_who_speaks():
+    lines = lines_of("one", with_source=True)
+    lines.amend(0, "two")
+    assert lines.texts == ["USB Microphone: two"]
+
+
+def test_of_the_commands_between_lines_those_are_saved_that_had_an_effect():
+    lines = lines_of("one")
+    for index, command in enumerate(("scratch that", "new line"), 1):
+        lines.obey(replace(said(command, index=index).utterance, command=command))
+    lines.append(said("two", index=3).utterance)
+    assert [entry.text for entry in lines.to_save([0, 1])] == ["one", "new line", "two"]
+
+
 def test_a_gap_is_an_entry_too():
     lines = lines_of("one", width=80)
     lines.append(TranscriptGap(start_seconds=1.0, end_seconds=3.0, reason="unplugged", source="USB Microphone"))
@@ -72,7 +86,7 @@ def test_words_that_the_model_is_not_sure_of_are_doubtful():
 
 
 def test_all_of_an_utterance_in_which_the_model_repeated_itself_is_doubtful():
-    assert doubted("Is it?", 1.0, 1.0, flag="loop") == ["Is it?"]
+    assert doubted("Is it?", 1.0, 1.0, flag="loop", with_source=True) == ["Is it?"]
 
 
 def test_nothing_is_doubtful_where_nobody_knows_or_the_user_has_spoken():
