@@ -115,12 +115,19 @@ def _without_possessive(word: str) -> tuple[str, str]:
     return (word[: found.start()], found[0]) if found else (word, "")
 
 
+def _marks_around(words: Sequence[str]) -> tuple[str, str]:
+    """What stands before the first letter, and behind the last."""
+    before, after = (match[0] for match in (_MARKS_BEFORE.match(words[0]), _MARKS_AFTER.search(words[-1])) if match)
+    return before, after
+
+
 def _in_place(name: str, heard: Sequence[str], *, capital: bool) -> str:
-    """A name with the marks around what was heard.
+    """A name with the marks around what was heard, but for those that it has itself: "C++." for "C++.".
 
     capital: where that has a capital letter, a name written in small letters gets one, too.
     """
-    before, after = (match[0] for match in (_MARKS_BEFORE.match(heard[0]), _MARKS_AFTER.search(heard[-1])) if match)
+    (opening, closing), (before, after) = _marks_around([name]), _marks_around(heard)
+    before, after = before.removesuffix(opening), after.removeprefix(closing)
     if capital and name.islower() and not heard[0].islower():
         name = name[0].upper() + name[1:]
     return before + name + after

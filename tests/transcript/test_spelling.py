@@ -45,6 +45,20 @@ def test_names_are_written_as_the_user_wants_them(heard: str, written: str) -> N
 
 
 @pytest.mark.parametrize(
+    ("name", "heard", "written"),
+    [
+        ("C++", "I write C++. And c, too.", "I write C++. And C++, too."),
+        ("Acme Inc.", "Acme Inc. is at acme inc.'s (Acme inc.).", "Acme Inc. is at Acme Inc.'s (Acme Inc.)."),
+        ("us = U.S.", "In the U.S., in the US.", "In the U.S., in the U.S."),
+        (".NET", "In .net and “.Net”, net.", "In .NET and “.NET”, .NET."),
+        ("Yahoo!", "Yahoo! Is it yahoo?", "Yahoo! Is it Yahoo!?"),
+    ],
+)
+def test_marks_of_a_name_are_not_written_twice(name: str, heard: str, written: str) -> None:
+    assert spelled(heard, name) == written
+
+
+@pytest.mark.parametrize(
     "heard",
     [
         "I like the canary. Queen Mary does not.",
