@@ -198,7 +198,7 @@ def _typed(value: object, key: Key, place: str) -> object:
     if key.kind is float and number:
         return float(value)  # type: ignore[arg-type]
     if key.kind is list and isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return [str(files.expanded(item)) for item in value]
+        return value
     if type(value) is key.kind and key.kind is not list:
         return value
     raise InputError(f"{place} must be {KINDS[key.kind]}, not {value!r}.")
@@ -207,7 +207,7 @@ def _typed(value: object, key: Key, place: str) -> object:
 def _parsed(text: str, key: Key, place: str) -> object:
     """A variable's text as the flag would have it. Raises InputError."""
     if key.kind is list:
-        return [str(files.expanded(item)) for item in text.split(os.pathsep)]
+        return text.split(os.pathsep)
     if key.kind is bool and text.lower() in TRUE + FALSE:
         return text.lower() in TRUE
     try:

@@ -1,6 +1,7 @@
 """Settings stick: a file below the environment below the flags, and a wrong file says where it is wrong."""
 
 import json
+import os
 import re
 import sys
 import tomllib
@@ -63,6 +64,14 @@ def test_names_are_spelled_as_the_file_or_a_flag_says(file, started):
     run("transcribe", "talk.wav")
     run("transcribe", "talk.wav", "--spelling", "Qwen", "--spelling", "ana = Anna")
     assert [one.spelling for one in started] == [("Canary-Qwen", "jon = John")] * 2 + [("Qwen", "ana = Anna")]
+
+
+def test_a_name_is_no_path(file, started, monkeypatch):
+    file.write_text('spelling = ["our page = //example.com/", "~ana = ~/ana"]\n')
+    run("--replay", "talk.wav")
+    monkeypatch.setenv("LIVE_CANARY_SPELLING", f"our page = //example.com/{os.pathsep}~ana = ~/ana")
+    run("--replay", "talk.wav")
+    assert [one.spelling for one in started] == [("our page = //example.com/", "~ana = ~/ana")] * 2
 
 
 @pytest.mark.parametrize("command", ["bench engine", "--compute-device cpu bench engine", "bench engine --device cpu"])
