@@ -274,6 +274,27 @@ def test_a_setting_that_cannot_be_used_is_refused_and_leaves_nothing_to_recover(
     assert not list(Path(os.environ["XDG_STATE_HOME"]).rglob("session.jsonl"))
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--speeed", "2"], "No such option: --speeed"),
+        (["--speed"], "Option '--speed' requires an argument; `live-canary --help`"),
+        (["--threads", "many"], "Invalid value for '--threads'"),
+        (["transcribe"], "Missing argument 'FILES...'; `live-canary transcribe --help` says what there is."),
+        (["transcribe", "--nope", "a.wav"], "No such option: --nope"),
+        (["config", "frobnicate"], "No such command 'frobnicate'; `live-canary config --help`"),
+    ],
+)
+def test_a_command_line_that_means_nothing_is_refused_in_one_line(arguments, said):
+    assert said in refusal(*arguments)
+
+
+def test_a_command_that_lacks_its_command_prints_its_help():
+    done = live_canary("bench")
+    assert (done.returncode, done.stderr) == (2, "")
+    assert "live-canary bench live" in done.stdout
+
+
 def test_whoever_asks_for_a_list_and_for_its_end_is_asked_which():
     assert "--list only says which sessions there are, and --discard deletes them" in refusal(
         "recover", "--list", "--discard"

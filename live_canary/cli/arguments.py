@@ -3,6 +3,7 @@ and what the environment sets in vain."""
 
 import os
 from collections.abc import Container, Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -15,6 +16,7 @@ from live_canary.printable import one_line
 LIVE_ONLY = ("mic", "system", "device", "follow_default", "keep_audio")
 FOR_ALL = {"profile", "offline"}  # take effect wherever they stand
 READS_ALL = {"config"}
+_UsageError: type[typer.BadParameter] = typer.BadParameter.__bases__[0]  # click's, of which typer has its own
 
 
 def spread_replay(arguments: list[str]) -> list[str]:
@@ -37,6 +39,22 @@ def spread_replay(arguments: list[str]) -> list[str]:
     if incomplete:
         raise InputError("--replay needs a recording: live-canary --replay talk.wav")
     return spread
+
+
+@contextmanager
+def refused_in_one_line() -> Iterator[None]:
+    """What Typer refuses it draws a frame around, which a screen reader spells out and `2>&1 | tail -1` cuts.
+
+    Raises InputError in its place. That a command lacks its command is told by its help instead, which is printed.
+    """
+    try:
+        yield
+    except _UsageError as error:
+        reason, context = error.format_message(), error.ctx
+        if not reason:
+            raise
+        command = context.command_path if context else "live-canary"
+        raise InputError(f"{reason.rstrip('.')}; `{command} --help` says what there is.") from None
 
 
 def tell_of_unheeded(context: typer.Context) -> None:

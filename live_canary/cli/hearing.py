@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from live_canary.audio.capture import Capture
-from live_canary.cli.arguments import is_device_configured
+from live_canary.cli.arguments import is_device_configured, refused_in_one_line
 from live_canary.cli.options import check_setting
 from live_canary.commands import config_file, listen
 from live_canary.errors import LiveCanaryError
@@ -23,6 +23,14 @@ INPUTS = "live_canary.inputs"
 
 class HearsFirst(TyperGroup):
     """The program's command line."""
+
+    def make_context(self, *arguments: Any, **named: Any) -> Any:
+        with refused_in_one_line():
+            return super().make_context(*arguments, **named)
+
+    def invoke(self, context: Any) -> Any:
+        with refused_in_one_line():
+            return super().invoke(context)
 
     def parse_args(self, context: Any, arguments: list[str]) -> list[str]:
         """Open what a session would hear, unless another command is named; any trouble is left to the session."""
