@@ -44,9 +44,11 @@ def run(
             if discard:
                 _discard(path)
                 continue
+            if only_list:
+                print(describe(path), flush=True)  # noqa: T201
+                continue
             note(describe(path))
-            if not only_list:
-                _recover(path, instead or {})
+            _recover(path, instead or {})
         except LiveCanaryError as error:
             failures += 1
             note(f"{path.name}: {one_line(str(error))}")

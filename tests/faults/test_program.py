@@ -57,7 +57,7 @@ def test_a_killed_replay_is_finished_by_recover_to_the_same_lines(state, tmp_pat
     [session] = unfinished_sessions(state)
 
     listed = live_canary("recover", "--list")
-    assert f"{session.name}: dictation.wav" in listed.stderr
+    assert f"{session.name}: dictation.wav" in listed.stdout
     recovered = live_canary("recover", session.name)
     assert recovered.returncode == 0, recovered.stderr
     assert cut_off.read_bytes() == undisturbed.read_bytes()

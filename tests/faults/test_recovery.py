@@ -576,7 +576,9 @@ def state(tmp_path, monkeypatch):
 def test_without_an_output_file_the_text_is_printed(state, capsys):
     abort(SessionFolder.create(), "abc" + ENDPOINT + "de")
     assert command.run(None, only_list=True) == 0
-    assert "talk, 00:00:01 of sound, 0 lines so far -> no file" in capsys.readouterr().err
+    listed = capsys.readouterr()
+    assert listed.out.endswith(": talk, 00:00:01 of sound, 0 lines so far -> no file\n")
+    assert listed.err == ""
     assert command.run(None) == 0
     assert capsys.readouterr().out == "[00:00:00] abc\n[00:00:01] de\n"
     assert list(state.iterdir()) == []
