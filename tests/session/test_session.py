@@ -216,6 +216,38 @@ def test_an_utterance_without_words_leaves_no_line_and_clears_its_partial():
     assert PartialChanged("talk", 0.0, "", "") in recorder.events
 
 
+@pytest.mark.parametrize(
+    ("speech", "model"),
+    [
+        ("abcd", LetterModel()),
+        ("abcx", LetterModel(fails_on="x")),
+        ("abch", LetterModel(wordless="abch")),
+    ],
+)
+def test_what_is_being_said_ends_in_what_has_its_source_and_its_start(speech, model):
+    """As docs/dictation.md promises whoever shows partials: in an utterance, in a gap, or in a partial without text."""
+    recorder = Recorder()
+
+    class Hesitating(ScriptedSource):
+        def blocks(self):
+            for number, block in enumerate(super().blocks()):
+                if number == len("..abc"):
+                    recorder.wait_for(PartialChanged)
+                yield block
+
+    source = Hesitating(".." + speech + ENDPOINT, name="Me")
+    session = Session([source], make_segmenter, lambda tell: model, partial_interval_ms=100)
+    session.start(recorder)
+    assert session.wait(PATIENCE_SECONDS)
+    partials = recorder.of(PartialChanged)
+    assert partials[0].tentative == "abc"
+    ends = [event.utterance for event in recorder.of(UtteranceFinal)]
+    ends += [event.gap for event in recorder.of(GapMarked)]
+    ends += [one for one in partials if not one.settled + one.tentative]
+    assert [(one.source, one.start_seconds) for one in ends] == [("Me", 0.2)]
+    assert {(one.source, one.start_seconds) for one in partials} == {("Me", 0.2)}
+
+
 def test_a_gap_ends_the_utterance_before_it_and_is_marked_between_the_finals():
     gap = AudioGap(3 * LETTER_SAMPLES, 23 * LETTER_SAMPLES, "unplugged")
     sink = MemorySink()
