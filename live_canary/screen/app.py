@@ -168,8 +168,7 @@ class LiveCanaryApp(App[Outcome]):
 
     def action_pause(self) -> None:
         """Hears nothing until it is asked for again; a source that was muted by itself stays so."""
-        if self.state.finishing or self.state.ended:
-            self.notify("Nothing is heard any more; q leaves.", timeout=NOTICE_SECONDS, markup=False)
+        if self._told_that_nothing_is_heard():
             return
         names = list(self.state.sources)
         muted = [name for name in names if self._is_muted(name)]
@@ -181,8 +180,14 @@ class LiveCanaryApp(App[Outcome]):
 
     def action_mute(self, number: int) -> None:
         names = list(self.state.sources)
-        if number < len(names):
+        if number < len(names) and not self._told_that_nothing_is_heard():
             self._mute([names[number]], muted=not self._is_muted(names[number]))
+
+    def _told_that_nothing_is_heard(self) -> bool:
+        over = self.state.finishing or self.state.ended is not None
+        if over:
+            self.notify("Nothing is heard any more; q leaves.", timeout=NOTICE_SECONDS, markup=False)
+        return over
 
     def _is_muted(self, name: str) -> bool:
         return self._asked_muted.get(name, self.state.sources[name].muted)

@@ -200,7 +200,10 @@ class ListeningScreen(Screen[None]):
         self._search.open()
 
     def action_match(self, step: int) -> None:
-        self._search.go(step)
+        if self._search.is_on:
+            self._search.go(step)
+        else:
+            self._tell("Nothing is searched for; / begins.")
 
     def action_back(self) -> None:
         """Ends the search if there is one, else the selection."""
@@ -216,8 +219,8 @@ class ListeningScreen(Screen[None]):
         if isinstance(entry, Utterance):
             dialog = EditDialog(clock(entry.start_seconds), one_line(entry.text))
             self.app.push_screen(dialog, partial(self._edited, entry.index))
-        elif entry:
-            self._tell("Nothing was heard there, so there are no words to edit.")
+        else:
+            self._tell_of_no_words("edit")
 
     def _edited(self, index: int, text: str | None) -> None:
         if text is not None:
@@ -225,16 +228,13 @@ class ListeningScreen(Screen[None]):
 
     def action_delete(self) -> None:
         """Takes the selected lines, or the newest, out of the transcript."""
-        entries = [self.transcript.lines.entries[number] for number in self._chosen()]
-        self._correct(*((entry.index, None) for entry in entries if isinstance(entry, Utterance)))
+        self._correct(*((utterance.index, None) for utterance in self._chosen_utterances("delete")))
 
     def action_hear_again(self) -> None:
         """Asks the model once more, with a little more sound before and after the line."""
-        for number in self._chosen():
-            entry = self.transcript.lines.entries[number]
-            if isinstance(entry, Utterance):
-                self._tell(f"Hearing {clock(entry.start_seconds)} again…")
-                self._session.hear_again(entry.index)
+        for utterance in self._chosen_utterances("hear again"):
+            self._tell(f"Hearing {clock(utterance.start_seconds)} again…")
+            self._session.hear_again(utterance.index)
 
     def action_undo(self) -> None:
         step = self._corrections.last()
@@ -250,14 +250,32 @@ class ListeningScreen(Screen[None]):
             return []
         return self.transcript.lines.shown(self.transcript.selected or range(current, current + 1))
 
+    def _chosen_utterances(self, what_for: str) -> list[Utterance]:
+        """Those among the chosen entries; where there is none, no key is silent about it."""
+        entries = [self.transcript.lines.entries[number] for number in self._chosen()]
+        utterances = [entry for entry in entries if isinstance(entry, Utterance)]
+        if not utterances:
+            self._tell_of_no_words(what_for)
+        return utterances
+
+    def _tell_of_no_words(self, what_for: str) -> None:
+        if self.transcript.current is None:
+            self._tell(f"There is nothing to {what_for} yet.")
+        else:
+            self._tell(f"Nothing was heard there, so there are no words to {what_for}.")
+
     def action_bookmark(self) -> None:
         if (number := self.transcript.current) is not None:
             self.transcript.toggle_bookmark(number)
+        else:
+            self._tell("There is nothing to bookmark yet.")
 
     def action_to_bookmark(self, step: int) -> None:
         bookmarks = sorted(self.transcript.bookmarks - self.transcript.lines.hidden)
         if bookmarks:
             self.transcript.select(next_match(bookmarks, self.transcript.current or 0, step))
+        else:
+            self._tell("There is no bookmark; b sets one.")
 
     def action_copy(self) -> None:
         """Copies the selection, or the newest utterance."""
@@ -283,6 +301,7 @@ class ListeningScreen(Screen[None]):
 
     def _copy(self, numbers: list[int]) -> None:
         if not numbers:
+            self._tell("There is nothing to copy yet.")
             return
         cut = partial(self._tell, "Some terminals cut a text of this length; s saves it in a file.", "warning")
         self._clipboard.copy("\n".join(self.transcript.lines.texts[number] for number in numbers), cut)

@@ -49,6 +49,11 @@ class SearchBar(Horizontal):
         self._pattern = pattern_for(typed.value)
         self.look_again()
 
+    @property
+    def is_on(self) -> bool:
+        """Whether something is looked for."""
+        return self._pattern is not None
+
     def go(self, step: int) -> None:
         """To the next match, or to the previous one if step < 0."""
         matches = self._transcript.find(self._pattern)

@@ -8,10 +8,18 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from live_canary.events import ModelProgress, PartialChanged, SourceOpened, UtteranceAmended
+from live_canary.events import (
+    GapMarked,
+    ModelProgress,
+    PartialChanged,
+    SessionEnded,
+    SourceOpened,
+    UtteranceAmended,
+)
 from live_canary.screen.contract import Outcome, SessionInfo
 from live_canary.screen.listening_screen import ListeningScreen
 from live_canary.screen.transcript_view import TranscriptView
+from live_canary.transcript.utterance import TranscriptGap
 from live_canary.transcript.writer import TranscriptFile
 from tests.dictation.tools import Tools
 from tests.screen.fake_session import FakeSession, said
@@ -38,6 +46,10 @@ def transcript(pilot: Pilot[Outcome]) -> TranscriptView:
 def readable(pilot: Pilot[Outcome]) -> list[str]:
     """The rows of the transcript without the scrollbar."""
     return [row[:79].rstrip() for row in rows(pilot)[1:21]]
+
+
+def notices(pilot: Pilot[Outcome]) -> list[str]:
+    return [notification.message for notification in pilot.app._notifications]
 
 
 def many(count: int) -> list[str]:
@@ -493,6 +505,51 @@ def test_a_file_that_another_session_writes_is_never_replaced(tmp_path):
         theirs.write_utterance(said("Their words.").utterance)
         with_transcript(scenario)
     assert (tmp_path / "theirs.txt").read_text() == "Their words.\n"
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("e", "There is nothing to edit yet."),
+        ("d", "There is nothing to delete yet."),
+        ("r", "There is nothing to hear again yet."),
+        ("c", "There is nothing to copy yet."),
+        ("C", "There is nothing to copy yet."),
+        ("s", "There is nothing to save yet."),
+        ("b", "There is nothing to bookmark yet."),
+        ("left_square_bracket", "There is no bookmark; b sets one."),
+        ("n", "Nothing is searched for; / begins."),
+        ("u", "There is no edit to undo."),
+    ],
+)
+def test_a_key_that_can_do_nothing_says_why(key, told):
+    """Who cannot see the screen, or sees it late, does not know otherwise whether the key was heard."""
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press(key)
+        assert notices(pilot) == [told]
+
+    in_app(scenario, FakeSession(*OPENED))
+
+
+@pytest.mark.parametrize(("key", "what_for"), [("e", "edit"), ("d", "delete"), ("r", "hear again")])
+def test_what_was_not_heard_has_no_words_for_a_key(key, what_for):
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press(key)
+        assert notices(pilot) == [f"Nothing was heard there, so there are no words to {what_for}."]
+
+    in_app(scenario, FakeSession(*OPENED, GapMarked(TranscriptGap(2.0, 7.5, "microphone lost", "USB Microphone"))))
+
+
+@pytest.mark.parametrize("key", ["p", "1"])
+def test_after_the_end_nothing_is_left_to_mute(key):
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press(key)
+        assert notices(pilot) == ["Nothing is heard any more; q leaves."]
+
+    session = FakeSession(*OPENED, SessionEnded(0, 5.0))
+    in_app(scenario, session)
+    assert session.asked == ["start"]
 
 
 def test_p_hears_nothing_until_it_is_pressed_again():
