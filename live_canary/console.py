@@ -135,6 +135,12 @@ def table_console() -> "Console":
     return Console(width=None if sys.stdout.isatty() else WIDEST_TABLE, highlight=False, markup=False)
 
 
+def can_be_drawn_on() -> bool:
+    """Whether a screen can be shown: on a terminal that knows more than to print lines, as Emacs's shell does not."""
+    on_terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))  # the screen is on stderr
+    return on_terminal and os.environ.get("TERM") not in ("dumb", "unknown")
+
+
 def drop_typed_keys() -> None:
     """What was typed into this program's terminal and not read goes nowhere."""
     if not sys.stdin.isatty():

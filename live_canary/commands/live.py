@@ -18,7 +18,7 @@ from live_canary.audio.source import Source
 from live_canary.commands import dictating, keeping
 from live_canary.commands.hangup import finish_when_the_terminal_closes
 from live_canary.commands.model_choice import Ask, ModelChoice, choose_model, load_with, terminal_question
-from live_canary.console import CUT_OFF, drop_typed_keys, has_every_letter, note
+from live_canary.console import CUT_OFF, can_be_drawn_on, drop_typed_keys, has_every_letter, note
 from live_canary.dictation.dictation import Dictation
 from live_canary.errors import InputError, OutputError
 from live_canary.printable import one_line
@@ -44,8 +44,7 @@ def run(settings: Settings, inputs: Sequence[Capture]) -> int:
     ask = terminal_question()
     unheard = partial(ask_unheard, ask, inputs) if ask else None
     choice = choose_model(settings.model, demo_will_do=bool(settings.recordings), ask=unheard)
-    on_terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))  # the screen is on stderr
-    plain = settings.plain or settings.json_lines or not on_terminal
+    plain = settings.plain or settings.json_lines or not can_be_drawn_on()
     _log_bugs(to_stderr=plain)
     speaker = sources[0].name  # of several, the microphone
     dictation = dictating.dictation_of(speaker, keyboards, copies=settings.clipboard and plain)

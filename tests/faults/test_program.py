@@ -224,6 +224,23 @@ def test_what_is_drawn_while_portaudio_starts_again_is_seen():
     assert seen == b"drawn\r\n"
 
 
+def test_a_terminal_that_only_prints_lines_gets_lines(state):
+    """Emacs's shell, and what reads a terminal aloud: a screen was thousands of escape sequences there."""
+    child, terminal = pty.fork()
+    if not child:
+        command = [*PROGRAM, "--replay", str(TALK), "--speed", "max", "--model", "demo"]
+        os.execve(sys.executable, command, {**os.environ, "TERM": "dumb"})
+    seen = b""
+    with suppress(OSError):
+        while b"\x1b" not in seen and (piece := os.read(terminal, 100_000)):
+            seen += piece
+    os.close(terminal)
+    _, status = os.waitpid(child, 0)
+    assert b"\x1b" not in seen
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert b"[00:00:00] " in seen
+
+
 LIKE_MAKE = "import signal, subprocess, sys; signal.signal(1, lambda *_: None); sys.exit(subprocess.call(sys.argv[1:]))"
 """Is told that the terminal is gone, and waits for what it runs, which is not."""
 
