@@ -60,9 +60,8 @@ def format_of(path: Path) -> Format:
     try:
         return FORMATS[path.suffix.lower()]
     except KeyError:
-        raise OutputError(
-            f"{_named(path)} must end in one of {', '.join(FORMATS)}, which chooses its format."
-        ) from None
+        name = _named(path) if path.name else "The name of a transcript"
+        raise OutputError(f"{name} must end in one of {', '.join(FORMATS)}, which chooses its format.") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -459,7 +459,11 @@ def test_a_name_that_cannot_be_saved_to_is_told_and_can_be_corrected(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("~no-such-user/a.md", "there is no folder '~no-such-user'"), ("[/x].doc", "'[/x].doc' must end in")],
+    [
+        ("", "The name of a transcript must end in"),
+        ("~no-such-user/a.md", "there is no folder '~no-such-user'"),
+        ("[/x].doc", "'[/x].doc' must end in"),
+    ],
 )
 def test_a_name_with_signs_of_its_own_is_told_as_it_was_typed(name, said):
     async def scenario(pilot: Pilot[Outcome]) -> None:
