@@ -211,7 +211,8 @@ class LeanDecoder:
             attended = F.scaled_dot_product_attention(
                 grouped[None], keys[None, :, :end], values[None, :, :end], attn_mask=bias
             )
-            x = x + layer.o(attended.view(self.heads, n, self.head_dim).transpose(0, 1).reshape(n, -1))
+            # views only if the kernel leaves them in the queries' order, as not all of a GPU's do
+            x = x + layer.o(attended.reshape(self.heads, n, self.head_dim).transpose(0, 1).reshape(n, -1))
             gate, up = layer.gate_up(F.rms_norm(x, x.shape[-1:], layer.post_norm, self.eps)).chunk(2, dim=-1)
             x = x + layer.down(F.silu(gate) * up)
         return x

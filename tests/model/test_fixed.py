@@ -99,6 +99,19 @@ def test_an_utterance_whose_numbers_overflowed_spoils_no_later_one(tiny, fixed_d
     assert fixed_decoder.generate(prompt[:20], 10, end_id=-1).ids == before
 
 
+def test_attention_may_leave_its_answer_in_the_order_of_a_gpus_kernels(tiny, fixed_decoder, prompt, monkeypatch):
+    """Torch's memory-efficient kernel, which takes masks on every GPU, gives (1, heads, n, head_dim) as a view of
+    (1, n, heads, head_dim)."""
+    attention = torch.nn.functional.scaled_dot_product_attention
+
+    def as_on_a_gpu(*args, **kwargs):
+        return attention(*args, **kwargs).transpose(1, 2).contiguous().transpose(1, 2)
+
+    expected = fixed_decoder.generate(prompt[:20], 10, end_id=-1).ids
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", as_on_a_gpu)
+    assert fixed_decoder.generate(prompt[:20], 10, end_id=-1).ids == expected
+
+
 def test_prefill_and_decoding_can_be_recorded(fixed_decoder):
     prefill, decode = fixed_decoder.prefill_step(100), fixed_decoder.decode_step(100)
     with NeverWaiting():
