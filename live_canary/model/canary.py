@@ -77,6 +77,8 @@ class CanaryQwen:
         """
         keep_few_kernels()
         torch.backends.cudnn.allow_tf32 = False  # who computes in float32 wants all of it; convolutions had 10 bits
+        # torch prefers it on Hopper and builds a plan for every length: 0.4 s each (FunASR's issue 3704)
+        torch.backends.cuda.enable_cudnn_sdp(False)
         folder = find_checkpoint(path_or_id)
         use_threads(threads, folder / "model.safetensors")
         try:

@@ -3,10 +3,13 @@
 from collections import deque
 from collections.abc import Iterator
 from itertools import cycle
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - as everybody calls it
+from transformers import AttentionInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from live_canary.model.decoder import CACHE_STEP, LeanDecoder, fused
 from live_canary.model.encoder import Perception, encoded_frames
@@ -17,6 +20,26 @@ FRAMES_STEP = 128  # 1.28 s of features: the lengths to which utterances are pad
 PREFILL_STEP = 64  # positions: the lengths to which prompts are padded
 AHEAD = 1  # tokens that are launched before the one before them is looked at
 SPARE = WARM_UP_RUNS + AHEAD  # positions at the end of the cache that no answer uses
+MASKED = -10_000.0  # less than any score, of which nothing is left beside one, and a number in float16 too
+FINITE_ATTENTION = "live_canary_finite"
+
+
+def _finite_attention(
+    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor, **options: Any
+) -> tuple[Tensor, None]:
+    """Torch's attention, in which a row that is masked out entirely, as those of padding are, is made of numbers too.
+
+    transformers 5.17 masks with minus infinity, 5.24 with the lowest number, which a kernel that
+    computes powers of two makes infinite: of nothing but that some kernels make no number, and through the keys of the
+    next layer that would spoil every frame.
+    """
+    attended: tuple[Tensor, None] = sdpa_attention_forward(
+        module, query, key, value, attention_mask.clamp_(min=MASKED), **options
+    )
+    return attended
+
+
+AttentionInterface.register(FINITE_ATTENTION, _finite_attention)
 
 
 class FixedEncoder:
@@ -24,6 +47,7 @@ class FixedEncoder:
 
     def __init__(self, perception: Perception, longest_frames: int):
         self._perception = perception
+        perception.encoder.config._attn_implementation = FINITE_ATTENTION
         weight = perception.proj.weight
         self._device = weight.device
         longest = round_up(longest_frames, FRAMES_STEP)

@@ -160,6 +160,12 @@ def test_float32_is_all_of_it_on_a_graphics_card_too(monkeypatch):
     assert not torch.backends.cudnn.allow_tf32
 
 
+def test_attention_is_not_planned_anew_for_every_length(monkeypatch):
+    monkeypatch.setattr(torch.backends.cuda, "enable_cudnn_sdp", (told := []).append)
+    CanaryQwen.load(TINY, "cpu", "float32")
+    assert told == [False]
+
+
 @pytest.mark.parametrize(("emulated", "chosen"), [(False, "bfloat16"), (True, "float16")])
 def test_a_card_that_only_emulates_bfloat16_computes_in_float16(tmp_path, monkeypatch, emulated, chosen):
     """torch says of Turing too that it supports bfloat16, which it computes many times more slowly."""
