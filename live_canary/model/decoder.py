@@ -140,7 +140,7 @@ class LeanDecoder:
         chosen, likely = self._choose(self._prefill(inputs, n - 1, same))
         accepted = _common_prefix(draft, chosen)
         ids, probabilities, token, probability = draft[:accepted], likely[:accepted], chosen[accepted], likely[accepted]
-        following = self._continue(token, n + accepted)
+        following = self._continue(token, n + accepted, max_new_tokens - accepted - 1)
         while token != end_id and len(ids) < max_new_tokens:
             ids.append(token)
             probabilities.append(probability)
@@ -167,9 +167,9 @@ class LeanDecoder:
         positions = torch.arange(n, device=self.device)
         return self._forward(inputs, positions, n, positions <= positions[:, None])[first:]
 
-    def _continue(self, token: int, position: int) -> Iterator[tuple[int, float]]:
-        """What greedy decoding chooses after a token at a position and so on, without end, with its probability."""
-        while True:
+    def _continue(self, token: int, position: int, most: int) -> Iterator[tuple[int, float]]:
+        """What greedy decoding chooses after a token at a position and so on, `most` times, with its probability."""
+        for _ in range(most):
             hidden = self._forward(self.embed([token]), torch.tensor([position], device=self.device), position + 1)
             [token], [probability] = self._choose(hidden)
             yield token, probability
@@ -182,9 +182,7 @@ class LeanDecoder:
 
     def _best(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """(n, hidden) -> the best next tokens (n,) int64 and their probabilities (n,) float32."""
-        logits = self._head(F.rms_norm(hidden, hidden.shape[-1:], self._final_norm, self.eps))
-        best, ids = logits.max(-1, keepdim=True)
-        return ids[:, 0], (logits - best).exp().sum(-1, dtype=torch.float32).reciprocal()
+        return best_of(self._head(F.rms_norm(hidden, hidden.shape[-1:], self._final_norm, self.eps)))
 
     def _forward(self, x: Tensor, positions: Tensor, end: int, visible: Tensor | None = None) -> Tensor:
         """(n, hidden) inputs at `positions` (n,), all below `end` -> (n, hidden); their keys and values are cached.
@@ -252,6 +250,12 @@ class LeanDecoder:
 
     def _norm_weight(self, norm: Any) -> Tensor:
         return norm.weight.detach().to(self.dtype)
+
+
+def best_of(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """(n, vocabulary) -> the best tokens (n,) int64 and their probabilities (n,) float32."""
+    best, ids = logits.max(-1, keepdim=True)
+    return ids[:, 0], (logits - best).exp().sum(-1, dtype=torch.float32).reciprocal()
 
 
 def _merged(projection: Any) -> Tensor:

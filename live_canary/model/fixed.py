@@ -11,10 +11,11 @@ from torch.nn import functional as F  # noqa: N812 - as everybody calls it
 from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-from live_canary.model.decoder import CACHE_STEP, LeanDecoder, fused
+from live_canary.model.decoder import CACHE_STEP, LeanDecoder, best_of, fused
 from live_canary.model.encoder import Perception, encoded_frames
 from live_canary.model.graphs import WARM_UP_RUNS, Step, new_pool, round_up
 from live_canary.model.llm import QwenWrapper
+from live_canary.model.token_kernels import token_kernels
 
 FRAMES_STEP = 128  # 1.28 s of features: the lengths to which utterances are padded
 PREFILL_STEP = 64  # positions: the lengths to which prompts are padded
@@ -93,6 +94,7 @@ class FixedDecoder(LeanDecoder):
         self._position = torch.zeros(1, dtype=torch.long, device=self.device)
         self._chosen = [_Chosen(self.device) for _ in range(AHEAD + 1)]
         self._reserve(longest)
+        self._kernels = token_kernels(self)
 
     def _reserve(self, positions: int) -> None:
         earlier = self._cache
@@ -117,16 +119,17 @@ class FixedDecoder(LeanDecoder):
         self._inputs[: len(inputs)] = inputs
         return step()[first : len(inputs)]
 
-    def _continue(self, token: int, position: int) -> Iterator[tuple[int, float]]:
+    def _continue(self, token: int, position: int, most: int) -> Iterator[tuple[int, float]]:
         self._token.fill_(token)
         self._position.fill_(position)
         launched: deque[_Chosen] = deque()
-        for chosen in cycle(self._chosen):
-            chosen.fetch(self.decode_step(position)())
+        for chosen, at in zip(cycle(self._chosen), range(position, position + most), strict=False):
+            chosen.fetch(self.decode_step(at)())
             launched.append(chosen)
-            position += 1
             if len(launched) > AHEAD:
                 yield launched.popleft().read()
+        for chosen in launched:
+            yield chosen.read()
 
     @torch.inference_mode()
     def record(self, positions: int) -> None:
@@ -148,13 +151,13 @@ class FixedDecoder(LeanDecoder):
     def decode_step(self, position: int) -> Step:
         """The step that replaces the token before `position` by the next one: its id and probability (2,)."""
         length = min(round_up(position + 1, CACHE_STEP), len(self._everywhere))
+        if self._kernels:  # they read no more than there is, whatever they are recorded with
+            length = len(self._everywhere)
         if length not in self._decodes:
-            everywhere = self._everywhere[:length]
 
             def compute() -> Tensor:
                 x = F.embedding(self._token, self._embeddings).to(self.dtype)
-                visible = (everywhere <= self._position)[None]
-                ids, probabilities = self._best(self._forward(x, self._position, length, visible))
+                ids, probabilities = self._next(x, length)
                 self._token.copy_(ids)
                 self._position.add_(1)
                 return torch.cat([ids.float(), probabilities])  # float32 holds every id exactly
@@ -165,6 +168,13 @@ class FixedDecoder(LeanDecoder):
             self._token.copy_(token)
             self._position.copy_(present)
         return self._decodes[length]
+
+    def _next(self, x: Tensor, length: int) -> tuple[Tensor, Tensor]:
+        """The best token after the input (1, hidden) at the position, which is below `length`; its probability."""
+        if self._kernels:
+            return best_of(self._kernels.logits(self._kernels.forward(x, self._position)))
+        visible = (self._everywhere[:length] <= self._position)[None]
+        return self._best(self._forward(x, self._position, length, visible))
 
 
 class _Chosen:

@@ -47,9 +47,7 @@ def test_an_utterance_padded_to_a_fixed_length_is_encoded_as_it_is_alone(tiny, m
         torch.testing.assert_close(fixed.encode(mel), alone, rtol=0, atol=1e-5)
 
 
-def test_padding_stays_made_of_numbers_where_attention_makes_none_of_a_row_that_is_masked_out(
-    tiny, mels, monkeypatch
-):
+def test_padding_stays_made_of_numbers_where_attention_makes_none_of_a_row_that_is_masked_out(tiny, mels, monkeypatch):
     """As cuDNN's does. transformers 5.17 masks with minus infinity, 5.24 with the lowest number of the dtype."""
     attention = torch.nn.functional.scaled_dot_product_attention
 

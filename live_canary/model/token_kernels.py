@@ -1,0 +1,147 @@
+"""A token through the decoder's layers in kernels of our own, for GPUs in bfloat16: five a layer instead of eighteen.
+
+Their source is `kernels/token.cu`, which NVRTC, a part of torch's CUDA builds, compiles when a model is loaded. Where
+it does not, or what comes out is not what torch computes, torch's own kernels go on: slower, and with the same answer.
+LIVE_CANARY_KERNELS=off (everything in torch) is for comparisons.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - as everybody calls it
+
+from live_canary.model.decoder import LeanDecoder
+
+SOURCE = Path(__file__).parent / "kernels" / "token.cu"
+THREADS = {"product": 256, "attend": 512}  # of a block: as its source has it
+ROWS = 16  # of a product, that a block computes
+PLAIN, ADDED, NORMED, GATED = range(4)  # what a product takes its input for
+MOST_COLUMNS = 16_384  # which a block keeps beside it, in 32 KB
+MOST_HEAD_NUMBERS = 512  # of the queries that share keys
+TRIED_AT = (0, 130)  # positions: with nothing before, and with more than each group of lanes reads at once
+LARGEST_ERROR = 0.1  # of what torch computes; bfloat16 rounds to 0.004, and errors grow from layer to layer
+
+Launch = Callable[[int, Sequence[Any]], None]
+"""Runs a kernel in so many blocks with its arguments, on the current stream."""
+
+
+class TokenKernels:
+    """What `LeanDecoder._forward` does with a single input, in place."""
+
+    def __init__(self, decoder: LeanDecoder, launch: dict[str, Launch]):
+        self._decoder, self._product, self._attend = decoder, launch["product"], launch["attend"]
+        layer = decoder._layers[0]
+        hidden = decoder.heads * decoder.head_dim
+        self._qkv, self._gate_up, self._logits, self._attended = (
+            torch.zeros(1, size, dtype=torch.bfloat16, device=decoder.device)
+            for size in (*(len(one.weights[0]) for one in (layer.qkv, layer.gate_up, decoder._head)), hidden)
+        )
+
+    def forward(self, x: Tensor, position: Tensor) -> Tensor:
+        """(1, hidden) at a position (1,) -> the same tensor, become what the last layer makes of it."""
+        decoder = self._decoder
+        for layer, (keys, values) in zip(decoder._layers, decoder._cache, strict=True):
+            self.product(layer.qkv, x, self._qkv, NORMED, layer.input_norm)
+            self._attend(
+                decoder.kv_heads,
+                (
+                    *(self._qkv, layer.qk_norm, decoder._rotary, position, keys, values, self._attended),
+                    *(keys.shape[1], decoder.eps),
+                ),
+            )
+            self.product(layer.o, self._attended, x, ADDED)
+            self.product(layer.gate_up, x, self._gate_up, NORMED, layer.post_norm)
+            self.product(layer.down, self._gate_up, x, GATED)
+        return x
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Of every token after (1, hidden): (1, vocabulary), valid until the next call."""
+        return self.product(self._decoder._head, hidden, self._logits, NORMED, self._decoder._final_norm)
+
+    def right(self) -> bool:
+        """Whether a token becomes what torch's kernels make of it; afterwards the cache is empty."""
+        decoder = self._decoder
+        rng = torch.Generator().manual_seed(0)
+        decoder._cache[:, :, :, : max(TRIED_AT)] = torch.randn(
+            decoder._cache[0, 0, :, : max(TRIED_AT)].shape, generator=rng
+        ).to(decoder.device, torch.bfloat16)
+        errors = []
+        for at in TRIED_AT:
+            x, position = decoder.embed([at % len(decoder._embeddings)]), torch.tensor([at], device=decoder.device)
+            expected = decoder._forward(x, position, at + 1)
+            expected = decoder._head(
+                F.rms_norm(expected, expected.shape[-1:], decoder._final_norm, decoder.eps)
+            ).float()
+            error = self.logits(self.forward(x.clone(), position)).float() - expected
+            errors.append((error.norm() / expected.norm()).item())
+        decoder._cache.zero_()
+        return all(error <= LARGEST_ERROR for error in errors)  # which no number is not
+
+    def product(self, linear: Any, x: Tensor, output: Tensor, mode: int, norm: Tensor | None = None) -> Tensor:
+        """`output`, to which the product of a matrix and (columns,) numbers is written or, by the mode, added."""
+        [weight] = linear.weights
+        rows, columns = weight.shape
+        self._product(
+            -(-rows // ROWS), (weight, x, x if norm is None else norm, output, rows, columns, mode, self._decoder.eps)
+        )
+        return output
+
+
+def token_kernels(decoder: LeanDecoder) -> TokenKernels | None:
+    """Kernels for a decoder on a GPU; None where torch's are to be used."""
+    wanted = os.environ.get("LIVE_CANARY_KERNELS") != "off"
+    if not wanted or decoder.device.type != "cuda" or not fits(decoder):
+        return None
+    try:
+        kernels = TokenKernels(decoder, _compiled(source(decoder)))
+        return kernels if kernels.right() else None
+    except (AttributeError, ImportError, OSError, RuntimeError) as error:  # no NVRTC, or one that refuses
+        if isinstance(error, torch.OutOfMemoryError):
+            raise
+        return None
+
+
+def fits(decoder: LeanDecoder) -> bool:
+    """Whether the decoder is of a form that the kernels are written for."""
+    shared_by = decoder.heads // decoder.kv_heads
+    widths = {weight.shape[1] for layer in decoder._layers for weight in _weights(layer)}
+    return (
+        decoder.dtype == torch.bfloat16
+        and decoder.head_dim % 8 == 0
+        and decoder.head_dim <= 128
+        and shared_by * decoder.head_dim <= MOST_HEAD_NUMBERS
+        and shared_by + 2 <= THREADS["attend"] // 32
+        and max(widths) <= MOST_COLUMNS
+        and all(width % 8 == 0 for width in widths)
+    )
+
+
+def source(decoder: LeanDecoder) -> str:
+    """The kernels' source for the sizes of a decoder."""
+    widest = max(weight.shape[1] for weight in _weights(decoder._layers[0]))
+    sizes = {
+        "DIM": decoder.head_dim,
+        "SHARED_BY": decoder.heads // decoder.kv_heads,
+        "MOST_COLUMNS": widest,
+    }
+    return "".join(f"#define {name} {size}\n" for name, size in sizes.items()) + SOURCE.read_text("utf-8")
+
+
+def _weights(layer: Any) -> list[Tensor]:
+    return [linear.weights[0] for linear in (layer.qkv, layer.o, layer.gate_up, layer.down)]
+
+
+def _compiled(text: str) -> dict[str, Launch]:
+    """torch of 2.9 compiles one function at a time, and must find the source to begin with its linkage."""
+    text = f'extern "C" {{\n{text}\n}}\n'
+
+    def launcher(name: str) -> Launch:
+        kernel = torch.cuda._compile_kernel(text, name)
+        block = (THREADS[name], 1, 1)
+        return lambda blocks, arguments: kernel((blocks, 1, 1), block, list(arguments))
+
+    return {name: launcher(name) for name in THREADS}

@@ -1,0 +1,132 @@
+"""A GPU's kernels of our own, run on a processor: a token goes through the layers as in torch's."""
+
+import ctypes
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from live_canary.model import token_kernels
+from live_canary.model.canary import CanaryQwen
+from live_canary.model.decoder import CACHE_STEP, LeanDecoder, fused
+from live_canary.model.fixed import FixedDecoder
+from live_canary.model.token_kernels import ADDED, GATED, NORMED, PLAIN, THREADS, TokenKernels
+from tests.conftest import DEMO, TINY
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux" or shutil.which("gcc") is None, reason="fibers and gcc run the kernels on a processor"
+)
+HOST = Path(__file__).parent / "gpu_on_a_processor.c"
+
+
+class Kernels:
+    """The kernels for one decoder's sizes, compiled by gcc."""
+
+    def __init__(self, decoder: LeanDecoder, folder: Path):
+        kernels, library = folder / "token.c", folder / "token.so"
+        kernels.write_text(token_kernels.source(decoder))
+        command = ["gcc", "-O1", "-Wall", "-Werror", "-Wno-unknown-pragmas", "-shared", "-fPIC"]
+        subprocess.run([*command, f'-DKERNELS="{kernels}"', "-o", library, HOST, "-lm"], check=True)
+        self._library = ctypes.CDLL(str(library))
+        self.launched = 0
+
+    def launcher(self, name: str):
+        def launch(blocks, arguments):
+            self.launched += 1
+            here = [ctypes.c_int(blocks)]
+            for argument in arguments:
+                if isinstance(argument, torch.Tensor):
+                    assert argument.is_contiguous()
+                    here.append(ctypes.c_void_p(argument.data_ptr()))
+                else:
+                    here.append((ctypes.c_int if isinstance(argument, int) else ctypes.c_double)(argument))
+            getattr(self._library, f"run_{name}")(*here)
+
+        return launch
+
+    def all(self):
+        return {name: self.launcher(name) for name in THREADS}
+
+
+@pytest.fixture(scope="module", params=[TINY, DEMO], ids=["tiny", "demo"])
+def decoder(request):
+    return FixedDecoder(CanaryQwen.load(request.param, "cpu", "bfloat16").qwen, longest=CACHE_STEP)
+
+
+@pytest.fixture
+def kernels(decoder, tmp_path):
+    return Kernels(decoder, tmp_path)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 8), (16, 192), (17, 160), (40, 64)])
+def test_a_product_is_torchs(decoder, kernels, rows, columns):
+    rng = torch.Generator().manual_seed(rows)
+    weight, x, norm = (
+        torch.randn(size, generator=rng).bfloat16() for size in ((rows, columns), (2 * columns,), (columns,))
+    )
+    before = torch.randn(rows, generator=rng).bfloat16()
+    half, up = x[:columns].clone(), x[columns:]
+    normed = torch.nn.functional.rms_norm(half, half.shape, norm, decoder.eps)
+    gated = torch.nn.functional.silu(half) * up
+    tokens = TokenKernels(decoder, kernels.all())
+    for mode, taken, by, expected in (
+        (PLAIN, half, None, weight.float() @ half.float()),
+        (ADDED, half, None, before.float() + weight.float() @ half.float()),
+        (NORMED, half, norm, weight.float() @ normed.float()),
+        (GATED, x, None, before.float() + weight.float() @ gated.float()),
+    ):
+        found = tokens.product(fused("", lambda: [weight]), taken, before.clone(), mode, by)
+        torch.testing.assert_close(found.float(), expected, rtol=0.02, atol=0.02 * expected.abs().max().item())
+
+
+@pytest.mark.parametrize("position", [0, 31, 128, CACHE_STEP - 1])
+def test_a_token_goes_through_the_layers_as_in_torch(decoder, kernels, position):
+    rng = torch.Generator().manual_seed(position)
+    decoder._cache.copy_(torch.randn(decoder._cache.shape, generator=rng))
+    decoder._cache[:, :, :, position:] = torch.nan  # nothing but what came before is looked at
+    before = decoder._cache.clone()
+    x = torch.randn(1, decoder._embeddings.shape[1], generator=rng).bfloat16()
+    at = torch.tensor([position])
+    expected = decoder._forward(x, at, position + 1)
+    written, decoder._cache = decoder._cache, before
+    found = TokenKernels(decoder, kernels.all()).forward(x.clone(), at)
+    scale = expected.float().abs().max().item()
+    torch.testing.assert_close(found.float(), expected.float(), rtol=0, atol=0.03 * scale)
+    torch.testing.assert_close(before[..., position, :], written[..., position, :], rtol=0.05, atol=0.05)
+    assert before[:, :, :, position + 1 :].isnan().all()
+    assert kernels.launched == 5 * len(decoder._layers)
+    decoder._cache.zero_()
+
+
+def test_an_answer_is_the_same_with_the_kernels(decoder, kernels, monkeypatch):
+    rng = torch.Generator().manual_seed(1)
+    prompt = (torch.randn(20, decoder._embeddings.shape[1], generator=rng) * 0.02).bfloat16()
+    expected = decoder.generate(prompt, 4, end_id=-1)
+    monkeypatch.setattr(decoder, "_kernels", TokenKernels(decoder, kernels.all()))
+    found = decoder.generate(prompt, 4, end_id=-1)
+    assert kernels.launched == 3 * (5 * len(decoder._layers) + 1)
+    for ours, theirs, likely, as_likely in zip(
+        found.ids, expected.ids, found.probabilities, expected.probabilities, strict=True
+    ):
+        assert likely == pytest.approx(as_likely, rel=0.1)
+        if ours != theirs:  # as likely, but for rounding: from here on they answer differently
+            break
+
+
+def test_kernels_are_tried_before_they_are_used(decoder, kernels):
+    launch = kernels.all()
+    assert TokenKernels(decoder, launch).right()
+    assert not TokenKernels(decoder, launch | {"attend": lambda blocks, arguments: None}).right()
+    assert not decoder._cache.any()
+
+
+@pytest.mark.skipif(shutil.which("nvcc") is None, reason="CUDA's own compiler is not here")
+def test_cuda_compiles_the_kernels(decoder, tmp_path):
+    source = tmp_path / "token.cu"
+    source.write_text(f'extern "C" {{\n{token_kernels.source(decoder)}\n}}\n')
+    subprocess.run(
+        ["nvcc", "-arch=sm_90", "-cubin", "-Werror=all-warnings", "-o", tmp_path / "token", source], check=True
+    )
