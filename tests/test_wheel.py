@@ -49,6 +49,7 @@ def test_the_wheel_holds_model_recordings_and_style_sheet_and_is_small(wheel):
         "live_canary/assets/demo-model/model.safetensors",
         "live_canary/assets/demo-model/llm_backbone/tokenizer.json",
         "live_canary/assets/meeting.wav",
+        "live_canary/model/kernels/token.cu",
         "live_canary/screen/app.tcss",
     } <= names
     assert not [name for name in names if name.startswith(("tests", "tools"))]

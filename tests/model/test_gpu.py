@@ -35,11 +35,24 @@ def test_a_gpu_chooses_nemos_tokens_in_float32():
 
 
 def test_recorded_steps_choose_the_tokens_of_free_shapes(model, sounds):
+    """In bfloat16, where other shapes and other kernels round otherwise, up to a tie: from there on they may differ."""
     free = LeanDecoder(model.qwen)
     for sound in sounds:
         [embeddings], _ = model.inputs_embeds([torch.from_numpy(sound).cuda()])
         recorded = model.decoder.generate(embeddings, NEW_TOKENS, end_id=-1)
-        assert recorded.ids == free.generate(embeddings, NEW_TOKENS, end_id=-1).ids
+        expected = free.generate(embeddings, NEW_TOKENS, end_id=-1)
+        if model.compute == "float32":
+            assert recorded.ids == expected.ids
+        same = zip(recorded.ids, expected.ids, recorded.probabilities, expected.probabilities, strict=True)
+        for ours, theirs, likely, as_likely in same:
+            assert likely == pytest.approx(as_likely, rel=1e-3 if model.compute == "float32" else 0.15)
+            if ours != theirs:
+                break
+
+
+def test_a_token_takes_our_own_kernels_in_bfloat16(model):
+    """Else they were not compiled, or did not compute what torch's do."""
+    assert (model.decoder._kernels is not None) == (model.compute == "bfloat16")
 
 
 def test_the_recorded_encoder_gives_what_the_free_one_gives(model, sounds):

@@ -36,14 +36,9 @@ class Kernels:
     def launcher(self, name: str):
         def launch(blocks, arguments):
             self.launched += 1
-            here = [ctypes.c_int(blocks)]
-            for argument in arguments:
-                if isinstance(argument, torch.Tensor):
-                    assert argument.is_contiguous()
-                    here.append(ctypes.c_void_p(argument.data_ptr()))
-                else:
-                    here.append((ctypes.c_int if isinstance(argument, int) else ctypes.c_double)(argument))
-            getattr(self._library, f"run_{name}")(*here)
+            assert all(one.is_contiguous() for one in arguments if isinstance(one, torch.Tensor))
+            as_c = [token_kernels._as_c(argument) for argument in arguments]
+            getattr(self._library, f"run_{name}")(ctypes.c_int(blocks), *as_c)
 
         return launch
 
