@@ -1,9 +1,10 @@
 """What a GPU makes of the published size: start, tokens, utterances, drafts, and the same texts as a processor.
 
-    python benchmarks/gpu.py MODEL [--write] [--runs 10] [--kernels off] [--output FILE.json]
+    python -m benchmarks.gpu MODEL [--write] [--runs 10] [--kernels off] [--output FILE.json]
 
-MODEL is a folder with random weights (`--write` makes it first, 5.1 GB). Needs torch, transformers and peft, but
-nothing that hears or draws. Every part stands alone: one that fails says so, and the others go on.
+MODEL is a folder with random weights (`--write` makes it first, 5.1 GB). Needs torch, transformers, peft and
+platformdirs, but nothing that hears or draws. Every part stands alone: one that fails says so, and the others go on.
+With -m, because transformers would take kernels.py beside this file for a package of that name.
 """
 
 import argparse
