@@ -180,13 +180,16 @@ def _compiled(text: str) -> dict[str, Launch]:
 
 def _libraries() -> tuple[ctypes.CDLL, ctypes.CDLL]:
     """NVRTC as it came with torch, and the driver."""
-    beside, major = Path(torch.__file__).parent / "lib", (torch.version.cuda or "").partition(".")[0]
+    torchs, major = Path(torch.__file__).parent, (torch.version.cuda or "").partition(".")[0]
     if sys.platform == "win32":
-        return ctypes.CDLL(str(beside / f"nvrtc64_{major}0_0.dll")), ctypes.CDLL("nvcuda.dll")
+        return ctypes.CDLL(str(torchs / "lib" / f"nvrtc64_{major}0_0.dll")), ctypes.CDLL("nvcuda.dll")
     driver = ctypes.CDLL("libcuda.so.1")
-    for name in (str(beside / "libcaffe2_nvrtc.so"), f"libnvrtc.so.{major}"):  # the first knows where the second is
+    name = f"libnvrtc.so.{major}"
+    packaged = (torchs.parent / "nvidia").glob(f"*/lib/{name}")
+    # the first loads NVRTC from where torch would
+    for place in (torchs / "lib" / "libcaffe2_nvrtc.so", *packaged, name):
         with suppress(OSError):
-            nvrtc = ctypes.CDLL(name)
+            nvrtc = ctypes.CDLL(str(place))
             if hasattr(nvrtc, "nvrtcCreateProgram"):
                 return nvrtc, driver
     raise OSError("NVRTC is not here")

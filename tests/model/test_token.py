@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -116,6 +117,40 @@ def test_kernels_are_tried_before_they_are_used(decoder, kernels):
     assert TokenKernels(decoder, launch).right()
     assert not TokenKernels(decoder, launch | {"attend": lambda blocks, arguments: None}).right()
     assert not decoder._cache.any()
+
+
+class Library:
+    """Notes how it is called, and finds everything well."""
+
+    def __init__(self):
+        self.calls = []
+
+    def __getattr__(self, name):
+        return lambda *arguments: self.calls.append((name, arguments)) or 0
+
+
+def test_a_kernel_gets_the_places_of_its_arguments(monkeypatch):
+    nvrtc, driver = Library(), Library()
+    monkeypatch.setattr(token_kernels, "_libraries", lambda: (nvrtc, driver))
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda: SimpleNamespace(cuda_stream=5))
+    launch = token_kernels._compiled("void kernel;")["attend"]
+    [(_, (_, source, *_)), *_] = nvrtc.calls
+    assert source.split(b"\n") == [b'extern "C" {', b"void kernel;", b"}", b""]
+
+    def launched(function, blocks, y, z, threads, *rest):
+        shared, stream, places = rest[2:5]
+        pointer = ctypes.cast(places[0], ctypes.POINTER(ctypes.c_void_p))[0]
+        number = ctypes.cast(places[1], ctypes.POINTER(ctypes.c_int))[0]
+        real = ctypes.cast(places[2], ctypes.POINTER(ctypes.c_double))[0]
+        seen.append((blocks, y, z, threads, *rest[:2], shared, stream.value, pointer, number, real))
+        return 0
+
+    seen, tensor = [], torch.zeros(3)
+    driver.cuLaunchKernel = launched
+    launch(8, (tensor, 7, 1e-6))
+    assert seen == [(8, 1, 1, THREADS["attend"], 1, 1, 0, 5, tensor.data_ptr(), 7, 1e-6)]
 
 
 @pytest.mark.skipif(shutil.which("nvcc") is None, reason="CUDA's own compiler is not here")
