@@ -95,7 +95,8 @@ def milliseconds(step: Callable[[], object], runs: int) -> dict[str, float]:
 def start(model: Path) -> object:
     """Seconds from the start of a process; the first fetches the file and Python's modules from the disk."""
     command = [sys.executable, "-c", START, str(model)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
+    places = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    environment = os.environ | {"PYTHONPATH": places, "HF_HUB_OFFLINE": "1"}
     told = []
     for _ in range(3):
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
