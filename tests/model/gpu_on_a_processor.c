@@ -14,6 +14,7 @@ typedef struct { int arrived, passed; } Barrier;
 #define __global__
 #define __device__
 #define __shared__ static
+#define __launch_bounds__(threads)
 
 enum { MOST_THREADS = 1024, STACK = 64 * 1024 };
 

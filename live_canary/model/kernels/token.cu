@@ -11,7 +11,7 @@ typedef unsigned short bf16;
 #define NONE (-__int_as_float(0x7f800000)) /* less than any score */
 #define EVERY_LANE 0xffffffffu
 
-static __device__ float wide(bf16 value) { return __int_as_float((int)value << 16); }
+static __device__ float wide(bf16 value) { return __int_as_float((int)((unsigned)value << 16)); }
 
 /* To the nearest, of two equally near ones the even; what is no number stays none. */
 static __device__ bf16 narrow(float value) {
@@ -59,8 +59,9 @@ static __device__ unsigned gated2(unsigned gate, unsigned up) {
 #define STEPS 8 /* loads of 16 bytes for each of them under way at once */
 
 /* weight (rows, columns), output (rows,), input and norm (columns,); the input has twice as many for GATED. */
-__global__ void product(const uint4 *__restrict__ weight, const uint4 *__restrict__ input,
-                        const uint4 *__restrict__ norm, bf16 *output, int rows, int columns, int mode, double eps) {
+__global__ void __launch_bounds__(32 * WARPS)
+product(const uint4 *__restrict__ weight, const uint4 *__restrict__ input, const uint4 *__restrict__ norm, bf16 *output,
+        int rows, int columns, int mode, double eps) {
     __shared__ uint4 ready[MOST_COLUMNS / 8];
     __shared__ float squares[WARPS];
     int lane = threadIdx.x % 32, warp = threadIdx.x / 32, pieces = columns / 8;
@@ -135,9 +136,9 @@ __global__ void product(const uint4 *__restrict__ weight, const uint4 *__restric
 /* A block for each head of keys. qkv: the heads of queries, keys and values, (DIM,) each; norms: of those of queries and
    keys; rotary (2, length, DIM): see LeanDecoder._reserve; keys and values (heads, length, DIM), into which those at
    `position` are written; attended: (DIM,) for each head of queries. */
-__global__ void attend(const bf16 *__restrict__ qkv, const bf16 *__restrict__ norms, const bf16 *__restrict__ rotary,
-                       const long long *__restrict__ position, bf16 *keys, bf16 *values, bf16 *attended, int length,
-                       double eps) {
+__global__ void __launch_bounds__(32 * READERS)
+attend(const bf16 *__restrict__ qkv, const bf16 *__restrict__ norms, const bf16 *__restrict__ rotary,
+       const long long *__restrict__ position, bf16 *keys, bf16 *values, bf16 *attended, int length, double eps) {
     __shared__ float turned[SHARED_BY + 1][DIM]; /* the queries that share the head's keys, and its new key */
     __shared__ float most_of[READERS][SHARED_BY], sum_of[READERS][SHARED_BY], seen_of[READERS][SHARED_BY][DIM];
     int lane = threadIdx.x % 32, warp = threadIdx.x / 32, head = blockIdx.x, heads = gridDim.x;
