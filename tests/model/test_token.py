@@ -14,7 +14,7 @@ from live_canary.model import token_kernels
 from live_canary.model.canary import CanaryQwen
 from live_canary.model.decoder import CACHE_STEP, LeanDecoder, fused
 from live_canary.model.fixed import FixedDecoder
-from live_canary.model.token_kernels import ADDED, GATED, NORMED, PLAIN, THREADS, TokenKernels
+from live_canary.model.token_kernels import ADDED, GATED, LARGEST_ERROR, NORMED, PLAIN, THREADS, TokenKernels
 from tests.conftest import DEMO, TINY
 
 pytestmark = pytest.mark.skipif(
@@ -112,11 +112,30 @@ def test_an_answer_is_the_same_with_the_kernels(decoder, kernels, monkeypatch):
             break
 
 
-def test_kernels_are_tried_before_they_are_used(decoder, kernels):
-    launch = kernels.all()
-    assert TokenKernels(decoder, launch).right()
-    assert not TokenKernels(decoder, launch | {"attend": lambda blocks, arguments: None}).right()
+def test_right_kernels_are_used(decoder, kernels):
+    assert max(TokenKernels(decoder, kernels.all()).errors()) < LARGEST_ERROR / 4
     assert not decoder._cache.any()
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("if (warp == SHARED_BY) keys[", "if (warp > SHARED_BY) keys["),  # writes no key
+        ("= from[d];", "= from[0];"),  # nor the value
+        ("(long long)now * DIM;", "(long long)(now + 1) * DIM;"),  # rotates as at the next position
+        ("at <= now;", "at < now;"),  # does not see itself
+        ("for (int from = 0;", "for (int from = GROUPS * AT_ONCE;"),  # nor what is furthest
+        ("attended[(head * SHARED_BY + q)", "attended[(head * SHARED_BY + (q + 1) % SHARED_BY)"),  # mixes heads up
+        ("expf(-gate)", "expf(-1.702f * gate)"),  # opens as another gate does
+        ("first + r < rows)", "first + r < rows - 1)"),  # leaves the last row out
+    ],
+)
+def test_wrong_kernels_are_not_used(tmp_path, monkeypatch, right, wrong):
+    decoder = FixedDecoder(CanaryQwen.load(TINY, "cpu", "bfloat16").qwen, longest=CACHE_STEP)
+    text = token_kernels.source(decoder)
+    assert right in text
+    monkeypatch.setattr(token_kernels, "source", lambda decoder: text.replace(right, wrong))
+    assert not TokenKernels(decoder, Kernels(decoder, tmp_path).all()).right()
 
 
 class Library:
