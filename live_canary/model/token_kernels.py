@@ -123,7 +123,8 @@ class TokenKernels:
 def token_kernels(decoder: LeanDecoder) -> TokenKernels | None:
     """Kernels for a decoder on a GPU; None where torch's are to be used."""
     wanted = os.environ.get("LIVE_CANARY_KERNELS") != "off"
-    if not wanted or decoder.device.type != "cuda" or not fits(decoder):
+    nvidia = decoder.device.type == "cuda" and torch.version.cuda is not None  # AMD's are called cuda too
+    if not wanted or not nvidia or not fits(decoder):
         return None
     try:
         kernels = TokenKernels(decoder, _compiled(source(decoder)))
@@ -141,6 +142,10 @@ def _error(found: Tensor, expected: Tensor) -> Tensor:
 def fits(decoder: LeanDecoder) -> bool:
     """Whether the decoder is of a form that the kernels are written for."""
     shared_by = decoder.heads // decoder.kv_heads
+    head: Any = decoder._head
+    read = [decoder._rotary, decoder._cache, decoder._final_norm, *head.weights]
+    for layer in decoder._layers:
+        read += [*_weights(layer), layer.input_norm, layer.post_norm, layer.qk_norm]
     widths = {weight.shape[1] for layer in decoder._layers for weight in _weights(layer)}
     return (
         decoder.dtype == torch.bfloat16
@@ -150,6 +155,8 @@ def fits(decoder: LeanDecoder) -> bool:
         and shared_by + 2 <= THREADS["attend"] // 32
         and max(widths) <= MOST_COLUMNS
         and all(width % 8 == 0 for width in widths)
+        # else a load of 16 bytes fails, and with it all that the process asks of the GPU from then on
+        and all(tensor.is_contiguous() and tensor.data_ptr() % 16 == 0 for tensor in read)
     )
 
 

@@ -138,6 +138,14 @@ def test_wrong_kernels_are_not_used(tmp_path, monkeypatch, right, wrong):
     assert not TokenKernels(decoder, Kernels(decoder, tmp_path).all()).right()
 
 
+def test_weights_that_cannot_be_read_16_bytes_at_a_time_are_left_to_torch(monkeypatch):
+    decoder = FixedDecoder(CanaryQwen.load(TINY, "cpu", "bfloat16").qwen, longest=CACHE_STEP)
+    assert token_kernels.fits(decoder)
+    norm = decoder._final_norm
+    monkeypatch.setattr(decoder, "_final_norm", torch.cat([norm[:1], norm])[1:])
+    assert not token_kernels.fits(decoder)
+
+
 class Library:
     """Notes how it is called, and finds everything well."""
 
