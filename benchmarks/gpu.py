@@ -234,7 +234,7 @@ def main() -> None:
         from live_canary.model.random_checkpoint import write_random_checkpoint
 
         write_random_checkpoint(args.model, like=DEMO)
-    os.environ["LIVE_CANARY_KERNELS"] = args.kernels
+    os.environ["LIVE_CANARY_GPU_KERNELS"] = args.kernels
     told: dict[str, object] = {"machine": torch.cuda.get_device_name(), "torch": torch.__version__}
     measures: list[Callable[[CanaryQwen, int], object]] = [token, kernels, utterance, draft, memory]
     if args.kernels == "on":

@@ -2,7 +2,7 @@
 
 Their source is `kernels/token.cu`, which NVRTC, a part of torch's CUDA builds, compiles when a model is loaded. Where
 it does not, or what comes out is not what torch computes, torch's own kernels go on: slower, and with the same answer.
-LIVE_CANARY_KERNELS=off (everything in torch) is for comparisons.
+They have yet to run on a GPU, so that only LIVE_CANARY_GPU_KERNELS=on takes them.
 """
 
 import ctypes
@@ -122,7 +122,7 @@ class TokenKernels:
 
 def token_kernels(decoder: LeanDecoder) -> TokenKernels | None:
     """Kernels for a decoder on a GPU; None where torch's are to be used."""
-    wanted = os.environ.get("LIVE_CANARY_KERNELS") != "off"
+    wanted = os.environ.get("LIVE_CANARY_GPU_KERNELS") == "on"
     nvidia = decoder.device.type == "cuda" and torch.version.cuda is not None  # AMD's are called cuda too
     if not wanted or not nvidia or not fits(decoder):
         return None

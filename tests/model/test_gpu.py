@@ -17,7 +17,9 @@ NEW_TOKENS = 24
 
 @pytest.fixture(scope="module", params=["float32", "bfloat16"])
 def model(request):
-    return CanaryQwen.load(DEMO, "cuda", request.param)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LIVE_CANARY_GPU_KERNELS", "on")
+        return CanaryQwen.load(DEMO, "cuda", request.param)
 
 
 @pytest.fixture(scope="module")

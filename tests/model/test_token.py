@@ -146,6 +146,19 @@ def test_weights_that_cannot_be_read_16_bytes_at_a_time_are_left_to_torch(monkey
     assert not token_kernels.fits(decoder)
 
 
+@pytest.mark.parametrize(("value", "asked"), [(None, 0), ("off", 0), ("on", 1)])
+def test_kernels_are_taken_only_where_they_are_asked_for(monkeypatch, value, asked):
+    told = []
+    decoder = SimpleNamespace(device=torch.device("cuda"))
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.setattr(token_kernels, "fits", told.append)
+    monkeypatch.delenv("LIVE_CANARY_GPU_KERNELS", raising=False)
+    if value:
+        monkeypatch.setenv("LIVE_CANARY_GPU_KERNELS", value)
+    assert token_kernels.token_kernels(decoder) is None
+    assert len(told) == asked
+
+
 class Library:
     """Notes how it is called, and finds everything well."""
 
