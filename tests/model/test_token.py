@@ -66,12 +66,15 @@ def test_a_product_is_torchs(decoder, kernels, rows, columns):
     before = torch.randn(rows, generator=rng).bfloat16()
     half, up = x[:columns].clone(), x[columns:]
     normed = torch.nn.functional.rms_norm(half, half.shape, norm, decoder.eps)
+    faint = half * 1e-3  # its squares are about eps
+    normed_faint = torch.nn.functional.rms_norm(faint, half.shape, norm, decoder.eps)
     gated = torch.nn.functional.silu(half) * up
     tokens = TokenKernels(decoder, kernels.all())
     for mode, taken, by, expected in (
         (PLAIN, half, None, weight.float() @ half.float()),
         (ADDED, half, None, before.float() + weight.float() @ half.float()),
         (NORMED, half, norm, weight.float() @ normed.float()),
+        (NORMED, faint, norm, weight.float() @ normed_faint.float()),
         (GATED, x, None, before.float() + weight.float() @ gated.float()),
     ):
         found = tokens.product(fused("", lambda: [weight]), taken, before.clone(), mode, by)
