@@ -21,7 +21,9 @@ from live_canary import files
 from live_canary.errors import InputError
 
 ENVIRONMENT = "LIVE_CANARY_"
-OF_THEIR_OWN = {ENVIRONMENT + name for name in ("CONFIG", "PROFILE", "KERNELS", "WEIGHT_CACHE")}  # no settings
+OF_THEIR_OWN = {
+    ENVIRONMENT + name for name in ("CONFIG", "PROFILE", "KERNELS", "GPU_KERNELS", "WEIGHT_CACHE")
+}  # no settings
 NOT_IN_THE_FILE = {"replay", "version", "profile"}  # what is meant for one run
 KINDS: dict[type, str] = {
     str: "text in quotes",

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
 from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 
@@ -103,6 +102,8 @@ def right_checksum(repo_id: str, path: Path) -> str | None:
 
 def carried_folder(repo_id: str) -> Path:
     """Where `live-canary download --from` puts a copy that was carried by hand."""
+    import platformdirs  # a machine that only computes needs none
+
     return platformdirs.user_data_path("live-canary", appauthor=False) / "models" / repo_id.replace("/", "--")
 
 

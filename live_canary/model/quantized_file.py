@@ -21,7 +21,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 import torch
 from torch import Tensor
 
@@ -59,6 +58,8 @@ class QuantizedFile:
         stat = checkpoint.stat()
         if stat.st_size < SMALLEST_CHECKPOINT_BYTES or os.environ.get("LIVE_CANARY_WEIGHT_CACHE") == "off":
             return cls(None, "")
+        import platformdirs  # a machine that only computes needs none
+
         with checkpoint.open("rb") as file:
             header = hashlib.sha256(file.read(struct.unpack("<Q", file.read(8))[0]))
         header.update(checkpoint.with_name("config.json").read_bytes())

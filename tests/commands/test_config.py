@@ -359,7 +359,7 @@ def test_a_variable_that_sets_nothing_is_told_once_by_every_command(file, starte
 
 def test_variables_that_are_no_settings_but_mean_something_are_not_doubted(file, started, monkeypatch):
     file.write_text("[profile.meeting]\n")
-    for name, value in {"PROFILE": "meeting", "KERNELS": "off", "WEIGHT_CACHE": "off"}.items():
+    for name, value in {"PROFILE": "meeting", "KERNELS": "off", "GPU_KERNELS": "on", "WEIGHT_CACHE": "off"}.items():
         monkeypatch.setenv(f"LIVE_CANARY_{name}", value)
     assert "there is no such setting" not in run()
 

