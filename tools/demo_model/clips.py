@@ -73,7 +73,8 @@ REPEATS = {  # so many times as often as other clips
     "train_often": 1.5,
     "train_natural": 3,
     "train_book": 0.7,
-    "train_rare": 0.6,
+    "train_rare": 0.4,
+    "train_more": 3,
     "train_kokoro": 8,
     "train_real": 25,
 }
