@@ -17,7 +17,7 @@ _SHORTEST_MS = 1000
 
 _CLOSING = r"[\"')\]”’»]*$"
 _SENTENCE_END = re.compile(r"[.!?…]" + _CLOSING)
-_ABBREVIATION = re.compile(r"^\W*(?:(?:[A-Za-z]\.)+|(?:Mr|Mrs|Ms|Dr|Prof|St|vs)\.)$")
+ABBREVIATION = re.compile(r"^\W*(?:(?:[A-Za-z]\.)+|(?:Mr|Mrs|Ms|Dr|Prof|St|vs)\.)$")
 _CLAUSE_END = re.compile(rf"[,;:–—]{_CLOSING}|^-+$")
 
 # What makes one way of cutting worse than another, where each cue costs 1 to 2. A cut between words is worth avoiding
@@ -159,7 +159,7 @@ class _Words:
 
 def _cut_cost(word: str) -> float:
     """Of a cut behind it."""
-    if _SENTENCE_END.search(word) and not _ABBREVIATION.match(word):
+    if _SENTENCE_END.search(word) and not ABBREVIATION.match(word):
         return 0.0
     return _CLAUSE_CUT if _CLAUSE_END.search(word) else _WORD_CUT
 

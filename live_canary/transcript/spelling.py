@@ -3,8 +3,9 @@
     Canary-Qwen                    canary qwen, CanaryQwen's   ->   Canary-Qwen, Canary-Qwen's
     canary queen = Canary-Qwen     Canary queen, canary-queen  ->   Canary-Qwen
 
-Only letters and digits are compared: case, hyphens and gaps do not matter. The longest name that fits at a place is
-written there. A comma or the end of a sentence parts words that would be a name together.
+Only letters and digits are compared: case, hyphens and gaps do not matter, but an apostrophe that is heard ("I'd" is no
+ID) and a mark between digits (1.5 is not 15) do. The longest name that fits at a place is written there. A comma or the
+end of a sentence parts words that would be a name together.
 """
 
 import re
@@ -13,13 +14,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from live_canary.errors import InputError
+from live_canary.transcript.cues import ABBREVIATION
 from live_canary.transcript.hypothesis import Hypothesis, Transcriber
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_GOES_ON = re.compile(r".*[^\W_][-'’]?|\W*\w{1,3}\.")  # a word that another of the name may follow: "canary", "St."
+_NO_LETTERS = re.compile(r"(?:(?!(?<=\w)'(?=\w)|(?<=\d)[.,:-](?=\d))[\W_])+")
+_GOES_ON = re.compile(r".*[^\W_][-'’]?")  # a word that another of the name may follow, as an abbreviation may be, too
 _ENDS_SENTENCE = re.compile(r".*[.!?…]\W*")
 _POSSESSIVE = re.compile(r"['’]s(?=[\W_]*$)", re.IGNORECASE)
 _MARKS_BEFORE, _MARKS_AFTER = re.compile(r"^[\W_]*"), re.compile(r"[\W_]*$")
@@ -27,7 +30,7 @@ _MARKS_BEFORE, _MARKS_AFTER = re.compile(r"^[\W_]*"), re.compile(r"[\W_]*$")
 
 def letters_of(text: str) -> str:
     """What of it is compared."""
-    return re.sub(r"[\W_]+", "", text).casefold()
+    return _NO_LETTERS.sub("", text.replace("’", "'")).casefold()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,12 @@ class Spelling:
     heard: str
     """The letters of what the model writes."""
     written: str
+
+    @property
+    def forms(self) -> set[str]:
+        """What is heard, and the same without an apostrophe, or with the one that is written."""
+        bare, written = self.heard.replace("'", ""), letters_of(self.written)
+        return {self.heard, bare} | ({written} if written.replace("'", "") == bare else set())
 
     @classmethod
     def parse(cls, text: str) -> "Spelling":
@@ -53,7 +62,9 @@ class Speller:
     """Puts names into hypotheses as the user writes them."""
 
     def __init__(self, spellings: Iterable[Spelling]) -> None:
-        self._written = {one.heard: one.written for one in spellings}
+        self._written: dict[str, str] = {}
+        for one in spellings:
+            self._written |= dict.fromkeys(one.forms, one.written)
         self._beginnings = {heard[: k + 1] for heard in self._written for k in range(len(heard))}
 
     def spelled(self, hypothesis: Hypothesis) -> Hypothesis:
@@ -82,7 +93,7 @@ class Speller:
         """The longest name that begins with a word, or "", and where the next word is."""
         name, end, before = "", start + 1, ""
         for k, word in enumerate(heard[start:], start=start):
-            if k > start and not (_GOES_ON.fullmatch(heard[k - 1]) and word[0].isalnum()):
+            if k > start and not (_goes_on(heard[k - 1]) and word[0].isalnum()):
                 break
             stem, ending = _without_possessive(word)
             for letters, rest in ((before + letters_of(stem), ending), (before + letters_of(word), "")):
@@ -95,7 +106,7 @@ class Speller:
 
     def _may_go_on(self, last_words: Sequence[str]) -> bool:
         """Whether words that follow may make a name of these."""
-        return letters_of("".join(last_words)) in self._beginnings
+        return "".join(map(letters_of, last_words)) in self._beginnings
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +118,11 @@ class SpellingTranscriber:
 
     def transcribe(self, samples: "NDArray[np.float32]", draft: Hypothesis | None = None) -> Hypothesis:
         return self.speller.spelled(self.transcriber.transcribe(samples, draft))
+
+
+def _goes_on(word: str) -> bool:
+    """Whether it does not end a clause."""
+    return bool(_GOES_ON.fullmatch(word) or ABBREVIATION.match(word))
 
 
 def _without_possessive(word: str) -> tuple[str, str]:

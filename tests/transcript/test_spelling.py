@@ -8,7 +8,8 @@ from live_canary.transcript.stabilizer import Stabilizer
 NAMES = (
     "Canary-Qwen", "canary queen = Canary-Qwen", "jon = John", "live canary = live-canary", "I phone = iPhone",
     "mcdonalds = McDonald's", "saint pancras = St Pancras", "St Pancras", "St Pancras way = St Pancras Way",
-    "CQ = Canary Qwen", "c plus plus = C++", "pancake",
+    "CQ = Canary Qwen", "c plus plus = C++", "pancake", "New York", "ID",
+    "its = ITS", "15 = fifteen", "34 = x", "1530 = y", "O'Neill",
 )  # fmt: skip
 
 
@@ -37,6 +38,7 @@ def spelled(text: str, *names: str) -> str:
         ("From Saint Pancras to St. Pancras.", "From St Pancras to St Pancras."),
         ("In saint Pancras, in St. Pancras way.", "In St Pancras, in St Pancras Way."),
         ("He writes c plus plus.", "He writes C++."),
+        ("Ask O’neill, oneill or o neill's.", "Ask O'Neill, O'Neill or O'Neill's."),
         ("", ""),
     ],
 )
@@ -65,6 +67,8 @@ def test_marks_of_a_name_are_not_written_twice(name: str, heard: str, written: s
         "A canary, queen of birds.",
         "A canary (queen) sings.",
         "Two canary queens.",
+        "It is new. York is old.",
+        "I'd like that; it's 1.5 or 3-4, at 15:30.",
         "The canary — queen of birds — sings.",
         "Jonathan and Marjon.",
         "canary",
