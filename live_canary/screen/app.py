@@ -168,9 +168,7 @@ class LiveCanaryApp(App[Outcome]):
 
     def action_pause(self) -> None:
         """Hears nothing until it is asked for again; a source that was muted by itself stays so."""
-        if self._told_that_nothing_is_heard():
-            return
-        names = list(self.state.sources)
+        names = self._to_be_muted()
         muted = [name for name in names if self._is_muted(name)]
         if muted != names:
             self._muted_before = muted
@@ -179,15 +177,18 @@ class LiveCanaryApp(App[Outcome]):
             self._mute([name for name in names if name not in self._muted_before] or names, muted=False)
 
     def action_mute(self, number: int) -> None:
-        names = list(self.state.sources)
-        if number < len(names) and not self._told_that_nothing_is_heard():
-            self._mute([names[number]], muted=not self._is_muted(names[number]))
+        for name in self._to_be_muted(number):
+            self._mute([name], muted=not self._is_muted(name))
 
-    def _told_that_nothing_is_heard(self) -> bool:
+    def _to_be_muted(self, number: int | None = None) -> list[str]:
+        """All sources, or the one of that number; none, and the reason is told, where there is none to be muted."""
         over = self.state.finishing or self.state.ended is not None
-        if over:
-            self.notify("Nothing is heard any more; q leaves.", timeout=NOTICE_SECONDS, markup=False)
-        return over
+        known = [] if over else list(self.state.sources)
+        names = known if number is None else known[number : number + 1]
+        if not names:
+            why = "Nothing is heard any more; q leaves." if over else "There is no such source."
+            self.notify(why if over or known else "Nothing is heard yet.", timeout=NOTICE_SECONDS, markup=False)
+        return names
 
     def _is_muted(self, name: str) -> bool:
         return self._asked_muted.get(name, self.state.sources[name].muted)

@@ -524,6 +524,7 @@ def test_a_file_that_another_session_writes_is_never_replaced(tmp_path):
         ("left_square_bracket", "There is no bookmark; b sets one."),
         ("n", "Nothing is searched for; / begins."),
         ("u", "There is no edit to undo."),
+        ("2", "There is no such source."),
     ],
 )
 def test_a_key_that_can_do_nothing_says_why(key, told):
@@ -534,6 +535,15 @@ def test_a_key_that_can_do_nothing_says_why(key, told):
         assert notices(pilot) == [told]
 
     in_app(scenario, FakeSession(*OPENED))
+
+
+@pytest.mark.parametrize("key", ["1", "p"])
+def test_nothing_can_be_muted_before_it_is_heard(key):
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press(key)
+        assert notices(pilot) == ["Nothing is heard yet."]
+
+    in_app(scenario, FakeSession())
 
 
 @pytest.mark.parametrize(("key", "what_for"), [("e", "edit"), ("d", "delete"), ("r", "hear again")])
