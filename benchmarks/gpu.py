@@ -2,8 +2,8 @@
 
     python -m benchmarks.gpu MODEL [--write] [--runs 10] [--kernels off] [--output FILE.json]
 
-MODEL is a folder with random weights (`--write` makes it first, 5.1 GB). Needs torch, transformers and peft, but nothing
-that hears or draws. Every part stands alone: one that fails says so, and the others go on.
+MODEL is a folder with random weights (`--write` makes it first, 5.1 GB). Needs torch, transformers and peft, but
+nothing that hears or draws. Every part stands alone: one that fails says so, and the others go on.
 With -m, because transformers would take kernels.py beside this file for a package of that name.
 """
 
