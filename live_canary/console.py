@@ -138,7 +138,7 @@ def table_console() -> "Console":
 def can_be_drawn_on() -> bool:
     """Whether a screen can be shown: on a terminal that knows more than to print lines, as Emacs's shell does not."""
     on_terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))  # the screen is on stderr
-    return on_terminal and os.environ.get("TERM") not in ("dumb", "unknown")
+    return on_terminal and os.environ.get("TERM") != "dumb"
 
 
 def drop_typed_keys() -> None:

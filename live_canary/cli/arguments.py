@@ -16,7 +16,7 @@ from live_canary.printable import one_line
 LIVE_ONLY = ("mic", "system", "device", "follow_default", "keep_audio")
 FOR_ALL = {"profile", "offline"}  # take effect wherever they stand
 READS_ALL = {"config"}
-_UsageError: type[typer.BadParameter] = typer.BadParameter.__bases__[0]  # click's, of which typer has its own
+_UsageError: Any = typer.BadParameter.__bases__[0]  # click's, of which typer has its own
 
 
 def spread_replay(arguments: list[str]) -> list[str]:
@@ -51,7 +51,7 @@ def refused_in_one_line() -> Iterator[None]:
         yield
     except _UsageError as error:
         reason, context = error.format_message(), error.ctx
-        if not reason:
+        if not reason or "\n" in reason:
             raise
         command = context.command_path if context else "live-canary"
         raise InputError(f"{reason.rstrip('.')}; `{command} --help` says what there is.") from None

@@ -90,7 +90,6 @@ def load_with(choice: ModelChoice, settings: Settings) -> Callable[[Callable[[st
 
     Raises InputError for a spelling that cannot be used.
     """
-
     speller = Speller(map(Spelling.parse, settings.spelling))
 
     def load(tell: Callable[[str], None]) -> Transcriber:

@@ -212,17 +212,19 @@ def _compiled(text: str) -> dict[str, Launch]:
 def _libraries() -> tuple[ctypes.CDLL, ctypes.CDLL]:
     """NVRTC as it came with torch, and the driver."""
     torchs, major = Path(torch.__file__).parent, (torch.version.cuda or "").partition(".")[0]
+    places: list[Path | str]
     if sys.platform == "win32":
-        return ctypes.CDLL(str(torchs / "lib" / f"nvrtc64_{major}0_0.dll")), ctypes.CDLL("nvcuda.dll")
-    driver = ctypes.CDLL("libcuda.so.1")
-    name = f"libnvrtc.so.{major}"
-    packaged = (torchs.parent / "nvidia").glob(f"*/lib/{name}")
-    # the first loads NVRTC from where torch would
-    for place in (torchs / "lib" / "libcaffe2_nvrtc.so", *packaged, name):
+        driver, places = "nvcuda.dll", [torchs / "lib" / f"nvrtc64_{major}0_0.dll"]
+    else:
+        driver, name = "libcuda.so.1", f"libnvrtc.so.{major}"
+        packaged = (torchs.parent / "nvidia").glob(f"*/lib/{name}")
+        # the first loads NVRTC from where torch would
+        places = [torchs / "lib" / "libcaffe2_nvrtc.so", *packaged, name]
+    for place in places:
         with suppress(OSError):
             nvrtc = ctypes.CDLL(str(place))
             if hasattr(nvrtc, "nvrtcCreateProgram"):
-                return nvrtc, driver
+                return nvrtc, ctypes.CDLL(driver)
     raise OSError("NVRTC is not here")
 
 
