@@ -244,7 +244,7 @@ def test_what_is_being_said_ends_in_what_has_its_source_and_its_start(speech, mo
     ends = [event.utterance for event in recorder.of(UtteranceFinal)]
     ends += [event.gap for event in recorder.of(GapMarked)]
     ends += [one for one in partials if not one.settled + one.tentative]
-    assert [(one.source, one.start_seconds) for one in ends] == [("Me", 0.2)]
+    assert {(one.source, one.start_seconds) for one in ends} == {("Me", 0.2)}  # without text it may be told again
     assert {(one.source, one.start_seconds) for one in partials} == {("Me", 0.2)}
 
 
