@@ -157,9 +157,14 @@ class _Words:
         return self._ends[end - 1] - self._begins[begin] + (len(self._label) if begin == first else 0)
 
 
+def ends_sentence(word: str) -> bool:
+    """Whether a sentence is over behind it: "it.", "it!”", but not "Dr."."""
+    return bool(_SENTENCE_END.search(word)) and not ABBREVIATION.match(word)
+
+
 def _cut_cost(word: str) -> float:
     """Of a cut behind it."""
-    if _SENTENCE_END.search(word) and not ABBREVIATION.match(word):
+    if ends_sentence(word):
         return 0.0
     return _CLAUSE_CUT if _CLAUSE_END.search(word) else _WORD_CUT
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from live_canary.errors import InputError
-from live_canary.transcript.cues import ABBREVIATION
+from live_canary.transcript.cues import ABBREVIATION, ends_sentence
 from live_canary.transcript.hypothesis import Hypothesis, Transcriber
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 _NO_LETTERS = re.compile(r"(?:(?!(?<=\w)'(?=\w)|(?<=\d)[.,:-](?=\d))[\W_])+")
 _GOES_ON = re.compile(r".*[^\W_][-'’]?")  # a word that another of the name may follow, as an abbreviation may be, too
-_ENDS_SENTENCE = re.compile(r".*[.!?…]\W*")
 _POSSESSIVE = re.compile(r"['’]s(?=[\W_]*$)", re.IGNORECASE)
 _MARKS_BEFORE, _MARKS_AFTER = re.compile(r"^[\W_]*"), re.compile(r"[\W_]*$")
 
@@ -70,14 +69,15 @@ class Speller:
     def spelled(self, hypothesis: Hypothesis) -> Hypothesis:
         """Each word of a name has the least confidence of those that were heard for it."""
         heard = hypothesis.text.split()
+        letters = [letters_of(word) for word in heard]
         written: list[str] = []
         confidences: list[float] = []
         start, open_from = 0, None
         while start < len(heard):
-            name, end = self._at(heard, start)
-            if open_from is None and (self._may_go_on(heard[start:]) or (name and end == len(heard))):
+            name, end = self._at(heard, letters, start)
+            if open_from is None and ("".join(letters[start:]) in self._beginnings or (name and end == len(heard))):
                 open_from = len(written)
-            begins_sentence = not written or bool(_ENDS_SENTENCE.fullmatch(written[-1]))
+            begins_sentence = not written or ends_sentence(written[-1])
             words = _in_place(name, heard[start:end], capital=begins_sentence).split() if name else [heard[start]]
             written += words
             confidences += [min(hypothesis.confidences[start:end], default=0.0)] * len(words)
@@ -89,24 +89,21 @@ class Speller:
             open_words=0 if open_from is None else len(written) - open_from,
         )
 
-    def _at(self, heard: Sequence[str], start: int) -> tuple[str, int]:
-        """The longest name that begins with a word, or "", and where the next word is."""
+    def _at(self, heard: Sequence[str], letters: Sequence[str], start: int) -> tuple[str, int]:
+        """The longest name that begins with a word, or "", and where the next word is. letters: those of each word."""
         name, end, before = "", start + 1, ""
         for k, word in enumerate(heard[start:], start=start):
             if k > start and not (_goes_on(heard[k - 1]) and word[0].isalnum()):
                 break
             stem, ending = _without_possessive(word)
-            for letters, rest in ((before + letters_of(stem), ending), (before + letters_of(word), "")):
-                if letters in self._written:
-                    name, end = self._written[letters] + rest, k + 1
-            before += letters_of(word)
+            if ending and (known := self._written.get(before + letters_of(stem))):
+                name, end = known + ending, k + 1
+            before += letters[k]
+            if known := self._written.get(before):
+                name, end = known, k + 1
             if before not in self._beginnings:
                 break
         return name, end
-
-    def _may_go_on(self, last_words: Sequence[str]) -> bool:
-        """Whether words that follow may make a name of these."""
-        return "".join(map(letters_of, last_words)) in self._beginnings
 
 
 @dataclass(frozen=True, slots=True)
