@@ -36,8 +36,8 @@ def logits(model: CanaryQwen, sound: torch.Tensor, answer: list[int]) -> torch.T
     decoder._reserve(len(inputs) + 1)
     with torch.inference_mode():
         hidden = decoder._prefill(inputs, len(prompt) - 1, 0)
-        normed = torch.nn.functional.rms_norm(hidden, hidden.shape[-1:], decoder._final_norm, decoder.eps)
-        return decoder._head(normed)
+        normed = torch.nn.functional.rms_norm(hidden, hidden.shape[-1:], decoder.final_norm, decoder.eps)
+        return decoder.head(normed)
 
 
 def main() -> None:

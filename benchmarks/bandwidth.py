@@ -41,7 +41,7 @@ class Form:
 def measured(folder: Path, form: str, runs: int) -> Form:
     decoder = CanaryQwen.load(folder, "cpu", form).decoder
     wait_until_kept()
-    matrices = [decoder._head, *(getattr(layer, part) for layer in decoder._layers for part in layer.__slots__)]
+    matrices = [decoder.head, *(getattr(layer, part) for layer in decoder.layers for part in layer.__slots__)]
     parts = [part for matrix in matrices if isinstance(matrix, QuantizedLinear) for part in read_for_a_token(matrix)]
     numbers = [part.view(-1).view(torch.int64) for part in parts]
     with torch.inference_mode():

@@ -83,7 +83,10 @@ class Answer:
 
 
 class LeanDecoder:
-    """Greedy decoding of one prompt, with or without a draft of the answer."""
+    """Greedy decoding of one prompt, with or without a draft of the answer.
+
+    Its weights and its cache are open to what computes them in other ways (`token_kernels.py`) or measures them.
+    """
 
     def __init__(
         self,
@@ -98,30 +101,30 @@ class LeanDecoder:
         """
         causal_lm = qwen.causal_lm
         config = causal_lm.config
-        self._embeddings: Tensor = causal_lm.model.embed_tokens.weight
-        self.dtype = dtype or self._embeddings.dtype
+        self.embeddings: Tensor = causal_lm.model.embed_tokens.weight
+        self.dtype = dtype or self.embeddings.dtype
         self.heads, self.kv_heads = config.num_attention_heads, config.num_key_value_heads
         self.head_dim, self.eps = config.head_dim, config.rms_norm_eps
         make_linear = make_linear or (dense if self.device.type == "cpu" else fused)
         # first, being the largest: memory is still free
-        self._head = make_linear("head", lambda: [self._embeddings], only_largest=True)
+        self.head = make_linear("head", lambda: [self.embeddings], only_largest=True)
         after_each(causal_lm.model.embed_tokens)
-        self._layers = []
+        self.layers = []
         for number, layer in enumerate(causal_lm.model.layers):
-            self._layers.append(self._lean_layer(f"layers.{number}.", layer, make_linear))
+            self.layers.append(self._lean_layer(f"layers.{number}.", layer, make_linear))
             after_each(layer)
-        self._final_norm = self._norm_weight(causal_lm.model.norm)
+        self.final_norm = self._norm_weight(causal_lm.model.norm)
         self._inverse_frequencies: Tensor = causal_lm.model.rotary_emb.inv_freq.float()
-        self._rotary = self._cache = torch.empty(0)
+        self.rotary = self.cache = torch.empty(0)
         self._reserve(CACHE_STEP)
 
     @property
     def device(self) -> torch.device:
-        return self._embeddings.device
+        return self.embeddings.device
 
     def embed(self, ids: Sequence[int]) -> Tensor:
         """Token ids -> (tokens, hidden) in the decoder's dtype."""
-        return self._embeddings[torch.tensor(ids, dtype=torch.long, device=self.device)].to(self.dtype)
+        return self.embeddings[torch.tensor(ids, dtype=torch.long, device=self.device)].to(self.dtype)
 
     @torch.inference_mode()
     def generate(
@@ -165,12 +168,12 @@ class LeanDecoder:
         """
         n = len(inputs)
         positions = torch.arange(n, device=self.device)
-        return self._forward(inputs, positions, n, positions <= positions[:, None])[first:]
+        return self.forward(inputs, positions, n, positions <= positions[:, None])[first:]
 
     def _continue(self, token: int, position: int, most: int) -> Iterator[tuple[int, float]]:
         """What greedy decoding chooses after a token at a position and so on, `most` times, with its probability."""
         for _ in range(most):
-            hidden = self._forward(self.embed([token]), torch.tensor([position], device=self.device), position + 1)
+            hidden = self.forward(self.embed([token]), torch.tensor([position], device=self.device), position + 1)
             [token], [probability] = self._choose(hidden)
             yield token, probability
             position += 1
@@ -182,21 +185,21 @@ class LeanDecoder:
 
     def _best(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """(n, hidden) -> the best next tokens (n,) int64 and their probabilities (n,) float32."""
-        return best_of(self._head(F.rms_norm(hidden, hidden.shape[-1:], self._final_norm, self.eps)))
+        return best_of(self.head(F.rms_norm(hidden, hidden.shape[-1:], self.final_norm, self.eps)))
 
-    def _forward(self, x: Tensor, positions: Tensor, end: int, visible: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, positions: Tensor, end: int, visible: Tensor | None = None) -> Tensor:
         """(n, hidden) inputs at `positions` (n,), all below `end` -> (n, hidden); their keys and values are cached.
 
         visible: (n, end), which positions each input may look at; all of them if None.
         """
         n = len(x)
-        cos, sin = self._rotary[:, positions]
+        cos, sin = self.rotary[:, positions]
         queries_a_head = self.heads // self.kv_heads
         bias = None
         if visible is not None:  # in numbers, which every layer would else make of the truth values
             bias = torch.zeros_like(visible, dtype=self.dtype).masked_fill_(~visible, -torch.inf)
             bias = bias.repeat(queries_a_head, 1)
-        for layer, (keys, values) in zip(self._layers, self._cache, strict=True):
+        for layer, (keys, values) in zip(self.layers, self.cache, strict=True):
             qkv = layer.qkv(F.rms_norm(x, x.shape[-1:], layer.input_norm, self.eps))
             heads = qkv.view(n, self.heads + 2 * self.kv_heads, self.head_dim).transpose(0, 1)
             qk, v = heads.split([self.heads + self.kv_heads, self.kv_heads])
@@ -221,15 +224,15 @@ class LeanDecoder:
         These are (2, positions, head_dim): each angle's cosine for the value itself, and its sine, with its sign, for
         the value half a head away.
         """
-        if self._cache.ndim == 5 and self._cache.shape[3] >= positions:
+        if self.cache.ndim == 5 and self.cache.shape[3] >= positions:
             return
         length = -(-positions // CACHE_STEP) * CACHE_STEP
-        shape = (len(self._layers), 2, self.kv_heads, length, self.head_dim)
+        shape = (len(self.layers), 2, self.kv_heads, length, self.head_dim)
         cache = torch.empty(shape, dtype=self.dtype, device=self.device)
         angles = torch.arange(length, device=self.device)[:, None] * self._inverse_frequencies
         cos, sin = angles.cos(), angles.sin()
         rotary = torch.stack([torch.cat([cos, cos], -1), torch.cat([-sin, sin], -1)]).to(self.dtype)
-        self._cache, self._rotary = cache, rotary  # both or, where memory ends, neither
+        self.cache, self.rotary = cache, rotary  # both or, where memory ends, neither
 
     def _lean_layer(self, name: str, layer: Any, make_linear: MakeLinear) -> _Layer:
         attention, mlp = layer.self_attn, layer.mlp

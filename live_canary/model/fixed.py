@@ -97,21 +97,21 @@ class FixedDecoder(LeanDecoder):
         self._kernels = token_kernels(self)
 
     def _reserve(self, positions: int) -> None:
-        earlier = self._cache
+        earlier = self.cache
         super()._reserve(positions + SPARE)
-        if self._cache is earlier:
+        if self.cache is earlier:
             return
-        self._cache.zero_()
-        _, hidden = self._embeddings.shape
-        self._inputs = torch.zeros(self._cache.shape[3], hidden, dtype=self.dtype, device=self.device)
-        self._everywhere = torch.arange(self._cache.shape[3], device=self.device)
+        self.cache.zero_()
+        _, hidden = self.embeddings.shape
+        self._inputs = torch.zeros(self.cache.shape[3], hidden, dtype=self.dtype, device=self.device)
+        self._everywhere = torch.arange(self.cache.shape[3], device=self.device)
         self._prefills: dict[int, Step] = {}
         self._decodes: dict[int, Step] = {}
         self._pool = new_pool(self.device)
 
     def _forget(self) -> None:
         """What is masked out must still be numbers, or none in the padding makes none of all."""
-        self._cache.zero_()
+        self.cache.zero_()
         self._inputs.zero_()
 
     def _prefill(self, inputs: Tensor, first: int, same: int) -> Tensor:
@@ -145,7 +145,7 @@ class FixedDecoder(LeanDecoder):
         if length not in self._prefills:
             x, positions = self._inputs[:length], self._everywhere[:length]
             visible = positions <= positions[:, None]
-            self._prefills[length] = Step(lambda: self._forward(x, positions, length, visible), self.device, self._pool)
+            self._prefills[length] = Step(lambda: self.forward(x, positions, length, visible), self.device, self._pool)
         return self._prefills[length]
 
     def decode_step(self, position: int) -> Step:
@@ -156,7 +156,7 @@ class FixedDecoder(LeanDecoder):
         if length not in self._decodes:
 
             def compute() -> Tensor:
-                x = F.embedding(self._token, self._embeddings).to(self.dtype)
+                x = F.embedding(self._token, self.embeddings).to(self.dtype)
                 ids, probabilities = self._next(x, length)
                 self._token.copy_(ids)
                 self._position.add_(1)
@@ -174,7 +174,7 @@ class FixedDecoder(LeanDecoder):
         if self._kernels:
             return best_of(self._kernels.logits(self._kernels.forward(x, self._position)))
         visible = (self._everywhere[:length] <= self._position)[None]
-        return self._best(self._forward(x, self._position, length, visible))
+        return self._best(self.forward(x, self._position, length, visible))
 
 
 class _Chosen:

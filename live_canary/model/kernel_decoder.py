@@ -28,7 +28,7 @@ class KernelDecoder(LeanDecoder):
         self._start = inputs[:same].clone()
         return x[first - known :]
 
-    def _forward(self, x: Tensor, positions: Tensor, end: int, visible: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, positions: Tensor, end: int, visible: Tensor | None = None) -> Tensor:
         """As in torch, for the last positions before `end`, each of which sees what is not later."""
         x = x.clone(memory_format=torch.contiguous_format)
         kernels.decode(self._structure, x, end - len(x), len(x))
@@ -36,20 +36,20 @@ class KernelDecoder(LeanDecoder):
 
     def _reserve(self, positions: int) -> None:
         super()._reserve(positions)
-        if self._pointed is not self._cache:
+        if self._pointed is not self.cache:
             self._structure, self._start = self._as_structure(), torch.empty(0)
-            self._pointed = self._cache  # last: where memory ended before, the pointers are made again
+            self._pointed = self.cache  # last: where memory ended before, the pointers are made again
 
     def _as_structure(self) -> kernels.Decoder:
         """Pointers to the weights, the cache and the rotary tables as they lie now."""
         layers = []
-        for layer, (keys, values) in zip(self._layers, self._cache, strict=True):
+        for layer, (keys, values) in zip(self.layers, self.cache, strict=True):
             matrices = [_matrix(part) for part in (layer.qkv, layer.o, layer.gate_up, layer.down)]
             q_norm, k_norm = layer.qk_norm[0], layer.qk_norm[-1]
             tensors = (layer.input_norm, q_norm, k_norm, layer.post_norm, keys, values)
             layers.append(kernels.Layer(*matrices, *(tensor.data_ptr() for tensor in tensors)))
-        cos, sin = self._rotary
-        hidden, inner = self._embeddings.shape[1], _matrix(self._layers[0].down).inputs
+        cos, sin = self.rotary
+        hidden, inner = self.embeddings.shape[1], _matrix(self.layers[0].down).inputs
         return kernels.Decoder(
             layers=(kernels.Layer * len(layers))(*layers),
             cos=cos.data_ptr(),
@@ -60,7 +60,7 @@ class KernelDecoder(LeanDecoder):
             heads=self.heads,
             kv_heads=self.kv_heads,
             head_dim=self.head_dim,
-            positions=self._cache.shape[3],
+            positions=self.cache.shape[3],
             eps=self.eps,
         )
 

@@ -34,12 +34,12 @@ Launch = Callable[[int, Sequence[Any]], None]
 
 
 class TokenKernels:
-    """What `LeanDecoder._forward` does with a single input, in place."""
+    """What `LeanDecoder.forward` does with a single input, in place."""
 
     def __init__(self, decoder: LeanDecoder, launch: dict[str, Launch]):
         self._decoder, self._product, self._attend = decoder, launch["product"], launch["attend"]
-        layer: Any = decoder._layers[0]
-        head: Any = decoder._head
+        layer: Any = decoder.layers[0]
+        head: Any = decoder.head
         hidden = decoder.heads * decoder.head_dim
         self._qkv, self._gate_up, self._logits, self._attended = (
             torch.full((1, size), torch.nan, dtype=torch.bfloat16, device=decoder.device)  # what is not written shows
@@ -49,12 +49,12 @@ class TokenKernels:
     def forward(self, x: Tensor, position: Tensor) -> Tensor:
         """(1, hidden) at a position (1,) -> the same tensor, become what the last layer makes of it."""
         decoder = self._decoder
-        for layer, (keys, values) in zip(decoder._layers, decoder._cache, strict=True):
+        for layer, (keys, values) in zip(decoder.layers, decoder.cache, strict=True):
             self.product(layer.qkv, x, self._qkv, NORMED, layer.input_norm)
             self._attend(
                 decoder.kv_heads,
                 (
-                    *(self._qkv, layer.qk_norm, decoder._rotary, position, keys, values, self._attended),
+                    *(self._qkv, layer.qk_norm, decoder.rotary, position, keys, values, self._attended),
                     *(keys.shape[1], decoder.eps),
                 ),
             )
@@ -65,7 +65,7 @@ class TokenKernels:
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Of every token after (1, hidden): (1, vocabulary), valid until the next call."""
-        return self.product(self._decoder._head, hidden, self._logits, NORMED, self._decoder._final_norm)
+        return self.product(self._decoder.head, hidden, self._logits, NORMED, self._decoder.final_norm)
 
     def right(self) -> bool:
         """Whether a token becomes what torch's kernels make of it; afterwards the cache is empty."""
@@ -80,29 +80,29 @@ class TokenKernels:
         rng = torch.Generator().manual_seed(0)
         earlier, x = (
             torch.randn(shape, generator=rng).to(decoder.device, decoder.dtype)
-            for shape in ((2, decoder.kv_heads, max(TRIED_AT), decoder.head_dim), (1, decoder._embeddings.shape[1]))
+            for shape in ((2, decoder.kv_heads, max(TRIED_AT), decoder.head_dim), (1, decoder.embeddings.shape[1]))
         )
         try:
-            for number in range(len(decoder._layers)):
+            for number in range(len(decoder.layers)):
                 for at in TRIED_AT:
                     errors += self._errors_of_layer(number, at, earlier[:, :, :at])
-            normed = F.rms_norm(x, x.shape[-1:], decoder._final_norm, decoder.eps)
-            errors.append(_error(self.logits(x), decoder._head(normed)))
+            normed = F.rms_norm(x, x.shape[-1:], decoder.final_norm, decoder.eps)
+            errors.append(_error(self.logits(x), decoder.head(normed)))
             told: list[float] = torch.stack(errors).tolist()
             return told
         finally:
-            decoder._cache.zero_()
+            decoder.cache.zero_()
 
     def _errors_of_layer(self, number: int, at: int, earlier: Tensor) -> list[Tensor]:
         """Alone, since errors add up from layer to layer. What torch has written is taken away before ours comes, and
         what nobody has written is no number, so that whatever is left out or read too much shows.
         """
         alone = copy(self._decoder)
-        alone._layers, alone._cache = alone._layers[number : number + 1], alone._cache[number : number + 1]
-        cache = alone._cache[0]
+        alone.layers, alone.cache = alone.layers[number : number + 1], alone.cache[number : number + 1]
+        cache = alone.cache[0]
         cache[:, :, :at] = earlier
-        x, position = alone.embed([at % len(alone._embeddings)]), torch.tensor([at], device=alone.device)
-        expected = alone._forward(x, position, at + 1).float()
+        x, position = alone.embed([at % len(alone.embeddings)]), torch.tensor([at], device=alone.device)
+        expected = alone.forward(x, position, at + 1).float()
         written = cache[:, :, at].clone()
         cache[:, :, at:] = torch.nan
         ours = copy(self)
@@ -142,11 +142,11 @@ def _error(found: Tensor, expected: Tensor) -> Tensor:
 def fits(decoder: LeanDecoder) -> bool:
     """Whether the decoder is of a form that the kernels are written for."""
     shared_by = decoder.heads // decoder.kv_heads
-    head: Any = decoder._head
-    read = [decoder._rotary, decoder._cache, decoder._final_norm, *head.weights]
-    for layer in decoder._layers:
+    head: Any = decoder.head
+    read = [decoder.rotary, decoder.cache, decoder.final_norm, *head.weights]
+    for layer in decoder.layers:
         read += [*_weights(layer), layer.input_norm, layer.post_norm, layer.qk_norm]
-    widths = {weight.shape[1] for layer in decoder._layers for weight in _weights(layer)}
+    widths = {weight.shape[1] for layer in decoder.layers for weight in _weights(layer)}
     return (
         decoder.dtype == torch.bfloat16
         and decoder.head_dim % 8 == 0
@@ -162,7 +162,7 @@ def fits(decoder: LeanDecoder) -> bool:
 
 def source(decoder: LeanDecoder) -> str:
     """The kernels' source for the sizes of a decoder."""
-    widest = max(weight.shape[1] for weight in _weights(decoder._layers[0]))
+    widest = max(weight.shape[1] for weight in _weights(decoder.layers[0]))
     sizes = {
         "DIM": decoder.head_dim,
         "SHARED_BY": decoder.heads // decoder.kv_heads,

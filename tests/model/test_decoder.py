@@ -87,8 +87,8 @@ def test_every_token_has_the_probability_that_the_canonical_tree_gives_it(demo, 
 
 def test_a_right_draft_saves_every_further_pass(demo, sentence, answer, monkeypatch):
     passes = []
-    forward = demo.decoder._forward
-    monkeypatch.setattr(demo.decoder, "_forward", lambda x, *rest: passes.append(len(x)) or forward(x, *rest))
+    forward = demo.decoder.forward
+    monkeypatch.setattr(demo.decoder, "forward", lambda x, *rest: passes.append(len(x)) or forward(x, *rest))
     demo.generate_ids(sentence, draft_ids=answer)
     assert len(passes) == 1
 

@@ -186,8 +186,8 @@ def test_matrices_that_become_one_are_held_once():
     alone = held_bytes(model.qwen.parameters())
     model.use_fixed_shapes()
     decoder, attentions = model.decoder, [layer.self_attn for layer in model.qwen.causal_lm.model.layers]
-    linears = [part for each in decoder._layers for part in (each.qkv, each.o, each.gate_up, each.down)]
-    weights = [weight for linear in (decoder._head, *linears) for weight in linear.weights]
+    linears = [part for each in decoder.layers for part in (each.qkv, each.o, each.gate_up, each.down)]
+    weights = [weight for linear in (decoder.head, *linears) for weight in linear.weights]
     together = held_bytes([*model.qwen.parameters(), *weights])
     merged = held_bytes(each.base_layer.weight for one in attentions for each in (one.q_proj, one.v_proj))
     assert together == alone + merged

@@ -265,7 +265,7 @@ def test_layers_are_the_same_in_every_vector(folder, dtype, lesser):
 
     def results():
         parts = [slice(0, 50), slice(50, 51), slice(51, 75)]
-        written = [decoder._forward(x[part], torch.arange(75)[part], part.stop) for part in parts]
+        written = [decoder.forward(x[part], torch.arange(75)[part], part.stop) for part in parts]
         return [*written, *(encoder.layers[0](one, position_embeddings=encoder.encode_positions(one)) for one in heard)]
 
     best = results()
@@ -282,8 +282,8 @@ def test_the_layers_in_c_are_those_in_torch(folder):
     x = model.decoder.embed([index % 500 for index in range(150)])
     positions = torch.arange(150)
     parts = [slice(0, 130), slice(130, 131), slice(131, 150)]
-    in_c = [model.decoder._forward(x[part], positions[part], part.stop) for part in parts]
-    in_torch = LeanDecoder._forward(model.decoder, x, positions, 150, positions <= positions[:, None])
+    in_c = [model.decoder.forward(x[part], positions[part], part.stop) for part in parts]
+    in_torch = LeanDecoder.forward(model.decoder, x, positions, 150, positions <= positions[:, None])
     assert_close(torch.cat(in_c), in_torch)
 
 
@@ -317,7 +317,7 @@ def test_memory_that_ends_while_the_distances_grow_leaves_an_encoder_that_works(
 def test_what_every_prompt_begins_with_is_computed_once(dtype, monkeypatch):
     decoder = CanaryQwen.load(DEMO, device="cpu", dtype=dtype).decoder
     one, other, elsewhere = (decoder.embed(ids) for ids in ([7, 8, *range(20)], [7, 8, *range(30, 60)], [5] * 22))
-    whole = [decoder._forward(x, torch.arange(len(x)), len(x))[9:] for x in (one, other, other, elsewhere, one)]
+    whole = [decoder.forward(x, torch.arange(len(x)), len(x))[9:] for x in (one, other, other, elsewhere, one)]
     computed = []
     in_c = kernels.decode
 
@@ -366,7 +366,7 @@ def test_a_pass_does_not_change_its_input(folder):
     decoder = CanaryQwen.load(folder, device="cpu", dtype="int8").decoder
     x = decoder.embed([1, 2, 3])
     before = x.clone()
-    decoder._forward(x, torch.arange(3), 3)
+    decoder.forward(x, torch.arange(3), 3)
     assert torch.equal(x, before)
 
 
@@ -560,7 +560,7 @@ def test_a_checkpoint_keeps_its_quantised_weights_and_a_changed_one_makes_them_a
     wait_until_kept()
     [path] = (tmp_path / "cache" / "live-canary" / "weights").iterdir()
     assert QuantizedFile.of(weights, 8)._kept
-    assert torch.equal(CanaryQwen.load(TINY, "cpu", "int8").decoder._head.weight, first.decoder._head.weight)
+    assert torch.equal(CanaryQwen.load(TINY, "cpu", "int8").decoder.head.weight, first.decoder.head.weight)
     present = f'"belongs_to": "{quantized_file.LAYOUT} '.encode()
     path.write_bytes(path.read_bytes().replace(present, b'"belongs_to": "0 '))
     assert not QuantizedFile.of(weights, 8)._kept

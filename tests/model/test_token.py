@@ -84,29 +84,29 @@ def test_a_product_is_torchs(decoder, kernels, rows, columns):
 @pytest.mark.parametrize("position", [0, 31, 128, CACHE_STEP - 1])
 def test_a_token_goes_through_the_layers_as_in_torch(decoder, kernels, position):
     rng = torch.Generator().manual_seed(position)
-    decoder._cache.copy_(torch.randn(decoder._cache.shape, generator=rng))
-    decoder._cache[:, :, :, position:] = torch.nan  # nothing but what came before is looked at
-    before = decoder._cache.clone()
-    x = torch.randn(1, decoder._embeddings.shape[1], generator=rng).bfloat16()
+    decoder.cache.copy_(torch.randn(decoder.cache.shape, generator=rng))
+    decoder.cache[:, :, :, position:] = torch.nan  # nothing but what came before is looked at
+    before = decoder.cache.clone()
+    x = torch.randn(1, decoder.embeddings.shape[1], generator=rng).bfloat16()
     at = torch.tensor([position])
-    expected = decoder._forward(x, at, position + 1)
-    written, decoder._cache = decoder._cache, before
+    expected = decoder.forward(x, at, position + 1)
+    written, decoder.cache = decoder.cache, before
     found = TokenKernels(decoder, kernels.all()).forward(x.clone(), at)
     scale = expected.float().abs().max().item()
     torch.testing.assert_close(found.float(), expected.float(), rtol=0, atol=0.03 * scale)
     torch.testing.assert_close(before[..., position, :], written[..., position, :], rtol=0.05, atol=0.05)
     assert before[:, :, :, position + 1 :].isnan().all()
-    assert kernels.launched == 5 * len(decoder._layers)
-    decoder._cache.zero_()
+    assert kernels.launched == 5 * len(decoder.layers)
+    decoder.cache.zero_()
 
 
 def test_an_answer_is_the_same_with_the_kernels(decoder, kernels, monkeypatch):
     rng = torch.Generator().manual_seed(1)
-    prompt = (torch.randn(20, decoder._embeddings.shape[1], generator=rng) * 0.02).bfloat16()
+    prompt = (torch.randn(20, decoder.embeddings.shape[1], generator=rng) * 0.02).bfloat16()
     expected = decoder.generate(prompt, 4, end_id=-1)
     monkeypatch.setattr(decoder, "_kernels", TokenKernels(decoder, kernels.all()))
     found = decoder.generate(prompt, 4, end_id=-1)
-    assert kernels.launched == 3 * (5 * len(decoder._layers) + 1)
+    assert kernels.launched == 3 * (5 * len(decoder.layers) + 1)
     for ours, theirs, likely, as_likely in zip(
         found.ids, expected.ids, found.probabilities, expected.probabilities, strict=True
     ):
@@ -117,7 +117,7 @@ def test_an_answer_is_the_same_with_the_kernels(decoder, kernels, monkeypatch):
 
 def test_right_kernels_are_used(decoder, kernels):
     assert max(TokenKernels(decoder, kernels.all()).errors()) < LARGEST_ERROR / 4
-    assert not decoder._cache.any()
+    assert not decoder.cache.any()
 
 
 @pytest.mark.parametrize(
@@ -144,8 +144,8 @@ def test_wrong_kernels_are_not_used(tmp_path, monkeypatch, right, wrong):
 def test_weights_that_cannot_be_read_16_bytes_at_a_time_are_left_to_torch(monkeypatch):
     decoder = FixedDecoder(CanaryQwen.load(TINY, "cpu", "bfloat16").qwen, longest=CACHE_STEP)
     assert token_kernels.fits(decoder)
-    norm = decoder._final_norm
-    monkeypatch.setattr(decoder, "_final_norm", torch.cat([norm[:1], norm])[1:])
+    norm = decoder.final_norm
+    monkeypatch.setattr(decoder, "final_norm", torch.cat([norm[:1], norm])[1:])
     assert not token_kernels.fits(decoder)
 
 
