@@ -30,7 +30,8 @@ from live_canary.commands.config_file import path as config_path
 from live_canary.commands.model_choice import choose_model
 from live_canary.errors import DeviceError, LiveCanaryError
 from live_canary.model import hub
-from live_canary.model.fetch import checksum, gigabytes
+from live_canary.model.fetch import checksum
+from live_canary.model.offers import gigabytes
 from live_canary.settings import COMPUTE, DEVICES, check_choice
 
 CPU_FEATURES = ("avx2", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")

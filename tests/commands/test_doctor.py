@@ -16,7 +16,8 @@ from live_canary.commands import checks, dictation_checks, doctor
 from live_canary.commands.checks import Finding
 from live_canary.errors import DeviceError
 from live_canary.model import hub as found
-from live_canary.model.fetch import fetch, look_up, make_current
+from live_canary.model.fetch import fetch, make_current
+from live_canary.model.offers import look_up
 from tests.conftest import TINY
 
 MICROPHONE = Input(0, "Yeti", channels=1, rate=48_000, is_default=True, hears="microphone", identity="yeti")

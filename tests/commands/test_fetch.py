@@ -8,8 +8,9 @@ import pytest
 from huggingface_hub import close_session, constants
 
 from live_canary.errors import DownloadError, InputError
-from live_canary.model.fetch import Offer, check_room, fetch, look_up, make_current
+from live_canary.model.fetch import fetch, make_current
 from live_canary.model.hub import Known, cached_file
+from live_canary.model.offers import Offer, check_room, look_up
 
 REPO, NAME = "somebody/canary", "model.safetensors"
 DiskUsage = namedtuple("DiskUsage", "total used free")
