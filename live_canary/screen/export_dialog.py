@@ -1,6 +1,6 @@
 """Saving a part of the transcript, or all of it, in a file of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -20,10 +20,12 @@ from live_canary.transcript.utterance import Entry
 from live_canary.transcript.writer import check_free, check_output, format_of
 
 
-def export(path: Path, entries: Sequence[Entry], started: datetime, *, with_source: bool) -> None:
+def export(
+    path: Path, entries: Sequence[Entry], started: datetime, *, with_source: bool, bookmarked: Container[Entry] = ()
+) -> None:
     """Writes `entries` to `path`, all of them in place of what was there. Raises OutputError and then leaves it so."""
     check_output(path, overwrite=True)
-    text = whole_transcript(format_of(path), entries, started, with_source=with_source)
+    text = whole_transcript(format_of(path), entries, started, with_source=with_source, bookmarked=bookmarked)
     is_new = not path.exists()
     try:
         path.touch()

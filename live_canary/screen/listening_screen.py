@@ -310,9 +310,11 @@ class ListeningScreen(Screen[None]):
     def _export(self, numbers: list[int], path: Path | None) -> None:
         if path is None:
             return
-        entries = self.transcript.lines.to_save(numbers)
+        lines, bookmarks = self.transcript.lines, self.transcript.bookmarks
+        marked = {lines.entries[number] for number in bookmarks}
+        with_source = self._state.info.with_source
         try:
-            export(path, entries, self._state.started, with_source=self._state.info.with_source)
+            export(path, lines.to_save(numbers), self._state.started, with_source=with_source, bookmarked=marked)
         except OutputError as error:
             self._tell(str(error), "error")
         else:

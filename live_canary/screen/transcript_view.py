@@ -18,6 +18,7 @@ from live_canary.events import PartialChanged
 from live_canary.printable import clock
 from live_canary.screen.spoken_now import TailLine, tail_lines
 from live_canary.screen.transcript_lines import TranscriptLines
+from live_canary.transcript.formats import BOOKMARK
 from live_canary.transcript.utterance import Entry, TranscriptGap
 
 GUTTER_CELLS = 11  # selection mark, HH:MM:SS, a space, bookmark
@@ -279,7 +280,7 @@ class TranscriptView(ScrollView, can_focus=True):
         gutter = [
             Segment("▌" if selected else " ", base + self._part("bookmark")),
             Segment(f"{time:8} ", base + self._part("time")),
-            Segment("◆" if bookmarked else " ", base + self._part("bookmark")),
+            Segment(BOOKMARK if bookmarked else " ", base + self._part("bookmark")),
         ]
         spoken = Segment.apply_style(words.render(self.app.console), base)
         return Strip([*gutter, *spoken]).adjust_cell_length(self._cells, base)

@@ -10,7 +10,7 @@ Nothing here touches a file; `writer.py` does. Times are seconds from the start 
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar
@@ -19,6 +19,8 @@ from live_canary.printable import clock, one_line
 from live_canary.transcript.cues import Cue, cues, one_cue
 from live_canary.transcript.lines import gap_notice, label
 from live_canary.transcript.utterance import Entry, TranscriptGap, Utterance
+
+BOOKMARK = "◆"
 
 
 class Format:
@@ -64,6 +66,10 @@ class Format:
         """How many numbers an entry takes that was written so."""
         return int(bool(piece))
 
+    def bookmarked(self, piece: str) -> str:
+        """What is written of an entry instead that the user has marked."""
+        return piece
+
     def entry(self, number: int, entry: Entry, *, with_source: bool) -> str:
         if isinstance(entry, Utterance):
             if entry.command:
@@ -107,6 +113,9 @@ class MarkdownFormat(Format):
 
     def seam(self, started: datetime) -> str:
         return "\n" + self.header(started)
+
+    def bookmarked(self, piece: str) -> str:
+        return BOOKMARK + " " + piece
 
     def utterance(self, number: int, utterance: Utterance, *, with_source: bool) -> str:
         return self._paragraph(utterance.start_seconds, utterance.source, one_line(utterance.text), with_source)
@@ -181,6 +190,9 @@ class JsonlFormat(Format):
     def next_index(self, earlier: str) -> int:
         return max((_utterance_index(line) for line in earlier.split("\n")), default=-1) + 1
 
+    def bookmarked(self, piece: str) -> str:
+        return self._line(**json.loads(piece), bookmark=True)
+
     def command(self, number: int, utterance: Utterance, *, with_source: bool) -> str:
         return self.utterance(number, utterance, with_source=with_source)
 
@@ -226,9 +238,20 @@ FORMATS: dict[str, Format] = {
 """Every format by its extension, `.txt` first."""
 
 
-def whole_transcript(known: Format, entries: Sequence[Entry], started: datetime, *, with_source: bool) -> str:
-    """A complete file in one piece, for an export."""
-    return known.header(started) + "".join(pieces(known, entries, with_source=with_source))
+def whole_transcript(
+    known: Format,
+    entries: Sequence[Entry],
+    started: datetime,
+    *,
+    with_source: bool,
+    bookmarked: Container[Entry] = (),
+) -> str:
+    """A complete file in one piece, for an export; bookmarked: what of it the user has marked."""
+    written = pieces(known, entries, with_source=with_source)
+    marked = (
+        known.bookmarked(piece) if entry in bookmarked else piece for entry, piece in zip(entries, written, strict=True)
+    )
+    return known.header(started) + "".join(marked)
 
 
 def pieces(

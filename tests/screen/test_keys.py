@@ -447,6 +447,17 @@ def test_saves_the_selection_if_there_is_one(tmp_path):
     assert [line["text"] for line in lines] == list(TEXTS[2:])
 
 
+def test_bookmarks_are_saved_with_their_lines_also_corrected_ones(tmp_path):
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("up", "up", "up", "up", "b", "e", *" Yes", "enter", "end", "b", "escape")
+        await type_path(pilot, tmp_path / "a.md")
+
+    with_transcript(scenario)
+    paragraphs = (tmp_path / "a.md").read_text().strip().split("\n\n")[1:]
+    assert [text.startswith("◆ ") for text in paragraphs] == [True, False, False, True]
+    assert paragraphs[0].endswith(" Yes")
+
+
 def test_a_name_that_cannot_be_saved_to_is_told_and_can_be_corrected(tmp_path):
     async def scenario(pilot: Pilot[Outcome]) -> None:
         await type_path(pilot, tmp_path / "a.doc")

@@ -24,6 +24,23 @@ def test_text_is_one_utterance_a_line():
     assert written(".txt", GREETING, UNPLUGGED) == "Good morning.\n[2.5 s not heard: microphone unplugged]\n"
 
 
+def test_what_is_bookmarked_shows_where_a_reader_or_a_program_looks_for_it():
+    marked, plain = replace(GREETING, index=1), saying("Plain.")
+    known = {
+        extension: whole_transcript(
+            FORMATS[extension], [plain, marked, UNPLUGGED], STARTED, with_source=False, bookmarked={marked, UNPLUGGED}
+        )
+        for extension in FORMATS
+    }
+    paragraphs = known[".md"].split("\n\n")[1:4]
+    assert [text.startswith("◆ **00:01:") for text in paragraphs] == [False, True, True]
+    lines = [json.loads(line) for line in known[".jsonl"].splitlines()]
+    assert [line.get("bookmark") for line in lines] == [None, True, True]
+    assert lines[1].items() > json.loads(written(".jsonl", marked)).items()
+    for extension in (".txt", ".srt", ".vtt"):  # texts alone
+        assert known[extension] == written(extension, plain, marked, UNPLUGGED)
+
+
 def test_text_names_the_source_when_there_are_several():
     assert written(".txt", GREETING, with_source=True) == "USB Microphone: Good morning.\n"
 
