@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import chain
+from itertools import compress, islice
 from pathlib import Path
 
 import numpy as np
@@ -211,10 +211,11 @@ def merged(known: Sequence[Entry], candidates: Sequence[Entry]) -> list[Entry]:
     is, even if its text should be another now: a model or detector that has changed since must not repeat half a
     meeting. Only what the model had failed on gets a line beside its mark.
     """
-    missing: list[Entry] = []
-    for entry in candidates:
-        if not any(_same(entry, one) and not _was_missing(entry, one) for one in chain(known, missing)):
-            missing.append(entry)
+    both = [*known, *candidates]
+    stays = [True] * len(known)
+    for entry, others in islice(zip(both, _beside(both), strict=True), len(known), None):
+        stays.append(all(_was_missing(entry, both[other]) for other in others if other < len(stays) and stays[other]))
+    missing = compress(candidates, stays[len(known) :])
     entries = [*known, *sorted(missing, key=lambda entry: entry.start_seconds)]
     indices = iter(range(len(entries)))
     return [replace(entry, index=next(indices)) if isinstance(entry, Utterance) else entry for entry in entries]
@@ -224,7 +225,18 @@ def _was_missing(entry: Entry, known: Entry) -> bool:
     return isinstance(entry, Utterance) and isinstance(known, TranscriptGap) and known.reason == NOT_TRANSCRIBED
 
 
-def _same(one: Entry, other: Entry) -> bool:
-    return one.source == other.source and (
-        one.start_seconds < other.end_seconds and other.start_seconds < one.end_seconds
-    )
+def _beside(entries: Sequence[Entry]) -> list[list[int]]:
+    """For each entry the numbers of the others of its source that have a moment in common with it.
+
+    In the order of their time, so that none of a day's entries is compared with all the others.
+    """
+    beside: list[list[int]] = [[] for _ in entries]
+    going_on: dict[str, list[int]] = {}
+    for number, entry in sorted(enumerate(entries), key=lambda numbered: numbered[1].start_seconds):
+        earlier = [one for one in going_on.get(entry.source, ()) if entries[one].end_seconds > entry.start_seconds]
+        for other in earlier:
+            if entries[other].start_seconds < entry.end_seconds:  # else it has no length and begins with the other
+                beside[number].append(other)
+                beside[other].append(number)
+        going_on[entry.source] = [*earlier, number]
+    return beside

@@ -6,7 +6,8 @@ here, and the model hears it by itself.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence, Set
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,16 +54,15 @@ def remainders(
         lines = {_span(entry): isinstance(entry, Utterance) for entry in transcript if entry.source == source}
         left = [(start, end) for name, start, end in record.left if name == source and not lines.get((start, end))]
         texts = [*lines, *((start, end) for name, start, end in record.texts if name == source)]
-        covered = [part for text in texts for part in _beyond(text, left)]
+        lost = _Covered(left)
+        covered = _Covered(part for text in texts for part in lost.beyond(text))
         spoken = left + [speech for key, speech in record.segments.items() if key[0] == source and key not in known]
         spoken += [_span(entry) for entry in entries if isinstance(entry, Utterance) and entry.source == source]
         for speech in spoken:
-            for start, end in _beyond(speech, covered):
+            for start, end in covered.beyond(speech):
                 if end - start >= min(LEAST_SAMPLES, speech[1] - speech[0]):
-                    earliest = max((one for _, one in covered if one <= start), default=0)
-                    latest = min((one for one, _ in covered if one >= end), default=end + AROUND_SAMPLES)
-                    sound = max(start - AROUND_SAMPLES, earliest), min(end + AROUND_SAMPLES, latest)
-                    covered.append((start, end))
+                    sound = covered.room_around((start, end), AROUND_SAMPLES)
+                    covered.add((start, end))
                     yield Remainder(source, (start, end), sound)
 
 
@@ -96,12 +96,39 @@ def _span(entry: Entry) -> Span:
     return round(entry.start_seconds * SAMPLE_RATE), round(entry.end_seconds * SAMPLE_RATE)
 
 
-def _beyond(span: Span, covered: Sequence[Span]) -> list[Span]:
-    """The parts of the span that none of `covered` has."""
-    parts = [span] if span[0] < span[1] else []
-    for start, end in covered:
-        if end <= span[0] or span[1] <= start:  # nearly always
-            continue
-        cut = [part for one in parts for part in ((one[0], min(one[1], start)), (max(one[0], end), one[1]))]
-        parts = [part for part in cut if part[0] < part[1]]
-    return parts
+class _Covered:
+    """Stretches of a source, in order and apart from each other: a day has thousands, so none looks at all of them."""
+
+    def __init__(self, spans: Iterable[Span]):
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        for start, end in sorted(spans):
+            if self._ends and start <= self._ends[-1]:
+                self._ends[-1] = max(self._ends[-1], end)
+            else:
+                self.add((start, end))
+
+    def add(self, span: Span) -> None:
+        """One that none of them has a part of."""
+        at = bisect_left(self._starts, span[0])
+        self._starts.insert(at, span[0])
+        self._ends.insert(at, span[1])
+
+    def beyond(self, span: Span) -> list[Span]:
+        """The parts of the span that none of them has."""
+        position, end = span
+        at, parts = bisect_right(self._ends, position), []
+        while position < end:
+            covered = self._starts[at] if at < len(self._starts) else end
+            if position < covered:
+                parts.append((position, min(covered, end)))
+            position, at = self._ends[at] if at < len(self._ends) else end, at + 1
+        return parts
+
+    def room_around(self, span: Span, samples: int) -> Span:
+        """A span that none of them has a part of, with at most so many samples before and after, but none of theirs."""
+        start, end = span
+        before, after = bisect_right(self._ends, start), bisect_left(self._starts, end)
+        earliest = self._ends[before - 1] if before else 0
+        latest = self._starts[after] if after < len(self._starts) else end + samples
+        return max(start - samples, earliest), min(end + samples, latest)

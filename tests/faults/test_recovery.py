@@ -558,6 +558,40 @@ def test_entries_of_the_same_time_are_the_same_whatever_their_text():
     assert merged(known, again) == [*known, Utterance(1, 1.5, 2.5, "Mine too.", "Them")]
 
 
+class Moment(float):
+    """A position or a time, all of which count how often they are compared."""
+
+    compared = 0
+
+    def __lt__(self, other):
+        Moment.compared += 1
+        return float(self) < float(other)
+
+    def __le__(self, other):
+        Moment.compared += 1
+        return float(self) <= float(other)
+
+    def __gt__(self, other):
+        Moment.compared += 1
+        return float(self) > float(other)
+
+    def __ge__(self, other):
+        Moment.compared += 1
+        return float(self) >= float(other)
+
+
+def test_a_day_is_recovered_without_comparing_each_of_its_utterances_with_all_others(monkeypatch):
+    """They would take minutes where 20,000 were said."""
+    monkeypatch.setattr(Moment, "compared", 0)
+    day = [Utterance(n, Moment(5 * n), Moment(5 * n + 3), "said", "Me") for n in range(1000)]
+    spans = [(Moment(80_000 * n), Moment(80_000 * n + 48_000)) for n in range(1000)]
+    record = SessionRecord(Settings(), STARTED, None, False, segments={("Me", *span): span for span in spans})
+    record.texts |= dict.fromkeys(list(record.segments)[:990], Hypothesis("said"))
+    assert merged(day[:990], day) == day
+    assert [rest.speech for rest in remainders(record, set(), day, day[:990])] == spans[990:]
+    assert Moment.compared < 100 * len(day)
+
+
 def test_an_unknown_session_is_refused_with_those_there_are(tmp_path):
     abort(folder := SessionFolder.create(tmp_path), "abc")
     with pytest.raises(InputError, match=f"no unfinished session '../../etc'; there are: {folder.path.name}"):
