@@ -10,8 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from live_canary.printable import one_line
+from live_canary.transcript import cues
 from live_canary.transcript.cues import LINE_CHARACTERS, LONGEST_MS
-from live_canary.transcript.formats import FORMATS, whole_transcript
+from live_canary.transcript.formats import FORMATS, pieces, whole_transcript
 from live_canary.transcript.utterance import TranscriptGap, Utterance
 
 STARTED = datetime(2026, 3, 4, 9, 30)
@@ -215,3 +216,11 @@ def test_a_notice_is_one_cue_however_long_it_stands():
     assert cue.end_ms == 3_600_000
     assert cue.lines == ("Them: [3600.0 s not heard:", "its sound was not kept]")
     assert texts(TranscriptGap(0.0, 3600.0, "paused", "Them")) == ["[3600.0 s not heard: paused]"]
+
+
+def test_the_utterances_of_a_whole_day_are_cut_once_however_often_their_file_is_made_anew(monkeypatch):
+    day = [Utterance(n, 5.0 * n, 5.0 * n + 3, "Said all day long.", "Me") for n in range(6_000)]
+    cut = []
+    monkeypatch.setattr(cues._Words, "cuts", lambda words: cut.append(words) or [0, words.count])
+    first, again = (pieces(FORMATS[".srt"], day, with_source=False) for _ in range(2))
+    assert first == again and len(cut) == len(day)
