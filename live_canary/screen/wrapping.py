@@ -1,9 +1,13 @@
 """Breaking a text into the lines of a terminal column, where one character may take no, one or two cells."""
 
+import re
+
 from rich.cells import cell_len
 
 ZERO_WIDTH_JOINER = "\u200d"
 EMOJI_VARIANT = "\ufe0f"
+NARROW = re.compile("[ -~\u00a0-\u024f\u0370-\u0482\u048a-\u052f\u2010-\u2027]*")
+"""Latin, Greek and Cyrillic letters, each with its accent in one sign, and what stands between them: a cell each."""
 
 Slice = tuple[int, int]
 """Where a line begins and ends in its text; the space at which it was broken belongs to neither line."""
@@ -12,10 +16,10 @@ Slice = tuple[int, int]
 def wrap(text: str, width: int) -> list[Slice]:
     """Lines of at most `width` cells (>= 2), broken at spaces, and within a word only if it is wider than a line.
 
-    An empty text is one empty line. ASCII, where a character is a cell, takes a path fast enough to break 10,000
-    utterances anew while a window is being resized.
+    An empty text is one empty line. Where each character is a cell, a path is taken that is fast enough to break 10,000
+    utterances anew while a window is being resized: also of somebody called José, whose every line begins so.
     """
-    fits = _ascii_line_end if text.isascii() else _line_end
+    fits = _narrow_line_end if _is_narrow(text) else _line_end
     lines = []
     start = 0
     while True:
@@ -28,7 +32,7 @@ def wrap(text: str, width: int) -> list[Slice]:
 
 def line_count(text: str, width: int) -> int:
     """How many lines `wrap` gives; without the lines, for it is asked of every utterance when a window is resized."""
-    if not text.isascii():
+    if not _is_narrow(text):
         return len(wrap(text, width))
     count, start, rest = 1, 0, len(text)
     while rest - start > width:
@@ -38,7 +42,11 @@ def line_count(text: str, width: int) -> int:
     return count
 
 
-def _ascii_line_end(text: str, start: int, width: int) -> int:
+def _is_narrow(text: str) -> bool:
+    return text.isascii() or NARROW.fullmatch(text) is not None
+
+
+def _narrow_line_end(text: str, start: int, width: int) -> int:
     if len(text) - start <= width:
         return len(text)
     space = text.rfind(" ", start, start + width + 1)
