@@ -68,6 +68,8 @@ class TranscriptView(ScrollView, can_focus=True):
         """By source and start: in a call a final may wait for the other side while the next utterance is being said."""
         self._tail: list[TailLine] = []
         self._changed_from = NOTHING
+        self._moved = 0
+        """Lines by which what is being read has moved since it was drawn."""
         self._drawn_width = 0
 
     @property
@@ -93,21 +95,25 @@ class TranscriptView(ScrollView, can_focus=True):
         self._changed_from = min(self._changed_from, self.lines.line_count)
 
     def amend(self, number: int, text: str | None) -> None:
-        """Entry `number` says `text`, or was deleted; what is being read stays where it is."""
+        """Entry `number` says `text`, or was deleted; to be drawn by `draw_changes`."""
         first, before = self.lines.first_line(number), self.lines.line_count
-        above = self.lines.last_line(number) < self.scroll_offset.y
+        above = self.lines.last_line(number) < self.scroll_offset.y + self._moved
         self.lines.amend(number, text)
         self._changed_from = min(self._changed_from, first)
-        self.draw_changes()
-        if above and not self.following:
-            self.scroll_to(y=self.scroll_offset.y + self.lines.line_count - before, animate=False)
-        if text is None and self.selected:
-            self._select_beside(number)
+        if above:
+            self._moved += self.lines.line_count - before
 
     def draw_changes(self) -> None:
-        """Draws what was appended or is being said, all of it at once."""
-        if self._changed_from <= self.lines.line_count:
-            self._show_from(self._changed_from)
+        """Draws what changed or is being said, all of it at once; what is being read stays where it is."""
+        if self._changed_from > self.lines.line_count:
+            return
+        moved, self._moved = self._moved, 0
+        self._show_from(self._changed_from)
+        if moved and not self.following:
+            self.scroll_to(y=self.scroll_offset.y + moved, animate=False)
+            self._show_from(self.lines.line_count)  # where it was scrolled to before, rows were kept
+        if self.selected and self._cursor in self.lines.hidden:
+            self._select_beside(self._cursor)
 
     def find(self, pattern: re.Pattern[str] | None) -> list[int]:
         """Marks what matches, or nothing any more; returns the numbers of the entries that do."""
@@ -157,7 +163,7 @@ class TranscriptView(ScrollView, can_focus=True):
         beside = self.lines.shown_near(number, -1) if below is None else below
         if beside is None:
             self.clear_selection()
-        elif number == self._cursor:
+        else:
             self.select(beside)
 
     def action_top(self) -> None:

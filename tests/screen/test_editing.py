@@ -8,6 +8,7 @@ from textual.pilot import Pilot
 from live_canary.events import GapMarked, ModelProgress, SourceOpened, UtteranceAmended
 from live_canary.screen.contract import Outcome
 from live_canary.screen.edit_dialog import Words
+from live_canary.screen.transcript_view import TranscriptView
 from live_canary.transcript.utterance import TranscriptGap
 from tests.screen.fake_session import ENDED, FakeSession, said
 from tests.screen.in_app import in_app, look_for, rows, until_shown
@@ -133,6 +134,26 @@ def test_rows_of_deleted_lines_are_filled_when_the_selection_ends():
         assert [row[11:18] for row in rows(pilot)[1:9]] == [f"Line {number}." for number in range(8)]
 
     in_app(scenario, FakeSession(*OPENED, *[said(f"Line {number}.", number) for number in range(12)]))
+
+
+def test_many_lines_are_deleted_in_one_go(monkeypatch):
+    """The transcript was drawn and scrolled for each of them: two seconds for 2,000 of a long day."""
+    drawn: list[int] = []
+    show_from = TranscriptView._show_from
+    monkeypatch.setattr(TranscriptView, "_show_from", lambda view, line: drawn.append(line) or show_from(view, line))
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        transcript(pilot).select(5)
+        transcript(pilot).select(44, extend=True)
+        await pilot.pause()
+        drawn.clear()
+        await pilot.press("d")
+        assert len(drawn) <= 2
+        assert transcript(pilot).selected == range(45, 46)
+        assert transcript(pilot).max_scroll_y == transcript(pilot).scroll_offset.y  # no rows below are kept for nothing
+        assert any(row.endswith("Number 45.") for row in readable(pilot))
+
+    in_app(scenario, FakeSession(*OPENED, *(said(f"Number {number}.") for number in range(60))))
 
 
 def test_a_bookmark_comes_back_with_its_line():
