@@ -76,10 +76,10 @@ class Agenda:
             return self._backlog_seconds()
 
     @property
-    def has_amendments(self) -> bool:
-        """Whether some are left that nobody has begun."""
+    def amendments_left(self) -> int:
+        """How many nobody has begun."""
         with self._changed:
-            return bool(self._amendments)
+            return len(self._amendments)
 
     def put_final(self, work: Work, *, wait: bool) -> None:
         """Add a finished utterance; with `wait`, not before there is room."""

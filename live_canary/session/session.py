@@ -206,11 +206,15 @@ class Session:
         return ended
 
     def _wait_for_amendments(self) -> None:
-        """What the user corrected last may wait for the disk, or for a line that the model hears again."""
+        """What the user corrected last may wait for the disk, or for a line that the model hears again.
+
+        A disk that takes nothing for as long as patience lasts is left; one that is slow is waited for.
+        """
         *_, transcribing = self._threads
-        for _ in range(int(self._patience_seconds)):
-            if not self._agenda.has_amendments:
-                return
+        before, waited = 0, 0.0
+        while (left := self._agenda.amendments_left) and waited < self._patience_seconds:
+            waited = waited + 1.0 if left == before else 0.0
+            before = left
             transcribing.join(1.0)
 
     def _run(self, stage: str, body: Callable[[], None], *, fatal: bool = True) -> threading.Thread:

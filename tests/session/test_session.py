@@ -3,6 +3,7 @@
 import itertools
 import math
 import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -451,6 +452,25 @@ def test_what_was_corrected_last_is_written_however_slow_the_disk_is(monkeypatch
         session.amend(0, f"{number}")
     assert session.wait(PATIENCE_SECONDS)
     assert len(sink.amendments) >= 499  # the last may just be written
+
+
+def test_corrections_are_waited_for_beyond_patience_as_long_as_the_disk_takes_them(monkeypatch):
+    """2,000 lines deleted after the end of a long day: each makes the file anew, and patience was for all of them."""
+
+    class Slow(MemorySink):
+        def amend(self, index, text):
+            time.sleep(0.02)
+            super().amend(index, text)
+
+    monkeypatch.setattr("live_canary.session.session.CLOSE_SOURCE_SECONDS", 0.0)
+    recorder, sink = Recorder(), Slow()
+    session = Session([ScriptedSource("abc")], make_segmenter, lambda tell: LetterModel(), [sink], patience_seconds=1.0)
+    session.start(recorder)
+    recorder.wait_for(SessionEnded)
+    for number in range(120):
+        session.amend(0, f"{number}")
+    assert session.wait(PATIENCE_SECONDS)
+    assert len(sink.amendments) >= 119  # the last may just be written
 
 
 class RehearableScript(ScriptedSource):
