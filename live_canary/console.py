@@ -36,6 +36,15 @@ DEAF_SECONDS = 0.25 if sys.platform == "win32" else None
 """How long the main thread may wait at once: on Windows no signal reaches it meanwhile. None: for ever."""
 
 
+def survive_pausing() -> None:
+    """From now on the signal that pauses a session does nothing to what cannot be paused; it would end it.
+
+    A key of the desktop sends it to all that is called live-canary: to `transcribe`, to a session that begins or ends.
+    """
+    for number in PAUSING_SIGNALS:
+        signal.signal(number, lambda number, frame: None)  # SIG_IGN would be inherited by every program that is started
+
+
 def react(loop: "AbstractEventLoop", number: int, reaction: Callable[[], object]) -> None:
     """Have `reaction` called in the loop, which runs in the main thread, whenever that signal comes."""
     if sys.platform != "win32":

@@ -13,6 +13,7 @@ import soundfile
 
 from live_canary.cli.arguments import spread_replay
 from live_canary.cli.options import parse_speed
+from live_canary.console import PAUSING_SIGNALS
 from live_canary.errors import InputError
 from tests.conftest import ROOT
 
@@ -144,6 +145,20 @@ def test_a_session_that_is_cut_off_ends_without_ending_the_models_thread_in_mid_
     """Doing so aborted the process in C++: exit code 134, a core dump, or half a minute of a debugger."""
     done = subprocess.run([sys.executable, "-c", CUT_OFF], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (130, "said\n")
+
+
+PRESSED = """
+import signal
+from live_canary.cli import main as cli
+cli.app = lambda **_: signal.raise_signal(signal.SIGUSR1)
+cli.main()
+"""
+
+
+@pytest.mark.skipif(not PAUSING_SIGNALS, reason="Windows has no signal for it")
+def test_the_key_that_pauses_a_session_does_not_end_a_command_that_runs_beside_it():
+    """`pkill -USR1 -x live-canary` goes to a `transcribe` of two hundred recordings, too."""
+    assert subprocess.run([sys.executable, "-c", PRESSED], timeout=60).returncode == 0
 
 
 FIRST_PAINT = """

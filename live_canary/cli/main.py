@@ -8,13 +8,14 @@ import typer
 
 from live_canary.cli.app import app
 from live_canary.cli.arguments import spread_replay
-from live_canary.console import CUT_OFF, NoRoomError, arguments, discard, prepare_streams
+from live_canary.console import CUT_OFF, NoRoomError, arguments, discard, prepare_streams, survive_pausing
 from live_canary.errors import LiveCanaryError
 from live_canary.printable import one_line
 
 
 def main() -> None:
     """Run the command line; expected failures end in one line on stderr and the exit code of their kind."""
+    survive_pausing()
     prepare_streams()
     try:
         app(args=spread_replay(arguments()), prog_name="live-canary")

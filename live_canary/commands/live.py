@@ -18,7 +18,14 @@ from live_canary.audio.source import Source
 from live_canary.commands import dictating, keeping
 from live_canary.commands.hangup import finish_when_the_terminal_closes
 from live_canary.commands.model_choice import Ask, ModelChoice, choose_model, load_with, terminal_question
-from live_canary.console import CUT_OFF, can_be_drawn_on, drop_typed_keys, has_every_letter, note
+from live_canary.console import (
+    CUT_OFF,
+    can_be_drawn_on,
+    drop_typed_keys,
+    has_every_letter,
+    note,
+    survive_pausing,
+)
 from live_canary.dictation.dictation import Dictation
 from live_canary.errors import InputError, OutputError
 from live_canary.printable import one_line
@@ -190,6 +197,7 @@ def _open_screen(session: Session, info: SessionInfo, dictation: Dictation | Non
     is_typing = dictation.is_typing if dictation else lambda: False
     app = LiveCanaryApp(session, info, is_typing=is_typing)
     outcome = app.run() or Outcome(None)
+    survive_pausing()  # the screen's loop has ended, and with it what it did about the signal
     if outcome.ended:
         session.wait()  # it may still have to tell of a correction
     if not info.outputs:

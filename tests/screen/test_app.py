@@ -254,6 +254,8 @@ def test_what_goes_wrong_while_the_user_leaves_is_told_when_the_screen_is_gone(m
             super().stop()
 
         def wait(self) -> None:
+            for number in PAUSING_SIGNALS:
+                signal.raise_signal(number)  # by a key of the desktop, which must not end what still has to be written
             self.tell(StageFailed("file", "'b.md' cannot be corrected.", fatal=False))
 
     async def leave(pilot: Pilot[Outcome]) -> None:
