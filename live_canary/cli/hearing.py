@@ -5,16 +5,18 @@ session's inputs are opened as soon as the command line is taken apart, and only
 """
 
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
+from live_canary import files
 from live_canary.audio.capture import Capture
 from live_canary.cli.arguments import is_device_configured, refused_in_one_line
 from live_canary.cli.options import check_setting
 from live_canary.commands import config_file, listen
-from live_canary.errors import LiveCanaryError
+from live_canary.errors import InputError, LiveCanaryError
 
 WITHOUT_INPUT = {"replay", "help", "version", "install_completion", "show_completion"}
 """Flags with which no input is wanted."""
@@ -31,6 +33,15 @@ class HearsFirst(TyperGroup):
     def invoke(self, context: Any) -> Any:
         with refused_in_one_line():
             return super().invoke(context)
+
+    def resolve_command(self, context: Any, arguments: list[str]) -> Any:
+        """Raises InputError that says how where a recording stands instead of a command, as other programs take one."""
+        if arguments and arguments[0] not in self.commands and files.is_file(Path(arguments[0])):
+            raise InputError(
+                f"'{arguments[0]}' is no command but a file: `live-canary transcribe` in front of it writes its text "
+                "beside it, `live-canary --replay` hears it as if live."
+            )
+        return super().resolve_command(context, arguments)
 
     def parse_args(self, context: Any, arguments: list[str]) -> list[str]:
         """Open what a session would hear, unless another command is named; any trouble is left to the session."""
