@@ -139,7 +139,10 @@ def _check_places(outputs: Sequence[Output]) -> None:
     taken = Counter(files.place_of(path) for one in outputs for path in (one.transcript, one.unfinished))
     for one in outputs:
         if taken[files.place_of(one.transcript)] > 1:
-            raise OutputError(f"Two recordings would both become '{one.transcript}'; transcribe them one by one.")
+            raise OutputError(
+                f"Two recordings would both become '{one.transcript}'; leave one out, "
+                "and transcribe it by itself with another --output-dir."
+            )
 
 
 def _missing(jobs: Sequence[Job], console: Console) -> list[Job]:
