@@ -54,6 +54,9 @@ def refused_in_one_line() -> Iterator[None]:
         if not reason or "\n" in reason:
             raise
         command = context.command_path if context else "live-canary"
+        option = getattr(error, "option_name", "")
+        if command != "live-canary" and option.lstrip("-") in FOR_ALL:
+            reason = f"{option} stands before the command, right behind live-canary"
         raise InputError(f"{reason.rstrip('.')}; `{command} --help` says what there is.") from None
 
 
