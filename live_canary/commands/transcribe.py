@@ -222,6 +222,8 @@ def _end(job: Job, course: "_Course", output: Output, file: TranscriptFile, prog
             went_well = False
             progress.console.print(f"{output} cannot be replaced: {error.strerror}.")
     said = f"{one_line(str(job.recording))} -> {one_line(str(written))}"
+    if went_well and not course.utterances:
+        said += "; no words were heard in it"
     progress.console.print(said if went_well else f"{said}, but see above")
     return went_well
 

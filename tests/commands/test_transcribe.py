@@ -166,6 +166,14 @@ def test_all_formats_of_a_recording_are_written_and_it_is_heard_once(talk, monke
     assert {path.name for path in talk.parent.iterdir()} == {"talk.wav", "talk.srt", "talk.txt"}
 
 
+def test_a_recording_without_words_is_told(talk, monkeypatch, capsys):
+    """An empty file and exit code 0 leave it open whether the program or the recording is to blame."""
+    monkeypatch.setattr(transcribe, "load_with", instant)
+    soundfile.write(talk, np.zeros(16_000), 16_000)
+    assert transcribe.run(Settings(recordings=(talk,), model="demo"), None, "txt") == 0
+    assert f"{talk} -> {talk.with_suffix('.txt')}; no words were heard in it" in capsys.readouterr().err.splitlines()
+
+
 def test_of_several_formats_only_those_that_are_missing_are_written(talk, second, monkeypatch, capsys):
     monkeypatch.setattr(transcribe, "load_with", instant)
     for name in ("talk.txt", "second.txt", "second.vtt"):
