@@ -19,6 +19,12 @@ NOTHING_TO_HEAR: dict[Hears, str] = {
     ),
 }
 
+OF_THE_OTHER_KIND: dict[Hears, str] = {
+    "microphone": "is what the computer plays, which --system hears, without --mic",
+    "system": "is a microphone, which is heard without --system",
+}
+"""Of an input that is none of the wanted kind."""
+
 
 def sound_system(hears: Hears = "microphone", platform: str = sys.platform) -> SoundSystem:
     """The sound server where one runs, else PortAudio; on Windows its loopback for what the computer plays."""
@@ -42,6 +48,7 @@ def find_input(wanted: str | int | None, inputs: list[Input], hears: Hears = "mi
 
     Raises DeviceError that lists the candidates.
     """
+    others = [one for one in inputs if one.hears != hears]
     inputs = [one for one in inputs if one.hears == hears]
     if not inputs:
         raise DeviceError(NOTHING_TO_HEAR[hears])
@@ -52,6 +59,10 @@ def find_input(wanted: str | int | None, inputs: list[Input], hears: Hears = "mi
         return matches[0]
     if matches:
         raise DeviceError(f"Input '{wanted}' may be one of: {_listed(matches)}; give its number or more of its name.")
+    if meant := _matching(str(wanted).strip(), others):  # `live-canary devices` lists them too
+        raise DeviceError(
+            f"Input '{wanted}' ({_listed(meant)}) {OF_THE_OTHER_KIND[hears]}; else there is: {_listed(inputs)}."
+        )
     raise DeviceError(f"There is no input '{wanted}'; there is: {_listed(inputs)}.")
 
 

@@ -39,10 +39,23 @@ def test_an_ambiguous_name_lists_what_it_may_mean():
         find_input("usb", INPUTS)
 
 
-@pytest.mark.parametrize("wanted", ["headset", "1", 7, "Monitor"])
+@pytest.mark.parametrize("wanted", ["headset", 7])
 def test_an_unknown_input_lists_all(wanted):
     with pytest.raises(DeviceError, match=f"no input '{wanted}'; there is: 0 Built-in Microphone, 2 USB.*12 Yeti"):
         find_input(wanted, INPUTS)
+
+
+@pytest.mark.parametrize("wanted,meant", [("1", "1 Monitor of USB Audio"), ("Speakers", "13 Monitor of Speakers")])
+def test_what_the_computer_plays_is_no_microphone_and_is_told_how_it_is_heard(wanted, meant):
+    """`live-canary devices` lists it among the others, by a number."""
+    told = rf"'{wanted}' \({meant}\) is what the computer plays, which --system hears, without --mic; else there is: 0"
+    with pytest.raises(DeviceError, match=told):
+        find_input(wanted, INPUTS)
+
+
+def test_a_microphone_is_nothing_that_the_computer_plays():
+    with pytest.raises(DeviceError, match=r"'12' \(12 Yeti\) is a microphone, which is heard without --system; else"):
+        find_input("12", INPUTS, hears="system")
 
 
 def test_the_first_input_serves_where_the_system_names_no_default():
