@@ -54,6 +54,11 @@ class Spelling:
                 f"The spelling {text!r} cannot be used: give what is heard and how to write it, "
                 "'canary queen = Canary-Qwen', or the name alone."
             )
+        if not equals and len(letters) == 1 < len(written):
+            raise InputError(
+                f"The spelling {written!r} would be written for every {letters.upper()}, as in vitamin C; "
+                "give what is heard in front of it, as in 'C plus plus = C++'."
+            )
         return cls(letters, written)
 
 

@@ -49,7 +49,7 @@ def test_names_are_written_as_the_user_wants_them(heard: str, written: str) -> N
 @pytest.mark.parametrize(
     ("name", "heard", "written"),
     [
-        ("C++", "I write C++. And c, too.", "I write C++. And C++, too."),
+        ("GTK+", "I write GTK+. And gtk, too.", "I write GTK+. And GTK+, too."),
         ("Acme Inc.", "Acme Inc. is at acme inc.'s (Acme inc.).", "Acme Inc. is at Acme Inc.'s (Acme Inc.)."),
         ("us = U.S.", "In the U.S., in the US.", "In the U.S., in the U.S."),
         (".NET", "In .net and “.Net”, net.", "In .NET and “.NET”, .NET."),
@@ -126,3 +126,11 @@ def test_what_settles_of_a_name_is_the_name() -> None:
 def test_a_spelling_that_cannot_be_used_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="canary queen = Canary-Qwen"):
         Spelling.parse(text)
+
+
+def test_a_name_of_one_letter_with_marks_needs_what_is_heard() -> None:
+    """C++ would be written in "vitamin C"."""
+    with pytest.raises(InputError, match=r"every C, .* 'C plus plus = C\+\+'"):
+        Spelling.parse("C++")
+    assert Spelling.parse("C") == Spelling("c", "C")
+    assert Spelling.parse("c = C++") == Spelling("c", "C++")  # who says so wants it
