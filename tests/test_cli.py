@@ -299,6 +299,7 @@ def test_a_setting_that_cannot_be_used_is_refused_and_leaves_nothing_to_recover(
         (["transcribe", "--nope", "a.wav"], "No such option: --nope"),
         (["transcribe", "--profile", "call", "a.wav"], "--profile stands before the command, right behind"),
         (["bench", "live", "--offline", "a.wav"], "--offline stands before the command, right behind live-canary;"),
+        (["transcribe", "a.wav", "-o", "a.srt"], "-o is for live sessions; here a text is named after its recording"),
         (["--profile"], "Option '--profile' requires an argument; `live-canary --help`"),
         (["config", "frobnicate"], "No such command 'frobnicate'; `live-canary config --help`"),
     ],

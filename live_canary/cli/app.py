@@ -150,7 +150,7 @@ def live(
     ] = None,
     version: Annotated[bool, switch("--version", "Show the version, torch and the device.")] = False,
 ) -> None:
-    """Real-time transcription on your own machine with NVIDIA Canary-Qwen 2.5B."""
+    """Real-time transcription of English on your own machine with NVIDIA Canary-Qwen 2.5B."""
     if version:
         from live_canary.commands.version import line
 

@@ -15,6 +15,7 @@ from live_canary.printable import one_line
 
 LIVE_ONLY = ("mic", "system", "device", "follow_default", "keep_audio")
 FOR_ALL = {"profile", "offline"}  # take effect wherever they stand
+LIVE_OUTPUT = {"-o", "--output"}
 READS_ALL = {"config"}
 _UsageError: Any = typer.BadParameter.__bases__[0]  # click's, of which typer has its own
 
@@ -57,6 +58,8 @@ def refused_in_one_line() -> Iterator[None]:
         option = getattr(error, "option_name", "")
         if command != "live-canary" and option.lstrip("-") in FOR_ALL:
             reason = f"{option} stands before the command, right behind live-canary"
+        elif command == "live-canary transcribe" and option in LIVE_OUTPUT:
+            reason = f"{option} is for live sessions; here a text is named after its recording: --format, --output-dir"
         raise InputError(f"{reason.rstrip('.')}; `{command} --help` says what there is.") from None
 
 

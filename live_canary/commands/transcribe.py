@@ -106,7 +106,7 @@ def plan(recordings: Sequence[Path], folder: Path | None, *extensions: str) -> t
     suffixes = dict.fromkeys(map(_suffix, extensions))
     jobs: list[Job] = []
     left_out: list[InputError] = []
-    for path in recordings:
+    for path in dict.fromkeys(recordings):  # the patterns of a shell may name one twice
         try:
             seconds = check_recording(path)
         except RecordingError as refusal:

@@ -591,6 +591,13 @@ def test_a_transcript_that_cannot_be_replaced_is_told_and_the_new_one_kept(talk,
     assert len(talk.with_name("talk.unfinished.txt").read_text().splitlines()) == 2
 
 
+def test_a_recording_that_is_named_twice_is_heard_once(talk, second):
+    """`transcribe *.wav talk*`: it was refused as two recordings of one transcript."""
+    again = talk.parent / "." / talk.name
+    jobs, _ = transcribe.plan([talk, second, again, talk], None, "txt")
+    assert [job.recording for job in jobs] == [talk, second]
+
+
 @pytest.mark.parametrize("other", ["Talk.wav", "TALK.wav", "caf\u00e9.wav"])
 def test_names_that_a_mac_takes_for_one_are_not_written_into_one_transcript(talk, other, monkeypatch):
     first = talk if other.lower() == talk.name else talk.with_name("cafe\u0301.wav")
