@@ -38,6 +38,8 @@ from live_canary.session.session import Session
 from live_canary.settings import Settings
 from live_canary.transcript.writer import TranscriptFile, check_free, check_output
 
+SILENT_SECONDS = 3.0  # after which somebody would have said something
+
 
 def run(settings: Settings, inputs: Sequence[Capture]) -> int:
     """The exit code: 0, 1 when the session could not go on, 130 when the user cut it off.
@@ -76,6 +78,8 @@ def run(settings: Settings, inputs: Sequence[Capture]) -> int:
             is_read = not is_shown or bool(settings.outputs) or nobody_spoke or not was_hung_up()
             ended = is_read and is_whole(outcome, nobody_spoke=nobody_spoke)
             keeping.leave_folder(folder, ended=ended, keep_sound=settings.keep_audio)
+    if outcome.ended and outcome.ended.heard_seconds > SILENT_SECONDS and session.heard_no_words:
+        note("No words were heard" + ("." if settings.recordings else "; live-canary devices lists what can be."))
     for path in settings.outputs:
         note(f"Transcript: {one_line(str(path))}")
     if outcome.failure and not plain:

@@ -175,6 +175,11 @@ class Session:
         """Whether every source came to its end without trouble."""
         return all(listener.in_order for listener in self._listeners)
 
+    @property
+    def heard_no_words(self) -> bool:
+        """Whether everything that was heard was transcribed, and there are no words in it."""
+        return self.heard_in_order and self.has_model and not (self._scribe.utterances or self._scribe.failures)
+
     def amend(self, index: int, text: str | None) -> None:
         """Give an utterance (its `index`) another text; None deletes it, and its own text brings it back.
 

@@ -84,7 +84,8 @@ class Scribe:
         self.agenda, self.conversation, self.sinks, self.sources = agenda, conversation, sinks, sources
         self.tell, self.clock, self.journal = tell, clock, journal
         self._commands_from, self._taking_back = commands_from, TakingBack()
-        self.utterances = 0
+        self.utterances = self.failures = 0
+        """How many have words, and how many the model failed on."""
         self._told: list[Utterance] = []
         self._amended: dict[int, str | None] = {}
         self._spoken: dict[str, _Spoken] = {}
@@ -190,6 +191,7 @@ class Scribe:
         return known
 
     def _mark_failed(self, work: Work, error: Exception) -> None:
+        self.failures += 1
         if not isinstance(error, LiveCanaryError):
             log.error("an utterance could not be transcribed", exc_info=error)
         segment = work.segment

@@ -1,0 +1,38 @@
+"""What a session leaves on the terminal when it is over."""
+
+import pytest
+
+from live_canary.commands import live
+from live_canary.settings import Settings
+from tests.faults.sessions import model, recording
+from tests.session.fakes import ENDPOINT, make_segmenter
+
+
+@pytest.fixture(autouse=True)
+def letters(monkeypatch):
+    """The model hears letters, and nothing is done about a terminal that closes."""
+    monkeypatch.setattr(live, "load_with", lambda choice, settings: lambda tell: model())
+    monkeypatch.setattr(live, "Segmenter", lambda detector, settings: make_segmenter())
+    monkeypatch.setattr(live, "finish_when_the_terminal_closes", lambda on_screen: lambda: False)
+
+
+@pytest.mark.parametrize(("script", "is_told"), [("." * 40, True), ("." * 40 + "ab" + ENDPOINT, False), (".", False)])
+def test_a_session_without_words_says_so(script, is_told, tmp_path, capsys):
+    """An empty file leaves it open whether the program, the microphone or the recording is to blame."""
+    talk, output = recording(tmp_path / "talk.wav", script), tmp_path / "talk.txt"
+    assert live.run(Settings(recordings=(talk,), speed=None, plain=True, model="demo", outputs=(output,)), ()) == 0
+    told = capsys.readouterr().err.splitlines()
+    assert ("No words were heard." in told) == is_told
+    assert told[-1] == f"Transcript: {output}"
+
+
+def test_words_that_the_model_failed_on_were_heard_all_the_same(tmp_path, monkeypatch, capsys):
+    def fail(samples, draft=None):
+        raise RuntimeError("out of memory")
+
+    broken = model()
+    monkeypatch.setattr(broken, "transcribe", fail)
+    monkeypatch.setattr(live, "load_with", lambda choice, settings: lambda tell: broken)
+    talk = recording(tmp_path / "talk.wav", "." * 40 + "ab" + ENDPOINT)
+    live.run(Settings(recordings=(talk,), speed=None, plain=True, model="demo", spool=False), ())
+    assert "No words" not in capsys.readouterr().err
