@@ -47,6 +47,8 @@ class Settings:
     """
     follow_default: bool = False
     """When the input is unplugged, hear the default one instead of waiting."""
+    paused: bool = False
+    """Hear nothing until the user says so."""
     microphone_name: str = "Me"
     """Who speaks into the microphone, when the computer is heard too."""
     system_name: str = "Them"

@@ -282,6 +282,7 @@ def test_a_model_that_is_not_here_is_refused_with_the_command_that_fetches_it():
         (["--model", ""], "The model has no name"),
         (["--keep-audio"], "--keep-audio means nothing to --replay"),
         (["--mic"], "--mic means nothing to --replay"),
+        (["--paused"], "--paused means nothing to --replay"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_refused_and_leaves_nothing_to_recover(flags, reason):

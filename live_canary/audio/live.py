@@ -1,5 +1,6 @@
 """Sound that happens now: an open input as blocks of 16 kHz, with every loss marked and every return awaited."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -45,18 +46,23 @@ class LiveSource:
     source. together: inputs that are heard side by side, this one among them; positions count from when the first of
     them was opened, else from the first sample: one may begin seconds after another. The sound system's thread only
     copies into a queue; everything else happens where `blocks()` is read. `blocks()` raises DeviceError when nothing
-    can be opened at the start, never later. What was heard before `stop()` is still delivered.
+    can be opened at the start, never later. What was heard before `stop()` is still delivered. paused: nothing is heard
+    before `resume()`, not even what the input had heard already.
     """
 
     live = True
 
-    def __init__(self, capture: Capture, name: str | None = None, together: Sequence[Capture] = ()):
+    def __init__(
+        self, capture: Capture, name: str | None = None, together: Sequence[Capture] = (), *, paused: bool = False
+    ):
         self._what = NAMES[capture.hears]
         self.name = name or self._what
         self._capture, self._clock, self._inbox = capture, capture.clock, capture.inbox
         self._together = together
         self._begun = False
         self._timeline = Timeline()
+        if paused:
+            self._timeline.pause(-math.inf, muted=True)
         self._silence = SilenceWatch()
         self._lost = False
         """Nothing has been heard since a device was lost, or left for another default."""

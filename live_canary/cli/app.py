@@ -95,6 +95,7 @@ def live(
         bool,
         switch("--follow-default", "If the input is unplugged, hear the default one.", SOUND),
     ] = False,
+    paused: Annotated[bool, switch("--paused", "Begin with a pause, which p or SIGUSR1 ends.", SOUND)] = False,
     mic_name: Annotated[
         str, typer.Option("--mic-name", metavar="NAME", help="Who speaks into the microphone.", rich_help_panel=SOUND)
     ] = "Me",
@@ -179,6 +180,7 @@ def live(
         device=device,
         device_is_configured=is_device_configured(given(context)),
         follow_default=follow_default,
+        paused=paused,
         microphone_name=mic_name,
         system_name=system_name,
         model=model,

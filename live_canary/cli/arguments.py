@@ -13,7 +13,7 @@ from live_canary.commands import config_file
 from live_canary.errors import InputError
 from live_canary.printable import one_line
 
-LIVE_ONLY = ("mic", "system", "device", "follow_default", "keep_audio")
+LIVE_ONLY = ("mic", "system", "device", "follow_default", "paused", "keep_audio")
 FOR_ALL = {"profile", "offline"}  # take effect wherever they stand
 LIVE_OUTPUT = {"-o", "--output"}
 READS_ALL = {"config"}

@@ -20,6 +20,7 @@ from live_canary.commands.hangup import finish_when_the_terminal_closes
 from live_canary.commands.model_choice import Ask, ModelChoice, choose_model, load_with, terminal_question
 from live_canary.console import (
     CUT_OFF,
+    PAUSING_SIGNALS,
     can_be_drawn_on,
     drop_typed_keys,
     has_every_letter,
@@ -54,6 +55,8 @@ def run(settings: Settings, inputs: Sequence[Capture]) -> int:
     unheard = partial(ask_unheard, ask, inputs) if ask else None
     choice = choose_model(settings.model, demo_will_do=bool(settings.recordings), ask=unheard)
     plain = settings.plain or settings.json_lines or not can_be_drawn_on()
+    if plain and settings.paused and not PAUSING_SIGNALS:
+        raise InputError("--paused needs the screen here, whose key p ends the pause: Windows has no signal for it.")
     _log_bugs(to_stderr=plain)
     speaker = sources[0].name  # of several, the microphone
     dictation = dictating.dictation_of(speaker, keyboards, copies=settings.clipboard and plain)
@@ -64,6 +67,7 @@ def run(settings: Settings, inputs: Sequence[Capture]) -> int:
         choice.name, tuple(source.name for source in sources), settings.outputs, choice.demo,
         clipboard=settings.clipboard, typing=keyboards[0].name if keyboards else "",
         unpaced=bool(settings.recordings) and settings.speed is None,
+        paused=settings.paused and not settings.recordings,
     )  # fmt: skip
     outcome = _print_lines(session, info, choice, settings) if plain else _open_screen(session, info, dictation)
     if keyboards:
@@ -168,8 +172,8 @@ def sources_of(settings: Settings, inputs: Sequence[Capture]) -> list[Source]:
             f"'{names['system']}'; change --mic-name or --system-name."
         )
     if len(inputs) == 1:
-        return [LiveSource(inputs[0])]
-    return [LiveSource(one, names[one.hears], together=inputs) for one in inputs]
+        return [LiveSource(inputs[0], paused=settings.paused)]
+    return [LiveSource(one, names[one.hears], together=inputs, paused=settings.paused) for one in inputs]
 
 
 def ask_unheard(ask: Ask, inputs: Sequence[Capture], question: str) -> str:
@@ -187,6 +191,8 @@ def _print_lines(session: Session, info: SessionInfo, choice: ModelChoice, setti
         note(f"Typing with {info.typing} into the window in use.")
     if choice.notice:
         note(choice.notice)
+    if info.paused:
+        note("Nothing is heard before the signal SIGUSR1: pkill -USR1 -x live-canary")
     line_of: plain_lines.LineOf = plain_lines.text_line
     if settings.json_lines:
         line_of = plain_lines.json_line_with_partials if settings.partials else plain_lines.json_line

@@ -65,7 +65,7 @@ class LiveCanaryApp(App[Outcome]):
         self._unread: deque[str] = deque(maxlen=UNREAD)
         self._is_typing = is_typing
         self._told_of_keys = 0.0
-        self._asked_muted: dict[str, bool] = {}
+        self._asked_muted = dict.fromkeys(info.sources, True) if info.paused else {}
         """What was asked of each source last; that it is so is told a moment later."""
         self._muted_before: list[str] = []
         """Sources that were muted already when all were paused."""

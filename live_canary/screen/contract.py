@@ -93,6 +93,8 @@ class SessionInfo:
     """The tool that types each utterance into the window in use; empty when none does."""
     unpaced: bool = False
     """Recordings are heard as fast as they can be read, so the model is behind all the time."""
+    paused: bool = False
+    """Nothing is heard until the user asks for it."""
 
     @property
     def with_source(self) -> bool:

@@ -62,7 +62,7 @@ class PlainScreen:
         self._err = err
         self._line_of = line_of
         self._events: queue.SimpleQueue[Event | Wish] = queue.SimpleQueue()
-        self._paused = False
+        self._paused = info.paused
         self._finishing = False
         self._interrupts = Presses()
         self._behind = False

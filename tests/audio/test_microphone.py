@@ -431,6 +431,21 @@ def test_a_pause_is_a_gap_and_nothing_of_it_is_heard(sound, clock):
     assert_each_sample_is_at_its_time(items, 0.001)
 
 
+def test_what_begins_with_a_pause_hears_nothing_before_its_end(sound, clock):
+    """Nor what the input had heard already when the session was still being loaded."""
+    capture = Capture(None, system=PortAudio(), clock=clock)
+    capture.open()
+    clock.pass_by(2.0)
+    source = LiveSource(capture, paused=True)
+    clock.at(5.0, source.resume)
+    items = heard(source, clock, 7.0)
+    (gap,) = gaps_in(items)
+    assert (gap.start_sample, gap.reason) == (0, "paused")
+    assert gap.end_sample == pytest.approx(5.0 * 16_000, abs=320)
+    assert [type(item) for item in news_in(items)] == [DeviceOpened, SourcePaused, SourceResumed]
+    assert blocks_in(items)[-1].end_sample == pytest.approx(7.0 * 16_000, abs=320)
+
+
 @pytest.mark.parametrize("pressed,pressed_again", [(2.5, 7.0), (1.0, 3.5), (2.5, 3.5)])
 def test_exactly_what_was_said_between_the_keys_is_left_out_by_a_late_reader(
     sound, clock, monkeypatch, pressed, pressed_again

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import jiwer
 import pytest
+import soundfile
 
 from live_canary.audio.capture import Capture
 from live_canary.audio.live import LiveSource
@@ -120,3 +121,20 @@ def test_a_session_says_nothing_at_its_end_that_is_not_for_its_user(sound, tmp_p
     assert program.returncode == 0
     assert said.splitlines()[-1] == f"Transcript: {notes}"
     assert "nanobind" not in said
+
+
+def test_what_is_said_before_the_key_that_ends_the_first_pause_is_not_heard(sound, demo, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    samples, rate = soundfile.read(LETTER)
+    soundfile.write(beginning := tmp_path / "beginning.wav", samples[: 5 * rate], rate)
+    command = [sys.executable, "-m", "live_canary", "--model", "demo", "--plain", "--paused"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+        assert any("is paused." in line for line in program.stderr)
+        assert sound.play(beginning, into="mic_feed").wait() == 0
+        program.send_signal(signal.SIGUSR1)
+        assert any("is heard again." in line for line in program.stderr)
+        assert sound.play(beginning, into="mic_feed").wait() == 0
+        program.send_signal(signal.SIGINT)
+        written, _ = program.communicate(timeout=60)
+    heard = [line.partition("] ")[2] for line in written.splitlines()]
+    assert_same_words(" ".join(heard), replay(demo, beginning))

@@ -2,6 +2,7 @@
 
 import json
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from live_canary.transcript.utterance import TranscriptGap
 from live_canary.transcript.writer import TranscriptFile
 from tests.dictation.tools import Tools
 from tests.screen.fake_session import FakeSession, said
-from tests.screen.in_app import Scenario, accept_search, in_app, look_for, rows, until_shown, until_true
+from tests.screen.in_app import INFO, Scenario, accept_search, in_app, look_for, rows, until_shown, until_true
 
 OPENED = (SourceOpened("USB Microphone"), ModelProgress("ready", ready=True))
 TEXTS = ("The budget first.", "Then the release.", "Another budget line.", "Any questions?")
@@ -586,6 +587,15 @@ def test_p_hears_nothing_until_it_is_pressed_again():
         assert "listening" in rows(pilot)[0]
 
     assert with_transcript(scenario).asked == ["start", "mute USB Microphone", "unmute USB Microphone"]
+
+
+def test_the_first_p_ends_the_pause_that_a_session_begins_with():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("p")
+
+    session = FakeSession(*OPENED)
+    in_app(scenario, session, info=replace(INFO, paused=True))
+    assert session.asked == ["start", "unmute USB Microphone"]
 
 
 def test_keys_pressed_quickly_count_before_the_session_answers():

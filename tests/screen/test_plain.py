@@ -174,17 +174,19 @@ class Pausing(io.StringIO):
 
 
 @pytest.mark.skipif(not PAUSING_SIGNALS, reason="Windows has no signal for it")
-def test_a_signal_pauses_and_goes_on():
+@pytest.mark.parametrize(("begins_paused", "asked"), [(False, ["mute", "unmute"]), (True, ["unmute"])])
+def test_a_signal_pauses_and_goes_on(begins_paused, asked):
     class Ending(FakeSession):
         def mute(self, source_name: str, *, muted: bool) -> None:
             super().mute(source_name, muted=muted)
             if not muted:
                 self.tell(ENDED)
 
-    session, err = Ending(said("First."), said("Second.")), io.StringIO()
-    PlainScreen(session, ONE, Pausing(), err).run()
-    assert session.asked == ["start", "mute USB Microphone", "unmute USB Microphone"]
-    assert err.getvalue() == "USB Microphone is paused.\nUSB Microphone is heard again.\n"
+    session, err = Ending(*(said(f"{number}.") for number, _ in enumerate(asked))), io.StringIO()
+    PlainScreen(session, replace(ONE, paused=begins_paused), Pausing(), err).run()
+    assert session.asked == ["start", *(f"{one} USB Microphone" for one in asked)]
+    told = {"mute": "USB Microphone is paused.\n", "unmute": "USB Microphone is heard again.\n"}
+    assert err.getvalue() == "".join(told[one] for one in asked)
 
 
 class Interrupted(Interrupting):
