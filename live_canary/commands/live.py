@@ -82,7 +82,8 @@ def run(settings: Settings, inputs: Sequence[Capture]) -> int:
             is_read = not is_shown or bool(settings.outputs) or nobody_spoke or not was_hung_up()
             ended = is_read and is_whole(outcome, nobody_spoke=nobody_spoke)
             keeping.leave_folder(folder, ended=ended, keep_sound=settings.keep_audio)
-    if outcome.ended and outcome.ended.heard_seconds > SILENT_SECONDS and session.heard_no_words:
+    heard_seconds = outcome.ended.heard_seconds if outcome.ended and not outcome.failure else 0.0
+    if heard_seconds > SILENT_SECONDS and session.heard_no_words:
         note("No words were heard" + ("." if settings.recordings else "; live-canary devices lists what can be."))
     for path in settings.outputs:
         note(f"Transcript: {one_line(str(path))}")

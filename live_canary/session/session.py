@@ -99,6 +99,8 @@ class Session:
         self._listening_threads: list[threading.Thread] = []
         self._threads: list[threading.Thread] = []  # those that a clean end waits for: not the one loading the model
         self._transcriber: Transcriber | None = None
+        self._nothing_to_transcribe = False
+        """It ended before anything was said, and perhaps before the model was loaded, for which it did not wait."""
         self._model_settled = threading.Event()  # loaded, failed, or no longer wanted
         self._telling = threading.Lock()
         self._ended = threading.Event()
@@ -178,7 +180,8 @@ class Session:
     @property
     def heard_no_words(self) -> bool:
         """Whether everything that was heard was transcribed, and there are no words in it."""
-        return self.heard_in_order and self.has_model and not (self._scribe.utterances or self._scribe.failures)
+        is_done = self.has_model or self._nothing_to_transcribe
+        return self.heard_in_order and is_done and not (self._scribe.utterances or self._scribe.failures)
 
     def amend(self, index: int, text: str | None) -> None:
         """Give an utterance (its `index`) another text; None deletes it, and its own text brings it back.
@@ -282,7 +285,8 @@ class Session:
         self._guarded("amend", partial(self._scribe.answer_until_dismissed, self._transcriber))
 
     def _write_finals(self) -> None:
-        if self._agenda.wait_for_any():
+        self._nothing_to_transcribe = not self._agenda.wait_for_any()
+        if not self._nothing_to_transcribe:
             self._model_settled.wait()
             if self._transcriber is not None:
                 watched = WatchedTranscriber(

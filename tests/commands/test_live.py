@@ -1,8 +1,11 @@
 """What a session leaves on the terminal when it is over."""
 
+import threading
+
 import pytest
 
 from live_canary.commands import live
+from live_canary.errors import CheckpointError
 from live_canary.settings import Settings
 from tests.faults.sessions import model, recording
 from tests.session.fakes import ENDPOINT, make_segmenter
@@ -24,6 +27,28 @@ def test_a_session_without_words_says_so(script, is_told, tmp_path, capsys):
     told = capsys.readouterr().err.splitlines()
     assert ("No words were heard." in told) == is_told
     assert told[-1] == f"Transcript: {output}"
+
+
+def test_a_session_without_words_says_so_also_where_it_is_over_before_the_model_is_loaded(
+    tmp_path, monkeypatch, capsys
+):
+    """Hours in which nobody speaks are read in seconds, and nothing of them waits for a model."""
+    never = threading.Event()
+    monkeypatch.setattr(live, "load_with", lambda choice, settings: lambda tell: never.wait(60))
+    talk = recording(tmp_path / "talk.wav", "." * 40)
+    assert live.run(Settings(recordings=(talk,), speed=None, plain=True, model="demo"), ()) == 0
+    never.set()
+    assert "No words were heard." in capsys.readouterr().err.splitlines()
+
+
+def test_a_model_that_cannot_be_loaded_is_all_that_is_told(tmp_path, monkeypatch, capsys):
+    def load(tell):
+        raise CheckpointError("The weights are damaged.")
+
+    monkeypatch.setattr(live, "load_with", lambda choice, settings: load)
+    talk = recording(tmp_path / "talk.wav", "." * 40 + "ab" + ENDPOINT)
+    assert live.run(Settings(recordings=(talk,), speed=None, plain=True, model="demo"), ()) == 1
+    assert "No words" not in capsys.readouterr().err
 
 
 def test_words_that_the_model_failed_on_were_heard_all_the_same(tmp_path, monkeypatch, capsys):
