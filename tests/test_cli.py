@@ -132,6 +132,13 @@ def test_tab_completes_commands_and_flags_without_hearing_anything():
     assert done.stdout.split() == ["download", "doctor"]
 
 
+def test_tab_behind_a_recording_complains_of_nothing(beginning):
+    """What a shell asks for stands on the line that is being typed."""
+    typed = {"COMP_WORDS": f"live-canary {beginning} --pl", "COMP_CWORD": "2", "_LIVE_CANARY_COMPLETE": "complete_bash"}
+    done = subprocess.run(LIVE_CANARY, env=os.environ | typed, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "--plain\n", "")
+
+
 CUT_OFF = """
 import atexit, sys
 from live_canary.cli import main as cli

@@ -36,7 +36,8 @@ class HearsFirst(TyperGroup):
 
     def resolve_command(self, context: Any, arguments: list[str]) -> Any:
         """Raises InputError that says how where a recording stands instead of a command, as other programs take one."""
-        if arguments and arguments[0] not in self.commands and files.is_file(Path(arguments[0])):
+        is_command = not arguments or arguments[0] in self.commands
+        if not is_command and not context.resilient_parsing and files.is_file(Path(arguments[0])):
             raise InputError(
                 f"'{arguments[0]}' is no command but a file: `live-canary transcribe` in front of it writes its text "
                 "beside it, `live-canary --replay` hears it as if live."
