@@ -106,12 +106,16 @@ def plan(recordings: Sequence[Path], folder: Path | None, *extensions: str) -> t
     suffixes = dict.fromkeys(map(_suffix, extensions))
     jobs: list[Job] = []
     left_out: list[InputError] = []
+    there: set[Path] = set()
     for path in dict.fromkeys(recordings):  # the patterns of a shell may name one twice
         try:
             seconds = check_recording(path)
         except RecordingError as refusal:
             left_out.append(refusal)
             continue
+        if (place := path.parent.resolve() / path.name) in there:  # from here and from the root
+            continue
+        there.add(place)
         outputs = [Output((folder or path.parent) / (path.stem + suffix)) for suffix in suffixes]
         too_long = [one for one in outputs if files.is_name_too_long(one.transcript)]
         left_out += [_too_long(path, one) for one in too_long]

@@ -591,10 +591,12 @@ def test_a_transcript_that_cannot_be_replaced_is_told_and_the_new_one_kept(talk,
     assert len(talk.with_name("talk.unfinished.txt").read_text().splitlines()) == 2
 
 
-def test_a_recording_that_is_named_twice_is_heard_once(talk, second):
+def test_a_recording_that_is_named_twice_is_heard_once(talk, second, monkeypatch):
     """`transcribe *.wav talk*`: it was refused as two recordings of one transcript."""
-    again = talk.parent / "." / talk.name
-    jobs, _ = transcribe.plan([talk, second, again, talk], None, "txt")
+    monkeypatch.chdir(talk.parent)
+    from_here, behind_a_link = Path(talk.name), talk.parent / "link" / talk.name
+    behind_a_link.parent.symlink_to(talk.parent)
+    jobs, _ = transcribe.plan([talk, second, talk, from_here, behind_a_link], None, "txt")
     assert [job.recording for job in jobs] == [talk, second]
 
 
