@@ -55,7 +55,8 @@ def run(settings: Settings, inputs: Sequence[Capture]) -> int:
     unheard = partial(ask_unheard, ask, inputs) if ask else None
     choice = choose_model(settings.model, demo_will_do=bool(settings.recordings), ask=unheard)
     plain = settings.plain or settings.json_lines or not can_be_drawn_on()
-    if plain and settings.paused and not PAUSING_SIGNALS:
+    begins_paused = settings.paused and not settings.recordings
+    if plain and begins_paused and not PAUSING_SIGNALS:
         raise InputError("--paused needs the screen here, whose key p ends the pause: Windows has no signal for it.")
     _log_bugs(to_stderr=plain)
     speaker = sources[0].name  # of several, the microphone
@@ -67,7 +68,7 @@ def run(settings: Settings, inputs: Sequence[Capture]) -> int:
         choice.name, tuple(source.name for source in sources), settings.outputs, choice.demo,
         clipboard=settings.clipboard, typing=keyboards[0].name if keyboards else "",
         unpaced=bool(settings.recordings) and settings.speed is None,
-        paused=settings.paused and not settings.recordings,
+        paused=begins_paused,
     )  # fmt: skip
     outcome = _print_lines(session, info, choice, settings) if plain else _open_screen(session, info, dictation)
     if keyboards:

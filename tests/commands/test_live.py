@@ -1,14 +1,15 @@
 """What a session leaves on the terminal when it is over."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 
 from live_canary.commands import live
-from live_canary.errors import CheckpointError
+from live_canary.errors import CheckpointError, InputError
 from live_canary.settings import Settings
 from tests.faults.sessions import model, recording
-from tests.session.fakes import ENDPOINT, make_segmenter
+from tests.session.fakes import ENDPOINT, ScriptedSource, make_segmenter
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +40,17 @@ def test_a_session_without_words_says_so_also_where_it_is_over_before_the_model_
     assert live.run(Settings(recordings=(talk,), speed=None, plain=True, model="demo"), ()) == 0
     never.set()
     assert "No words were heard." in capsys.readouterr().err.splitlines()
+
+
+def test_only_what_is_live_begins_with_a_pause_and_needs_a_way_to_end_it(tmp_path, monkeypatch):
+    """Windows has no signal for it, but `paused = true` in config.toml is no reason to refuse a replay."""
+    monkeypatch.setattr(live, "PAUSING_SIGNALS", ())
+    talk = recording(tmp_path / "talk.wav", ".")
+    settings = Settings(recordings=(talk,), speed=None, plain=True, model="demo", spool=False, paused=True)
+    assert live.run(settings, ()) == 0
+    monkeypatch.setattr(live, "sources_of", lambda settings, inputs: [ScriptedSource(".")])
+    with pytest.raises(InputError, match="--paused needs the screen here"):
+        live.run(replace(settings, recordings=()), ())
 
 
 def test_a_model_that_cannot_be_loaded_is_all_that_is_told(tmp_path, monkeypatch, capsys):
