@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from threading import current_thread, main_thread
 from types import FrameType
 from typing import TYPE_CHECKING, TextIO
@@ -43,6 +44,18 @@ def survive_pausing() -> None:
     """
     for number in PAUSING_SIGNALS:
         signal.signal(number, lambda number, frame: None)  # SIG_IGN would be inherited by every program that is started
+
+
+def pausing_command() -> str:
+    """What sends this program the signal that pauses it: by its name, which a key of the desktop can know.
+
+    By its number where it runs under the name of its interpreter: every script on macOS, `python -m live_canary`.
+    """
+    try:
+        name = Path("/proc/self/comm").read_text().strip()
+    except OSError:
+        name = ""
+    return "pkill -USR1 -x live-canary" if name == "live-canary" else f"kill -USR1 {os.getpid()}"
 
 
 def react(loop: "AbstractEventLoop", number: int, reaction: Callable[[], object]) -> None:

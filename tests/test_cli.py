@@ -168,6 +168,20 @@ def test_the_key_that_pauses_a_session_does_not_end_a_command_that_runs_beside_i
     assert subprocess.run([sys.executable, "-c", PRESSED], timeout=60).returncode == 0
 
 
+@pytest.mark.skipif(not PAUSING_SIGNALS, reason="Windows has no signal for it")
+def test_the_command_that_is_told_for_the_pause_reaches_the_program(tmp_path):
+    """`python -m live_canary`, and every script on macOS, runs under the name of its interpreter."""
+    asks = "from live_canary.console import pausing_command; print(pausing_command())"
+    with subprocess.Popen([sys.executable, "-c", asks], stdout=subprocess.PIPE, text=True) as program:
+        assert program.communicate(timeout=60)[0] == f"kill -USR1 {program.pid}\n"
+    script = tmp_path / "live-canary"
+    script.write_text(f"#!{sys.executable}\n{asks}\n")
+    script.chmod(0o755)
+    with subprocess.Popen([script], stdout=subprocess.PIPE, text=True) as program:
+        by_name = "pkill -USR1 -x live-canary" if sys.platform == "linux" else f"kill -USR1 {program.pid}"
+        assert program.communicate(timeout=60)[0] == by_name + "\n"
+
+
 FIRST_PAINT = """
 import asyncio, sys, threading
 import live_canary.commands.live

@@ -25,6 +25,7 @@ from live_canary.console import (
     drop_typed_keys,
     has_every_letter,
     note,
+    pausing_command,
     survive_pausing,
 )
 from live_canary.dictation.dictation import Dictation
@@ -194,7 +195,7 @@ def _print_lines(session: Session, info: SessionInfo, choice: ModelChoice, setti
     if choice.notice:
         note(choice.notice)
     if info.paused:
-        note("Nothing is heard before the signal SIGUSR1: pkill -USR1 -x live-canary")
+        note(f"Nothing is heard before the signal SIGUSR1: {pausing_command()}")
     line_of: plain_lines.LineOf = plain_lines.text_line
     if settings.json_lines:
         line_of = plain_lines.json_line_with_partials if settings.partials else plain_lines.json_line
