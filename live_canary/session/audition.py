@@ -1,7 +1,7 @@
-"""What a source could hear instead: its inputs, each with how loud it is just now, so that the right one is seen."""
+"""What sources could hear instead: their inputs, each with how loud it is just now, and the change to one of them."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import numpy as np
@@ -9,7 +9,8 @@ import numpy as np
 from live_canary.audio.capture import close_or_leave
 from live_canary.audio.level import Level, LevelMeter
 from live_canary.audio.soundsystem import Input, OpenInput
-from live_canary.audio.source import SwitchableSource
+from live_canary.audio.source import Source, SwitchableSource
+from live_canary.audio.spool import SpoolingSource
 from live_canary.errors import DeviceError
 
 
@@ -89,3 +90,31 @@ class Audition:
         level = feed(np.frombuffer(sound, np.float32))
         if level:
             self._levels[identity] = level
+
+
+class Auditions:
+    """Those of a session's sources; recordings have none."""
+
+    def __init__(self, sources: Iterable[Source]):
+        self._sources = [source.source if isinstance(source, SpoolingSource) else source for source in sources]
+        self._begun: list[Audition] = []
+
+    @property
+    def _switchable(self) -> dict[str, SwitchableSource]:
+        """Asked anew, for a source has an input only once it is open."""
+        return {source.name: source for source in self._sources if isinstance(source, SwitchableSource)}
+
+    def begin(self, run: Callable[[Callable[[], None]], object]) -> dict[str, Audition]:
+        """One for each source that has other inputs, by its name. run: runs a body in a thread of its own."""
+        auditions = {name: Audition(source) for name, source in self._switchable.items()}
+        for audition in auditions.values():
+            run(audition.run)
+        self._begun = [one for one in self._begun if not one.is_over] + list(auditions.values())
+        return auditions
+
+    def switch(self, source_name: str, chosen: Input) -> None:
+        """Have a source hear another input, once all auditions are closed: many an input has one stream at a time."""
+        begun = tuple(self._begun)
+        for audition in begun:
+            audition.close()
+        self._switchable[source_name].switch(chosen, lambda: all(audition.is_over for audition in begun))

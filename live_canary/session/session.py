@@ -8,8 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from live_canary.audio.soundsystem import Input
-from live_canary.audio.source import SAMPLE_RATE, PausableSource, Source, SwitchableSource
-from live_canary.audio.spool import SpoolingSource
+from live_canary.audio.source import SAMPLE_RATE, PausableSource, Source
 from live_canary.console import DEAF_SECONDS
 from live_canary.errors import LiveCanaryError
 from live_canary.events import (
@@ -24,7 +23,7 @@ from live_canary.events import (
 from live_canary.printable import one_line
 from live_canary.segments.segmenter import Segmenter
 from live_canary.session.agenda import Agenda, Amendment, Rehearing
-from live_canary.session.audition import Audition
+from live_canary.session.audition import Audition, Auditions
 from live_canary.session.conversation import Conversation
 from live_canary.session.journal import Journal
 from live_canary.session.listening import Listener
@@ -95,7 +94,7 @@ class Session:
         ]
         self._listening = len(self._listeners)
         self._stopping = False
-        self._auditions: list[Audition] = []
+        self._auditions = Auditions(sources)
         self._listening_threads: list[threading.Thread] = []
         self._threads: list[threading.Thread] = []  # those that a clean end waits for: not the one loading the model
         self._transcriber: Transcriber | None = None
@@ -145,27 +144,14 @@ class Session:
 
         Recordings have none.
         """
-        auditions = {}
-        for name, source in self._switchable.items():
-            auditions[name] = Audition(source)
-            self._run("try inputs", auditions[name].run, fatal=False)
-        self._auditions = [one for one in self._auditions if not one.is_over] + list(auditions.values())
-        return auditions
+        return self._auditions.begin(lambda body: self._run("try inputs", body, fatal=False))
 
     def switch_input(self, source_name: str, chosen: Input) -> None:
         """Have a source hear another input from now on; the stretch between is marked as a gap. Returns at once.
 
-        All auditions are closed first: many an input has one stream at a time.
+        All auditions are closed first.
         """
-        auditions = tuple(self._auditions)
-        for audition in auditions:
-            audition.close()
-        self._switchable[source_name].switch(chosen, lambda: all(audition.is_over for audition in auditions))
-
-    @property
-    def _switchable(self) -> dict[str, SwitchableSource]:
-        heard = [source.source if isinstance(source, SpoolingSource) else source for source in self._sources]
-        return {source.name: source for source in heard if isinstance(source, SwitchableSource)}
+        self._auditions.switch(source_name, chosen)
 
     @property
     def has_model(self) -> bool:
