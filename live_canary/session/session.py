@@ -32,6 +32,7 @@ from live_canary.session.watchdog import PATIENCE_SECONDS, WatchedTranscriber
 from live_canary.transcript.hypothesis import Transcriber
 
 CLOSE_SOURCE_SECONDS = 3.0  # a sound system that hangs must not keep the program from ending
+LOOK_SECONDS = 1.0  # how often a slow disk is asked, at the end, what it has taken
 ABORT_SECONDS = 5.0  # of patience with a model that is at work when the user interrupts
 AFTER_THE_END = (UtteranceAmended, OutputWritten, StageFailed)  # what an amendment may have to tell
 
@@ -207,9 +208,9 @@ class Session:
         *_, transcribing = self._threads
         before, waited = 0, 0.0
         while (left := self._agenda.amendments_left) and waited < self._patience_seconds:
-            waited = waited + 1.0 if left == before else 0.0
+            waited = waited + LOOK_SECONDS if left == before else 0.0
             before = left
-            transcribing.join(1.0)
+            transcribing.join(LOOK_SECONDS)
 
     def _run(self, stage: str, body: Callable[[], None], *, fatal: bool = True) -> threading.Thread:
         thread = threading.Thread(target=self._guarded, args=(stage, body, fatal), name=stage, daemon=True)

@@ -12,7 +12,7 @@ from itertools import accumulate, pairwise
 
 LINE_CHARACTERS = 42
 LONGEST_MS = 7000
-CUT_BEFORE = 1 << 16
+_CUT_BEFORE = 1 << 16
 """Utterances, all in order: where there is room for fewer than were said, the first is gone when it comes again."""
 _SHORTEST_MS = 1000
 """What stands for less is hardly seen."""
@@ -62,7 +62,7 @@ def _span(start_seconds: float, end_seconds: float) -> tuple[int, int]:
     return start_ms, max(round(end_seconds * 1000), start_ms + 1)  # a cue without a length is invalid
 
 
-@lru_cache(maxsize=CUT_BEFORE)  # a file is compared with the same utterances for each of their corrections
+@lru_cache(maxsize=_CUT_BEFORE)  # a file is compared with the same utterances for each of their corrections
 def _cues(text: str, start_ms: int, end_ms: int, label: str) -> tuple[Cue, ...]:
     words = _Words(text, start_ms, end_ms, label)
     return tuple(words.cue(first, behind) for first, behind in pairwise(words.cuts()))

@@ -21,9 +21,7 @@ from live_canary.transcript.hypothesis import Hypothesis
 
 AGREED_SECONDS = 0.5  # three hypotheses at the usual pace; two when they come more seldom
 FOLLOWED_BY_WORDS = 1
-LEAST_CONFIDENCE = (
-    0.6  # the demo model's finals change 3 of 346 settled words; at 0.5 of 396, but then it depends on the weights
-)
+LEAST_CONFIDENCE = 0.6  # benchmarks/results/stability.md says what finals then change, and at others
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 import itertools
 import math
 import threading
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -31,6 +30,7 @@ from live_canary.events import (
     UtteranceAmended,
     UtteranceFinal,
 )
+from live_canary.session.agenda import Agenda
 from live_canary.session.rehearing import span_around
 from live_canary.session.session import Session
 from live_canary.transcript.hypothesis import Hypothesis
@@ -441,36 +441,37 @@ def test_a_correction_that_cannot_be_saved_is_counted_like_a_line():
     assert session.wait(PATIENCE_SECONDS)
 
 
+def corrected_after_the_end(sink: MemorySink, corrections: int, **how: float) -> int:
+    """How many of them the sink has when a session that is left at once is over."""
+    recorder = Recorder()
+    session = Session([ScriptedSource("abc")], make_segmenter, lambda tell: LetterModel(), [sink], **how)
+    session.start(recorder)
+    recorder.wait_for(SessionEnded)
+    for number in range(corrections):
+        session.amend(0, f"{number}")
+    assert session.wait(PATIENCE_SECONDS)
+    return len(sink.amendments)
+
+
 def test_what_was_corrected_last_is_written_however_slow_the_disk_is(monkeypatch):
     """500 lines deleted after the end and q: a disk that needed more than three seconds for it lost the rest."""
     monkeypatch.setattr("live_canary.session.session.CLOSE_SOURCE_SECONDS", 0.0)
-    recorder, sink = Recorder(), MemorySink()
-    session = Session([ScriptedSource("abc")], make_segmenter, lambda tell: LetterModel(), [sink])
-    session.start(recorder)
-    recorder.wait_for(SessionEnded)
-    for number in range(500):
-        session.amend(0, f"{number}")
-    assert session.wait(PATIENCE_SECONDS)
-    assert len(sink.amendments) >= 499  # the last may just be written
+    assert corrected_after_the_end(MemorySink(), 500) >= 499  # the last may just be written
 
 
 def test_corrections_are_waited_for_beyond_patience_as_long_as_the_disk_takes_them(monkeypatch):
-    """2,000 lines deleted after the end of a long day: each makes the file anew, and patience was for all of them."""
+    """Of 2,000 lines deleted after a long day each makes the file anew, and patience was for all of them."""
+    looks, left = threading.Semaphore(0), Agenda.amendments_left.fget
 
-    class Slow(MemorySink):
+    class OneALook(MemorySink):
         def amend(self, index, text):
-            time.sleep(0.02)
+            assert looks.acquire(timeout=PATIENCE_SECONDS)
             super().amend(index, text)
 
-    monkeypatch.setattr("live_canary.session.session.CLOSE_SOURCE_SECONDS", 0.0)
-    recorder, sink = Recorder(), Slow()
-    session = Session([ScriptedSource("abc")], make_segmenter, lambda tell: LetterModel(), [sink], patience_seconds=1.0)
-    session.start(recorder)
-    recorder.wait_for(SessionEnded)
-    for number in range(120):
-        session.amend(0, f"{number}")
-    assert session.wait(PATIENCE_SECONDS)
-    assert len(sink.amendments) >= 119  # the last may just be written
+    monkeypatch.setattr(Agenda, "amendments_left", property(lambda agenda: looks.release() or left(agenda)))
+    for name, seconds in (("CLOSE_SOURCE_SECONDS", 0.0), ("LOOK_SECONDS", 0.01)):
+        monkeypatch.setattr(f"live_canary.session.session.{name}", seconds)
+    assert corrected_after_the_end(OneALook(), 120, patience_seconds=1.0) >= 119  # the last may just be written
 
 
 class RehearableScript(ScriptedSource):
