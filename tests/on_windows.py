@@ -18,6 +18,7 @@ from live_canary.console import arguments, is_reader_gone, react
 from live_canary.session import record
 from live_canary.session.folder import SessionFolder, unfinished_sessions
 from live_canary.session.session import Session
+from live_canary.transcript.utterance import Revision
 from live_canary.transcript.writer import TranscriptFile
 from tests.faults.sessions import abort, recover
 from tests.instant import InstantTranscriber
@@ -92,7 +93,7 @@ def test_recovery_never_waits_without_a_limit_so_that_ctrl_c_reaches_it(tmp_path
 def test_a_corrected_text_file_is_made_anew_although_the_session_has_it_open(tmp_path):
     with closing(TranscriptFile(tmp_path / "notes.txt")) as file:
         file.write_utterance(saying("Bugdet."))
-        file.amend(0, "Budget.")
+        file.amend(0, Revision("Budget."))
     assert (tmp_path / "notes.txt").read_bytes() == b"Budget.\n"
 
 

@@ -21,8 +21,8 @@ from live_canary.session.folder import JOURNAL, find_session, hold_session, open
 from live_canary.session.journal import JournalFile
 from live_canary.session.record import SessionRecord, read_journal
 from live_canary.session.recovery import hold_again
-from live_canary.transcript.formats import with_amendments
 from live_canary.transcript.lines import printed_line
+from live_canary.transcript.pieces import with_amendments
 from live_canary.transcript.utterance import Entry, Utterance
 
 

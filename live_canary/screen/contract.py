@@ -63,6 +63,10 @@ class RunningSession(Protocol):
         """Gives an utterance another text, None for none; UtteranceAmended tells that it is so, also after the end."""
         ...
 
+    def bookmark(self, index: int, *, is_set: bool) -> None:
+        """Marks an utterance in the files that show it, or takes the mark away."""
+        ...
+
     def hear_again(self, index: int) -> None:
         """Has the model hear an utterance once more; UtteranceAmended tells the words, or a StageFailed why not.
 

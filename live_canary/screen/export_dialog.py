@@ -15,7 +15,8 @@ from textual.widgets import Input, Label
 from live_canary import files
 from live_canary.errors import OutputError
 from live_canary.printable import one_line
-from live_canary.transcript.formats import FORMATS, whole_transcript
+from live_canary.transcript.formats import FORMATS
+from live_canary.transcript.pieces import whole_transcript
 from live_canary.transcript.utterance import Entry
 from live_canary.transcript.writer import check_free, check_output, format_of
 

@@ -265,10 +265,12 @@ class ListeningScreen(Screen[None]):
             self._tell(f"Nothing was heard there, so there are no words to {what_for}.")
 
     def action_bookmark(self) -> None:
-        if (number := self.transcript.current) is not None:
-            self.transcript.toggle_bookmark(number)
-        else:
+        if (number := self.transcript.current) is None:
             self._tell("There is nothing to bookmark yet.")
+            return
+        is_set, entry = self.transcript.toggle_bookmark(number), self.transcript.lines.entries[number]
+        if isinstance(entry, Utterance):
+            self._session.bookmark(entry.index, is_set=is_set)
 
     def action_to_bookmark(self, step: int) -> None:
         bookmarks = sorted(self.transcript.bookmarks - self.transcript.lines.hidden)

@@ -12,6 +12,7 @@ from live_canary.printable import one_line
 from live_canary.screen.contract import SessionInfo
 from live_canary.transcript.formats import FORMATS
 from live_canary.transcript.lines import printed_line
+from live_canary.transcript.utterance import Revision
 
 LineOf = Callable[[Event, SessionInfo], str | None]
 """The line for an event, without its end; None for an event that is not worth one."""
@@ -28,7 +29,7 @@ def json_line(event: Event, info: SessionInfo) -> str | None:
     """What a .jsonl transcript would get: utterances, gaps and amendments."""
     match event:
         case UtteranceAmended(index, text):
-            return FORMATS[".jsonl"].amendment(index, text).rstrip("\n")
+            return FORMATS[".jsonl"].amendment(index, Revision(text)).rstrip("\n")
         case UtteranceFinal(entry) | GapMarked(entry):
             return FORMATS[".jsonl"].entry(0, entry, with_source=info.with_source).rstrip("\n")
     return None

@@ -11,9 +11,9 @@ from itertools import accumulate
 from operator import itemgetter
 
 from live_canary.screen.wrapping import Slice, line_count, wrap
-from live_canary.transcript.formats import amended
 from live_canary.transcript.lines import label, spoken_text
-from live_canary.transcript.utterance import Entry, Utterance
+from live_canary.transcript.pieces import amended
+from live_canary.transcript.utterance import Entry, Revision, Utterance
 
 DOUBTFUL_BELOW = 0.5  # docs/screen.md says how often such words are wrong
 _WORD = re.compile(r"\S+")
@@ -91,7 +91,7 @@ class TranscriptLines:
         """Utterance `number` says `text` from now on; None hides it, its own text shows it again."""
         heard = self._heard.setdefault(number, self.entries[number])
         assert isinstance(heard, Utterance)
-        entry = amended(heard, {heard.index: text})
+        entry = amended(heard, {heard.index: Revision(text)})
         if entry is None:
             self.hidden.add(number)
         else:

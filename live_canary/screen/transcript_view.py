@@ -137,9 +137,11 @@ class TranscriptView(ScrollView, can_focus=True):
         self.selected = None
         self.refresh()
 
-    def toggle_bookmark(self, number: int) -> None:
+    def toggle_bookmark(self, number: int) -> bool:
+        """Whether entry `number` is marked now."""
         self.bookmarks ^= {number}
         self.refresh()
+        return number in self.bookmarks
 
     @property
     def current(self) -> int | None:

@@ -44,13 +44,21 @@ class Amendment:
 
 
 @dataclass(frozen=True, slots=True)
+class Bookmarking:
+    """The user marks an utterance, or takes the mark away."""
+
+    index: int
+    is_set: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Rehearing:
     """The user wants the model to hear an utterance again."""
 
     index: int
 
 
-Request = Amendment | Rehearing
+Request = Amendment | Bookmarking | Rehearing
 Item = Work | TranscriptGap | Request
 
 
@@ -64,7 +72,7 @@ class Agenda:
         self._tails: dict[str, Work] = {}
         self._partials: dict[str, Work] = {}
         self._partials_not_before = 0.0
-        self._amendments: deque[Amendment] = deque()
+        self._amendments: deque[Amendment | Bookmarking] = deque()
         self._rehearings: deque[Rehearing] = deque()
         self._closed = self._abandoned = False
         self._dismissed = False
@@ -96,16 +104,17 @@ class Agenda:
             self._add(gap)
 
     def put_request(self, request: Request) -> None:
-        """Add an amendment, which is done at once, or a rehearing, after all finals; also after the end.
+        """Add an amendment or a bookmark, done at once, or a rehearing, after all finals; also after the end.
 
         A rehearing that an amendment finds waiting is not done any more: the user's later word is the last.
         """
         with self._changed:
-            if isinstance(request, Amendment):
-                self._amendments.append(request)
-                self._rehearings = deque(one for one in self._rehearings if one.index != request.index)
-            else:
+            if isinstance(request, Rehearing):
                 self._rehearings.append(request)
+            else:
+                self._amendments.append(request)
+            if isinstance(request, Amendment):
+                self._rehearings = deque(one for one in self._rehearings if one.index != request.index)
             self._changed.notify_all()
 
     def offer(self, work: Work) -> None:

@@ -11,12 +11,12 @@ from hashlib import sha256
 
 from live_canary.session.record import OutputRecord
 from live_canary.transcript.amending import replaced
-from live_canary.transcript.formats import pieces
-from live_canary.transcript.utterance import Entry, Utterance
+from live_canary.transcript.pieces import pieces
+from live_canary.transcript.utterance import Entry, Revision, Utterance
 from live_canary.transcript.writer import format_of
 
-Amended = Sequence[tuple[int, str | None]]
-"""Each text that an utterance was given, by its index, in the order in which it was; None where it was deleted."""
+Amended = Sequence[tuple[int, Revision]]
+"""Each change of an utterance, by its index, in the order in which they were made."""
 
 
 def digest_of(contents: bytes) -> str:
@@ -179,18 +179,18 @@ class Comparison:
     @property
     def _keeps_amendments(self) -> bool:
         """Whether the file holds each text that was given, instead of the last."""
-        return bool(format_of(self.output.path).amendment(0, None))
+        return bool(format_of(self.output.path).amendment(0, Revision(None)))
 
     def _amendment_lines(self) -> set[bytes]:
         known = format_of(self.output.path)
-        lines = (known.amendment(self.output.first_index + index, text) for index, text in self.amended)
+        lines = (known.amendment(self.output.first_index + index, revision) for index, revision in self.amended)
         return {line.encode() for line in lines if line}
 
     def _missing_amendments(self, contents: bytes, there: int, first_index: int) -> bytes:
         known, missing = format_of(self.output.path), self._first_missing(there)
         lines = [
-            known.amendment(index + (self.output.first_index if index < missing else first_index), text).encode()
-            for index, text in dict(self.amended).items()
+            known.amendment(index + (self.output.first_index if index < missing else first_index), revision).encode()
+            for index, revision in dict(self.amended).items()
         ]
         return b"".join(line for line in lines if line and not _is_last_word(contents, line))
 

@@ -3,7 +3,7 @@
     session    how it was started           source, output    what it hears and writes
     segment    an utterance is over         gap               a stretch that was not heard
     text       what the model made of it    utterance, marked a line of the transcript, before it goes to the files
-    amendment  another text for one of them, or none
+    amendment  what one of them says now, or nothing any more, and whether it is bookmarked
     saved      how much of that a file holds
     completing, completed: what recovery makes of a file, and that it needs nothing more
 
@@ -26,7 +26,7 @@ from live_canary.errors import SessionError
 from live_canary.segments.segment import Segment, WaitingSegment
 from live_canary.settings import Settings
 from live_canary.transcript.hypothesis import Hypothesis
-from live_canary.transcript.utterance import Entry, Utterance
+from live_canary.transcript.utterance import Entry, Revision, Utterance
 
 VERSION = 1
 NOT_TRANSCRIBED = "could not be transcribed"
@@ -52,8 +52,8 @@ class Journal:
     def entry(self, entry: Entry) -> None:
         """A line of the transcript, about to be written to every file."""
 
-    def amendment(self, index: int, text: str | None) -> None:
-        """Utterance `index` of the transcript is about to say `text`, or to be deleted, in every file."""
+    def amendment(self, index: int, revision: Revision) -> None:
+        """Utterance `index` of the transcript is about to be changed in every file."""
 
     def saved(self, path: Path, unsaved: int, uncorrected: int = 0) -> None:
         """The file at `path` holds every entry so far but the last `unsaved`, and lacks `uncorrected` amendments."""
@@ -157,8 +157,9 @@ class JournalFile(Journal):
     def _note_entry(self, entry: Entry, *, sync: bool) -> None:
         self._note("utterance" if isinstance(entry, Utterance) else "marked", sync=sync, **asdict(entry))
 
-    def amendment(self, index: int, text: str | None) -> None:
-        self._note("amendment", sync=True, index=index, text=text)
+    def amendment(self, index: int, revision: Revision) -> None:
+        mark = {"bookmark": True} if revision.is_bookmarked else {}
+        self._note("amendment", sync=True, index=index, text=revision.text, **mark)
 
     def saved(self, path: Path, unsaved: int, uncorrected: int = 0) -> None:
         if path not in self._outputs:

@@ -19,7 +19,7 @@ from live_canary.segments.settings import SegmenterSettings
 from live_canary.session.journal import VERSION
 from live_canary.settings import Settings
 from live_canary.transcript.hypothesis import Flag, Hypothesis
-from live_canary.transcript.utterance import Entry, TranscriptGap, Utterance
+from live_canary.transcript.utterance import Entry, Revision, TranscriptGap, Utterance
 from live_canary.transcript.voice_commands import VOICE_COMMANDS, VoiceCommand
 
 LONGEST_LINE = 1 << 20  # bytes
@@ -77,14 +77,14 @@ class SessionRecord:
     """Gaps without a length: what was being said ended there."""
     entries: list[Entry] = field(default_factory=list)
     """The transcript, as far as it was released to the files."""
-    amended: list[tuple[int, str | None]] = field(default_factory=list)
-    """Each text that an utterance was given, by its index, in their order; None where it was deleted."""
+    amended: list[tuple[int, Revision]] = field(default_factory=list)
+    """Each change of an utterance, by its index, in their order."""
     believed_bytes: int = 0
     """Length of the journal up to the first line that cannot be read."""
 
     @property
-    def amendments(self) -> dict[int, str | None]:
-        """The text that an utterance was given last."""
+    def amendments(self) -> dict[int, Revision]:
+        """What became of each utterance that was changed."""
         return dict(self.amended)
 
     def known_until(self, source: str) -> int:
@@ -200,7 +200,8 @@ def _add(record: SessionRecord, line: dict[str, Any]) -> SessionRecord:
             else:
                 record.gaps.setdefault(source, []).append(gap)
         case {"type": "amendment", "index": index, "text": text}:
-            record.amended.append((_count(index), None if text is None else _text(text)))
+            revision = Revision(None if text is None else _text(text), line.get("bookmark") is True)
+            record.amended.append((_count(index), revision))
         case {"type": "utterance" | "marked"}:
             record.entries.append(_entry(line))
         case _:

@@ -30,7 +30,7 @@ from live_canary.session.session import ABORT_SECONDS, LoadTranscriber, Session
 from live_canary.transcript.echo import is_echo
 from live_canary.transcript.hypothesis import Hypothesis, Transcriber
 from live_canary.transcript.taking_back import taken_back
-from live_canary.transcript.utterance import Entry, TranscriptGap, Utterance
+from live_canary.transcript.utterance import Entry, Revision, TranscriptGap, Utterance
 
 
 def hold_again(
@@ -76,7 +76,7 @@ def hold_again(
         raise SessionError(failures[0])
     journal.hear_the_rest(sources, lambda: load(lambda text: on_event(ModelProgress(text))))
     spoken = sorted(journal.transcript, key=lambda entry: entry.start_seconds)  # what is tried again stands at the end
-    record.amended[:0] = [(index, None) for index in sorted(taken_back(spoken) - record.amendments.keys())]
+    record.amended[:0] = [(index, Revision(None)) for index in sorted(taken_back(spoken) - record.amendments.keys())]
     return journal.transcript
 
 

@@ -22,7 +22,7 @@ from live_canary.events import (
 )
 from live_canary.printable import one_line
 from live_canary.segments.segmenter import Segmenter
-from live_canary.session.agenda import Agenda, Amendment, Rehearing
+from live_canary.session.agenda import Agenda, Amendment, Bookmarking, Rehearing
 from live_canary.session.audition import Audition, Auditions
 from live_canary.session.conversation import Conversation
 from live_canary.session.journal import Journal
@@ -178,6 +178,13 @@ class Session:
         `wait()` is called.
         """
         self._agenda.put_request(Amendment(index, None if text is None else one_line(text)))
+
+    def bookmark(self, index: int, *, is_set: bool) -> None:
+        """Set a bookmark at an utterance, or take it away: in the journal first, then in the files that show them.
+
+        Returns at once, and nothing tells that it is done. From any thread, as `amend`.
+        """
+        self._agenda.put_request(Bookmarking(index, is_set))
 
     def hear_again(self, index: int) -> None:
         """Have the model hear an utterance once more, with more of the sound around it, when all finals are there.

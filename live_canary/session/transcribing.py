@@ -20,14 +20,14 @@ from live_canary.events import (
     UtteranceFinal,
 )
 from live_canary.printable import clock
-from live_canary.session.agenda import Agenda, Amendment, Kind, Rehearing, Request, Work
+from live_canary.session.agenda import Agenda, Amendment, Bookmarking, Kind, Rehearing, Request, Work
 from live_canary.session.conversation import Conversation, Finished
 from live_canary.session.journal import NOT_TRANSCRIBED, Journal
 from live_canary.session.rehearing import sound_of
 from live_canary.transcript.hypothesis import Hypothesis, Transcriber
 from live_canary.transcript.stabilizer import Stabilizer
 from live_canary.transcript.taking_back import TakingBack
-from live_canary.transcript.utterance import TranscriptGap, Utterance
+from live_canary.transcript.utterance import Revision, TranscriptGap, Utterance
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class TranscriptSink(Protocol):
     @property
     def uncorrected(self) -> int: ...
 
-    def amend(self, index: int, text: str | None) -> None: ...
+    def amend(self, index: int, revision: Revision) -> None: ...
 
     def close(self) -> None: ...
 
@@ -87,7 +87,7 @@ class Scribe:
         self.utterances = self.failures = 0
         """How many have words, and how many the model failed on."""
         self._told: list[Utterance] = []
-        self._amended: dict[int, str | None] = {}
+        self._amended: dict[int, Revision] = {}
         self._spoken: dict[str, _Spoken] = {}
         self._told_backlog = 0.0
 
@@ -97,7 +97,7 @@ class Scribe:
             self._tell_backlog()
             if isinstance(item, TranscriptGap):
                 self.conversation.missed(item)
-            elif isinstance(item, Amendment | Rehearing):
+            elif isinstance(item, Amendment | Bookmarking | Rehearing):
                 self._answer(item, transcriber)
             elif isinstance(item, Work) and item.kind is Kind.FINAL:
                 self._finish(item, transcriber)
@@ -211,19 +211,29 @@ class Scribe:
             return
         if isinstance(request, Amendment):
             self._amend(request.index, request.text)
+        elif isinstance(request, Bookmarking):
+            self._revise(request.index, replace(self._revision_of(request.index), is_bookmarked=request.is_set))
         elif self._text_of(request.index) is not None:  # a voice may have taken it back meanwhile
             self._hear_again(self._told[request.index], transcriber)
 
     def _amend(self, index: int, text: str | None) -> None:
-        if text != self._text_of(index):
-            self._amended[index] = text
-            self.journal.amendment(index, text)
-            for sink in self.sinks:
-                self._keep(sink, partial(sink.amend, index, text))
+        self._revise(index, replace(self._revision_of(index), text=text))
         self.tell(UtteranceAmended(index, text))
 
+    def _revise(self, index: int, revision: Revision) -> None:
+        """Writes down what has changed about an utterance, if anything has."""
+        if revision == self._revision_of(index):
+            return
+        self._amended[index] = revision
+        self.journal.amendment(index, revision)
+        for sink in self.sinks:
+            self._keep(sink, partial(sink.amend, index, revision))
+
+    def _revision_of(self, index: int) -> Revision:
+        return self._amended.get(index) or Revision(self._told[index].text)
+
     def _text_of(self, index: int) -> str | None:
-        return self._amended.get(index, self._told[index].text)
+        return self._revision_of(index).text
 
     def _hear_again(self, utterance: Utterance, transcriber: Transcriber | None) -> None:
         """What the model makes of it with more of the sound around it; the line stays when that is nothing."""

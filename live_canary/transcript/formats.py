@@ -10,15 +10,14 @@ Nothing here touches a file; `writer.py` does. Times are seconds from the start 
 
 import json
 import re
-from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
 
 from live_canary.printable import clock, one_line
 from live_canary.transcript.cues import Cue, cues, one_cue
 from live_canary.transcript.lines import gap_notice, label
-from live_canary.transcript.utterance import Entry, TranscriptGap, Utterance
+from live_canary.transcript.utterance import Entry, Revision, TranscriptGap, Utterance
 
 BOOKMARK = "◆"
 
@@ -47,8 +46,8 @@ class Format:
         """The index that the first utterance gets after the earlier contents of the file."""
         return 0
 
-    def amendment(self, index: int, text: str | None) -> str:
-        """What follows in the file when utterance `index` is given another text, or None for none at all.
+    def amendment(self, index: int, revision: Revision) -> str:
+        """What follows in the file when utterance `index` was changed.
 
         Empty for files to be read by people: they hold each utterance once, and are made anew when they are complete.
         """
@@ -191,7 +190,7 @@ class JsonlFormat(Format):
         return max((_utterance_index(line) for line in earlier.split("\n")), default=-1) + 1
 
     def bookmarked(self, piece: str) -> str:
-        return self._line(**json.loads(piece), bookmark=True)
+        return self._line(**json.loads(piece), **self._bookmark(True))
 
     def command(self, number: int, utterance: Utterance, *, with_source: bool) -> str:
         return self.utterance(number, utterance, with_source=with_source)
@@ -218,8 +217,13 @@ class JsonlFormat(Format):
             source=one_line(gap.source),
         )
 
-    def amendment(self, index: int, text: str | None) -> str:
-        return self._line(type="amendment", index=index, text=None if text is None else one_line(text))
+    def amendment(self, index: int, revision: Revision) -> str:
+        text = None if revision.text is None else one_line(revision.text)
+        return self._line(type="amendment", index=index, text=text, **self._bookmark(revision.is_bookmarked))
+
+    @staticmethod
+    def _bookmark(is_set: bool) -> dict[str, bool]:
+        return {"bookmark": True} if is_set else {}
 
     @staticmethod
     def _confidence(utterance: Utterance) -> dict[str, float | list[float]]:
@@ -236,60 +240,6 @@ FORMATS: dict[str, Format] = {
     known.extension: known for known in (TextFormat(), MarkdownFormat(), SrtFormat(), VttFormat(), JsonlFormat())
 }
 """Every format by its extension, `.txt` first."""
-
-
-def whole_transcript(
-    known: Format,
-    entries: Sequence[Entry],
-    started: datetime,
-    *,
-    with_source: bool,
-    bookmarked: Container[Entry] = (),
-) -> str:
-    """A complete file in one piece, for an export; bookmarked: what of it the user has marked."""
-    written = pieces(known, entries, with_source=with_source)
-    marked = (
-        known.bookmarked(piece) if entry in bookmarked else piece for entry, piece in zip(entries, written, strict=True)
-    )
-    return known.header(started) + "".join(marked)
-
-
-def pieces(
-    known: Format,
-    entries: Sequence[Entry],
-    *,
-    with_source: bool,
-    first_index: int = 0,
-    amendments: Mapping[int, str | None] | None = None,
-) -> list[str]:
-    """Each entry as a file holds it; "" for one that was deleted or obeyed, which takes no number either.
-
-    amendments: other texts of utterances by their index, None where one was deleted; first_index: what the file adds to
-    an index.
-    """
-    number, written = 1, []
-    for entry in entries:
-        final = amended(entry, amendments or {})
-        if isinstance(final, Utterance):
-            final = replace(final, index=first_index + final.index)
-        written.append(known.entry(number, final, with_source=with_source) if final else "")
-        number += known.numbers_in(written[-1])
-    return written
-
-
-def with_amendments(entries: Iterable[Entry], amendments: Mapping[int, str | None]) -> list[Entry]:
-    """The entries as they were left, without the deleted ones."""
-    return [final for entry in entries if (final := amended(entry, amendments))]
-
-
-def amended(entry: Entry, amendments: Mapping[int, str | None]) -> Entry | None:
-    """The entry with the text that it was given last; None if it was deleted."""
-    if not isinstance(entry, Utterance) or entry.index not in amendments:
-        return entry
-    text = amendments[entry.index]
-    if text is None or text == entry.text:
-        return entry if text else None
-    return replace(entry, text=text, flag=None, confidences=())
 
 
 def _utterance_index(line: str) -> int:

@@ -45,6 +45,15 @@ class Utterance:
 
 
 @dataclass(frozen=True, slots=True)
+class Revision:
+    """What became of an utterance since it was heard."""
+
+    text: str | None
+    """None: it was deleted."""
+    is_bookmarked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class TranscriptGap:
     """A stretch of time that was not heard, marked in the transcript instead of closed up."""
 

@@ -16,8 +16,9 @@ from live_canary import files
 from live_canary.errors import OutputError
 from live_canary.printable import one_line
 from live_canary.transcript.amending import left_alone, put_in_order
-from live_canary.transcript.formats import FORMATS, Format, pieces
-from live_canary.transcript.utterance import Entry, TranscriptGap, Utterance
+from live_canary.transcript.formats import FORMATS, Format
+from live_canary.transcript.pieces import pieces
+from live_canary.transcript.utterance import Entry, Revision, TranscriptGap, Utterance
 
 
 def check_output(path: Path, *, overwrite: bool = False) -> None:
@@ -88,8 +89,8 @@ class TranscriptFile:
         self._entries: list[Entry] = []
         self._counted = 0
         """The numbers that they have taken in the file."""
-        self._amendments: dict[int, str | None] = {}
-        self._written: dict[int, str | None] = {}
+        self._amendments: dict[int, Revision] = {}
+        self._written: dict[int, Revision] = {}
         """Those that the file holds, if it is made anew for them."""
         self._in_order = True
         self._unsaved: list[_Piece] = []
@@ -132,13 +133,13 @@ class TranscriptFile:
         """Raises OutputError if it could not be saved now; it then waits for the next write."""
         self._write(gap)
 
-    def amend(self, index: int, text: str | None) -> None:
-        """Utterance `index` of this session says `text`, or was deleted; may be called after `close` too.
+    def amend(self, index: int, revision: Revision) -> None:
+        """Utterance `index` of this session was changed; may be called after `close` too.
 
         Raises OutputError if it could not be saved now; it then waits for the next write, or for `close`.
         """
-        self._amendments[index] = text
-        line = self._format.amendment(self._first_index + index, text)
+        self._amendments[index] = revision
+        line = self._format.amendment(self._first_index + index, revision)
         if line:
             self._unsaved.append(_Piece(line, is_entry=False))
         else:
@@ -199,7 +200,7 @@ class TranscriptFile:
         self._unsaved.clear()
 
     def _put_in_order(self) -> None:
-        def told(amendments: dict[int, str | None]) -> list[str]:
+        def told(amendments: dict[int, Revision]) -> list[str]:
             lines = pieces(self._format, self._entries, with_source=self._with_source, amendments=amendments)
             return [self._head + lines[0], *lines[1:]]
 

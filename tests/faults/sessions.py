@@ -17,6 +17,7 @@ from live_canary.session.folder import SessionFolder, open_session, unfinished_s
 from live_canary.session.recovery import hold_again
 from live_canary.session.session import Session
 from live_canary.settings import Settings
+from live_canary.transcript.utterance import Revision
 from live_canary.transcript.writer import TranscriptFile
 from tests.session.fakes import ENDPOINT, LetterModel, ScriptedSource, make_segmenter, sound_of
 
@@ -36,8 +37,9 @@ def recording(path: Path, script: str = SCRIPT) -> Path:
 
 
 def complete_file(output, entries, *, amended=(), **told) -> int:
-    """Of a session that was begun when all are."""
-    return completing.complete_file(Comparison(output, entries, STARTED, False, amended), **told)
+    """Of a session that was begun when all are; amended: the texts, or all, that became of utterances."""
+    revised = [(index, new if isinstance(new, Revision) else Revision(new)) for index, new in amended]
+    return completing.complete_file(Comparison(output, entries, STARTED, False, revised), **told)
 
 
 def prepare(

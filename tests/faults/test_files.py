@@ -20,8 +20,9 @@ from live_canary.session.folder import SessionFolder, open_session, unfinished_s
 from live_canary.session.record import OutputRecord, SessionRecord
 from live_canary.session.recovery import hold_again
 from live_canary.settings import Settings
-from live_canary.transcript.formats import FORMATS, whole_transcript, with_amendments
-from live_canary.transcript.utterance import Utterance
+from live_canary.transcript.formats import FORMATS
+from live_canary.transcript.pieces import whole_transcript, with_amendments
+from live_canary.transcript.utterance import Revision, Utterance
 from live_canary.transcript.writer import TranscriptFile
 from tests.faults.conftest import fill, read_only
 from tests.faults.sessions import (
@@ -49,8 +50,13 @@ AT_LENGTH_SAID = [
     Utterance(2, 19.1, 37.9, f"No. {AT_LENGTH}", "talk.wav"),
     Utterance(3, 40.1, 40.9, "Yes.", "talk.wav"),
 ]
-CUT_OTHERWISE = [(1, AT_LENGTH), (2, "Never mind."), (0, None), (2, f"Never mind. {AT_LENGTH}")]
-CORRECTED = [(0, "Yes?"), (1, None), (0, "Maybe, said at length.")]
+CUT_OTHERWISE = [
+    (1, Revision(AT_LENGTH)),
+    (2, Revision("Never mind.")),
+    (0, Revision(None)),
+    (2, Revision(f"Never mind. {AT_LENGTH}")),
+]
+CORRECTED = [(0, Revision("Yes?")), (1, Revision(None)), (0, Revision("Maybe, said at length.", is_bookmarked=True))]
 
 
 class AtTheEndOf:

@@ -11,7 +11,7 @@ from live_canary.session.folder import JOURNAL, SessionFolder
 from live_canary.session.record import SessionRecord, read_journal
 from live_canary.settings import Settings
 from live_canary.transcript.hypothesis import Hypothesis
-from live_canary.transcript.utterance import Utterance
+from live_canary.transcript.utterance import Revision, Utterance
 from tests.faults.sessions import STARTED, abort
 from tests.session.fakes import ENDPOINT
 
@@ -39,7 +39,8 @@ def test_what_sound_cannot_bring_back_is_on_the_disk_before_it_is_done(tmp_path,
     journal, synced = folder.journal, [0]
     monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
     for note in (
-        lambda: journal.entry(said), lambda: journal.amendment(0, None), lambda: journal.released([said, said]),
+        lambda: journal.entry(said), lambda: journal.amendment(0, Revision(None)),
+        lambda: journal.released([said, said]),
         lambda: journal.gap("Me", AudioGap(0, 1600, "unplugged")), lambda: journal.completing(0, 1, "of that"),
         lambda: journal.completed(0),
     ):  # fmt: skip

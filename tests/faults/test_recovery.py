@@ -108,13 +108,19 @@ def test_what_was_corrected_before_a_crash_stays_corrected(tmp_path, suffix, tex
     for _ in range(3):
         told.get(timeout=PATIENCE_SECONDS)
     session.amend(2, None)
+    session.bookmark(1, is_set=True)
+    session.bookmark(0, is_set=True)
     session.amend(1, text)
-    for _ in range(2):
+    session.bookmark(0, is_set=False)
+    session.amend(0, "ABC")
+    for _ in range(3):
         told.get(timeout=PATIENCE_SECONDS)
     journal, before = (folder.path / JOURNAL).read_bytes(), output.read_bytes()
     session.stop()
     assert session.wait(PATIENCE_SECONDS)
     corrected = output.read_bytes()
+    assert corrected.count("◆".encode()) == (suffix == ".md")
+    assert corrected.count(b'"bookmark": true') == 3 * (suffix == ".jsonl")  # set twice, and said with the new text
     for crashed in (before, corrected):  # before and after the file was put in order
         (folder.path / JOURNAL).write_bytes(journal)
         folder.journal.close()

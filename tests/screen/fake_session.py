@@ -87,6 +87,9 @@ class FakeSession:
         if not self.busy:
             self.tell(UtteranceAmended(index, text))
 
+    def bookmark(self, index: int, *, is_set: bool) -> None:
+        self.asked.append(f"{'bookmark' if is_set else 'no bookmark'} {index}")
+
     def hear_again(self, index: int) -> None:
         self.asked.append(f"hear again {index}")
 

@@ -238,7 +238,7 @@ def test_bookmarks_are_marked_and_found_again():
         await pilot.press("b")
         assert rows(pilot)[1][10] == " "
 
-    with_transcript(scenario)
+    assert with_transcript(scenario).asked[1:] == ["bookmark 2", "bookmark 0", "no bookmark 0"]
 
 
 def test_search_selects_the_latest_match_and_n_goes_through_the_others():

@@ -14,6 +14,7 @@ from live_canary.audio.source import AudioBlock, AudioGap, DeviceLost, DeviceRec
 from live_canary.segments.segmenter import Segmenter
 from live_canary.segments.settings import SegmenterSettings
 from live_canary.transcript.hypothesis import Hypothesis
+from live_canary.transcript.utterance import Revision
 
 LETTER_SAMPLES = 1600  # 100 ms
 SETTINGS = SegmenterSettings(min_silence_ms=700, tail_ms=500, pre_roll_ms=1000)
@@ -115,6 +116,7 @@ class MemorySink:
     def __init__(self) -> None:
         self.entries: list[object] = []
         self.amendments: list[tuple[int, str | None]] = []
+        self.bookmarks: set[int] = set()
         self.closed = False
 
     def write_utterance(self, utterance: object) -> None:
@@ -123,8 +125,9 @@ class MemorySink:
     def write_gap(self, gap: object) -> None:
         self.entries.append(gap)
 
-    def amend(self, index: int, text: str | None) -> None:
-        self.amendments.append((index, text))
+    def amend(self, index: int, revision: Revision) -> None:
+        self.amendments.append((index, revision.text))
+        self.bookmarks ^= {index} if revision.is_bookmarked != (index in self.bookmarks) else set()
 
     def close(self) -> None:
         self.closed = True

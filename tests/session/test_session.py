@@ -425,9 +425,22 @@ def test_a_transcript_can_be_corrected_after_its_end():
     assert session.wait(PATIENCE_SECONDS)
 
 
+def test_a_bookmark_stays_with_a_line_that_is_corrected_and_goes_when_it_is_taken_away():
+    recorder, sink = Recorder(), MemorySink()
+    session = Session([ScriptedSource("abc" + ENDPOINT + "de")], make_segmenter, lambda tell: LetterModel(), [sink])
+    session.start(recorder)
+    recorder.wait_for(SessionEnded)
+    for index, is_set in ((0, True), (1, True), (0, True), (7, True), (1, False)):
+        session.bookmark(index, is_set=is_set)
+    session.amend(0, "ABC")
+    assert session.wait(PATIENCE_SECONDS)
+    assert sink.amendments == [(0, "abc"), (1, "de"), (1, "de"), (0, "ABC")]
+    assert sink.bookmarks == {0}
+
+
 def test_a_correction_that_cannot_be_saved_is_counted_like_a_line():
     class FullDisk(MemorySink):
-        def amend(self, index, text):
+        def amend(self, index, revision):
             self.uncorrected = 1
             raise OutputError("'notes.txt' cannot be corrected: no space left")
 
@@ -464,9 +477,9 @@ def test_corrections_are_waited_for_beyond_patience_as_long_as_the_disk_takes_th
     looks, left = threading.Semaphore(0), Agenda.amendments_left.fget
 
     class OneALook(MemorySink):
-        def amend(self, index, text):
+        def amend(self, index, revision):
             assert looks.acquire(timeout=PATIENCE_SECONDS)
-            super().amend(index, text)
+            super().amend(index, revision)
 
     monkeypatch.setattr(Agenda, "amendments_left", property(lambda agenda: looks.release() or left(agenda)))
     for name, seconds in (("CLOSE_SOURCE_SECONDS", 0.0), ("LOOK_SECONDS", 0.01)):

@@ -11,7 +11,9 @@ import pytest
 
 from live_canary import files
 from live_canary.errors import OutputError
-from live_canary.transcript.formats import FORMATS, whole_transcript, with_amendments
+from live_canary.transcript.formats import FORMATS
+from live_canary.transcript.pieces import whole_transcript, with_amendments
+from live_canary.transcript.utterance import Revision
 from live_canary.transcript.writer import TranscriptFile
 from tests.transcript.test_cues import AT_LENGTH, shown
 from tests.transcript.test_writer import STARTED, saying, write
@@ -28,8 +30,8 @@ def corrected(tmp_path):
         with closing(TranscriptFile(path, started=STARTED)) as file:
             for index, text in enumerate(TEXTS):
                 file.write_utterance(saying(text, index))
-            file.amend(1, "The budget is approved.")
-            file.amend(3, None)
+            file.amend(1, Revision("The budget is approved."))
+            file.amend(3, Revision(None))
             meanwhile(path)
         return path.read_text()
 
@@ -55,6 +57,27 @@ def test_markdown_keeps_its_heading_and_its_times(corrected):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("extension", FORMATS)
+def test_a_bookmark_stands_in_a_file_that_shows_such_and_leaves_others_as_they_are(tmp_path, extension):
+    path = tmp_path / f"talk{extension}"
+    with closing(TranscriptFile(path, started=STARTED)) as file:
+        for index, text in enumerate(("Budget.", "Yes.")):
+            file.write_utterance(saying(text, index))
+        written = path.read_text()
+        file.amend(1, Revision("Yes.", is_bookmarked=True))
+    lines = path.read_text().splitlines()
+    assert [line for line in lines if line.startswith("◆ ")] == ["◆ **00:00:02** Yes."] * (extension == ".md")
+    if extension == ".jsonl":
+        assert json.loads(lines[-1]) == {"type": "amendment", "index": 1, "text": "Yes.", "bookmark": True}
+    elif extension != ".md":
+        assert path.read_text() == written
+    file.amend(1, Revision("Yes."))
+    if extension == ".jsonl":
+        assert json.loads(path.read_text().splitlines()[-1]) == {"type": "amendment", "index": 1, "text": "Yes."}
+    else:
+        assert path.read_text() == written
+
+
 @pytest.mark.parametrize("name", ["a.srt", "a.vtt"])
 def test_subtitles_are_what_an_export_would_give(corrected, tmp_path, name):
     write(tmp_path / f"expected{name}", "Yes.", "The budget is approved.", "Yes.")
@@ -65,7 +88,7 @@ def test_deleting_in_the_middle_leaves_no_hole_in_the_numbers_of_cues(tmp_path):
     with closing(TranscriptFile(tmp_path / "a.srt")) as file:
         for index, text in enumerate(TEXTS):
             file.write_utterance(saying(text, index))
-        file.amend(0, None)
+        file.amend(0, Revision(None))
     assert [cue.split("\n")[0] for cue in (tmp_path / "a.srt").read_text().split("\n\n")] == ["1", "2", "3", ""]
 
 
@@ -75,21 +98,21 @@ def test_a_correction_to_more_or_fewer_cues_moves_the_numbers_of_all_that_follow
     path, heard = tmp_path / f"a{suffix}", [TEXTS[0], TEXTS[1], AT_LENGTH, TEXTS[3]]
     said = [replace(saying(text, index), end_seconds=index * 2.0 + 1.9) for index, text in enumerate(heard)]
 
-    def exported(amendments: dict[int, str | None]) -> str:
+    def exported(amendments: dict[int, Revision]) -> str:
         return whole_transcript(FORMATS[suffix], with_amendments(said, amendments), STARTED, with_source=False)
 
     with closing(TranscriptFile(path, started=STARTED)) as file:
         for utterance in said[:3]:
             file.write_utterance(utterance)
-        file.amend(0, AT_LENGTH)
-        file.amend(2, "No.")
+        file.amend(0, Revision(AT_LENGTH))
+        file.amend(2, Revision("No."))
         file.write_utterance(said[3])
         assert path.read_text() == exported({})
-    amendments: dict[int, str | None] = {0: AT_LENGTH, 2: "No."}
+    amendments: dict[int, Revision] = {0: Revision(AT_LENGTH), 2: Revision("No.")}
     assert path.read_text() == exported(amendments)
     for index, text in (3, AT_LENGTH), (0, None), (0, "Yes."), (2, AT_LENGTH), (1, None):
-        file.amend(index, text)
-        amendments[index] = text
+        file.amend(index, Revision(text))
+        amendments[index] = Revision(text)
         assert path.read_text() == exported(amendments)
 
 
@@ -99,8 +122,8 @@ def test_subtitles_that_others_have_written_into_keep_that_when_an_utterance_get
         file.write_utterance(saying("Yes.", 0))
         file.write_utterance(saying(AT_LENGTH, 1))
         path.write_text("0\n00:00:00,000 --> 00:00:00,001\nMy title\n\n" + path.read_text())
-        file.amend(0, AT_LENGTH)
-        file.amend(1, "No.")
+        file.amend(0, Revision(AT_LENGTH))
+        file.amend(1, Revision("No."))
     title, *others = shown(path.read_text())
     assert title.text == "My title"
     assert [cue.number for cue in others] == [1, 2, 3, 4, 5]
@@ -112,8 +135,8 @@ def test_jsonl_gets_a_record_at_once_and_is_never_rewritten(tmp_path):
     write(path, "Earlier.")
     with closing(TranscriptFile(path)) as file:
         file.write_utterance(saying("Bugdet."))
-        file.amend(0, "Budget.")
-        file.amend(0, None)
+        file.amend(0, Revision("Budget."))
+        file.amend(0, Revision(None))
         lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert [line["text"] for line in lines[:2]] == ["Earlier.", "Bugdet."]
     assert lines[2:] == [
@@ -145,7 +168,7 @@ def test_a_deleted_line_goes_although_others_wrote_something_before_it(tmp_path,
         file.write_utterance(saying("No.", 0))
         path.write_text(f"No.\n{remark}\n")
         file.write_utterance(saying("Yes.", 1))
-        file.amend(1, None)
+        file.amend(1, Revision(None))
     assert path.read_text() == f"No.\n{remark}\n"
 
 
@@ -160,7 +183,7 @@ def test_the_first_line_goes_although_others_wrote_something_below_it(tmp_path, 
         path.write_text(path.read_text() + "A note.\n\n")
         file.write_utterance(saying("Two.", 1))
         file.write_utterance(saying("Three.", 2))
-        file.amend(0, None)
+        file.amend(0, Revision(None))
         if heading == "another" and header:
             path.write_text(path.read_text().replace(header.rstrip(), header.rstrip() + " and more"))
             with pytest.raises(OutputError, match="was changed by another program"):
@@ -179,7 +202,7 @@ def test_a_correction_never_goes_into_an_earlier_session_of_the_file(tmp_path):
     with closing(TranscriptFile(path, started=STARTED)) as file:
         for index, text in enumerate(TEXTS):
             file.write_utterance(saying(text, index))
-        file.amend(1, "The budget is approved.")
+        file.amend(1, Revision("The budget is approved."))
         path.write_text(earlier + path.read_text().removeprefix(earlier).replace("Yes.", "Aye.", 1))
     assert path.read_text() == (
         f"{earlier}\n--- 2026-03-04 09:30 ---\n\nAye.\nThe budget is approved.\nYes.\nScratch me.\n"
@@ -200,7 +223,7 @@ def test_what_others_have_put_before_a_line_keeps_it_from_being_cut_in_the_middl
     file = TranscriptFile(path, started=STARTED)
     file.write_utterance(saying("Yes.", 0))
     file.write_utterance(saying("No.", 1))
-    file.amend(0, "Yep.")
+    file.amend(0, Revision("Yep."))
     path.write_text("A remark\nOh, Yes.\nNo.\n")
     with pytest.raises(OutputError, match="was changed by another program"):
         file.close()
@@ -214,7 +237,7 @@ def test_a_file_that_cannot_be_made_anew_stays_whole_and_is_told(tmp_path, monke
     path = tmp_path / "a.txt"
     file = TranscriptFile(path)
     file.write_utterance(saying("Bugdet."))
-    file.amend(0, "Budget.")
+    file.amend(0, Revision("Budget."))
     monkeypatch.setattr("live_canary.files.replace", refuse)
     with pytest.raises(OutputError, match="Permission denied; it still says what was heard first"):
         file.close()
@@ -229,7 +252,7 @@ def test_a_file_keeps_its_permissions_and_what_links_to_it(tmp_path):
     link.symlink_to(path)
     with closing(TranscriptFile(link)) as file:
         file.write_utterance(saying("Bugdet."))
-        file.amend(0, "Budget.")
+        file.amend(0, Revision("Budget."))
     assert link.is_symlink()
     assert path.read_text().endswith("Budget.\n")
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
@@ -281,10 +304,10 @@ def test_a_closed_file_can_still_be_corrected_and_corrected_back(tmp_path, name,
     file = TranscriptFile(tmp_path / name)
     file.write_utterance(saying("Bugdet."))
     file.close()
-    file.amend(0, None)
-    file.amend(0, "Budget.")
+    file.amend(0, Revision(None))
+    file.amend(0, Revision("Budget."))
     assert (tmp_path / name).read_text().endswith(end)
-    file.amend(0, "Bugdet.")
+    file.amend(0, Revision("Bugdet."))
     assert (tmp_path / name).read_text().endswith(end.replace("Budget", "Bugdet"))
 
 
@@ -295,6 +318,6 @@ def test_a_file_that_is_gone_when_the_session_is_over_is_not_made_again_without_
         file.write_utterance(saying("The bugdet is approved.", 0))
     path.rename(tmp_path / "kept")
     with pytest.raises(OutputError, match=f"{name}' is not there any more, so it was not corrected"):
-        file.amend(0, "The budget is approved.")
+        file.amend(0, Revision("The budget is approved."))
     assert not path.exists()
     assert file.uncorrected == 1

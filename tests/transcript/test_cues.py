@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from live_canary.printable import one_line
 from live_canary.transcript import cues
 from live_canary.transcript.cues import LINE_CHARACTERS, LONGEST_MS
-from live_canary.transcript.formats import FORMATS, pieces, whole_transcript
+from live_canary.transcript.formats import FORMATS
+from live_canary.transcript.pieces import pieces, whole_transcript
 from live_canary.transcript.utterance import TranscriptGap, Utterance
 
 STARTED = datetime(2026, 3, 4, 9, 30)

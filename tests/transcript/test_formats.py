@@ -4,7 +4,8 @@ from datetime import datetime
 
 import pytest
 
-from live_canary.transcript.formats import FORMATS, whole_transcript
+from live_canary.transcript.formats import FORMATS
+from live_canary.transcript.pieces import whole_transcript
 from live_canary.transcript.utterance import TranscriptGap, Utterance
 
 STARTED = datetime(2026, 3, 4, 9, 30)

@@ -3,7 +3,8 @@ from datetime import datetime
 
 import pytest
 
-from live_canary.transcript.formats import FORMATS, whole_transcript
+from live_canary.transcript.formats import FORMATS
+from live_canary.transcript.pieces import whole_transcript
 from live_canary.transcript.taking_back import TakingBack, taken_back
 from live_canary.transcript.utterance import TranscriptGap, Utterance
 from live_canary.transcript.voice_commands import command_in

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from live_canary.errors import OutputError
-from live_canary.transcript.utterance import TranscriptGap, Utterance
+from live_canary.transcript.utterance import Revision, TranscriptGap, Utterance
 from live_canary.transcript.writer import TranscriptFile, check_output
 from tests.transcript.test_cues import AT_LENGTH, shown
 
@@ -254,7 +254,7 @@ def test_an_editor_that_trims_the_last_empty_line_leaves_the_next_utterance_by_i
             if path == paths[0]:
                 path.write_text(path.read_text().rstrip("\n") + end)
             file.write_utterance(saying("World.", 1))
-            file.amend(0, "Good evening.")
+            file.amend(0, Revision("Good evening."))
     assert paths[0].read_text() == paths[1].read_text()
 
 
