@@ -143,6 +143,7 @@ class SessionEnded:
 
     utterances: int
     heard_seconds: float
+    """Of sound, of the source that had most of it."""
 
 
 Event = (

@@ -73,6 +73,9 @@ class Listener:
         self.tell, self.clock, self.journal = tell, clock, journal
         self._when_ended = when_ended
         self.heard_samples = 0
+        """Where on the source's clock what was heard last ends."""
+        self.sound_samples = 0
+        """How much was heard, without what a pause or a lost input left out."""
         self.in_order = False
         """Whether the source came to its end, and all of it has been through the segmenter."""
         self._partial_interval = partial_interval_samples
@@ -128,6 +131,7 @@ class Listener:
     def hear(self, block: AudioBlock) -> None:
         """Take in the next block of the source."""
         self.heard_samples = block.end_sample
+        self.sound_samples += len(block.samples)
         self._measure(block)
         self._handle(self.segmenter.feed(block.samples))
         self.conversation.heard(self.source.name, block.end_sample / SAMPLE_RATE)

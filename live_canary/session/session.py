@@ -299,7 +299,7 @@ class Session:
         self._guarded("stop", self.stop, fatal=False)
         for thread in self._listening_threads:
             thread.join(CLOSE_SOURCE_SECONDS)
-        heard = max((listener.heard_samples for listener in self._listeners), default=0)
+        heard = max((listener.sound_samples for listener in self._listeners), default=0)
         self._tell(SessionEnded(self._scribe.utterances, heard / SAMPLE_RATE))
         self._ended.set()
 

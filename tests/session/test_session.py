@@ -257,6 +257,7 @@ def test_a_gap_ends_the_utterance_before_it_and_is_marked_between_the_finals():
     [marked] = recorder.of(GapMarked)
     assert (marked.gap.start_seconds, marked.gap.end_seconds) == (0.3, 2.3)
     assert recorder.of(UtteranceFinal)[1].utterance.start_seconds == 2.3
+    assert recorder.of(SessionEnded)[0].heard_seconds == pytest.approx(1.3)  # not of the time that was left out
 
 
 def test_two_sources_share_one_model_and_keep_their_names_in_the_order_in_which_they_began():
