@@ -10,12 +10,13 @@ from textual.screen import ModalScreen
 from textual.widgets import Label, TextArea
 
 from live_canary.printable import one_line
+from live_canary.screen.fields import InOrder
 
 
-class Words(TextArea):
+class Words(InOrder, TextArea):
     """Lines break where they must; Enter ends the editing instead of a line."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "accept", "Keep", priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "accept", "Keep")]
 
     class Accepted(Message):
         def __init__(self, text: str) -> None:

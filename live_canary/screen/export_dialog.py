@@ -15,6 +15,7 @@ from textual.widgets import Input, Label
 from live_canary import files
 from live_canary.errors import OutputError
 from live_canary.printable import one_line
+from live_canary.screen.fields import Field
 from live_canary.transcript.formats import FORMATS
 from live_canary.transcript.pieces import whole_transcript
 from live_canary.transcript.utterance import Entry
@@ -22,7 +23,7 @@ from live_canary.transcript.writer import check_free, check_output, format_of
 
 
 def export(
-    path: Path, entries: Sequence[Entry], started: datetime, *, with_source: bool, bookmarked: Container[Entry] = ()
+    path: Path, entries: Sequence[Entry], started: datetime, *, with_source: bool, bookmarked: Container[int] = ()
 ) -> None:
     """Writes `entries` to `path`, all of them in place of what was there. Raises OutputError and then leaves it so."""
     check_output(path, overwrite=True)
@@ -56,7 +57,7 @@ class ExportDialog(ModalScreen[Path | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Label(f"Save {self._what} as", classes="dialog--title")
-            yield Input(self._suggestion, id="export-path", compact=True, select_on_focus=False)
+            yield Field(self._suggestion, id="export-path", compact=True, select_on_focus=False)
             yield Label("", id="export-notice", markup=False)
             yield Label(f"Enter saves, Escape goes back. The suffix chooses the format: {' '.join(FORMATS)}")
 

@@ -48,7 +48,7 @@ class ListeningScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "app.finish", "Quit"),
         Binding("question_mark", "help", "Help"),
-        Binding("slash", "search", "Search"),
+        Binding("slash", "search", "Search", priority=True),  # before the letters that come with it
         Binding("n", "match(1)", "Next match", show=False),
         Binding("N", "match(-1)", "Previous match", show=False),
         Binding("p", "app.pause", "Pause"),
@@ -199,6 +199,10 @@ class ListeningScreen(Screen[None]):
     def action_search(self) -> None:
         self._search.open()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """In the search a slash is a letter like others."""
+        return action != "search" or not self._search.has_focus_within
+
     def action_match(self, step: int) -> None:
         if self._search.is_on:
             self._search.go(step)
@@ -265,12 +269,12 @@ class ListeningScreen(Screen[None]):
             self._tell(f"Nothing was heard there, so there are no words to {what_for}.")
 
     def action_bookmark(self) -> None:
-        if (number := self.transcript.current) is None:
-            self._tell("There is nothing to bookmark yet.")
-            return
-        is_set, entry = self.transcript.toggle_bookmark(number), self.transcript.lines.entries[number]
-        if isinstance(entry, Utterance):
-            self._session.bookmark(entry.index, is_set=is_set)
+        number = self.transcript.current
+        entry = None if number is None else self.transcript.lines.entries[number]
+        if number is not None and isinstance(entry, Utterance):
+            self._session.bookmark(entry.index, is_set=self.transcript.toggle_bookmark(number))
+        else:
+            self._tell_of_no_words("bookmark")
 
     def action_to_bookmark(self, step: int) -> None:
         bookmarks = sorted(self.transcript.bookmarks - self.transcript.lines.hidden)
@@ -312,8 +316,9 @@ class ListeningScreen(Screen[None]):
     def _export(self, numbers: list[int], path: Path | None) -> None:
         if path is None:
             return
-        lines, bookmarks = self.transcript.lines, self.transcript.bookmarks
-        marked = {lines.entries[number] for number in bookmarks}
+        lines = self.transcript.lines
+        marked_entries = (lines.entries[number] for number in self.transcript.bookmarks)
+        marked = {entry.index for entry in marked_entries if isinstance(entry, Utterance)}
         with_source = self._state.info.with_source
         try:
             export(path, lines.to_save(numbers), self._state.started, with_source=with_source, bookmarked=marked)

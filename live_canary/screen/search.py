@@ -8,6 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Input, Label
 
+from live_canary.screen.fields import Field
 from live_canary.screen.transcript_view import TranscriptView
 
 
@@ -35,7 +36,7 @@ class SearchBar(Horizontal):
 
     def compose(self) -> ComposeResult:
         yield Label("/")
-        yield Input(placeholder="words to find", compact=True, id="search-input")
+        yield Field(placeholder="words to find", compact=True, id="search-input")
         yield Label(id="search-count")
 
     def on_mount(self) -> None:

@@ -109,12 +109,14 @@ class Agenda:
         A rehearing that an amendment finds waiting is not done any more: the user's later word is the last.
         """
         with self._changed:
-            if isinstance(request, Rehearing):
-                self._rehearings.append(request)
-            else:
-                self._amendments.append(request)
-            if isinstance(request, Amendment):
-                self._rehearings = deque(one for one in self._rehearings if one.index != request.index)
+            match request:
+                case Rehearing():
+                    self._rehearings.append(request)
+                case Bookmarking():
+                    self._amendments.append(request)
+                case Amendment(index):
+                    self._amendments.append(request)
+                    self._rehearings = deque(one for one in self._rehearings if one.index != index)
             self._changed.notify_all()
 
     def offer(self, work: Work) -> None:

@@ -121,8 +121,21 @@ class Comparison:
         """As they are to be, as they were heard, and as they were after each of the corrections."""
         yield self._lines(self.amended)
         if self.amended and not self._keeps_amendments:
-            for count in (0, *range(len(self.amended) - 1, 0, -1)):
-                yield self._lines(self.amended[:count])
+            shown = self._shown()
+            for count in (0, *range(len(shown) - 1, 0, -1)):
+                yield self._lines(shown[:count])
+
+    def _shown(self) -> Amended:
+        """Those changes that make a difference in the file."""
+        if format_of(self.output.path).shows_bookmarks:
+            return self.amended
+        texts: dict[int, str | None] = {e.index: e.text for e in self.entries if isinstance(e, Utterance)}
+        shown = []
+        for index, revision in self.amended:
+            if revision.text != texts.get(index):
+                texts[index] = revision.text
+                shown.append((index, revision))
+        return shown
 
     def _compared(self, contents: bytes, position: int, lines: list[bytes]) -> _Found:
         """How much of the lines stands from `position` on, amendments between them."""

@@ -47,7 +47,7 @@ class Session:
     """Hears its sources, transcribes them, keeps the text in files and tells what happens.
 
     Events come from several threads, one at a time. SessionEnded always comes, whatever happened before; after it only
-    the answers to `amend`.
+    the answers to `amend` and what `bookmark` writes.
     """
 
     def __init__(

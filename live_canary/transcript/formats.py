@@ -31,6 +31,7 @@ class Format:
     extension: ClassVar[str]
     can_continue: ClassVar[bool] = True
     """Whether another session may be appended to a file of this format."""
+    shows_bookmarks: ClassVar[bool] = False
     ends_blank: ClassVar[bool] = False
     """Whether what stands in a file ends in an empty line, which separates it from what follows."""
 
@@ -66,7 +67,7 @@ class Format:
         return int(bool(piece))
 
     def bookmarked(self, piece: str) -> str:
-        """What is written of an entry instead that the user has marked."""
+        """What is written instead of an utterance that the user has marked, where that shows."""
         return piece
 
     def entry(self, number: int, entry: Entry, *, with_source: bool) -> str:
@@ -105,6 +106,7 @@ class TextFormat(Format):
 
 class MarkdownFormat(Format):
     extension = ".md"
+    shows_bookmarks = True
     ends_blank = True
 
     def header(self, started: datetime) -> str:
@@ -185,6 +187,7 @@ class VttFormat(Format):
 
 class JsonlFormat(Format):
     extension = ".jsonl"
+    shows_bookmarks = True
 
     def next_index(self, earlier: str) -> int:
         return max((_utterance_index(line) for line in earlier.split("\n")), default=-1) + 1

@@ -14,14 +14,15 @@ def whole_transcript(
     started: datetime,
     *,
     with_source: bool,
-    bookmarked: Container[Entry] = (),
+    bookmarked: Container[int] = (),
 ) -> str:
-    """A complete file in one piece, for an export; bookmarked: what of it the user has marked."""
-    written = pieces(known, entries, with_source=with_source)
-    marked = (
-        known.bookmarked(piece) if entry in bookmarked else piece for entry, piece in zip(entries, written, strict=True)
-    )
-    return known.header(started) + "".join(marked)
+    """A complete file in one piece, for an export; bookmarked: the utterances that the user has marked, by index."""
+    marks = {
+        entry.index: Revision(entry.text, is_bookmarked=True)
+        for entry in entries
+        if isinstance(entry, Utterance) and entry.index in bookmarked
+    }
+    return known.header(started) + "".join(pieces(known, entries, with_source=with_source, amendments=marks))
 
 
 def pieces(
@@ -41,17 +42,14 @@ def pieces(
         piece, final = "", amended(entry, amendments or {})
         if isinstance(final, Utterance):
             piece = known.entry(number, replace(final, index=first_index + final.index), with_source=with_source)
-            if piece and is_bookmarked(final, amendments or {}):
+            revision = (amendments or {}).get(final.index)
+            if piece and revision and revision.is_bookmarked:
                 piece = known.bookmarked(piece)
         elif final:
             piece = known.entry(number, final, with_source=with_source)
         written.append(piece)
         number += known.numbers_in(piece)
     return written
-
-
-def is_bookmarked(utterance: Utterance, amendments: Mapping[int, Revision]) -> bool:
-    return utterance.index in amendments and amendments[utterance.index].is_bookmarked
 
 
 def with_amendments(entries: Iterable[Entry], amendments: Mapping[int, Revision]) -> list[Entry]:

@@ -89,6 +89,7 @@ class TranscriptFile:
         self._entries: list[Entry] = []
         self._counted = 0
         """The numbers that they have taken in the file."""
+        self._heard: dict[int, Revision] = {}
         self._amendments: dict[int, Revision] = {}
         self._written: dict[int, Revision] = {}
         """Those that the file holds, if it is made anew for them."""
@@ -138,6 +139,10 @@ class TranscriptFile:
 
         Raises OutputError if it could not be saved now; it then waits for the next write, or for `close`.
         """
+        if not self._format.shows_bookmarks:
+            revision = replace(revision, is_bookmarked=False)
+        if revision == self._amendments.get(index, self._heard.get(index)):
+            return
         self._amendments[index] = revision
         line = self._format.amendment(self._first_index + index, revision)
         if line:
@@ -146,7 +151,7 @@ class TranscriptFile:
             self._in_order = False
         if self._closed:
             if not self.path.exists():
-                raise OutputError(f"{_named(self.path)} is not there any more, so it was not corrected.")
+                raise OutputError(f"{_named(self.path)} is not there any more, so it lacks what was changed last.")
             self._descriptor = _open_locked(self.path)
             self.close()
         elif line:
@@ -178,6 +183,7 @@ class TranscriptFile:
     def _write(self, entry: Entry) -> None:
         self._entries.append(entry)
         if isinstance(entry, Utterance):
+            self._heard[entry.index] = Revision(entry.text)
             entry = replace(entry, index=self._first_index + entry.index)
         line = self._format.entry(self._counted + 1, entry, with_source=self._with_source)
         self._counted += self._format.numbers_in(line)
@@ -209,7 +215,7 @@ class TranscriptFile:
             missed = put_in_order(self.path, told(self._written), told(self._amendments), self._head, header)
         except OSError as error:
             raise OutputError(
-                f"{_named(self.path)} cannot be corrected: {error.strerror}; it still says what was heard first."
+                f"{_named(self.path)} cannot be made anew: {error.strerror}; it lacks what was changed last."
             ) from error
         self._in_order, self._written = True, dict(self._amendments)
         if missed:

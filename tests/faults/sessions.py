@@ -89,13 +89,13 @@ def replay(path: Path, *outputs: Path, sessions: Path) -> None:
     hold(SessionFolder.create(sessions), [RecordingSource([path], speed=None)], outputs)
 
 
-def recover(sessions: Path, load=lambda tell: model()) -> int:
+def recover(sessions: Path, load=lambda tell: model(), tell=lambda text: None) -> int:
     """Finish all that was cut off; how many lines the files got."""
     added = 0
     for path in unfinished_sessions(sessions):
         folder, record = open_session(path)
         with closing(folder.journal):
             transcript = hold_again(folder, record, make_segmenter, load)
-            added += sum(lines for _, lines in complete_files(record, transcript, folder.journal))
+            added += sum(lines for _, lines in complete_files(record, transcript, folder.journal, tell))
             folder.remove()
     return added

@@ -1,6 +1,7 @@
 """Sessions that did not come to their end, and what is made of them."""
 
 import errno
+import json
 import os
 import queue
 import re
@@ -21,7 +22,7 @@ from live_canary.audio.spooled import NOT_KEPT
 from live_canary.commands import keeping
 from live_canary.commands import recover as command
 from live_canary.errors import CheckpointError, InputError, RecordingError, SessionError
-from live_canary.events import SourceOpened, SpeechEnded, StageFailed, UtteranceAmended, UtteranceFinal
+from live_canary.events import SessionEnded, SourceOpened, SpeechEnded, StageFailed, UtteranceAmended, UtteranceFinal
 from live_canary.session.folder import JOURNAL, SessionFolder, find_session, open_session, unfinished_sessions
 from live_canary.session.journal import NOT_TRANSCRIBED
 from live_canary.session.record import SessionRecord, read_journal
@@ -556,6 +557,32 @@ def test_a_scratch_that_which_is_heard_at_the_second_attempt_means_what_was_said
     folder.journal.close()
     recover(tmp_path / "sessions", load=lambda tell: ScratchesThat())
     assert output.read_text() == "[0.2 s not heard: could not be transcribed]\nde\n"
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".md", ".jsonl"])
+def test_a_scratch_that_which_is_heard_late_also_means_what_was_bookmarked(tmp_path, suffix):
+    """A bookmark was taken for the user's own later word on the line."""
+    said, output = "ab" + ENDPOINT + "de" + ENDPOINT + "xy" + ENDPOINT, tmp_path / f"talk{suffix}"
+    folder = SessionFolder.create(tmp_path / "sessions")
+    session = prepare(folder, [ScriptedSource(said, name="Me", live=True)], [output], voice_commands=True)
+    ended = threading.Event()
+    session.start(lambda event: ended.set() if isinstance(event, SessionEnded) else None)
+    assert ended.wait(PATIENCE_SECONDS)
+    for index in (0, 1):
+        session.bookmark(index, is_set=True)
+    assert session.wait(PATIENCE_SECONDS)
+    folder.journal.close()
+    told: list[str] = []
+    recover(tmp_path / "sessions", load=lambda tell: ScratchesThat(), tell=told.append)
+    assert told == []
+    text = output.read_text()
+    if suffix == ".jsonl":
+        last = {line.get("index"): line for line in map(json.loads, text.splitlines())}
+        assert last[0] == {"type": "amendment", "index": 0, "text": "ab", "bookmark": True}
+        assert last[1]["text"] is None
+    else:
+        assert ("◆ **00:00:00** ab" if suffix == ".md" else "ab\n") in text
+        assert "de" not in text
 
 
 def test_entries_of_the_same_time_are_the_same_whatever_their_text():

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 
+from textual import events
 from textual.pilot import Pilot
 
 from live_canary.screen.app import LiveCanaryApp
@@ -46,6 +47,18 @@ def in_app(
 
     asyncio.run(run())
     return app
+
+
+async def at_once(pilot: Pilot[Outcome], *keys: str) -> None:
+    """Presses them as a macro or a slow line does: all are there before the first is heeded."""
+    driver = pilot.app._driver
+    assert driver
+    for key in keys:
+        pressed = events.Key(key, key if len(key) == 1 else None)
+        pressed.set_sender(pilot.app)
+        driver.send_message(pressed)
+    await pilot.pause()
+    await pilot.pause()
 
 
 async def until_shown(pilot: Pilot[Outcome], text: str) -> None:

@@ -11,7 +11,7 @@ from live_canary.screen.edit_dialog import Words
 from live_canary.screen.transcript_view import TranscriptView
 from live_canary.transcript.utterance import TranscriptGap
 from tests.screen.fake_session import ENDED, FakeSession, said
-from tests.screen.in_app import in_app, look_for, rows, until_shown
+from tests.screen.in_app import at_once, in_app, look_for, rows, until_shown
 from tests.screen.test_keys import OPENED, TEXTS, readable, transcript, type_path, with_transcript
 
 
@@ -43,6 +43,26 @@ def test_letters_typed_into_the_editor_are_words_and_not_keys():
         assert first_words(pilot)[2] == "Another budget line. q?"
 
     assert with_transcript(scenario).asked[1:] == ["amend 2: Another budget line. q?"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "text"),
+    [
+        (["backspace", "d"], "abd"),
+        (["backspace", "backspace", "X", "Y"], "aXY"),
+        (["left", "Z"], "abZc"),
+        (["home", "Z", "end", "!"], "Zabc!"),
+    ],
+)
+def test_keys_that_come_at_once_are_heeded_in_their_order(keys, text):
+    """A letter behind Backspace was typed before it, and what Enter kept was not what had been typed."""
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("e")
+        await until_shown(pilot, "Enter keeps it")
+        await at_once(pilot, "ctrl+u", *"abc", *keys, "enter")
+
+    assert with_transcript(scenario).asked[1:] == [f"amend 3: {text}"]
 
 
 @pytest.mark.parametrize("keys", [["e", "x", "escape"], ["e", "enter"], ["e", *["left"] * 10, "space", "enter"]])

@@ -24,7 +24,7 @@ from live_canary.transcript.utterance import TranscriptGap
 from live_canary.transcript.writer import TranscriptFile
 from tests.dictation.tools import Tools
 from tests.screen.fake_session import FakeSession, said
-from tests.screen.in_app import INFO, Scenario, accept_search, in_app, look_for, rows, until_shown, until_true
+from tests.screen.in_app import INFO, Scenario, accept_search, at_once, in_app, look_for, rows, until_shown, until_true
 
 OPENED = (SourceOpened("USB Microphone"), ModelProgress("ready", ready=True))
 TEXTS = ("The budget first.", "Then the release.", "Another budget line.", "Any questions?")
@@ -239,6 +239,18 @@ def test_bookmarks_are_marked_and_found_again():
         assert rows(pilot)[1][10] == " "
 
     assert with_transcript(scenario).asked[1:] == ["bookmark 2", "bookmark 0", "no bookmark 0"]
+
+
+def test_keys_that_come_at_once_are_searched_for_and_saved_under_in_their_order(tmp_path):
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await at_once(pilot, "slash", *"Anothx", "backspace", "e", "enter", "s")
+        assert pilot.app.screen.query_one("#search-input", Input).value == "Anothe"
+        await until_shown(pilot, "Enter saves")
+        await at_once(pilot, "ctrl+u", *str(tmp_path / "at_once.txy"), "backspace", "t", "enter")
+        await until_shown(pilot, "Saved 4 utterances")
+
+    with_transcript(scenario)
+    assert (tmp_path / "at_once.txt").exists()
 
 
 def test_search_selects_the_latest_match_and_n_goes_through_the_others():
@@ -558,7 +570,7 @@ def test_nothing_can_be_muted_before_it_is_heard(key):
     in_app(scenario, FakeSession())
 
 
-@pytest.mark.parametrize(("key", "what_for"), [("e", "edit"), ("d", "delete"), ("r", "hear again")])
+@pytest.mark.parametrize(("key", "what_for"), [("e", "edit"), ("d", "delete"), ("r", "hear again"), ("b", "bookmark")])
 def test_what_was_not_heard_has_no_words_for_a_key(key, what_for):
     async def scenario(pilot: Pilot[Outcome]) -> None:
         await pilot.press(key)

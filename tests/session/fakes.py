@@ -127,7 +127,7 @@ class MemorySink:
 
     def amend(self, index: int, revision: Revision) -> None:
         self.amendments.append((index, revision.text))
-        self.bookmarks ^= {index} if revision.is_bookmarked != (index in self.bookmarks) else set()
+        (self.bookmarks.add if revision.is_bookmarked else self.bookmarks.discard)(index)
 
     def close(self) -> None:
         self.closed = True

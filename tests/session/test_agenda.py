@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from live_canary.segments.segment import Segment
-from live_canary.session.agenda import MOST_WAITING_SECONDS, Agenda, Amendment, Kind, Nothing, Rehearing, Work
+from live_canary.session.agenda import (
+    MOST_WAITING_SECONDS,
+    Agenda,
+    Amendment,
+    Bookmarking,
+    Kind,
+    Nothing,
+    Rehearing,
+    Work,
+)
 from live_canary.transcript.utterance import TranscriptGap
 
 RATE = 16_000
@@ -75,10 +84,16 @@ def test_partials_wait_for_their_share_of_the_time_and_finals_do_not():
 
 def test_what_the_user_types_is_not_replaced_by_what_was_asked_for_before():
     agenda = Agenda()
-    for request in (Rehearing(0), Rehearing(1), Amendment(0, "typed"), Rehearing(2)):
+    for request in (Rehearing(0), Rehearing(1), Amendment(0, "typed"), Rehearing(2), Bookmarking(1, True)):
         agenda.put_request(request)
     agenda.close()
-    assert [agenda.next() for _ in range(4)] == [Amendment(0, "typed"), Rehearing(1), Rehearing(2), None]
+    assert [agenda.next() for _ in range(5)] == [
+        Amendment(0, "typed"),
+        Bookmarking(1, True),  # a line that is marked may still be heard again
+        Rehearing(1),
+        Rehearing(2),
+        None,
+    ]
 
 
 def test_a_closed_agenda_still_hands_out_every_final_and_gap():

@@ -57,6 +57,19 @@ def test_markdown_keeps_its_heading_and_its_times(corrected):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("extension", [".txt", ".srt", ".vtt"])
+def test_a_bookmark_is_no_change_to_a_file_that_shows_none(tmp_path, extension):
+    """It was told as one that was lost when the user had moved the file away."""
+    path = tmp_path / f"talk{extension}"
+    with closing(TranscriptFile(path, started=STARTED)) as file:
+        file.write_utterance(saying("Budget."))
+    path.unlink()
+    for revision in (Revision("Budget.", is_bookmarked=True), Revision("Budget.")):
+        file.amend(0, revision)
+    assert not path.exists()
+    assert file.uncorrected == 0
+
+
 @pytest.mark.parametrize("extension", FORMATS)
 def test_a_bookmark_stands_in_a_file_that_shows_such_and_leaves_others_as_they_are(tmp_path, extension):
     path = tmp_path / f"talk{extension}"
@@ -239,7 +252,7 @@ def test_a_file_that_cannot_be_made_anew_stays_whole_and_is_told(tmp_path, monke
     file.write_utterance(saying("Bugdet."))
     file.amend(0, Revision("Budget."))
     monkeypatch.setattr("live_canary.files.replace", refuse)
-    with pytest.raises(OutputError, match="Permission denied; it still says what was heard first"):
+    with pytest.raises(OutputError, match="Permission denied; it lacks what was changed last"):
         file.close()
     assert path.read_text() == "Bugdet.\n"
     assert (file.unsaved, file.uncorrected) == (0, 1)
@@ -317,7 +330,7 @@ def test_a_file_that_is_gone_when_the_session_is_over_is_not_made_again_without_
     with closing(TranscriptFile(path, started=STARTED)) as file:
         file.write_utterance(saying("The bugdet is approved.", 0))
     path.rename(tmp_path / "kept")
-    with pytest.raises(OutputError, match=f"{name}' is not there any more, so it was not corrected"):
+    with pytest.raises(OutputError, match=f"{name}' is not there any more, so it lacks what was changed last"):
         file.amend(0, Revision("The budget is approved."))
     assert not path.exists()
     assert file.uncorrected == 1
