@@ -129,6 +129,13 @@ class SourceWarned:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelWarned:
+    """Something about the model that the user should know, in one sentence; nothing is lost by it."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class StageFailed:
     """A part of the session stopped working; `fatal` when the session cannot go on."""
 
@@ -149,5 +156,5 @@ class SessionEnded:
 Event = (
     SourceOpened | InputOpened | LevelChanged | SpeechStarted | SpeechEnded | PartialChanged | UtteranceFinal
     | UtteranceAmended | GapMarked | OutputWritten | BacklogChanged | ModelProgress | SourceLost | SourceRecovered
-    | SourceMuted | SourceWarned | StageFailed | SessionEnded
+    | SourceMuted | SourceWarned | ModelWarned | StageFailed | SessionEnded
 )  # fmt: skip

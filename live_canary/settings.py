@@ -71,6 +71,8 @@ class Settings:
     """How names are written, each as `Spelling.parse` takes it."""
     plain: bool = False
     """Lines on stdout instead of the screen."""
+    light: bool = False
+    """The light theme on the screen."""
     json_lines: bool = False
     """Those lines in JSON."""
     partials: bool = False

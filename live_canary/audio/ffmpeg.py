@@ -23,7 +23,9 @@ from live_canary.errors import RecordingBrokenOff, RecordingError
 
 PROGRAM = "ffmpeg"
 READ_BYTES = SAMPLE_RATE // 10 * 2  # 0.1 s of 16-bit samples
-CONTAINERS = "mov,matroska,asf,aac,amr,avi,flv,mpegts,mpeg,ac3,eac3,ape,wv,tta,tak,dsf,mpc,mpc8,rm,dts,truehd,caf"
+CONTAINERS = (
+    "mov,matroska,asf,aac,amr,avi,flv,mpegts,mpeg,ac3,eac3,ape,wv,tta,tak,dsf,mpc,mpc8,rm,dts,truehd,caf,ogg,mxf,gxf,dv"
+)
 """What it may take a file for: sound and films. Others are playlists, which name further files, or any text."""
 LONGEST_REASON = 200  # characters
 MOST_SAID = 1 << 20  # bytes read of what it says; the length and the first complaint come early
@@ -32,6 +34,7 @@ if sys.platform == "win32":
     APART = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
 
 _NO_TRACK = "matches no streams"
+_NOT_TAKEN = "not on whitelist"  # a playlist, a text or a picture
 _GUESSED = "Estimating duration from bitrate"
 _DURATION = re.compile(r"^\[info\]   Duration: (\d+):(\d\d):(\d\d\.\d+)", re.MULTILINE)
 _QUOTED = re.compile(r" '[^']*'")  # as the whole list of containers
@@ -139,6 +142,8 @@ def _reason(said: str, path: Path) -> str:
     """What it complained of first; "" if it did not."""
     found = None if _NO_TRACK in said else _ERROR.search(said)
     reason = found[1].removeprefix(f"file:{path}: ") if found else ""
+    if _NOT_TAKEN in reason:
+        return "it is no kind of sound or film that is known"
     return _QUOTED.sub("", reason).strip()[:LONGEST_REASON].rstrip(".")
 
 

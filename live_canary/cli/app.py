@@ -117,6 +117,7 @@ def live(
     overwrite: OverwriteOption = False,
     spelling: SpellingOption = None,
     plain: Annotated[bool, switch("--plain", "Lines on stdout instead of the screen.", TEXT)] = False,
+    light: Annotated[bool, switch("--light", "The light theme on the screen; t changes it.", TEXT)] = False,
     jsonl: Annotated[
         str | None,
         typer.Option("--jsonl", metavar="-", help="JSON lines on stdout, for other programs.", rich_help_panel=TEXT),
@@ -199,6 +200,7 @@ def live(
         overwrite=overwrite,
         spelling=tuple(spelling or ()),
         plain=plain,
+        light=light,
         json_lines=jsonl is not None,
         partials=partials and jsonl is not None,
         type=type,

@@ -19,6 +19,7 @@ from live_canary.errors import InputError
 from live_canary.events import (
     BacklogChanged,
     Event,
+    ModelWarned,
     PartialChanged,
     SourceOpened,
     SourceWarned,
@@ -99,7 +100,7 @@ class LiveObserver:
                 self._count_revisions(utterance.text)
             case BacklogChanged(seconds):
                 self.backlog_max = max(self.backlog_max, seconds)
-            case StageFailed(_, message, _) | SourceWarned(_, message):
+            case StageFailed(_, message, _) | SourceWarned(_, message) | ModelWarned(message):
                 self.troubles.append(message)
 
     def _count_revisions(self, final: str) -> None:

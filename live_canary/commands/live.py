@@ -70,6 +70,7 @@ def run(settings: Settings, inputs: Sequence[Capture]) -> int:
         clipboard=settings.clipboard, typing=keyboards[0].name if keyboards else "",
         unpaced=bool(settings.recordings) and settings.speed is None,
         paused=begins_paused,
+        light=settings.light,
     )  # fmt: skip
     outcome = _print_lines(session, info, choice, settings) if plain else _open_screen(session, info, dictation)
     if keyboards:

@@ -12,7 +12,7 @@ from live_canary.commands import keeping
 from live_canary.commands.model_choice import choose_model, load_with
 from live_canary.console import discard, note
 from live_canary.errors import LiveCanaryError, OutputError, SessionError
-from live_canary.events import Event, ModelProgress, SourceWarned, StageFailed
+from live_canary.events import Event, ModelProgress, ModelWarned, SourceWarned, StageFailed
 from live_canary.printable import clock, one_line
 from live_canary.segments.segmenter import Segmenter
 from live_canary.segments.vad import load_detector
@@ -123,5 +123,5 @@ def _tell(event: Event) -> None:
     match event:
         case ModelProgress(text, ready=False):
             note(one_line(text))
-        case StageFailed(_, message, fatal=False) | SourceWarned(_, message):
+        case StageFailed(_, message, fatal=False) | SourceWarned(_, message) | ModelWarned(message):
             note(one_line(message))

@@ -18,7 +18,7 @@ from live_canary.commands.live import check_outputs
 from live_canary.commands.model_choice import choose_model, load_with, terminal_question
 from live_canary.console import DEAF_SECONDS, WIDEST_TABLE, ending_at_once
 from live_canary.errors import InputError, OutputError, RecordingError
-from live_canary.events import Event, SessionEnded, SourceWarned, StageFailed, UtteranceFinal
+from live_canary.events import Event, ModelWarned, SessionEnded, SourceWarned, StageFailed, UtteranceFinal
 from live_canary.printable import one_line
 from live_canary.segments.segmenter import Segmenter
 from live_canary.segments.vad import load_detector
@@ -171,7 +171,7 @@ def _make_folder(folder: Path) -> None:
 def _transcribe(job: Job, settings: Settings, transcriber: Transcriber, progress: Progress) -> bool:
     """Whether all of it went well."""
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-    growing = _opened(job.outputs)
+    growing = _opened(job.recording, job.outputs)
     session = Session(
         [RecordingSource([job.recording], speed=None)],
         lambda: Segmenter(load_detector(settings.vad), settings.segmenter),
@@ -198,12 +198,12 @@ def _transcribe(job: Job, settings: Settings, transcriber: Transcriber, progress
     return all(ends)
 
 
-def _opened(outputs: Sequence[Output]) -> list[TranscriptFile]:
+def _opened(recording: Path, outputs: Sequence[Output]) -> list[TranscriptFile]:
     """Where each of them grows. Raises OutputError, and has none begun then."""
     opened: list[TranscriptFile] = []
     try:
         for output in outputs:
-            opened.append(TranscriptFile(output.unfinished, overwrite=True))
+            opened.append(TranscriptFile(output.unfinished, overwrite=True, recording=recording.name))
             if output.place.exists():
                 shutil.copymode(output.place, output.unfinished)
     except OutputError:
@@ -255,6 +255,8 @@ def _follow(events: "queue.SimpleQueue[Event]", progress: Progress, task: TaskID
             case UtteranceFinal(utterance):
                 course.utterances += 1
                 progress.update(task, completed=utterance.end_seconds)
+            case ModelWarned(message):
+                progress.console.print(one_line(message))
             case StageFailed(_, message, _) | SourceWarned(_, message):
                 course.troubles += 1
                 course.cut_off |= isinstance(event, StageFailed) and event.fatal

@@ -18,11 +18,12 @@ from textual.screen import Screen
 
 from live_canary.console import ENDING_SIGNALS, PAUSING_SIGNALS, Presses, react
 from live_canary.errors import LiveCanaryError, SessionError
-from live_canary.events import Event, SessionEnded, StageFailed, UtteranceAmended, UtteranceFinal
+from live_canary.events import Event, ModelWarned, SessionEnded, StageFailed, UtteranceAmended, UtteranceFinal
 from live_canary.screen.contract import Outcome, RunningSession, SessionInfo
+from live_canary.screen.editing_screen import NOTICE_SECONDS
 from live_canary.screen.feed import EventsWaiting, SessionFeed
 from live_canary.screen.help_screen import key_names
-from live_canary.screen.listening_screen import NOTICE_SECONDS, ListeningScreen
+from live_canary.screen.listening_screen import ListeningScreen
 from live_canary.screen.state import SessionState
 from live_canary.screen.themes import DARK, LIGHT, THEMES
 from live_canary.transcript.lines import printed_line
@@ -38,7 +39,7 @@ class LiveCanaryApp(App[Outcome]):
     TITLE = "live-canary"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+p", "command_palette", "Find a command", show=False),
-        Binding("ctrl+c", "finish_or_abort", "Quit, again: at once", show=False, priority=True),
+        Binding("ctrl+c,ctrl+q", "finish_or_abort", "Quit, again: at once", show=False, priority=True),
     ]
 
     def __init__(
@@ -54,7 +55,7 @@ class LiveCanaryApp(App[Outcome]):
         super().__init__()
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = DARK.name
+        self.theme = LIGHT.name if info.light else DARK.name
         self.state = SessionState(info, clock, started or datetime.now())
         self._session = session
         self._feed = SessionFeed(self)
@@ -127,7 +128,7 @@ class LiveCanaryApp(App[Outcome]):
             case StageFailed(_, message, fatal=True):
                 self._failure = SessionError(message)
                 self._session.stop()
-            case StageFailed(_, message) if self._leaving:
+            case StageFailed(_, message) | ModelWarned(message) if self._leaving:
                 self._unread.append(message)
             case SessionEnded() if self._leaving:
                 self.exit(Outcome(event, self._failure))

@@ -99,6 +99,8 @@ class SessionInfo:
     """Recordings are heard as fast as they can be read, so the model is behind all the time."""
     paused: bool = False
     """Nothing is heard until the user asks for it."""
+    light: bool = False
+    """The screen begins in the light theme."""
 
     @property
     def with_source(self) -> bool:

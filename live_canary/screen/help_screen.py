@@ -56,7 +56,7 @@ class HelpScreen(ModalScreen[None]):
                 half = (len(self._rows) + 1) // 2
                 for column in (self._rows[:half], self._rows[half:]):
                     yield Static(Content("\n").join(column))
-            yield Static("Mouse: click selects, Shift+click extends, the wheel scrolls.", classes="dialog--hint")
+            yield Static("Mouse: click selects, drag or Ctrl+click extends, the wheel scrolls.", classes="dialog--hint")
 
 
 def _row(binding: Binding) -> Content:

@@ -20,6 +20,7 @@ from live_canary.events import (
     Event,
     GapMarked,
     ModelProgress,
+    ModelWarned,
     SessionEnded,
     SourceLost,
     SourceMuted,
@@ -106,6 +107,8 @@ class PlainScreen:
                 self._note(f"{one_line(source)}: {one_line(message)}")
             case UtteranceAmended(_, None):
                 self._note("The utterance before is taken back.")
+            case ModelWarned(message):
+                self._note(one_line(message))
             case StageFailed(_, message, fatal):
                 self._fail(one_line(message), fatal)
 

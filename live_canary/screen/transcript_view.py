@@ -8,7 +8,7 @@ from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 from textual.binding import Binding, BindingType
-from textual.events import Click, Resize
+from textual.events import MouseDown, MouseEvent, MouseMove, Resize
 from textual.geometry import Size
 from textual.reactive import var
 from textual.scroll_view import ScrollView
@@ -70,6 +70,8 @@ class TranscriptView(ScrollView, can_focus=True):
         self._changed_from = NOTHING
         self._moved = 0
         """Lines by which what is being read has moved since it was drawn."""
+        self._to_be_seen: int | None = None
+        """The entry that is to be in view when it is drawn."""
         self._drawn_width = 0
 
     @property
@@ -100,6 +102,8 @@ class TranscriptView(ScrollView, can_focus=True):
         above = self.lines.last_line(number) < self.scroll_offset.y + self._moved
         self.lines.amend(number, text)
         self._changed_from = min(self._changed_from, first)
+        if self.selected and number == self._cursor:
+            self._to_be_seen = number
         if above:
             self._moved += self.lines.line_count - before
 
@@ -112,8 +116,15 @@ class TranscriptView(ScrollView, can_focus=True):
         if moved and not self.following:
             self.scroll_to(y=self.scroll_offset.y + moved, animate=False)
             self._show_from(self.lines.line_count)  # where it was scrolled to before, rows were kept
+        seen, self._to_be_seen = self._to_be_seen, None
         if self.selected and self._cursor in self.lines.hidden:
             self._select_beside(self._cursor)
+        elif seen is not None and seen not in self.lines.hidden:
+            self._bring_into_view(seen)
+
+    def show_entry(self, number: int) -> None:
+        """Has entry `number` in view when what changed is drawn next."""
+        self._to_be_seen = number
 
     def find(self, pattern: re.Pattern[str] | None) -> list[int]:
         """Marks what matches, or nothing any more; returns the numbers of the entries that do."""
@@ -177,12 +188,23 @@ class TranscriptView(ScrollView, can_focus=True):
         self._show_from(self.lines.line_count)
         self.refresh()
 
-    def on_click(self, click: Click) -> None:
+    def on_mouse_down(self, pressed: MouseDown) -> None:
+        """Selects what is clicked; many terminals keep clicks with Shift for themselves."""
+        number = self._entry_under(pressed)
+        if number is not None:
+            self.select(number, extend=pressed.shift or pressed.ctrl)
+
+    def on_mouse_move(self, moved: MouseMove) -> None:
+        """Selects all that the mouse is drawn over."""
+        number = self._entry_under(moved) if moved.button and self.selected else None
+        if number is not None and number != self._cursor:
+            self.select(number, extend=True)
+
+    def _entry_under(self, mouse: MouseEvent) -> int | None:
         try:
-            number, _ = self.lines.entry_at(click.y + self.scroll_offset.y)
+            return self.lines.entry_at(mouse.y + self.scroll_offset.y)[0]
         except IndexError:
-            return
-        self.select(number, extend=click.shift)
+            return None
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)

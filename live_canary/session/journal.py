@@ -36,6 +36,9 @@ NOT_TRANSCRIBED = "could not be transcribed"
 class Journal:
     """Keeps nothing: the journal of a session that cannot be recovered."""
 
+    can_be_recovered = False
+    """Whether another process can finish the session from it."""
+
     def segment(self, source: str, segment: Segment) -> None:
         """An utterance is over and waits for the model."""
 
@@ -67,6 +70,8 @@ class JournalFile(Journal):
 
     What a full disk refuses waits in memory, and is tried again with each line that follows.
     """
+
+    can_be_recovered = True
 
     def __init__(self, path: Path, *, new: bool = False):
         """Continues the file, which must be there unless it is `new`.

@@ -150,6 +150,8 @@ class BrokenOffSource:
 class RecallingJournal(Journal):
     """Knows what the journal of a session says, adds each new text to it, and collects the whole transcript."""
 
+    can_be_recovered = True
+
     def __init__(self, record: SessionRecord, journal: JournalFile, commands_from: str | None = None):
         """commands_from: the name of the source whose voice commands are obeyed."""
         self._record, self._journal, self._commands_from = record, journal, commands_from

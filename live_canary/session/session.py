@@ -14,6 +14,7 @@ from live_canary.errors import LiveCanaryError
 from live_canary.events import (
     Event,
     ModelProgress,
+    ModelWarned,
     OutputWritten,
     SessionEnded,
     SourceWarned,
@@ -268,7 +269,7 @@ class Session:
         if self._transcriber is None:
             self._tell(ModelProgress(text))
         else:
-            self._warn("transcribe", text)
+            self._tell(ModelWarned(text))
 
     def _transcribe(self) -> None:
         try:
@@ -284,10 +285,16 @@ class Session:
             self._model_settled.wait()
             if self._transcriber is not None:
                 watched = WatchedTranscriber(
-                    self._transcriber, partial(self._warn, "transcribe"), self._clock, self._patience_seconds
+                    self._transcriber, self._tell_of_no_answer, self._clock, self._patience_seconds
                 )
                 self._run("watch model", partial(self._watch, watched))
                 self._scribe.run(watched)
+
+    def _tell_of_no_answer(self, seconds: float) -> None:
+        message = f"The model has given no answer for {seconds:.0f} s and may only be slow; what follows waits for it."
+        if self._scribe.journal.can_be_recovered:
+            message += " Stop at once (Ctrl-C twice) to leave it to `live-canary recover`."
+        self._tell(ModelWarned(message))
 
     def _watch(self, watched: WatchedTranscriber) -> None:
         while not self._ended.wait(self._patience_seconds / 10):

@@ -11,15 +11,16 @@ PATIENCE_SECONDS = 60.0  # a slow processor may take half of that for the longes
 
 
 class WatchedTranscriber:
-    """The same transcriber. `check()`, from another thread, reports each time that it takes implausibly long, once."""
+    """The same transcriber. `check()`, from another thread, tells of each answer that takes implausibly long, once."""
 
     def __init__(
         self,
         transcriber: Transcriber,
-        tell: Callable[[str], None],
+        tell: Callable[[float], None],
         clock: Callable[[], float],
         patience_seconds: float = PATIENCE_SECONDS,
     ):
+        """tell: is given the seconds of patience."""
         self._transcriber = transcriber
         self._tell, self._clock, self._patience = tell, clock, patience_seconds
         self._busy_since: float | None = None
@@ -36,7 +37,4 @@ class WatchedTranscriber:
         if since is None or self._clock() - since < self._patience:
             return
         self._busy_since = None
-        self._tell(
-            f"The model has given no answer for {self._patience:.0f} s; what is said meanwhile is heard and waits. "
-            "Stop at once (Ctrl-C twice) to leave it to `live-canary recover`."
-        )
+        self._tell(self._patience)

@@ -6,7 +6,7 @@ in an utterance a word was said: its time is shared out by the characters.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import accumulate, pairwise
 
@@ -16,6 +16,10 @@ _CUT_BEFORE = 1 << 16
 """Utterances, all in order: where there is room for fewer than were said, the first is gone when it comes again."""
 _SHORTEST_MS = 1000
 """What stands for less is hardly seen."""
+_SILENCE_MS = 500
+"""Of that which ends an utterance: so long at most a cue may stay when nothing is said any more."""
+_MAY_BE_CUT_MS = 9000
+"""What is longer may have been cut while somebody went on speaking."""
 
 _CLOSING = r"[\"')\]”’»]*$"
 _SENTENCE_END = re.compile(r"[.!?…]" + _CLOSING)
@@ -43,7 +47,8 @@ class Cue:
 
 
 def cues(text: str, start_seconds: float, end_seconds: float, label: str = "") -> list[Cue]:
-    """The cues of one utterance, each from where the one before it ends; none if there are no words.
+    """The cues of one utterance, each from where the one before it ends, the last, if it is short, until into the
+    silence behind it; none if there are no words.
 
     text: one line. label: what each cue begins with, counted as part of its first line. A cue goes beyond the limits
     only where a single word does, or where there are fewer milliseconds than cues.
@@ -65,7 +70,16 @@ def _span(start_seconds: float, end_seconds: float) -> tuple[int, int]:
 @lru_cache(maxsize=_CUT_BEFORE)  # a file is compared with the same utterances for each of their corrections
 def _cues(text: str, start_ms: int, end_ms: int, label: str) -> tuple[Cue, ...]:
     words = _Words(text, start_ms, end_ms, label)
-    return tuple(words.cue(first, behind) for first, behind in pairwise(words.cuts()))
+    found = [words.cue(first, behind) for first, behind in pairwise(words.cuts())]
+    if found and end_ms - start_ms < _MAY_BE_CUT_MS:
+        found[-1] = _to_be_seen(found[-1])
+    return tuple(found)
+
+
+def _to_be_seen(cue: Cue) -> Cue:
+    """The last cue of an utterance; a short one stays into the silence behind it."""
+    lasting_ms = min(cue.start_ms + _SHORTEST_MS, cue.end_ms + _SILENCE_MS)
+    return replace(cue, end_ms=max(cue.end_ms, lasting_ms))
 
 
 class _Words:

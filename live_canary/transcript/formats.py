@@ -35,8 +35,8 @@ class Format:
     ends_blank: ClassVar[bool] = False
     """Whether what stands in a file ends in an empty line, which separates it from what follows."""
 
-    def header(self, started: datetime) -> str:
-        """The beginning of a new file."""
+    def header(self, started: datetime, recording: str = "") -> str:
+        """The beginning of a new file: of what was said from then on, or of a recording, which may be of any day."""
         return ""
 
     def seam(self, started: datetime) -> str:
@@ -109,8 +109,8 @@ class MarkdownFormat(Format):
     shows_bookmarks = True
     ends_blank = True
 
-    def header(self, started: datetime) -> str:
-        return f"# Transcript of {started:%Y-%m-%d %H:%M}\n\n"
+    def header(self, started: datetime, recording: str = "") -> str:
+        return f"# Transcript of {self._escaped(one_line(recording)) or f'{started:%Y-%m-%d %H:%M}'}\n\n"
 
     def seam(self, started: datetime) -> str:
         return "\n" + self.header(started)
@@ -165,7 +165,7 @@ class VttFormat(Format):
     can_continue = False
     ends_blank = True
 
-    def header(self, started: datetime) -> str:
+    def header(self, started: datetime, recording: str = "") -> str:
         return "WEBVTT\n\n"
 
     def utterance(self, number: int, utterance: Utterance, *, with_source: bool) -> str:

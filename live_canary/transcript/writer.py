@@ -79,9 +79,17 @@ class TranscriptFile:
     """
 
     def __init__(
-        self, path: Path, *, overwrite: bool = False, with_source: bool = False, started: datetime | None = None
+        self,
+        path: Path,
+        *,
+        overwrite: bool = False,
+        with_source: bool = False,
+        started: datetime | None = None,
+        recording: str = "",
     ) -> None:
-        """`with_source` labels each line with its source; `started` dates the session (default: now)."""
+        """with_source: label each line with its source; started: dates the session (default: now); recording: the name
+        of what is transcribed, instead of the date.
+        """
         check_output(path, overwrite=overwrite)
         self.path = path
         self._format = format_of(path)
@@ -97,7 +105,7 @@ class TranscriptFile:
         self._unsaved: list[_Piece] = []
         self._head = ""
         self._descriptor = _open_locked(path)
-        self._started = started or datetime.now()
+        self._started, self._recording = started or datetime.now(), recording
         try:
             self._begin(overwrite)
         except OSError as error:
@@ -211,7 +219,7 @@ class TranscriptFile:
             return [self._head + lines[0], *lines[1:]]
 
         try:
-            header = "" if self._head else self._format.header(self._started)
+            header = "" if self._head else self._format.header(self._started, self._recording)
             missed = put_in_order(self.path, told(self._written), told(self._amendments), self._head, header)
         except OSError as error:
             raise OutputError(
@@ -227,7 +235,7 @@ class TranscriptFile:
         self._descriptor = replacement
 
     def _write_header(self) -> None:
-        self._append(self._format.header(self._started))
+        self._append(self._format.header(self._started, self._recording))
 
     def _append(self, text: str) -> None:
         """Puts it on the disk on a line of its own, or raises OSError with the file as long as it was before."""

@@ -47,6 +47,19 @@ def test_what_libsndfile_does_not_know_is_heard(tone, tmp_path, name):
 
 
 @needs_ffmpeg
+@pytest.mark.parametrize(
+    ("name", "codecs"),
+    [("talk.ogv", "-c:v libtheora -c:a libvorbis"), ("talk.mxf", "-c:v mpeg2video -r 25 -c:a pcm_s16le -ar 48000")],
+)
+def test_the_sound_of_a_film_is_heard(tone, tmp_path, name, codecs):
+    """An Ogg film is no Ogg recording for libsndfile."""
+    film = ("-f", "lavfi", "-i", "testsrc=s=160x120:r=25:d=7", "-i", tone, *codecs.split())
+    convert(*film, tmp_path / name)
+    assert check_recording(tmp_path / name) == pytest.approx(7, abs=0.2)
+    assert len(read_recording(tmp_path / name)) / 16_000 == pytest.approx(7, abs=0.2)
+
+
+@needs_ffmpeg
 def test_of_a_recording_that_does_not_tell_its_length_it_is_counted(tone, tmp_path):
     """As of what a browser records."""
     path = tmp_path / "talk.webm"
@@ -110,7 +123,7 @@ def test_one_that_goes_away_meanwhile_is_not_called_damaged(tone, tmp_path):
 @pytest.mark.parametrize(
     ("name", "contents", "reason"),
     [
-        ("notes.txt", b"Not a sound.\n" * 100, "nor by ffmpeg: "),
+        ("notes.txt", b"Not a sound.\n" * 100, "nor by ffmpeg: it is no kind of sound or film that is known"),
         ("talk.m3u8", b"#EXTM3U\n#EXTINF:7,\ntalk.aac\n#EXT-X-ENDLIST\n", "nor by ffmpeg: "),
         ("talk.ffconcat", b"ffconcat version 1.0\nfile talk.aac\n", "nor by ffmpeg: "),
     ],

@@ -166,6 +166,13 @@ def test_all_formats_of_a_recording_are_written_and_it_is_heard_once(talk, monke
     assert {path.name for path in talk.parent.iterdir()} == {"talk.wav", "talk.srt", "talk.txt"}
 
 
+def test_minutes_are_headed_by_the_recording_and_not_by_the_day_on_which_they_are_made(talk, monkeypatch):
+    monkeypatch.setattr(transcribe, "load_with", instant)
+    talk = talk.rename(talk.with_name("board_meeting.wav"))
+    assert transcribe.run(Settings(recordings=(talk,), model="demo"), None, "md") == 0
+    assert talk.with_suffix(".md").read_text().startswith("# Transcript of board\\_meeting.wav\n\n**00:00:00** ")
+
+
 def test_a_recording_without_words_is_told(talk, monkeypatch, capsys):
     """An empty file and exit code 0 leave it open whether the program or the recording is to blame."""
     monkeypatch.setattr(transcribe, "load_with", instant)
@@ -404,6 +411,26 @@ def test_what_was_there_is_not_replaced_by_a_transcript_with_holes(talk, monkeyp
     assert transcribe.run(Settings(recordings=(talk,), model="demo", overwrite=True), None, "txt") == 1
     assert talk.with_suffix(".txt").read_text() == "better\n"
     assert talk.with_name("talk.unfinished.txt").exists()
+
+
+def test_a_model_that_was_only_slow_or_fell_back_has_made_a_whole_transcript(talk, monkeypatch, capsys):
+    """A minute without an answer counted as a failure: what was there before stayed, and the exit code was 1."""
+
+    class FallingBack(Instant):
+        def transcribe(self, samples, draft=None) -> Hypothesis:
+            tells[0]("The model is late.")
+            return super().transcribe(samples)
+
+    tells: list = []
+    monkeypatch.setattr(
+        transcribe, "load_with", lambda choice, settings: lambda tell: tells.append(tell) or FallingBack()
+    )
+    talk.with_suffix(".txt").write_text("worse\n")
+    assert transcribe.run(Settings(recordings=(talk,), model="demo", overwrite=True), None, "txt") == 0
+    assert talk.with_suffix(".txt").read_text().count("samples.") == 2
+    told = capsys.readouterr().err
+    assert "The model is late." in told
+    assert "but see above" not in told
 
 
 def test_of_two_formats_the_one_that_was_there_is_not_replaced_by_one_with_holes(talk, monkeypatch, capsys):

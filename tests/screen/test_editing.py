@@ -79,7 +79,9 @@ def test_a_voice_that_takes_back_a_deleted_line_changes_nothing():
         await pilot.press("d")
         session.tell(UtteranceAmended(0, None))
         await pilot.pause()
-        assert [notification.message for notification in pilot.app._notifications] == ["Deleted; u brings it back."]
+        assert [notification.message for notification in pilot.app._notifications] == [
+            "Deleted 00:00:00 “First.”; u brings it back."
+        ]
 
     session = FakeSession(*OPENED, said("First."))
     in_app(scenario, session)
@@ -285,6 +287,31 @@ def test_what_is_selected_stays_so_when_a_voice_takes_back_another_line():
 
     session = FakeSession(*OPENED, *(said(text) for text in TEXTS))
     in_app(scenario, session)
+
+
+def test_what_is_brought_back_is_named_and_in_view():
+    """The line may be far from what is read: nothing seemed to happen."""
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("d", "home")
+        assert not any("Number 59." in row for row in readable(pilot))
+        await pilot.press("u")
+        await pilot.pause()
+        assert any("Number 59." in row for row in readable(pilot))
+        told = [notification.message for notification in pilot.app._notifications]
+        assert told == ["Deleted 00:00:59 “Number 59.”; u brings it back.", "Undone: 00:00:59 “Number 59.”."]
+
+    in_app(scenario, FakeSession(*OPENED, *(said(f"Number {second}.", float(second)) for second in range(60))))
+
+
+def test_a_line_that_grew_is_in_view_to_its_end():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("up")
+        await edit(pilot, "word " * 60 + "end")
+        await pilot.pause()
+        assert any(row.endswith("end") for row in readable(pilot))
+
+    in_app(scenario, FakeSession(*OPENED, *(said(f"Number {number}.") for number in range(60))))
 
 
 def test_a_key_acts_on_the_newest_line_again_when_all_that_was_selected_is_deleted():

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -207,16 +208,43 @@ def test_a_selection_stays_on_the_screen_while_it_moves():
     in_app(scenario, session)
 
 
-def test_a_click_selects_and_shift_click_extends():
+@pytest.mark.parametrize("modifier", ["shift", "control"])
+def test_a_click_selects_and_one_with_shift_or_ctrl_extends(modifier):
+    """Many terminals keep clicks with Shift for themselves."""
+
     async def scenario(pilot: Pilot[Outcome]) -> None:
         await pilot.click(TranscriptView, offset=(20, 1))
         assert transcript(pilot).selected == range(1, 2)
-        await pilot.click(TranscriptView, offset=(20, 3), shift=True)
+        await pilot.click(TranscriptView, offset=(20, 3), **{modifier: True})
         assert transcript(pilot).selected == range(1, 4)
         await pilot.click(TranscriptView, offset=(20, 10))
         assert transcript(pilot).selected == range(1, 4)
 
     with_transcript(scenario)
+
+
+def test_the_mouse_selects_what_it_is_drawn_over():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.mouse_down(TranscriptView, offset=(20, 3))
+        for row in (3, 2, 11):  # of the screen, whose header is the first
+            view = transcript(pilot)
+            moved = events.MouseMove(view, 20, row, 0, 0, 1, False, False, False, 20, row)
+            view.post_message(moved)
+            await pilot.pause()
+        assert transcript(pilot).selected == range(1, 4)
+        await pilot.mouse_up(TranscriptView, offset=(20, 1))
+        await pilot.hover(TranscriptView, offset=(20, 2))
+        assert transcript(pilot).selected == range(1, 4)
+
+    with_transcript(scenario)
+
+
+def test_ctrl_q_ends_the_session_as_q_does():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("ctrl+q")
+        await pilot.pause()
+
+    assert with_transcript(scenario).asked[1:] == ["stop"]
 
 
 def test_a_click_selects_the_line_that_is_shown_there_and_shift_click_too_where_nothing_was():
@@ -243,14 +271,15 @@ def test_bookmarks_are_marked_and_found_again():
 
 def test_keys_that_come_at_once_are_searched_for_and_saved_under_in_their_order(tmp_path):
     async def scenario(pilot: Pilot[Outcome]) -> None:
-        await at_once(pilot, "slash", *"Anothx", "backspace", "e", "enter", "s")
+        await at_once(pilot, "slash", *"Anothx", "backspace", "e", "enter")
         assert pilot.app.screen.query_one("#search-input", Input).value == "Anothe"
+        await until_shown(pilot, "Bookmark")
+        await pilot.press("s")
         await until_shown(pilot, "Enter saves")
         await at_once(pilot, "ctrl+u", *str(tmp_path / "at_once.txy"), "backspace", "t", "enter")
-        await until_shown(pilot, "Saved 4 utterances")
+        await until_true(pilot, (tmp_path / "at_once.txt").exists)
 
     with_transcript(scenario)
-    assert (tmp_path / "at_once.txt").exists()
 
 
 def test_search_selects_the_latest_match_and_n_goes_through_the_others():

@@ -82,9 +82,16 @@ def test_a_subtitle_cannot_be_broken_by_its_text(extension):
     assert cue.rstrip("\n").split("\n")[-1].startswith("one 2 ")
 
 
-def test_a_cue_without_a_length_lasts_a_millisecond():
-    moment = Utterance(index=0, start_seconds=3.0, end_seconds=3.0, text="Yes.", source="a")
+def test_a_notice_without_a_length_lasts_a_millisecond():
+    """A cue without one is invalid."""
+    moment = TranscriptGap(3.0, 3.0, "microphone unplugged", "a")
     assert "00:00:03,000 --> 00:00:03,001" in written(".srt", moment)
+
+
+def test_a_word_that_would_flash_by_stays_into_the_silence_behind_it():
+    for end_seconds, until in ((3.4, "03,900"), (3.7, "04,000"), (4.2, "04,200")):
+        word = Utterance(index=0, start_seconds=3.0, end_seconds=end_seconds, text="Yes.", source="a")
+        assert f"00:00:03,000 --> 00:00:{until}" in written(".srt", word)
 
 
 def test_cue_times_round_to_the_nearest_millisecond_across_a_full_hour():
