@@ -39,7 +39,8 @@ class LiveCanaryApp(App[Outcome]):
     TITLE = "live-canary"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+p", "command_palette", "Find a command", show=False),
-        Binding("ctrl+c,ctrl+q", "finish_or_abort", "Quit, again: at once", show=False, priority=True),
+        Binding("ctrl+c", "finish_or_abort", "Quit, again: at once", show=False, priority=True),
+        Binding("ctrl+q", "finish_or_abort", "The same", show=False, priority=True),
     ]
 
     def __init__(
