@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from live_canary.audio.source import SAMPLE_RATE
 
 STEER_ROOM = 0.01
+CANCELLED = 0.01  # of the power of a channel: 20 dB less
 
 
 class Resampler:
@@ -60,7 +61,11 @@ class Resampler:
 
 
 def to_mono(frames: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The mean of all channels. frames: (n, channels) float32 -> (n,) float32; NaN and infinity become 0 and ±1."""
+    """The mean of all channels, or the first of two that cancel each other, as where one microphone is wired the wrong
+    way round. frames: (n, channels) float32 -> (n,) float32; NaN and infinity become 0 and ±1.
+    """
     channels = frames.shape[1]
     mono = frames[:, 0] if channels == 1 else frames @ np.full(channels, 1 / channels, np.float32)
+    if channels == 2 and np.vdot(mono, mono) < CANCELLED * np.vdot(frames[:, 0], frames[:, 0]):
+        mono = frames[:, 0]
     return mono if np.isfinite(mono.sum()) else np.nan_to_num(mono, nan=0.0, posinf=1.0, neginf=-1.0)

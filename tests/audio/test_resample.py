@@ -61,5 +61,16 @@ def test_channels_are_averaged():
     np.testing.assert_allclose(to_mono(np.array([[1.0, 0.0], [0.5, -0.5]], np.float32)), [0.5, 0.0])
 
 
+@pytest.mark.parametrize("other", [-1.0, -0.9])
+def test_channels_that_cancel_each_other_are_heard(other):
+    """A microphone that is wired the wrong way round made silence of a talk."""
+    sound = tone(440, 16_000, 0.1)
+    np.testing.assert_array_equal(to_mono(np.stack([sound, other * sound], axis=1)), sound)
+    for audible in (-0.5, 0.0, 1.0):
+        np.testing.assert_allclose(
+            to_mono(np.stack([sound, audible * sound], axis=1)), sound * (1 + audible) / 2, atol=1e-6
+        )
+
+
 def test_broken_samples_become_silence_or_the_limit():
     np.testing.assert_array_equal(to_mono(np.array([[np.nan], [np.inf], [-np.inf]], np.float32)), [0.0, 1.0, -1.0])
