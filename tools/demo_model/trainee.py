@@ -92,10 +92,18 @@ class Trainee(nn.Module):
         return -shares.transpose(1, 2)[tokens < sizes[:, None]].mean()
 
     def answer_loss(self, audio: Tensor, lengths: Tensor, targets: list[Tensor]) -> Tensor:
+        scores, wanted = self.answer_scores(audio, lengths, targets)
+        return functional.cross_entropy(scores.float(), wanted, label_smoothing=LABEL_SMOOTHING)
+
+    def answer_scores(self, audio: Tensor, lengths: Tensor, targets: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """What the LLM would write after the prompt and each part of the transcripts, and what stands there: scores
+        (n, V) and ids (n) of all tokens and ends, row after row; -100 where there is none.
+        """
         rows, labels = [], []
         for length, text in zip(lengths.tolist(), targets, strict=True):
             random = torch.randint_like(text, 3, len(self.ctc_bias))
-            seen = torch.where(torch.rand(len(text), device=text.device) < WRONG_TOKENS, random, text)
+            share = WRONG_TOKENS if self.training else 0
+            seen = torch.where(torch.rand(len(text), device=text.device) < share, random, text)
             rows.append(torch.cat([self.before, self.before.new_zeros(length), self.after, seen]))
             answer = torch.cat([text, self.end])
             labels.append(functional.pad(answer, (len(rows[-1]) - len(answer), 0), value=-100))
@@ -111,8 +119,7 @@ class Trainee(nn.Module):
         places = (expected >= 0).nonzero()[:, 0]
         spare = round_up(len(places), TOKENS_STEP) - len(places)
         scores = functional.linear(hidden.flatten(0, 1)[functional.pad(places, (0, spare))], self.embedding.weight)
-        wanted = functional.pad(expected[places], (0, spare), value=-100)
-        return functional.cross_entropy(scores.float(), wanted, label_smoothing=LABEL_SMOOTHING)
+        return scores, functional.pad(expected[places], (0, spare), value=-100)
 
     def reading_loss(self, windows: Tensor) -> Tensor:
         """Of windows (B, tokens) of text, each token after those before it; nothing where there is no window."""
