@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from live_canary.cli.arguments import (
+    WITHOUT_SETTINGS,
     check_replay,
     forward_flags,
     given,
@@ -66,8 +67,15 @@ app.add_typer(setup)
 
 
 def use_settings(context: typer.Context, profile: str | None) -> str | None:
-    """Let config.toml and the environment stand in for flags that are not given. Raises InputError."""
-    settings = config_file.in_force(config_file.keys_of(live), profile, check_setting)
+    """Let config.toml and the environment stand in for flags that are not given.
+
+    What cannot be used is refused later, by whatever needs it: `config init`, `devices` and the like do not.
+    """
+    keys = config_file.keys_of(live)
+    try:
+        settings = config_file.in_force(keys, profile, check_setting)
+    except InputError as refusal:
+        settings = config_file.InForce(keys, {}, refusal)
     engine = ("model", "compute_device", "compute", "threads")
     context.obj = settings
     context.default_map = settings.values() | {
@@ -158,6 +166,8 @@ def live(
 
         typer.echo(line())
         raise typer.Exit()
+    if context.obj.refusal and context.invoked_subcommand not in WITHOUT_SETTINGS:
+        raise context.obj.refusal
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"  # read by huggingface_hub and transformers when they are imported
     tell_of_unheeded(context)

@@ -17,6 +17,8 @@ LIVE_ONLY = ("mic", "system", "device", "follow_default", "paused", "keep_audio"
 FOR_ALL = {"profile", "offline"}  # take effect wherever they stand
 LIVE_OUTPUT = {"-o", "--output"}
 READS_ALL = {"config"}
+WITHOUT_SETTINGS = {"config", "doctor", "devices", "recover"}
+"""Commands that go on where the settings cannot be used. Of `config` those that write a file; `doctor` tells of it."""
 _UsageError: Any = typer.BadParameter.__bases__[0]  # click's, of which typer has its own
 
 

@@ -75,7 +75,7 @@ def doctor(
         threads=threads,
         device_is_configured=is_device_configured(given(context.find_root()) | given(context)),
     )
-    raise typer.Exit(command.run(settings, as_json=json))
+    raise typer.Exit(command.run(settings, context.find_root().obj.refusal, as_json=json))
 
 
 config = typer.Typer(help="Show the settings in force, or write a file to change them in.")
@@ -88,6 +88,8 @@ def config_show(context: typer.Context) -> None:
     from live_canary.commands import config as command
 
     if context.invoked_subcommand is None:
+        if context.obj.refusal:
+            raise context.obj.refusal
         raise typer.Exit(command.show(context.obj, given(context.find_root())))
 
 

@@ -1,6 +1,6 @@
 """What `live-canary doctor` looks at: each check says what it found, and what to do where something is wrong.
 
-Texts hold no secrets: of the environment only names of variables, never their values.
+Texts hold no secrets: of the environment only names of variables, never their values, but of a setting that is refused.
 """
 
 import errno

@@ -65,6 +65,8 @@ class InForce:
 
     keys: Mapping[str, Key]
     found: Mapping[str, Value]
+    refusal: InputError | None = None
+    """Why the file, its profile or a variable cannot be used; nothing is found then. Whatever needs them raises it."""
 
     def values(self, *names: str) -> dict[str, Any]:
         """What is set, of all settings or of those named."""

@@ -13,18 +13,19 @@ from rich.text import Text
 from live_canary.commands import checks
 from live_canary.commands.checks import Finding
 from live_canary.commands.dictation_checks import clipboard, typing
+from live_canary.errors import InputError
 from live_canary.printable import one_line
 from live_canary.settings import Settings
 
 MARKS = {"ok": ("ok  ", "green"), "warn": ("warn", "yellow"), "fail": ("fail", "bold red")}
 
 
-def run(settings: Settings, *, as_json: bool) -> int:
+def run(settings: Settings, refusal: InputError | None = None, *, as_json: bool) -> int:
     """Print what the checks find as they find it; the exit code: 1 if dictation cannot work.
 
-    settings: what a session would hear, and compute with.
+    settings: what a session would hear, and compute with. refusal: why a session would refuse its settings.
     """
-    findings = shortened(examine(settings))
+    findings = shortened(examine(settings, refusal))
     if as_json:
         found = list(findings)
         print(json.dumps({"works": works(found), "findings": [asdict(one) for one in found]}, indent=2))  # noqa: T201
@@ -40,8 +41,11 @@ def run(settings: Settings, *, as_json: bool) -> int:
     return 0 if works(found) else 1
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
+def examine(settings: Settings, refusal: InputError | None = None) -> Iterator[Finding]:
     """Every finding, the slow ones last."""
+    if refusal:
+        step = "correct it: until then no session begins, and what follows is checked without your settings"
+        yield Finding("settings", "fail", str(refusal), step)
     begin = []
     for one in checks.programs():
         begin.append(one)

@@ -404,6 +404,41 @@ def test_config_schema_knows_every_setting_with_its_type_and_nothing_else(file):
     assert set(within) == set(KEYS)
 
 
+NEEDS_NO_SETTINGS = ["config path", "config schema", "config init", "devices", "recover --list", "recover", "--version"]
+
+
+@pytest.mark.parametrize("arguments", NEEDS_NO_SETTINGS)
+@pytest.mark.parametrize("wrong", ["line", "profile", "variable"])
+def test_what_helps_to_mend_the_settings_and_what_needs_none_goes_on_where_they_cannot_be_used(
+    file, monkeypatch, arguments, wrong
+):
+    monkeypatch.setattr("live_canary.commands.devices.run", lambda: 0)
+    monkeypatch.setattr("live_canary.commands.recover.run", lambda *_, **__: 0)
+    monkeypatch.setattr("live_canary.commands.version.line", lambda: "live-canary 0.1.0")
+    if wrong == "line":
+        file.write_text("modle = 1\n")
+    if wrong == "variable":
+        monkeypatch.setenv("LIVE_CANARY_VAD", "ears")
+    given = ["--profile", "nope"] if wrong == "profile" else []
+    if (wrong, arguments) == ("line", "config init"):
+        with pytest.raises(InputError, match="exists already"):
+            run(*arguments.split())
+    else:
+        run(*given, *arguments.split())
+
+
+@pytest.mark.parametrize("arguments", ["", "config", "transcribe a.wav", "bench engine", "bench live a.wav"])
+def test_what_follows_the_settings_refuses_wrong_ones(file, started, monkeypatch, arguments):
+    file.write_text("modle = 1\n")
+    with pytest.raises(InputError, match=r"config\.toml, line 1: there is no setting 'modle'"):
+        run(*arguments.split())
+    file.unlink()
+    monkeypatch.setenv("LIVE_CANARY_PROFILE", "nope")
+    with pytest.raises(InputError, match="There is no profile 'nope'"):
+        run(*arguments.split())
+    assert not started
+
+
 def test_config_path_says_where_the_file_is_looked_for(file):
     assert run("config", "path").strip() == str(file)
 

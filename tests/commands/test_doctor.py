@@ -57,6 +57,21 @@ def test_programs_get_one_json_object(monkeypatch):
     }  # fmt: skip
 
 
+def test_settings_that_no_session_takes_are_the_first_finding(tmp_path, monkeypatch):
+    (tmp_path / "config.toml").write_text("\nmodle = 1\n")
+    monkeypatch.setenv("LIVE_CANARY_CONFIG", str(tmp_path / "config.toml"))
+    monkeypatch.setattr(checks, "programs", lambda: iter([GOOD, BAD]))
+    for name in ("sound", "model", "folders"):
+        monkeypatch.setattr(checks, name, lambda *_, **__: ())
+    done = CliRunner().invoke(app, ["doctor"], catch_exceptions=False)
+    assert done.exit_code == 1
+    first, step, second, *_ = done.output.splitlines()
+    assert first.startswith("fail  settings")
+    assert "config.toml, line 2: there is no setting 'modle'" in first
+    assert "no session begins" in step
+    assert second.startswith("ok    torch")
+
+
 def test_the_home_folder_is_not_told():
     one = Finding("state", "warn", "/home/ana/.local is full, /home/anabel is not", "look into /home/ana/.local")
     [shown] = doctor.shortened([one], Path("/home/ana"))
@@ -109,7 +124,7 @@ def test_the_input_that_the_settings_name_is_the_one_that_must_be_there(monkeypa
 @pytest.mark.parametrize("arguments", ["--threads 2 --system doctor", "doctor --threads 2 --system"])
 def test_the_doctor_follows_flags_and_settings(monkeypatch, arguments):
     asked = []
-    monkeypatch.setattr(doctor, "examine", lambda settings: asked.append(settings) or iter([GOOD]))
+    monkeypatch.setattr(doctor, "examine", lambda settings, _: asked.append(settings) or iter([GOOD]))
     monkeypatch.setenv("LIVE_CANARY_DEVICE", "USB")
     monkeypatch.setenv("LIVE_CANARY_COMPUTE", "int8")
     CliRunner().invoke(app, arguments.split(), catch_exceptions=False)
