@@ -15,6 +15,7 @@ from live_canary.cli.arguments import (
     is_device_configured,
     keeps_sound,
     pause_ms,
+    prints_json,
     tell_of_unheeded,
 )
 from live_canary.cli.bench import bench
@@ -177,10 +178,7 @@ def live(
     from live_canary.commands import listen as command
 
     check_replay(context)
-    if jsonl not in (None, "-"):
-        raise InputError(f"--jsonl writes to stdout: give -, or --output {jsonl}.jsonl for a file.")
-    if jsonl is None and "partials" in given(context):
-        raise InputError("--partials belongs to --jsonl -; without it finished utterances are printed.")
+    json_lines, partials = prints_json(context)
     spool, keep_audio = keeps_sound(context)
     began = datetime.now()
     settings = Settings(
@@ -211,8 +209,8 @@ def live(
         spelling=tuple(spelling or ()),
         plain=plain,
         light=light,
-        json_lines=jsonl is not None,
-        partials=partials and jsonl is not None,
+        json_lines=json_lines,
+        partials=partials,
         type=type,
         clipboard=clipboard,
         voice_commands=voice_commands,

@@ -146,6 +146,18 @@ def keeps_sound(context: Any) -> tuple[bool, bool]:
     return spool, at_the_end
 
 
+def prints_json(context: Any) -> tuple[bool, bool]:
+    """Whether JSON lines on stdout, and whether also of what is being said. Raises InputError for the second alone."""
+    names, flags = ("jsonl", "partials"), given(context)
+    kept = config_file.above({name: context.params[name] for name in names}, flags)
+    jsonl = kept.get("jsonl")
+    if jsonl not in (None, "-"):
+        raise InputError(f"--jsonl writes to stdout: give -, or --output {jsonl}.jsonl for a file.")
+    if jsonl is None and "partials" in flags:
+        raise InputError("--partials belongs to --jsonl -; without it finished utterances are printed.")
+    return jsonl is not None, bool(jsonl and kept.get("partials"))
+
+
 def is_device_configured(flags: Container[str]) -> bool:
     """`Settings.device_is_configured`; flags: the names of those on the command line."""
     return "system" in flags and "device" not in flags

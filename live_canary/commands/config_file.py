@@ -35,6 +35,13 @@ KINDS: dict[type, str] = {
 LARGEST = 2**53  # of whole numbers; Python refuses to print one of thousands of digits
 MOST_LETTERS, MOST_LETTERS_IN_A_LINE = 65_536, 4096
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+IMPLIED = {
+    "mode": ("min_silence_ms",),
+    "no_spool": ("keep_audio",),
+    "keep_audio": ("no_spool",),
+    "plain": ("jsonl", "partials"),
+}
+"""What a setting says anew of others that are set on a lower level."""
 
 Check = Callable[[str, Any], None]
 """Raises InputError for a value of the right type that cannot be used."""
@@ -147,8 +154,7 @@ def from_file(file: Path, keys: Mapping[str, Key], profile: str | None, check: C
 
 def above(lower: Mapping[str, Any], higher: Mapping[str, Any]) -> dict[str, Any]:
     """Both, where what is set on a higher level counts more, also for what it implies."""
-    implied = {"mode": "min_silence_ms", "no_spool": "keep_audio", "keep_audio": "no_spool"}
-    overruled = {implied[name] for name, value in higher.items() if name in implied and _is_set(value)}
+    overruled = {one for name, value in higher.items() if _is_set(value) for one in IMPLIED.get(name, ())}
     return {name: value for name, value in lower.items() if name not in overruled} | dict(higher)
 
 

@@ -173,6 +173,40 @@ def test_partials_in_the_file_are_for_json_lines(file, started):
     assert [settings.partials for settings in started] == [False, True]
 
 
+@pytest.mark.parametrize(
+    ("toml", "flags", "variables", "printed"),
+    [
+        ('jsonl = "-"\npartials = true', "--plain", {}, (False, False)),
+        ('jsonl = "-"', "", {"PLAIN": "1"}, (False, False)),
+        ('jsonl = "-"\n[profile.call]\nplain = true', "--profile call", {}, (False, False)),
+        ('jsonl = "-"\npartials = true', "", {"PLAIN": "0"}, (True, True)),
+        ('jsonl = "-"', "--partials", {}, (True, True)),
+        ('plain = true\njsonl = "-"', "", {}, (True, False)),
+        ("plain = true\npartials = true", "--jsonl -", {}, (True, True)),
+        ("partials = true", "--plain --jsonl -", {}, (True, False)),
+        ("", "--plain --jsonl - --partials", {}, (True, True)),
+    ],
+)
+def test_plain_lines_count_more_than_json_lines_that_are_set_below_them(
+    file, started, monkeypatch, toml, flags, variables, printed
+):
+    file.write_text(toml)
+    for name, value in variables.items():
+        monkeypatch.setenv(f"LIVE_CANARY_{name}", value)
+    run(*flags.split())
+    assert (started[0].json_lines, started[0].partials) == printed
+    shown = [" ".join(line.split()) for line in run(*flags.split(), "config").splitlines()]
+    assert any(line.startswith("jsonl -") for line in shown) == printed[0]
+
+
+def test_a_profile_keeps_a_session_out_of_all_files(file, started, monkeypatch):
+    file.write_text('output = ["a.md"]\nspelling = ["Qwen"]\n[profile.unwritten]\noutput = []\nspelling = []\n')
+    monkeypatch.setenv("LIVE_CANARY_OUTPUT", "")
+    run()
+    run("--profile", "unwritten")
+    assert [(one.outputs, one.spelling) for one in started] == [((Path("a.md"),), ("Qwen",)), ((), ())]
+
+
 def test_numbers_lists_and_switches_may_come_from_the_environment(file, started, monkeypatch):
     monkeypatch.setenv("LIVE_CANARY_MIN_SILENCE_MS", "750")
     monkeypatch.setenv("LIVE_CANARY_OUTPUT", "a.txt:b.md")
