@@ -132,6 +132,7 @@ def from_file(file: Path, keys: Mapping[str, Key], profile: str | None, check: C
         _check_size(text)
         entries = tomllib.loads(text)
     except FileNotFoundError:
+        check_links(file)
         text, entries = "", {}
     except OSError as error:
         raise InputError(f"{file} cannot be read: {error.strerror}; check its permissions.") from None
@@ -150,6 +151,14 @@ def from_file(file: Path, keys: Mapping[str, Key], profile: str | None, check: C
         there = f"there is: {', '.join(profiles)}" if profiles else "add that table, and below it what it sets"
         raise InputError(f"{file} has no [profile.{profile}]{meant(profile, profiles)}; {there}.")
     return found
+
+
+def check_links(file: Path) -> None:
+    """Raises InputError where the file, or a folder that it is in, is a link that leads nowhere."""
+    for one in (file, *file.parents):
+        if one.is_symlink() and not files.is_there(one):
+            leads = f"a link to '{one.readlink()}', which is not there"
+            raise InputError(f"{one} is {leads}; put back what it leads to, or remove the link to go without.")
 
 
 def above(lower: Mapping[str, Any], higher: Mapping[str, Any]) -> dict[str, Any]:

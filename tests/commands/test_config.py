@@ -324,6 +324,16 @@ def test_a_folder_in_the_place_of_the_file_is_told_in_a_sentence(file):
         config_file.in_force(KEYS)
 
 
+@pytest.mark.parametrize("arguments", ["", "config", "config init"])
+@pytest.mark.parametrize("link", ["config.toml", "dotfiles"])
+def test_a_link_that_leads_nowhere_is_not_taken_for_no_file(file, tmp_path, started, monkeypatch, arguments, link):
+    monkeypatch.setenv("LIVE_CANARY_CONFIG", str(file if link == "config.toml" else tmp_path / link / "config.toml"))
+    (tmp_path / link).symlink_to(tmp_path / "gone")
+    with pytest.raises(InputError, match=rf"{link} is a link to '.*gone', which is not there; put back"):
+        run(*arguments.split())
+    assert not started
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
