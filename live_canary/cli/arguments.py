@@ -9,6 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
+from live_canary.cli.options import check_setting
 from live_canary.commands import config_file
 from live_canary.errors import InputError
 from live_canary.printable import one_line
@@ -83,7 +84,7 @@ def _unknown_variables(known: set[str]) -> Iterator[str]:
             yield f"{name} is set, but there is no such setting{config_file.meant(name, known)}."
 
 
-def check_replay(context: typer.Context) -> None:
+def check_replay(context: Any) -> None:
     """Raises InputError for flags that only live sound gives a meaning."""
     if not context.params["replay"]:
         return
@@ -91,6 +92,15 @@ def check_replay(context: typer.Context) -> None:
     for flag in context.command.params:
         if flag.name in LIVE_ONLY and flag.name in flags:
             raise InputError(f"{flag.opts[0]} means nothing to --replay: a recording is heard, nothing else.")
+
+
+def check_flags(context: Any) -> None:
+    """Raises InputError, as a session would, for flags that none takes."""
+    check_replay(context)
+    prints_json(context)
+    keeps_sound(context)
+    for name, value in given(context).items():
+        check_setting(name, value)
 
 
 def forward_flags(context: typer.Context) -> None:
@@ -135,14 +145,17 @@ def pause_ms(context: Any) -> int | None:
 def keeps_sound(context: Any) -> tuple[bool, bool]:
     """Whether on the disk while the session lasts, and at the end.
 
-    Raises InputError for the end alone, which needs the other.
+    Raises InputError for the end alone, which needs the other; two settings are of one level then.
     """
     names = ("no_spool", "keep_audio")
     flags, settings = given(context), {name: context.params[name] for name in names}
     kept = config_file.above(settings, {name: flags[name] for name in names if name in flags})
     spool, at_the_end = not kept.get("no_spool"), bool(kept.get("keep_audio"))
     if at_the_end and not spool:
-        raise InputError("--keep-audio needs the sound that --no-spool does not keep; give one of them.")
+        if flags.keys() & names:
+            raise InputError("--keep-audio needs the sound that --no-spool does not keep; give one of them.")
+        no_spool, keep_audio = (f"{name} ({context.obj.found[name].origin})" for name in names)
+        raise InputError(f"{keep_audio} needs the sound that {no_spool} does not keep; set one of them.")
     return spool, at_the_end
 
 

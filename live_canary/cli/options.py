@@ -26,6 +26,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "compute": tuple(COMPUTE),
 }
 """What a setting may be, where that is one of a few words."""
+CALLED = {"vad": "voice detector", "compute": "form of computing"}
+"""What a setting is called in a sentence, where not by its name."""
 
 
 def switch(name: str, what: str, panel: str | None = None) -> Any:
@@ -138,8 +140,10 @@ def named(path: Path, began: datetime) -> Path:
 
 def check_setting(name: str, value: Any) -> None:
     """Raises InputError when a setting, which has the right type, can be used in no session."""
-    if name in CHOICES:
-        check_choice(name.replace("_", " "), value, CHOICES[name])
+    if name == "mode":
+        segmenter_settings(value)
+    elif name in CHOICES:
+        check_choice(CALLED.get(name, name.replace("_", " ")), value, CHOICES[name])
     elif name == "speed":
         parse_speed(value)
     elif name in OF_THE_MODE:

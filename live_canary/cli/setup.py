@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from live_canary.cli.arguments import given, is_device_configured
+from live_canary.cli.arguments import check_flags, given, is_device_configured
 from live_canary.cli.examples import HUB, SETTINGS, epilog
 from live_canary.cli.options import (
     CHOICES,
@@ -90,6 +90,7 @@ def config_show(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         if context.obj.refusal:
             raise context.obj.refusal
+        check_flags(context.find_root())
         raise typer.Exit(command.show(context.obj, given(context.find_root())))
 
 

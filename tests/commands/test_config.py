@@ -162,8 +162,32 @@ def test_what_is_said_about_the_sound_counts_more_on_a_higher_level(
 
 def test_sound_that_is_not_kept_cannot_stay(file):
     file.write_text("keep_audio = true\nno_spool = true\n")
-    with pytest.raises(InputError, match="give one of them"):
-        run()
+    said = r"keep_audio \(config\.toml, line 1\) needs the sound that no_spool \(config\.toml, line 2\) does not keep"
+    for arguments in ([], ["config"]):
+        with pytest.raises(InputError, match=said):
+            run(*arguments)
+        with pytest.raises(InputError, match="--keep-audio needs the sound that --no-spool does not keep; give one"):
+            run("--keep-audio", "--no-spool", *arguments)
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ("--vad foo --threads 2", "There is no voice detector 'foo'; choose silero, webrtc"),
+        ("--min-silence-ms 10", "The minimum silence of 10 ms cannot be used"),
+        ("--mode opera", "There is no mode 'opera'; choose"),
+        ("--compute int3", "There is no form of computing 'int3'"),
+        ("--speed fast", "A speed of 'fast' cannot be used"),
+        ("-o talk.docx", "must end in one of"),
+        ("--jsonl talk", "--jsonl writes to stdout"),
+        ("--partials", "--partials belongs to --jsonl -"),
+        ("--replay talk.wav --paused", "--paused means nothing to --replay"),
+    ],
+)
+def test_flags_that_no_session_takes_are_not_shown_as_in_force(file, flags, said):
+    with pytest.raises(InputError, match=said):
+        run(*flags.split(), "config")
+    assert run("--threads", "2", "--vad", "webrtc", "config")
 
 
 def test_partials_in_the_file_are_for_json_lines(file, started):
@@ -337,8 +361,8 @@ def test_a_link_that_leads_nowhere_is_not_taken_for_no_file(file, tmp_path, star
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("\nvad = 'ears'", r"config\.toml, line 2: vad: There is no vad 'ears'; choose silero, webrtc\."),
-        ("mode = 'opera'", r"line 1: mode: There is no mode 'opera'; choose dictation, meeting\."),
+        ("\nvad = 'ears'", r"config\.toml, line 2: vad: There is no voice detector 'ears'; choose silero, webrtc\."),
+        ("mode = 'opera'", r"line 1: mode: There is no mode 'opera'; choose dictation or meeting\."),
         ("compute = 'int3'", r"line 1: compute: .*choose auto, fp32, bf16, fp16, int8"),
         ("speed = 0", r"line 1: speed: A speed of '0' cannot be used: give a number from 0\.05 to 1000, or max"),
         ('spelling = ["Qwen", "jon ="]', r"line 1: spelling: The spelling 'jon =' cannot be used: give what is heard"),
@@ -347,7 +371,7 @@ def test_a_link_that_leads_nowhere_is_not_taken_for_no_file(file, tmp_path, star
         ("vad_threshold = 2", r"line 1: vad_threshold: .* must lie between 0\.05 and 0\.95"),
         ("output = ['a.docx']", r"line 1: output: .* must end in one of \.txt"),
         ("jsonl = 'talk'", r"line 1: jsonl: JSON lines go to stdout"),
-        ("[profile.calls]\nvad = 'ears'", r"line 2: vad: There is no vad 'ears'"),
+        ("[profile.calls]\nvad = 'ears'", r"line 2: vad: There is no voice detector 'ears'"),
     ],
 )
 def test_a_value_that_no_session_can_use_is_refused_with_the_line_and_what_would_do(file, text, said):
