@@ -9,7 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
-from live_canary.cli.options import check_setting
+from live_canary.cli.options import check_setting, json_lines_file
 from live_canary.commands import config_file
 from live_canary.errors import InputError
 from live_canary.printable import one_line
@@ -165,7 +165,7 @@ def prints_json(context: Any) -> tuple[bool, bool]:
     kept = config_file.above({name: context.params[name] for name in names}, flags)
     jsonl = kept.get("jsonl")
     if jsonl not in (None, "-"):
-        raise InputError(f"--jsonl writes to stdout: give -, or --output {jsonl}.jsonl for a file.")
+        raise InputError(f"--jsonl writes to stdout: give -, or --output {json_lines_file(jsonl)} for a file.")
     if jsonl is None and "partials" in flags:
         raise InputError("--partials belongs to --jsonl -; without it finished utterances are printed.")
     return jsonl is not None, bool(jsonl and kept.get("partials"))

@@ -157,7 +157,12 @@ def check_setting(name: str, value: Any) -> None:
         for path in value:
             format_of(Path(path))
     elif name == "jsonl" and value != "-":
-        raise InputError(f'JSON lines go to stdout: write "-", or output = ["{value}.jsonl"] for a file.')
+        raise InputError(f'JSON lines go to stdout: write "-", or output = ["{json_lines_file(value)}"] for a file.')
+
+
+def json_lines_file(name: str) -> str:
+    """What --output is to be given for a file of JSON lines."""
+    return name if name.lower().endswith(".jsonl") else f"{name}.jsonl"
 
 
 def segmenter_settings(mode: str, **changed: float | None) -> SegmenterSettings:

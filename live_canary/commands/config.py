@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from rich.table import Table
 
-from live_canary.commands.config_file import InForce, Key, Value, above, check_links, path
+from live_canary.commands.config_file import InForce, Key, Value, above, check_place, path
 from live_canary.commands.config_template import commented
 from live_canary.console import table_console
 from live_canary.errors import OutputError
@@ -63,7 +63,7 @@ def init(keys: Mapping[str, Key]) -> int:
         with file.open("x", encoding="utf-8") as opened:
             opened.write(commented(keys))
     except FileExistsError:
-        check_links(file)
+        check_place(file)
         raise OutputError(f"{file} exists already; edit it, or move it away to have a new one.") from None
     except OSError as error:
         raise OutputError(f"{file} cannot be written: {error.strerror}; check the folder's permissions.") from None

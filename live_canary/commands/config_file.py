@@ -132,11 +132,14 @@ def from_file(file: Path, keys: Mapping[str, Key], profile: str | None, check: C
         _check_size(text)
         entries = tomllib.loads(text)
     except FileNotFoundError:
-        check_links(file)
+        check_place(file)
         text, entries = "", {}
     except OSError as error:
+        check_place(file)
         raise InputError(f"{file} cannot be read: {error.strerror}; check its permissions.") from None
-    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, too large a number, too deep a list
+    except UnicodeDecodeError:
+        raise InputError(f"{file} is not in UTF-8; save it as UTF-8 in your editor, or move the file away.") from None
+    except (ValueError, RecursionError) as error:  # not TOML, too large a number, too deep a list
         raise InputError(f"{file} is not a settings file: {error}; correct that line, or move the file away.") from None
     profiles = _table(entries.pop("profile", {}), f"{file}: profile")
     found = _entries(entries, keys, file, text, "", check)
@@ -153,8 +156,11 @@ def from_file(file: Path, keys: Mapping[str, Key], profile: str | None, check: C
     return found
 
 
-def check_links(file: Path) -> None:
-    """Raises InputError where the file, or a folder that it is in, is a link that leads nowhere."""
+def check_place(file: Path) -> None:
+    """Raises InputError for a folder, and for a link that leads nowhere, also on the way there."""
+    if files.is_folder(file):
+        instead = "let LIVE_CANARY_CONFIG name one, or move the folder away"
+        raise InputError(f"{file} is a folder, and a file is wanted; {instead}.")
     for one in (file, *file.parents):
         if one.is_symlink() and not files.is_there(one):
             leads = f"a link to '{one.readlink()}', which is not there"

@@ -179,7 +179,8 @@ def test_sound_that_is_not_kept_cannot_stay(file):
         ("--compute int3", "There is no form of computing 'int3'"),
         ("--speed fast", "A speed of 'fast' cannot be used"),
         ("-o talk.docx", "must end in one of"),
-        ("--jsonl talk", "--jsonl writes to stdout"),
+        ("--jsonl talk", "--jsonl writes to stdout: give -, or --output talk.jsonl for"),
+        ("--jsonl talk.jsonl", "--jsonl writes to stdout: give -, or --output talk.jsonl for"),
         ("--partials", "--partials belongs to --jsonl -"),
         ("--replay talk.wav --paused", "--paused means nothing to --replay"),
     ],
@@ -344,7 +345,15 @@ def test_a_file_that_is_longer_than_settings_are_is_refused_with_its_length(file
 
 def test_a_folder_in_the_place_of_the_file_is_told_in_a_sentence(file):
     file.mkdir()
-    with pytest.raises(InputError, match=r"config\.toml cannot be read: "):
+    for arguments in ([], ["config", "init"]):
+        with pytest.raises(InputError, match=r"config\.toml is a folder, and a file is wanted; let"):
+            run(*arguments)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_a_file_that_is_not_in_utf_8_is_to_be_saved_so(file, encoding):
+    file.write_text('mic_name = "José"\n', encoding)
+    with pytest.raises(InputError, match=r"config\.toml is not in UTF-8; save it as UTF-8 in your editor"):
         config_file.in_force(KEYS)
 
 
@@ -370,7 +379,8 @@ def test_a_link_that_leads_nowhere_is_not_taken_for_no_file(file, tmp_path, star
         ("min_silence_ms = 10", r"line 1: min_silence_ms: .* must lie between 550 and 5000 ms"),
         ("vad_threshold = 2", r"line 1: vad_threshold: .* must lie between 0\.05 and 0\.95"),
         ("output = ['a.docx']", r"line 1: output: .* must end in one of \.txt"),
-        ("jsonl = 'talk'", r"line 1: jsonl: JSON lines go to stdout"),
+        ("jsonl = 'talk'", r'line 1: jsonl: JSON lines go to stdout: write "-", or output = \["talk\.jsonl"\]'),
+        ("jsonl = 'talk.jsonl'", r'line 1: jsonl: JSON lines go to stdout: write "-", or output = \["talk\.jsonl"\]'),
         ("[profile.calls]\nvad = 'ears'", r"line 2: vad: There is no voice detector 'ears'"),
     ],
 )
