@@ -157,10 +157,15 @@ def table_console() -> "Console":
     return Console(width=None if sys.stdout.isatty() else WIDEST_TABLE, highlight=False, markup=False)
 
 
+def is_redrawn() -> bool:
+    """Whether the terminal can do more than print lines, as Emacs's shell cannot."""
+    return os.environ.get("TERM") not in ("dumb", "unknown")
+
+
 def can_be_drawn_on() -> bool:
-    """Whether a screen can be shown: on a terminal that knows more than to print lines, as Emacs's shell does not."""
+    """Whether a screen can be shown."""
     on_terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))  # the screen is on stderr
-    return on_terminal and os.environ.get("TERM") != "dumb"
+    return on_terminal and is_redrawn()
 
 
 def drop_typed_keys() -> None:

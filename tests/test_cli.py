@@ -13,7 +13,7 @@ import soundfile
 
 from live_canary.cli.arguments import spread_replay
 from live_canary.cli.options import parse_speed
-from live_canary.console import PAUSING_SIGNALS
+from live_canary.console import PAUSING_SIGNALS, can_be_drawn_on
 from live_canary.errors import InputError
 from tests.conftest import ROOT
 
@@ -124,6 +124,24 @@ def test_help_and_an_open_microphone_need_nothing_that_takes_time_to_import():
     done = subprocess.run([sys.executable, "-c", LIGHT], capture_output=True, text=True, timeout=60)
     assert "--replay" in done.stdout
     assert done.stdout.endswith("\nimported:\n"), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", [[], ["transcribe"]])
+def test_the_help_has_no_frames_on_a_terminal_that_only_prints_lines(monkeypatch, command):
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = live_canary(*command, "--help").stdout
+    assert not set("│╭─╯\x1b\b") & set(shown)
+    assert "[bold]" not in shown
+    assert "\n  Examples\n  live-canary " in shown
+
+
+@pytest.mark.parametrize(("name", "drawn"), [("dumb", False), ("unknown", False), ("xterm-256color", True)])
+def test_a_terminal_that_only_prints_lines_gets_no_screen(monkeypatch, name, drawn):
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        monkeypatch.setattr(stream, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", name)
+    assert can_be_drawn_on() == drawn
 
 
 def test_tab_completes_commands_and_flags_without_hearing_anything():

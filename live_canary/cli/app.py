@@ -51,6 +51,7 @@ from live_canary.cli.options import (
 )
 from live_canary.cli.setup import setup
 from live_canary.commands import config_file
+from live_canary.console import is_redrawn
 from live_canary.errors import InputError
 from live_canary.settings import Settings
 
@@ -58,7 +59,7 @@ app = typer.Typer(
     name="live-canary",
     cls=HearsFirst,
     add_completion=True,
-    rich_markup_mode="rich",
+    rich_markup_mode="rich" if is_redrawn() else None,
     pretty_exceptions_enable=False,
     epilog=epilog("", SETTINGS, EXIT_CODES),
     context_settings={"help_option_names": ["-h", "--help"]},

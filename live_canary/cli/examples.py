@@ -1,5 +1,9 @@
 """The examples below each command's --help; tests/test_docs.py runs them."""
 
+import re
+
+from live_canary.console import is_redrawn
+
 EXAMPLES: dict[str, dict[str, str]] = {
     "": {
         "live-canary": "dictate into the default microphone",
@@ -83,4 +87,7 @@ def epilog(command: str, *more: str) -> str:
     """What follows the flags in a command's --help: its examples, one a line, and further paragraphs."""
     width = max(map(len, EXAMPLES[command]))
     lines = [f"{given:{width}}  [dim]# {what}[/dim]" for given, what in EXAMPLES[command].items()]
-    return "\n\n".join(["\n".join(["[bold]Examples[/bold]", *lines]), *more])
+    parts = ["\n".join(["[bold]Examples[/bold]", *lines]), *more]
+    if not is_redrawn():
+        parts = ["\b\n" + re.sub(r"\[/?(bold|dim)]", "", part) for part in parts]  # \b: click leaves its lines alone
+    return "\n\n".join(parts)
