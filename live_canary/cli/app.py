@@ -39,6 +39,7 @@ from live_canary.cli.options import (
     PreRollOption,
     SilenceOption,
     SpellingOption,
+    StillOption,
     SystemOption,
     ThreadsOption,
     ThresholdOption,
@@ -83,6 +84,7 @@ def use_settings(context: typer.Context, profile: str | None) -> str | None:
     context.default_map = settings.values() | {
         "transcribe": settings.values(),
         "doctor": settings.values(),
+        "download": settings.values("plain"),
         "bench": {"engine": settings.values(*engine), "live": settings.values(*engine, "mode")},
     }
     return profile
@@ -239,6 +241,7 @@ def transcribe(
     ] = None,
     overwrite: OverwriteOption = False,
     spelling: SpellingOption = None,
+    plain: StillOption = False,
     model: ModelOption = "auto",
     compute_device: ComputeDeviceOption = "auto",
     compute: ComputeOption = "auto",
@@ -270,6 +273,7 @@ def transcribe(
         ),
         overwrite=overwrite,
         spelling=tuple(spelling or ()),
+        plain=plain,
     )
     raise typer.Exit(command.run(settings, output_dir, *(format_ or ["txt"])))
 

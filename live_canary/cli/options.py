@@ -114,6 +114,7 @@ SpellingOption = Annotated[
     ),
 ]
 OverwriteOption = Annotated[bool, switch("--overwrite", "Replace existing files.", TEXT)]
+StillOption = Annotated[bool, switch("--plain", "Show no progress that is redrawn.")]
 JsonOption = Annotated[bool, switch("--json", "One JSON object on stdout.")]
 
 

@@ -16,6 +16,7 @@ from live_canary.cli.options import (
     JsonOption,
     MicOption,
     ModelOption,
+    StillOption,
     SystemOption,
     ThreadsOption,
 )
@@ -37,6 +38,7 @@ def download(
             "--revision", metavar="REV", help="Another than the pinned one; its checksums are what the hub says."
         ),
     ] = None,
+    plain: StillOption = False,
 ) -> None:
     """Fetch the model, 5.1 GB, once: it understands English. An interrupted download goes on where it stopped.
 
@@ -44,7 +46,7 @@ def download(
     """
     from live_canary.commands import download as command
 
-    raise typer.Exit(command.run(model, carried, revision))
+    raise typer.Exit(command.run(model, carried, revision, plain=plain))
 
 
 @setup.command(epilog=epilog("doctor"), rich_help_panel=HERE)

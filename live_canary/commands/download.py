@@ -31,12 +31,13 @@ LICENCES = (
 STOPPED = "Stopped. What has arrived is kept: run the command again, and it goes on from there."
 
 
-def run(repo_id: str, carried: Path | None, revision: str | None = None) -> int:
+def run(repo_id: str, carried: Path | None, revision: str | None = None, *, plain: bool = False) -> int:
     """The exit code. Raises DownloadError, or InputError for a folder without a model.
 
     carried: a folder with a copy that was carried here by hand.
     revision: a branch, tag or commit instead of the pinned one, or of `main` where none is pinned; nothing is held to
     pinned checksums then.
+    plain: a line for each file instead of progress that is redrawn.
     """
     console = Console(stderr=True, markup=False, highlight=False)
     if carried and revision:
@@ -44,7 +45,7 @@ def run(repo_id: str, carried: Path | None, revision: str | None = None) -> int:
     if repo_id == hub.CANARY_QWEN:
         console.print(LICENCES)
     try:
-        folder = take_over(repo_id, carried, console) if carried else download(repo_id, console, revision)
+        folder = take_over(repo_id, carried, console) if carried else download(repo_id, console, revision, plain=plain)
     except KeyboardInterrupt:
         console.print(STOPPED)
         return CUT_OFF
@@ -59,7 +60,7 @@ def _how_to_use(folder: Path, repo_id: str) -> str:
     return f"`{used}` uses it"
 
 
-def download(repo_id: str, console: Console, revision: str | None = None) -> Path:
+def download(repo_id: str, console: Console, revision: str | None = None, *, plain: bool = False) -> Path:
     """The folder of the checkpoint in the hub's cache; its LLM's tokenizer and config are fetched too.
 
     Asks the network for nothing when all of the pinned revision is here and right.
@@ -71,7 +72,7 @@ def download(repo_id: str, console: Console, revision: str | None = None) -> Pat
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console) as progress:
+    with Progress(*columns, console=console, disable=plain) as progress:
         if revision is None and (folder := _here_and_right(repo_id, progress)):
             return folder
         checkpoint = _look_up(repo_id, hub.CHECKPOINT_FILES, revision)
@@ -104,6 +105,7 @@ def _here_and_right(repo_id: str, progress: Progress) -> Path | None:
     for path, known in paths:
         assert path is not None
         progress.add_task(f"checking {path.name}", total=known.size, completed=known.size)
+        _tell(progress, f"Checking {path.name} …")
         if checksum(path, like=known.sha256) != known.sha256:
             return None
     return hub.find_checkpoint(repo_id)
@@ -116,7 +118,14 @@ def _fetch_all(offers: Sequence[Offer], progress: Progress) -> list[Path]:
         task = progress.add_task(offer.name, total=offer.size, completed=begun)
         paths.append(fetch(offer, partial(_show, progress, task, offer)))
         progress.update(task, description=offer.name, completed=offer.size)
+        _tell(progress, f"{offer.name} is here.")
     return paths
+
+
+def _tell(progress: Progress, line: str) -> None:
+    """Where no progress is shown."""
+    if progress.disable:
+        progress.console.print(line)
 
 
 def _show(progress: Progress, task: TaskID, offer: Offer, done: int) -> None:

@@ -54,7 +54,7 @@ def run(settings: Settings, inputs: Sequence[Capture]) -> int:
     keyboards = dictating.keyboards_of(settings)
     ask = terminal_question()
     unheard = partial(ask_unheard, ask, inputs) if ask else None
-    choice = choose_model(settings.model, demo_will_do=bool(settings.recordings), ask=unheard)
+    choice = choose_model(settings.model, demo_will_do=bool(settings.recordings), ask=unheard, plain=settings.plain)
     plain = settings.plain or settings.json_lines or not can_be_drawn_on()
     begins_paused = settings.paused and not settings.recordings
     if plain and begins_paused and not PAUSING_SIGNALS:

@@ -41,11 +41,12 @@ class ModelChoice:
     """One line for the user, when this is not what they came for."""
 
 
-def choose_model(wanted: str, *, demo_will_do: bool = True, ask: Ask | None = None) -> ModelChoice:
+def choose_model(wanted: str, *, demo_will_do: bool = True, ask: Ask | None = None, plain: bool = False) -> ModelChoice:
     """The model called "auto", "demo", a folder or a hub id.
 
     For "auto" without the real model on this machine the user is asked if `ask` is given; else the demonstration it is,
-    if that will do. Raises CheckpointError, ModelMissing (exit code 3) for a model that is not on this machine.
+    if that will do. plain: as of `download.run`, which may follow.
+    Raises CheckpointError, ModelMissing (exit code 3) for a model that is not on this machine.
     """
     if wanted == "demo":
         return ModelChoice(demo_model_folder(), "demo model", demo=True)
@@ -53,7 +54,7 @@ def choose_model(wanted: str, *, demo_will_do: bool = True, ask: Ask | None = No
         raise CheckpointError("The model has no name: give auto, demo, a folder or a hub id.")
     if wanted != "auto":
         return ModelChoice(hub.find_checkpoint(wanted), wanted, demo=False)
-    if hub.is_complete(hub.CANARY_QWEN) or (ask and _fetched(ask)):
+    if hub.is_complete(hub.CANARY_QWEN) or (ask and _fetched(ask, plain=plain)):
         return ModelChoice(hub.find_checkpoint(hub.CANARY_QWEN), hub.CANARY_QWEN, demo=False)
     if ask is None and not demo_will_do:
         raise ModelMissing(f"The model is not on this machine: run {GET_THE_REAL_ONE}, or try with --model demo.")
@@ -66,7 +67,7 @@ def terminal_question() -> Ask | None:
     return input if sys.stdin.isatty() and sys.stdout.isatty() and not constants.HF_HUB_OFFLINE else None
 
 
-def _fetched(ask: Ask) -> bool:
+def _fetched(ask: Ask, *, plain: bool) -> bool:
     """Whether the user had the real model downloaded; False for the demonstration. Raises ModelMissing for neither."""
     while True:
         try:
@@ -76,7 +77,7 @@ def _fetched(ask: Ask) -> bool:
         if answer in ("", "y", "yes"):
             from live_canary.commands import download
 
-            if download.run(hub.CANARY_QWEN, None) == 0:
+            if download.run(hub.CANARY_QWEN, None, plain=plain) == 0:
                 return True
             answer = "n"
         if answer in ("d", "demo"):

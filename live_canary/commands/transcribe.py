@@ -80,7 +80,8 @@ def run(settings: Settings, output_folder: Path | None, *extensions: str) -> int
     jobs = planned if settings.overwrite else _missing(planned, console)
     if not jobs:
         return 1 if left_out else 0
-    choice = choose_model(settings.model, demo_will_do=False, ask=terminal_question())  # its files would stay
+    # the files of the demonstration would stay
+    choice = choose_model(settings.model, demo_will_do=False, ask=terminal_question(), plain=settings.plain)
     if output_folder is not None:
         _make_folder(output_folder)
     outputs = [output for job in jobs for output in job.outputs]
@@ -92,7 +93,7 @@ def run(settings: Settings, output_folder: Path | None, *extensions: str) -> int
         transcriber = load(lambda text: console.print(one_line(text)))  # before any file is touched
     failures = len(left_out)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress:
+    with Progress(*columns, console=console, disable=settings.plain) as progress:
         for job in jobs:
             failures += not _transcribe(job, settings, transcriber, progress)
     return 1 if failures else 0

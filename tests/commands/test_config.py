@@ -86,7 +86,7 @@ def test_the_benchmark_of_the_engine_computes_where_a_session_would(file, monkey
 def test_the_name_of_a_model_to_download_is_not_the_one_to_transcribe_with(file, monkeypatch):
     file.write_text('model = "demo"\n')
     asked: list[str] = []
-    monkeypatch.setattr("live_canary.commands.download.run", lambda model, *_: asked.append(model) or 0)
+    monkeypatch.setattr("live_canary.commands.download.run", lambda model, *_, **__: asked.append(model) or 0)
     run("download")
     assert asked == ["nvidia/canary-qwen-2.5b"]
 
@@ -222,6 +222,30 @@ def test_plain_lines_count_more_than_json_lines_that_are_set_below_them(
     assert (started[0].json_lines, started[0].partials) == printed
     shown = [" ".join(line.split()) for line in run(*flags.split(), "config").splitlines()]
     assert any(line.startswith("jsonl -") for line in shown) == printed[0]
+
+
+@pytest.mark.parametrize(
+    ("toml", "variables", "flags", "plain"),
+    [
+        ("", {}, "", False),
+        ("plain = true", {}, "", True),
+        ("", {"PLAIN": "1"}, "", True),
+        ("plain = true", {"PLAIN": "0"}, "", False),
+        ("", {}, "--plain", True),
+    ],
+)
+def test_transcribe_and_download_show_no_progress_where_lines_are_asked_for(
+    file, started, monkeypatch, toml, variables, flags, plain
+):
+    asked = []
+    monkeypatch.setattr("live_canary.commands.download.run", lambda *_, plain: asked.append(plain) or 0)
+    file.write_text(toml)
+    for name, value in variables.items():
+        monkeypatch.setenv(f"LIVE_CANARY_{name}", value)
+    run(*flags.split(), "transcribe", "a.wav")
+    run("transcribe", "a.wav", *flags.split())
+    run(*flags.split(), "download")
+    assert [one.plain for one in started] + asked == [plain] * 3
 
 
 def test_a_profile_keeps_a_session_out_of_all_files(file, started, monkeypatch):

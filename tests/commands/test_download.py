@@ -88,6 +88,19 @@ def test_the_pinned_revision_is_fetched_once_and_checked_without_the_network_eve
     assert len(published.tokens) == asked
 
 
+@pytest.mark.parametrize("plain", [True, False])
+def test_plain_lines_instead_of_a_bar_tell_how_far_a_download_has_come(published, monkeypatch, capsys, plain):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert download.run(found.CANARY_QWEN, None, plain=plain) == 0
+    fetched = capsys.readouterr().err
+    assert download.run(found.CANARY_QWEN, None, plain=plain) == 0
+    checked = capsys.readouterr().err
+    assert ("\x1b" in fetched, "\x1b" in checked) == (not plain, not plain)
+    assert ("model.safetensors is here." in fetched.splitlines()) == plain
+    assert ("Checking model.safetensors …" in checked.splitlines()) == plain
+
+
 def test_a_weight_that_rotted_on_the_disk_is_fetched_anew(published):
     download.run(found.CANARY_QWEN, None)
     weights = choose_model("auto").folder / "model.safetensors"
@@ -173,7 +186,7 @@ def test_a_user_who_wants_neither_leaves_with_the_command(cache, home):
 def test_enter_fetches_the_model_and_goes_on_with_it(cache, home, monkeypatch):
     asked: list[str] = []
 
-    def fetch_by_hand(repo_id: str, carried: Path | None) -> int:
+    def fetch_by_hand(repo_id: str, carried: Path | None, *, plain: bool) -> int:
         download.take_over(repo_id, TINY, Console(quiet=True))
         return 0
 

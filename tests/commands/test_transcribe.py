@@ -181,6 +181,18 @@ def test_a_recording_without_words_is_told(talk, monkeypatch, capsys):
     assert f"{talk} -> {talk.with_suffix('.txt')}; no words were heard in it" in capsys.readouterr().err.splitlines()
 
 
+@pytest.mark.parametrize("plain", [True, False])
+def test_plain_lines_show_no_progress_that_is_redrawn(talk, monkeypatch, capsys, plain):
+    monkeypatch.setattr(transcribe, "load_with", instant)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "500")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert transcribe.run(Settings(recordings=(talk,), model="demo", plain=plain), None, "txt") == 0
+    told = capsys.readouterr().err
+    assert f"{talk} -> {talk.with_suffix('.txt')}" in told
+    assert ("\x1b" not in told) == plain
+
+
 def test_of_several_formats_only_those_that_are_missing_are_written(talk, second, monkeypatch, capsys):
     monkeypatch.setattr(transcribe, "load_with", instant)
     for name in ("talk.txt", "second.txt", "second.vtt"):
