@@ -76,7 +76,7 @@ def run(settings: Settings, inputs: Sequence[Capture]) -> int:
     if keyboards:
         drop_typed_keys()  # what was dictated into this very terminal must not be run by the shell behind it
     if outcome.ended:
-        session.wait()
+        session.wait(tell_left=lambda corrections: note(f"{corrections:,} corrections are still to be written …"))
     if folder:
         if outcome.ended and settings.recordings and not session.has_model:
             folder.remove()  # its sound is in the recordings, and no text was made of it

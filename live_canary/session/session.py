@@ -34,6 +34,7 @@ from live_canary.transcript.hypothesis import Transcriber
 
 CLOSE_SOURCE_SECONDS = 3.0  # a sound system that hangs must not keep the program from ending
 LOOK_SECONDS = 1.0  # how often a slow disk is asked, at the end, what it has taken
+LOOKS_WITHOUT_A_WORD = 5  # then the user hears what is waited for
 ABORT_SECONDS = 5.0  # of patience with a model that is at work when the user interrupts
 AFTER_THE_END = (UtteranceAmended, OutputWritten, StageFailed)  # what an amendment may have to tell
 
@@ -195,29 +196,36 @@ class Session:
         """
         self._agenda.put_request(Rehearing(index))
 
-    def wait(self, timeout_seconds: float | None = None) -> bool:
-        """Wait for SessionEnded and for the threads to end; False when it did not come in time."""
+    def wait(
+        self, timeout_seconds: float | None = None, tell_left: Callable[[int], None] = lambda corrections: None
+    ) -> bool:
+        """Wait for SessionEnded and for the threads to end; False when it did not come in time.
+
+        tell_left: called once if corrections take long to be written, with how many there still are.
+        """
         limit = DEAF_SECONDS if timeout_seconds is None else timeout_seconds
         ended = self._ended.wait(limit)
         while not ended and timeout_seconds is None:
             ended = self._ended.wait(limit)
         if ended:
             self._agenda.dismiss()
-            self._wait_for_amendments()
+            self._wait_for_amendments(tell_left)
             for thread in self._threads:
                 thread.join(CLOSE_SOURCE_SECONDS)
         return ended
 
-    def _wait_for_amendments(self) -> None:
+    def _wait_for_amendments(self, tell_left: Callable[[int], None]) -> None:
         """What the user corrected last may wait for the disk, or for a line that the model hears again.
 
         A disk that takes nothing for as long as patience lasts is left; one that is slow is waited for.
         """
         *_, transcribing = self._threads
-        before, waited = 0, 0.0
+        before, waited, looks = 0, 0.0, 0
         while (left := self._agenda.amendments_left) and waited < self._patience_seconds:
             waited = waited + LOOK_SECONDS if left == before else 0.0
-            before = left
+            before, looks = left, looks + 1
+            if looks == LOOKS_WITHOUT_A_WORD:
+                tell_left(left)
             transcribing.join(LOOK_SECONDS)
 
     def _run(self, stage: str, body: Callable[[], None], *, fatal: bool = True) -> threading.Thread:

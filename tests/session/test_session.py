@@ -455,7 +455,7 @@ def test_a_correction_that_cannot_be_saved_is_counted_like_a_line():
     assert session.wait(PATIENCE_SECONDS)
 
 
-def corrected_after_the_end(sink: MemorySink, corrections: int, **how: float) -> int:
+def corrected_after_the_end(sink: MemorySink, corrections: int, *, is_told: bool = False, **how: float) -> int:
     """How many of them the sink has when a session that is left at once is over."""
     recorder = Recorder()
     session = Session([ScriptedSource("abc")], make_segmenter, lambda tell: LetterModel(), [sink], **how)
@@ -463,7 +463,9 @@ def corrected_after_the_end(sink: MemorySink, corrections: int, **how: float) ->
     recorder.wait_for(SessionEnded)
     for number in range(corrections):
         session.amend(0, f"{number}")
-    assert session.wait(PATIENCE_SECONDS)
+    told: list[int] = []
+    assert session.wait(PATIENCE_SECONDS, told.append)
+    assert [0 < left < corrections for left in told] == [True] * is_told
     return len(sink.amendments)
 
 
@@ -485,7 +487,9 @@ def test_corrections_are_waited_for_beyond_patience_as_long_as_the_disk_takes_th
     monkeypatch.setattr(Agenda, "amendments_left", property(lambda agenda: looks.release() or left(agenda)))
     for name, seconds in (("CLOSE_SOURCE_SECONDS", 0.0), ("LOOK_SECONDS", 0.01)):
         monkeypatch.setattr(f"live_canary.session.session.{name}", seconds)
-    assert corrected_after_the_end(OneALook(), 120, patience_seconds=1.0) >= 119  # the last may just be written
+    assert (
+        corrected_after_the_end(OneALook(), 120, is_told=True, patience_seconds=1.0) >= 119
+    )  # the last may just be written
 
 
 class RehearableScript(ScriptedSource):
