@@ -39,6 +39,11 @@ def is_there(path: Path) -> bool:
     return os.path.exists(path)  # noqa: PTH110
 
 
+def is_link(path: Path) -> bool:
+    """False also where that cannot be known, as of `is_there`."""
+    return os.path.islink(path)  # noqa: PTH114
+
+
 def is_folder(path: Path) -> bool:
     """False also where that cannot be known, as of `is_there`."""
     return os.path.isdir(path)  # noqa: PTH112

@@ -95,7 +95,7 @@ def check_replay(context: Any) -> None:
 
 
 def check_flags(context: Any) -> None:
-    """Raises InputError, as a session would, for flags that none takes."""
+    """Raises InputError for flags that go together in no session, and for values that none takes."""
     check_replay(context)
     prints_json(context)
     keeps_sound(context)

@@ -157,14 +157,16 @@ def from_file(file: Path, keys: Mapping[str, Key], profile: str | None, check: C
 
 
 def check_place(file: Path) -> None:
-    """Raises InputError for a folder, and for a link that leads nowhere, also on the way there."""
+    """Raises InputError for a folder, and, also on the way there, for a link that leads nowhere and for a file."""
     if files.is_folder(file):
         instead = "let LIVE_CANARY_CONFIG name one, or move the folder away"
         raise InputError(f"{file} is a folder, and a file is wanted; {instead}.")
     for one in (file, *file.parents):
-        if one.is_symlink() and not files.is_there(one):
-            leads = f"a link to '{one.readlink()}', which is not there"
+        if files.is_link(one) and not files.is_there(one):
+            leads = f"a link to '{os.readlink(one)}', which is not there"  # noqa: PTH115
             raise InputError(f"{one} is {leads}; put back what it leads to, or remove the link to go without.")
+        if one != file and files.is_file(one):
+            raise InputError(f"{one} is a file, and a folder is wanted; let LIVE_CANARY_CONFIG name another place.")
 
 
 def above(lower: Mapping[str, Any], higher: Mapping[str, Any]) -> dict[str, Any]:

@@ -70,6 +70,8 @@ class TranscriptView(ScrollView, can_focus=True):
         self._changed_from = NOTHING
         self._moved = 0
         """Lines by which what is being read has moved since it was drawn."""
+        self._drawing = False
+        """The mouse was pressed here and was not let go since."""
         self._to_be_seen: int | None = None
         """The entry that is to be in view when it is drawn."""
         self._drawn_width = 0
@@ -192,11 +194,15 @@ class TranscriptView(ScrollView, can_focus=True):
         """Selects what is clicked; many terminals keep clicks with Shift for themselves."""
         number = self._entry_under(pressed)
         if number is not None:
+            self._drawing = True
             self.select(number, extend=pressed.shift or pressed.ctrl)
+
+    def on_mouse_up(self) -> None:
+        self._drawing = False
 
     def on_mouse_move(self, moved: MouseMove) -> None:
         """Selects all that the mouse is drawn over."""
-        number = self._entry_under(moved) if moved.button and self.selected else None
+        number = self._entry_under(moved) if self._drawing and self.selected else None
         if number is not None and number != self._cursor:
             self.select(number, extend=True)
 

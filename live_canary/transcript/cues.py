@@ -77,7 +77,9 @@ def _cues(text: str, start_ms: int, end_ms: int, label: str) -> tuple[Cue, ...]:
 
 
 def _to_be_seen(cue: Cue) -> Cue:
-    """The last cue of an utterance; a short one stays into the silence behind it."""
+    """The last cue of an utterance; a short one stays into the silence behind it, which is shorter only where the
+    user's pause or a lost source ended the utterance.
+    """
     lasting_ms = min(cue.start_ms + _SHORTEST_MS, cue.end_ms + _SILENCE_MS)
     return replace(cue, end_ms=max(cue.end_ms, lasting_ms))
 

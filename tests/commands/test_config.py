@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from live_canary.cli.app import app, live
 from live_canary.commands import config_file
-from live_canary.errors import InputError
+from live_canary.errors import InputError, LiveCanaryError
 from live_canary.settings import Settings
 
 KEYS = config_file.keys_of(live)
@@ -379,6 +379,16 @@ def test_a_file_that_is_not_in_utf_8_is_to_be_saved_so(file, encoding):
     file.write_text('mic_name = "José"\n', encoding)
     with pytest.raises(InputError, match=r"config\.toml is not in UTF-8; save it as UTF-8 in your editor"):
         config_file.in_force(KEYS)
+
+
+@pytest.mark.parametrize("arguments", ["", "config", "config init"])
+@pytest.mark.parametrize(("place", "reason"), [("a" * 300, "too long"), ("notes/x", "notes is a file, and a folder")])
+def test_a_place_where_no_settings_file_can_be_is_told_in_a_sentence(tmp_path, monkeypatch, arguments, place, reason):
+    """Looking whether it is a link raised, and every command ended with a traceback."""
+    (tmp_path / "notes").touch()
+    monkeypatch.setenv("LIVE_CANARY_CONFIG", str(tmp_path / place))
+    with pytest.raises(LiveCanaryError, match=reason):
+        run(*arguments.split())
 
 
 @pytest.mark.parametrize("arguments", ["", "config", "config init"])

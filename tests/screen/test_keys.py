@@ -227,16 +227,21 @@ def test_the_mouse_selects_what_it_is_drawn_over():
     async def scenario(pilot: Pilot[Outcome]) -> None:
         await pilot.mouse_down(TranscriptView, offset=(20, 3))
         for row in (3, 2, 11):  # of the screen, whose header is the first
-            view = transcript(pilot)
-            moved = events.MouseMove(view, 20, row, 0, 0, 1, False, False, False, 20, row)
-            view.post_message(moved)
-            await pilot.pause()
+            await drawn_over(pilot, row)
         assert transcript(pilot).selected == range(1, 4)
         await pilot.mouse_up(TranscriptView, offset=(20, 1))
         await pilot.hover(TranscriptView, offset=(20, 2))
+        await drawn_over(pilot, 1)  # by a mouse that was pressed elsewhere
         assert transcript(pilot).selected == range(1, 4)
 
     with_transcript(scenario)
+
+
+async def drawn_over(pilot: Pilot[Outcome], row: int) -> None:
+    """The mouse is moved there with its button down."""
+    view = transcript(pilot)
+    view.post_message(events.MouseMove(view, 20, row, 0, 0, 1, False, False, False, 20, row))
+    await pilot.pause()
 
 
 def test_ctrl_q_ends_the_session_as_q_does():
