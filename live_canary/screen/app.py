@@ -150,7 +150,7 @@ class LiveCanaryApp(App[Outcome]):
         lines = self._first_screen.transcript.lines
         for event in self._feed.take():
             match event:
-                case StageFailed(_, message):
+                case StageFailed(_, message) | ModelWarned(message):
                     self._unread.append(message)
                 case UtteranceAmended(index, text) if (number := lines.number_of(index)) is not None:
                     lines.amend(number, text)

@@ -67,13 +67,9 @@ class EditingScreen(Screen[None]):
 
     def action_edit(self) -> None:
         """Changes the words of the line that was selected last, or of the newest."""
-        number = self.transcript.current
-        entry = None if number is None else self.transcript.lines.entries[number]
-        if isinstance(entry, Utterance):
-            dialog = EditDialog(clock(entry.start_seconds), one_line(entry.text))
-            self.app.push_screen(dialog, partial(self._edited, entry.index))
-        else:
-            self._tell_of_no_words("edit")
+        if utterance := self._current("edit"):
+            dialog = EditDialog(clock(utterance.start_seconds), one_line(utterance.text))
+            self.app.push_screen(dialog, partial(self._edited, utterance.index))
 
     def _edited(self, index: int, text: str | None) -> None:
         if text is not None:
@@ -95,19 +91,30 @@ class EditingScreen(Screen[None]):
             self.tell("There is no edit to undo.")
             return
         index, _ = step
-        number = self.transcript.lines.number_of(index)
-        if number is not None:
-            self.transcript.show_entry(number)
+        self.transcript.show_entry(self._number(index))
         self._correct(step)
         self.tell(f"Undone: {self._named(index)}.")
 
     def _named(self, index: int) -> str:
         """Utterance `index` as a notice calls it: its time and how it begins."""
-        number = self.transcript.lines.number_of(index)
-        entry = None if number is None else self.transcript.lines.entries[number]
-        if not isinstance(entry, Utterance):
-            return "it"
+        entry = self.transcript.lines.entries[self._number(index)]
+        assert isinstance(entry, Utterance)
         return f"{clock(entry.start_seconds)} “{shorten(entry.text, NAMED_LETTERS, placeholder='…')}”"
+
+    def _number(self, index: int) -> int:
+        """The entry that is utterance `index`, which stands in the transcript."""
+        number = self.transcript.lines.number_of(index)
+        assert number is not None
+        return number
+
+    def _current(self, what_for: str) -> Utterance | None:
+        """The line that was selected last, or the newest; where no words are in it, no key is silent about it."""
+        number = self.transcript.current
+        entry = None if number is None else self.transcript.lines.entries[number]
+        if isinstance(entry, Utterance):
+            return entry
+        self._tell_of_no_words(what_for)
+        return None
 
     def chosen(self) -> list[int]:
         """The selected entries, or the newest one; none while there is none."""
@@ -131,12 +138,9 @@ class EditingScreen(Screen[None]):
             self.tell(f"Nothing was heard there, so there are no words to {what_for}.")
 
     def action_bookmark(self) -> None:
-        number = self.transcript.current
-        entry = None if number is None else self.transcript.lines.entries[number]
-        if number is not None and isinstance(entry, Utterance):
-            self.session.bookmark(entry.index, is_set=self.transcript.toggle_bookmark(number))
-        else:
-            self._tell_of_no_words("bookmark")
+        if utterance := self._current("bookmark"):
+            is_set = self.transcript.toggle_bookmark(self._number(utterance.index))
+            self.session.bookmark(utterance.index, is_set=is_set)
 
     def tell(self, text: str, severity: SeverityLevel = "information") -> None:
         seconds = NOTICE_SECONDS if severity == "information" else WARNING_SECONDS

@@ -11,6 +11,8 @@ from live_canary.segments.segment import WaitingSegment
 from live_canary.transcript.utterance import TranscriptGap
 
 MOST_WAITING_SECONDS = 120.0  # of sound, 7.7 MB; what comes then waits in its source or on the disk
+LOOK_SECONDS = 1.0  # how often a slow disk is asked, at the end, what it has taken
+LOOKS_WITHOUT_A_WORD = 5  # then the user hears what is waited for
 
 
 class Kind(Enum):
@@ -153,6 +155,23 @@ class Agenda:
         with self._changed:
             self._dismissed = True
             self._changed.notify_all()
+
+    def wait_for_amendments(
+        self, pause: Callable[[float], object], patience_seconds: float, tell_left: Callable[[int], None]
+    ) -> None:
+        """What the user corrected last may wait for the disk, or for a line that the model hears again.
+
+        A disk that takes nothing for as long as patience lasts is left; one that is slow is waited for. pause: returns
+        after so many seconds, or when nobody writes any more; tell_left: is told once, if it takes long, how many there
+        are.
+        """
+        before, waited, looks = 0, 0.0, 0
+        while (left := self.amendments_left) and waited < patience_seconds:
+            waited = waited + LOOK_SECONDS if left == before else 0.0
+            before, looks = left, looks + 1
+            if looks == LOOKS_WITHOUT_A_WORD:
+                tell_left(left)
+            pause(LOOK_SECONDS)
 
     def next_request(self) -> Request | None:
         """What is wanted after the end, as soon as it is; None once nobody can want anything."""

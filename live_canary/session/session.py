@@ -10,7 +10,6 @@ from functools import partial
 from live_canary.audio.soundsystem import Input
 from live_canary.audio.source import SAMPLE_RATE, PausableSource, Source
 from live_canary.console import DEAF_SECONDS
-from live_canary.errors import LiveCanaryError
 from live_canary.events import (
     Event,
     ModelProgress,
@@ -28,15 +27,14 @@ from live_canary.session.audition import Audition, Auditions
 from live_canary.session.conversation import Conversation
 from live_canary.session.journal import Journal
 from live_canary.session.listening import Listener
+from live_canary.session.stages import Stages
 from live_canary.session.transcribing import Scribe, TranscriptSink
 from live_canary.session.watchdog import PATIENCE_SECONDS, WatchedTranscriber
 from live_canary.transcript.hypothesis import Transcriber
 
 CLOSE_SOURCE_SECONDS = 3.0  # a sound system that hangs must not keep the program from ending
-LOOK_SECONDS = 1.0  # how often a slow disk is asked, at the end, what it has taken
-LOOKS_WITHOUT_A_WORD = 5  # then the user hears what is waited for
 ABORT_SECONDS = 5.0  # of patience with a model that is at work when the user interrupts
-AFTER_THE_END = (UtteranceAmended, OutputWritten, StageFailed)  # what an amendment may have to tell
+AFTER_THE_END = (UtteranceAmended, OutputWritten, ModelWarned, StageFailed)  # what an amendment may have to tell
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +93,7 @@ class Session:
             )
             for source in sources
         ]
+        self._stages = Stages(self._tell)
         self._listening = len(self._listeners)
         self._stopping = False
         self._auditions = Auditions(sources)
@@ -113,10 +112,10 @@ class Session:
         """Begin to listen and return; `on_event` is then called from threads of the session."""
         self._on_event = self._wrap_listener(on_event) if self._wrap_listener else on_event
         self._listening_threads = [
-            self._run(f"listen {listener.source.name}", listener.run) for listener in self._listeners
+            self._stages.begin(f"listen {listener.source.name}", listener.run) for listener in self._listeners
         ]
-        self._run("load model", self._load)
-        self._threads = [*self._listening_threads, self._run("transcribe", self._transcribe)]
+        self._stages.begin("load model", self._load)
+        self._threads = [*self._listening_threads, self._stages.begin("transcribe", self._transcribe)]
 
     def stop(self) -> None:
         """Finish: stop listening, transcribe what was heard, close the files. Returns at once."""
@@ -124,7 +123,7 @@ class Session:
             source.stop()
         if not self._stopping and any(source.live for source in self._sources):
             self._stopping = True
-            self._run("end listening", self._end_listening, fatal=False)
+            self._stages.begin("end listening", self._end_listening, fatal=False)
 
     def abort(self) -> None:
         """Stop now: what nobody has begun to transcribe is given up."""
@@ -147,7 +146,7 @@ class Session:
 
         Recordings have none.
         """
-        return self._auditions.begin(lambda body: self._run("try inputs", body, fatal=False))
+        return self._auditions.begin(lambda body: self._stages.begin("try inputs", body, fatal=False))
 
     def switch_input(self, source_name: str, chosen: Input) -> None:
         """Have a source hear another input from now on; the stretch between is marked as a gap. Returns at once.
@@ -209,39 +208,11 @@ class Session:
             ended = self._ended.wait(limit)
         if ended:
             self._agenda.dismiss()
-            self._wait_for_amendments(tell_left)
+            *_, transcribing = self._threads
+            self._agenda.wait_for_amendments(transcribing.join, self._patience_seconds, tell_left)
             for thread in self._threads:
                 thread.join(CLOSE_SOURCE_SECONDS)
         return ended
-
-    def _wait_for_amendments(self, tell_left: Callable[[int], None]) -> None:
-        """What the user corrected last may wait for the disk, or for a line that the model hears again.
-
-        A disk that takes nothing for as long as patience lasts is left; one that is slow is waited for.
-        """
-        *_, transcribing = self._threads
-        before, waited, looks = 0, 0.0, 0
-        while (left := self._agenda.amendments_left) and waited < self._patience_seconds:
-            waited = waited + LOOK_SECONDS if left == before else 0.0
-            before, looks = left, looks + 1
-            if looks == LOOKS_WITHOUT_A_WORD:
-                tell_left(left)
-            transcribing.join(LOOK_SECONDS)
-
-    def _run(self, stage: str, body: Callable[[], None], *, fatal: bool = True) -> threading.Thread:
-        thread = threading.Thread(target=self._guarded, args=(stage, body, fatal), name=stage, daemon=True)
-        thread.start()
-        return thread
-
-    def _guarded(self, stage: str, body: Callable[[], None], fatal: bool = True) -> None:
-        """A stage never dies silently: expected failures are told in their own words, bugs leave a traceback."""
-        try:
-            body()
-        except LiveCanaryError as error:
-            self._tell(StageFailed(stage, str(error), fatal=fatal))
-        except BaseException as error:  # not only Exception: a SystemExit would end this thread without a word
-            log.exception("stage '%s' failed", stage)
-            self._tell(StageFailed(stage, f"Internal error in '{stage}': {error!r}; please report it", fatal=fatal))
 
     def _end_listening(self) -> None:
         """A sound system that hangs in the middle of a call is left behind, once all that it gave is heard."""
@@ -265,7 +236,7 @@ class Session:
 
     def _load(self) -> None:
         """What came of it is told before the session, which may end of it, goes on."""
-        self._guarded("load model", self._make_transcriber)
+        self._stages.run("load model", self._make_transcriber)
         self._model_settled.set()
 
     def _make_transcriber(self) -> None:
@@ -281,11 +252,11 @@ class Session:
 
     def _transcribe(self) -> None:
         try:
-            self._guarded("transcribe", self._write_finals)
-            self._guarded("close files", self._scribe.close_files)
+            self._stages.run("transcribe", self._write_finals)
+            self._stages.run("close files", self._scribe.close_files)
         finally:
             self._finish()
-        self._guarded("amend", partial(self._scribe.answer_until_dismissed, self._transcriber))
+        self._stages.run("amend", partial(self._scribe.answer_until_dismissed, self._transcriber))
 
     def _write_finals(self) -> None:
         self._nothing_to_transcribe = not self._agenda.wait_for_any()
@@ -295,7 +266,7 @@ class Session:
                 watched = WatchedTranscriber(
                     self._transcriber, self._tell_of_no_answer, self._clock, self._patience_seconds
                 )
-                self._run("watch model", partial(self._watch, watched))
+                self._stages.begin("watch model", partial(self._watch, watched))
                 self._scribe.run(watched)
 
     def _tell_of_no_answer(self, seconds: float) -> None:
@@ -311,7 +282,7 @@ class Session:
     def _finish(self) -> None:
         """Say that it is over, as the last word. If the model failed, the sources still have to be stopped."""
         self._agenda.abandon()
-        self._guarded("stop", self.stop, fatal=False)
+        self._stages.run("stop", self.stop, fatal=False)
         for thread in self._listening_threads:
             thread.join(CLOSE_SOURCE_SECONDS)
         heard = max((listener.sound_samples for listener in self._listeners), default=0)

@@ -37,12 +37,12 @@ def pieces(
 
     amendments: what became of utterances, by their index; first_index: what the file adds to an index.
     """
-    number, written = 1, []
+    number, written, changed = 1, [], amendments or {}
     for entry in entries:
-        piece, final = "", amended(entry, amendments or {})
+        piece, final = "", amended(entry, changed)
         if isinstance(final, Utterance):
             piece = known.entry(number, replace(final, index=first_index + final.index), with_source=with_source)
-            revision = (amendments or {}).get(final.index)
+            revision = changed.get(final.index)
             if piece and revision and revision.is_bookmarked:
                 piece = known.bookmarked(piece)
         elif final:

@@ -37,6 +37,13 @@ def started(monkeypatch) -> list[Settings]:
     return begun
 
 
+def set_up(file: Path, toml: str, monkeypatch, variables: dict[str, str]) -> None:
+    """variables: by their names behind LIVE_CANARY_."""
+    file.write_text(toml)
+    for name, value in variables.items():
+        monkeypatch.setenv(f"LIVE_CANARY_{name}", value)
+
+
 def run(*arguments: str) -> str:
     done = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert done.exit_code == 0, done.output
@@ -129,9 +136,7 @@ def test_a_profile_may_be_chosen_by_a_variable_that_counts_less_than_the_flag(fi
 def test_a_mode_counts_more_than_a_pause_that_is_set_below_it(
     file, started, monkeypatch, toml, arguments, variables, pause_ms
 ):
-    file.write_text(toml)
-    for name, value in variables.items():
-        monkeypatch.setenv(f"LIVE_CANARY_{name}", value)
+    set_up(file, toml, monkeypatch, variables)
     run(*arguments.split())
     assert started[0].segmenter.min_silence_ms == pause_ms
     if "transcribe" not in arguments:
@@ -153,9 +158,7 @@ def test_a_mode_counts_more_than_a_pause_that_is_set_below_it(
 def test_what_is_said_about_the_sound_counts_more_on_a_higher_level(
     file, started, monkeypatch, toml, flags, variables, kept
 ):
-    file.write_text(toml)
-    for name, value in variables.items():
-        monkeypatch.setenv(f"LIVE_CANARY_{name}", value)
+    set_up(file, toml, monkeypatch, variables)
     run(*flags)
     assert (started[0].spool, started[0].keep_audio) == kept
 
@@ -215,9 +218,7 @@ def test_partials_in_the_file_are_for_json_lines(file, started):
 def test_plain_lines_count_more_than_json_lines_that_are_set_below_them(
     file, started, monkeypatch, toml, flags, variables, printed
 ):
-    file.write_text(toml)
-    for name, value in variables.items():
-        monkeypatch.setenv(f"LIVE_CANARY_{name}", value)
+    set_up(file, toml, monkeypatch, variables)
     run(*flags.split())
     assert (started[0].json_lines, started[0].partials) == printed
     shown = [" ".join(line.split()) for line in run(*flags.split(), "config").splitlines()]
@@ -239,9 +240,7 @@ def test_transcribe_and_download_show_no_progress_where_lines_are_asked_for(
 ):
     asked = []
     monkeypatch.setattr("live_canary.commands.download.run", lambda *_, plain: asked.append(plain) or 0)
-    file.write_text(toml)
-    for name, value in variables.items():
-        monkeypatch.setenv(f"LIVE_CANARY_{name}", value)
+    set_up(file, toml, monkeypatch, variables)
     run(*flags.split(), "transcribe", "a.wav")
     run("transcribe", "a.wav", *flags.split())
     run(*flags.split(), "download")

@@ -19,6 +19,7 @@ from live_canary.events import (
     InputOpened,
     LevelChanged,
     ModelProgress,
+    ModelWarned,
     OutputWritten,
     PartialChanged,
     SessionEnded,
@@ -227,17 +228,22 @@ def test_an_utterance_without_words_leaves_no_line_and_clears_its_partial():
 )
 def test_what_is_being_said_ends_in_what_has_its_source_and_its_start(speech, model):
     """As docs/dictation.md promises whoever shows partials: in an utterance, in a gap, or in a partial without text."""
-    recorder = Recorder()
+    recorder, spoken = Recorder(), threading.Event()
 
     class Hesitating(ScriptedSource):
         def blocks(self):
             for number, block in enumerate(super().blocks()):
                 if number == len("..abc"):
+                    spoken.set()
                     recorder.wait_for(PartialChanged)
                 yield block
 
+    def load(tell):
+        assert spoken.wait(PATIENCE_SECONDS)  # or the first partial may be of two letters
+        return model
+
     source = Hesitating(".." + speech + ENDPOINT, name="Me")
-    session = Session([source], make_segmenter, lambda tell: model, partial_interval_ms=100)
+    session = Session([source], make_segmenter, load, partial_interval_ms=100)
     session.start(recorder)
     assert session.wait(PATIENCE_SECONDS)
     partials = recorder.of(PartialChanged)
@@ -426,6 +432,16 @@ def test_a_transcript_can_be_corrected_after_its_end():
     assert session.wait(PATIENCE_SECONDS)
 
 
+def test_what_the_model_warns_of_is_also_told_when_a_line_is_heard_again_after_the_end():
+    recorder, tells = Recorder(), []
+    session = Session([ScriptedSource("abc")], make_segmenter, lambda tell: tells.append(tell) or LetterModel())
+    session.start(recorder)
+    recorder.wait_for(SessionEnded)
+    tells[0]("The GPU is full; the CPU goes on.")
+    assert recorder.of(ModelWarned) == [ModelWarned("The GPU is full; the CPU goes on.")]
+    assert session.wait(PATIENCE_SECONDS)
+
+
 def test_a_bookmark_stays_with_a_line_that_is_corrected_and_goes_when_it_is_taken_away():
     recorder, sink = Recorder(), MemorySink()
     session = Session([ScriptedSource("abc" + ENDPOINT + "de")], make_segmenter, lambda tell: LetterModel(), [sink])
@@ -485,8 +501,8 @@ def test_corrections_are_waited_for_beyond_patience_as_long_as_the_disk_takes_th
             super().amend(index, revision)
 
     monkeypatch.setattr(Agenda, "amendments_left", property(lambda agenda: looks.release() or left(agenda)))
-    for name, seconds in (("CLOSE_SOURCE_SECONDS", 0.0), ("LOOK_SECONDS", 0.01)):
-        monkeypatch.setattr(f"live_canary.session.session.{name}", seconds)
+    for name, seconds in (("session.CLOSE_SOURCE_SECONDS", 0.0), ("agenda.LOOK_SECONDS", 0.01)):
+        monkeypatch.setattr(f"live_canary.session.{name}", seconds)
     assert (
         corrected_after_the_end(OneALook(), 120, is_told=True, patience_seconds=1.0) >= 119
     )  # the last may just be written

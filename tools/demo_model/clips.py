@@ -159,9 +159,9 @@ class Clips(IterableDataset[Batch]):
         if (self.folder / READING).exists():
             self.reader = Reader(self.folder / READING, self.prompt.tokenizer, self.prompt.end_id, self.rng)
         while True:
-            batches = self.batches(self.utterances())
-            for i in self.rng.permutation(len(batches)):
-                yield self.collate(batches[i])
+            drawn = batches(self.utterances(), self.batch_seconds)
+            for i in self.rng.permutation(len(drawn)):
+                yield self.collate(drawn[i])
 
     def refill(self) -> None:
         clips = read_index(self.folder, "train*")
@@ -195,16 +195,6 @@ class Clips(IterableDataset[Batch]):
             longest = self.rng.choice([2, 7, LONGEST_SECONDS], p=[0.4, 0.45, 0.15])
             found.append(int(SAMPLE_RATE * self.rng.uniform(0.3, longest)))
         return found
-
-    def batches(self, utterances: list[list[Clip] | int]) -> list[list[list[Clip] | int]]:
-        """Those that are about as long together: about as many as the longest of them is long."""
-        left, batches = sorted(utterances, key=seconds), []
-        while left:
-            longest = round_up(int((seconds(left[-1]) + 0.8) * 100), FRAMES_STEP) / 100
-            count = max(1, int(self.batch_seconds / longest))
-            batches.append(left[-count:])
-            left = left[:-count]
-        return batches
 
     def collate(self, utterances: list[list[Clip] | int]) -> Batch:
         mels, targets, guesses, spans = zip(*map(self.example, utterances), strict=True)
@@ -245,6 +235,17 @@ class Clips(IterableDataset[Batch]):
         for token, (start, end) in zip(coded.ids, spans, strict=True):
             guess[start:end] = token
         return mel, torch.tensor(coded.ids, dtype=torch.long), guess, torch.from_numpy(spans)
+
+
+def batches(utterances: list[list[Clip] | int], batch_seconds: float) -> list[list[list[Clip] | int]]:
+    """Those that are about as long together: about as many as the longest of them is long."""
+    left, found = sorted(utterances, key=seconds), []
+    while left:
+        longest = round_up(int((seconds(left[-1]) + 0.8) * 100), FRAMES_STEP) / 100
+        count = max(1, int(batch_seconds / longest))
+        found.append(left[-count:])
+        left = left[:-count]
+    return found
 
 
 def part(clip: Clip, rng: np.random.Generator) -> Clip:

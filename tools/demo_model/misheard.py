@@ -19,8 +19,7 @@ import torch.multiprocessing
 
 from live_canary.model.canary import CanaryQwen
 from live_canary.model.graphs import round_up
-from tools.demo_model.augment import SAMPLE_RATE
-from tools.demo_model.clips import FRAMES_STEP, Clip, padded, read_index, read_wave
+from tools.demo_model.clips import FRAMES_STEP, Clip, batches, padded, read_index, read_wave
 from tools.demo_model.train import multiplies_bfloat16
 from tools.demo_model.trainee import Trainee
 
@@ -29,16 +28,8 @@ BATCH_SECONDS = 120
 
 def misheard(model: Path, clips: list[Clip]) -> list[str]:
     trainee = Trainee(CanaryQwen.load(model, "cpu", "float32")).eval()
-    return [word for batch in batches(clips) for word in misheard_in(trainee, batch)]
-
-
-def batches(clips: list[Clip]) -> Iterator[list[Clip]]:
-    """Those that are about as long together."""
-    left = sorted(clips, key=lambda clip: clip.n)
-    while left:
-        count = max(1, int(BATCH_SECONDS * SAMPLE_RATE / left[-1].n))
-        yield left[-count:]
-        left = left[:-count]
+    grouped = batches([[clip] for clip in clips], BATCH_SECONDS)
+    return [word for group in grouped for word in misheard_in(trainee, [clip for [clip] in group])]
 
 
 @torch.no_grad()
