@@ -8,6 +8,7 @@ class Corrections:
     def __init__(self) -> None:
         self._earlier: list[Step] = []
         self._asked: list[Step] = []
+        self._taking_back: Step | None = None
 
     def ask(self, step: Step) -> None:
         """Remember that the session was asked for `step`, which is shown already."""
@@ -24,13 +25,14 @@ class Corrections:
         return text == shown or any(index == later for later, _ in self._asked)
 
     def made(self, index: int, before: str | None, after: str | None) -> bool:
-        """Remember that utterance `index` said `before` until now; True when that takes the last step back."""
-        if self._earlier and self._earlier[-1] == (index, after):
-            self._earlier.pop()
+        """Remember that utterance `index` said `before` until now, unless that takes a step back; True if it does."""
+        taking_back, self._taking_back = self._taking_back, None
+        if (index, after) == taking_back:
             return True
         self._earlier.append((index, before))
         return False
 
-    def last(self) -> Step | None:
-        """What makes the last change undone; None when nothing was changed."""
-        return self._earlier[-1] if self._earlier else None
+    def take_back(self) -> Step | None:
+        """What makes the last change undone, to be done now; None when nothing was changed."""
+        self._taking_back = self._earlier.pop() if self._earlier else None
+        return self._taking_back

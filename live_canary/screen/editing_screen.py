@@ -86,7 +86,7 @@ class EditingScreen(Screen[None]):
             self.session.hear_again(utterance.index)
 
     def action_undo(self) -> None:
-        step = self._corrections.last()
+        step = self._corrections.take_back()
         if step is None:
             self.tell("There is no edit to undo.")
             return

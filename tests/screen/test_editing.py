@@ -370,6 +370,23 @@ def test_r_has_the_model_hear_a_line_again():
     assert with_transcript(scenario).asked[1:] == ["hear again 2"]
 
 
+def test_what_was_typed_comes_back_where_the_model_hears_again_what_it_heard_at_first():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await edit(pilot, "Frist.")
+        session.tell(UtteranceAmended(0, "First."))
+        await pilot.pause()
+        await pilot.press("u")
+        assert first_words(pilot) == ["Frist."]
+        await pilot.press("u")
+        assert first_words(pilot) == ["First."]
+        await pilot.press("u")
+        await pilot.pause()
+        assert any("no edit to undo" in notification.message for notification in pilot.app._notifications)
+
+    session = FakeSession(*OPENED, said("First."))
+    in_app(scenario, session)
+
+
 def test_what_the_model_hears_again_is_an_edit_like_any_other():
     async def scenario(pilot: Pilot[Outcome]) -> None:
         session.tell(UtteranceAmended(0, "Worst."))
