@@ -20,18 +20,19 @@ def finish_when_the_terminal_closes(*, on_screen: bool) -> Callable[[], bool]:
     """From now on a hangup ends a session as SIGTERM does, and what it still has to say goes nowhere.
 
     Under nohup, lines go on; a screen without a terminal cannot. On Linux it does not rely on being told: what started
-    it, as make, may keep the hangup to itself. A second hangup (kernel and shell may both send one) is no wish to
-    abort, and the SIGCONT that the kernel adds none to open the screen again. Windows knows no hangup.
+    it, as make, may keep the hangup to itself; lines then go on, to nowhere. A second hangup (kernel and shell may both
+    send one) is no wish to abort, and the SIGCONT that the kernel adds none to open the screen again. Windows knows no
+    hangup.
     Returns what says whether it has closed.
     """
     closed = threading.Event()
     if sys.platform != "win32" and (on_screen or signal.getsignal(signal.SIGHUP) != signal.SIG_IGN):
         terminals = [descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)]
         if 1 in terminals:
-            sys.stdout = _text_to_terminal(1, sys.stdout)
+            sys.stdout = _text_to_terminal(1, sys.stdout, closed)
         if 2 in terminals:  # sounddevice points it elsewhere while PortAudio starts: what was drawn then was lost
             terminals.append(os.dup(2))
-            sys.stderr = sys.__stderr__ = _text_to_terminal(terminals[-1], sys.stderr)  # type: ignore[misc]  # Textual's
+            sys.stderr = sys.__stderr__ = _text_to_terminal(terminals[-1], sys.stderr, closed)  # type: ignore[misc]  # Textual's
 
         def hang_up(number: int, frame: FrameType | None) -> None:
             closed.set()
@@ -70,16 +71,21 @@ def _beat(pipe: int) -> None:
 class _Terminal(io.FileIO):
     """A terminal that takes what is written after it was closed, so that nothing that draws dies of it."""
 
+    def __init__(self, descriptor: int, closed: threading.Event) -> None:
+        super().__init__(descriptor, "w", closefd=False)
+        self._closed_event = closed
+
     def write(self, data: "ReadableBuffer", /) -> int:
         try:
             return super().write(data)
         except OSError as error:
             if error.errno != errno.EIO:
                 raise
+            self._closed_event.set()
             return memoryview(data).nbytes
 
 
-def _text_to_terminal(descriptor: int, like: TextIO) -> io.TextIOWrapper:
+def _text_to_terminal(descriptor: int, like: TextIO, closed: threading.Event) -> io.TextIOWrapper:
     like.flush()
-    raw = io.BufferedWriter(_Terminal(descriptor, "w", closefd=False))
+    raw = io.BufferedWriter(_Terminal(descriptor, closed))
     return io.TextIOWrapper(raw, encoding=like.encoding, errors=like.errors, line_buffering=True)

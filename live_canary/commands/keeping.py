@@ -22,12 +22,12 @@ def make_folder() -> SessionFolder | None:
 
 
 def leave_folder(folder: SessionFolder, *, ended: bool, keep_sound: bool) -> None:
-    """Remove what nobody needs any more: all of it, unless the user keeps the sound or something is not transcribed.
+    """Remove what nobody needs any more: all of it, unless the user keeps the sound or something is in no transcript.
 
     ended: all that was heard has been through the detector and the model, as after a failure it may not have been.
     """
     if not ended or not folder.journal.is_settled:
-        note(f"What is not transcribed yet is kept: live-canary recover {folder.path.name}")
+        note(f"What is in no transcript yet is kept: live-canary recover {folder.path.name}")
         return
     try:
         clear(folder, keep_sound=keep_sound)

@@ -82,7 +82,8 @@ def run(settings: Settings, inputs: Sequence[Capture]) -> int:
             folder.remove()  # its sound is in the recordings, and no text was made of it
         else:
             nobody_spoke = session.heard_in_order and not folder.journal.has_speech
-            is_read = not is_shown or bool(settings.outputs) or nobody_spoke or not was_hung_up()
+            unread = (outcome.unread and not settings.recordings) or (is_shown and was_hung_up())
+            is_read = bool(settings.outputs) or nobody_spoke or not unread
             ended = is_read and is_whole(outcome, nobody_spoke=nobody_spoke)
             keeping.leave_folder(folder, ended=ended, keep_sound=settings.keep_audio)
     heard_seconds = outcome.ended.heard_seconds if outcome.ended and not outcome.failure else 0.0

@@ -195,7 +195,10 @@ def _transcribe(job: Job, settings: Settings, transcriber: Transcriber, progress
             output.unfinished.unlink(missing_ok=True)
             progress.console.print(f"{output} was not written.")
         return False
-    ends = [_end(job, course, output, file, progress) for output, file in zip(job.outputs, growing, strict=True)]
+    ends = [
+        _end(job, course, output, file, progress, overwrite=settings.overwrite)
+        for output, file in zip(job.outputs, growing, strict=True)
+    ]
     return all(ends)
 
 
@@ -215,11 +218,16 @@ def _opened(recording: Path, outputs: Sequence[Output]) -> list[TranscriptFile]:
     return opened
 
 
-def _end(job: Job, course: "_Course", output: Output, file: TranscriptFile, progress: Progress) -> bool:
+def _end(
+    job: Job, course: "_Course", output: Output, file: TranscriptFile, progress: Progress, *, overwrite: bool
+) -> bool:
     """Put a transcript in its place if it is whole, and say where it is; whether all of it went well."""
     written, went_well = output.unfinished, not course.troubles
     is_whole = not (course.cut_off or file.unsaved)
-    if is_whole and (went_well or not output.place.exists()):  # what was there may be better
+    if not overwrite and output.place.exists():
+        went_well = False
+        progress.console.print(f"{output} was written by another program meanwhile and is left alone.")
+    elif is_whole and (went_well or not output.place.exists()):  # what was there may be better
         try:
             output.unfinished.replace(output.place)
             written = output.transcript

@@ -115,3 +115,5 @@ class Outcome:
     """None when the user aborted it."""
     failure: LiveCanaryError | None = None
     """Why it could not begin or go on, to be raised by the caller; None if it could."""
+    unread: bool = False
+    """Some of its lines were for a reader who had left."""

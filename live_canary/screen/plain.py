@@ -68,6 +68,7 @@ class PlainScreen:
         self._interrupts = Presses()
         self._behind = False
         self._failure: SessionError | None = None
+        self._unread = False
 
     def run(self) -> Outcome:
         """Starts the session and prints until it has ended. Call it from the main thread, which gets the signals."""
@@ -76,7 +77,7 @@ class PlainScreen:
         try:
             with self._signals_handled():
                 self._session.start(self._events.put)
-                return Outcome(self._print_until_the_end(), self._failure)
+                return Outcome(self._print_until_the_end(), self._failure, self._unread)
         except KeyboardInterrupt:
             self._session.abort()
             return Outcome(None, self._failure)
@@ -162,6 +163,7 @@ class PlainScreen:
         except OSError as error:
             discard(self._out)
             if is_reader_gone(error):
+                self._unread = True
                 self._session.stop()
             else:
                 self._fail(f"No more lines can be printed ({error.strerror}); finishing what was heard.", fatal=True)

@@ -232,6 +232,21 @@ def test_a_transcript_that_another_program_is_writing_leaves_nothing_of_the_othe
     other[0].close()
 
 
+def test_what_another_program_writes_meanwhile_is_left_alone(talk, monkeypatch, capsys):
+    """Hours after a night's run had begun it replaced the minutes that somebody had corrected by hand."""
+
+    def load_with(choice, settings):
+        return lambda tell: talk.with_suffix(".txt").write_text("My own minutes.") and Instant()
+
+    monkeypatch.setattr(transcribe, "load_with", load_with)
+    assert transcribe.run(Settings(recordings=(talk,), model="demo"), None, "txt") == 1
+    assert talk.with_suffix(".txt").read_text() == "My own minutes."
+    assert talk.with_name("talk.unfinished.txt").read_text()
+    assert "talk.txt was written by another program meanwhile and is left alone" in " ".join(
+        capsys.readouterr().err.split()
+    )
+
+
 def test_a_name_in_brackets_is_told_as_it_is_and_in_one_line(talk, monkeypatch, capsys):
     monkeypatch.setattr(transcribe, "load_with", instant)
     talk = talk.rename(talk.with_name("talk about much [dqw4].wav"))

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 import threading
 from contextlib import closing
 from dataclasses import replace
@@ -162,6 +163,25 @@ def test_a_model_that_fails_to_load_leaves_something_to_recover_only_where_someb
     monkeypatch.setattr(live, "finish_when_the_terminal_closes", lambda on_screen: lambda: False)
     assert live.run(Settings(plain=True, model="demo"), ()) == 1
     assert bool(list(state.iterdir())) == is_kept
+
+
+@pytest.mark.parametrize("outputs", [(), ("talk.txt",)], ids=["no file", "a file"])
+def test_what_a_reader_that_died_has_not_read_can_be_recovered(state, tmp_path, monkeypatch, capsys, outputs):
+    """Of `live-canary --plain | program` all that was said after the last line that the program read was lost."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    source = ScriptedSource("abc" + ENDPOINT + "de" + ENDPOINT, name="Me", live=True, endless=True)
+    monkeypatch.setattr(live, "sources_of", lambda settings, inputs: [source])
+    monkeypatch.setattr(live, "Segmenter", lambda detector, settings: make_segmenter())
+    monkeypatch.setattr(live, "load_with", lambda choice, settings: lambda tell: LetterModel())
+    monkeypatch.setattr(live, "finish_when_the_terminal_closes", lambda on_screen: lambda: False)
+    settings = Settings(plain=True, model="demo", outputs=tuple(tmp_path / name for name in outputs))
+    with os.fdopen(writer, "w") as closed_pipe, monkeypatch.context() as piped:
+        piped.setattr(sys, "stdout", closed_pipe)
+        assert live.run(settings, ()) == 0
+    kept = list(state.iterdir())
+    assert len(kept) == (0 if outputs else 1)
+    assert [f"live-canary recover {session.name}" in capsys.readouterr().err for session in kept] == [True] * len(kept)
 
 
 def cut_off(*, keep_audio: bool) -> SessionFolder:

@@ -270,13 +270,17 @@ def test_closing_the_terminal_finishes_what_was_heard(state, tmp_path, flags, ha
     assert not list(state.iterdir())
 
 
-@pytest.mark.parametrize("flags", [[], ["--plain"]], ids=["screen", "lines"])
-def test_what_only_a_terminal_had_that_closed_can_be_recovered(state, flags):
+@pytest.mark.parametrize(
+    ("flags", "through"),
+    [([], []), (["--plain"], []), (["--plain"], [sys.executable, "-c", LIKE_MAKE])],
+    ids=["screen", "lines", "lines through make"],
+)
+def test_what_only_a_terminal_had_that_closed_can_be_recovered(state, flags, through):
     """Nobody has read it, and no file has it. What was being said when it closed may be two lines."""
     child, terminal = pty.fork()
     if not child:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
-        command = [*PROGRAM, "--replay", str(TALK), "--speed", "4", "--model", "demo", *flags]
+        command = [*through, *PROGRAM, "--replay", str(TALK), "--speed", "4", "--model", "demo", *flags]
         os.execve(sys.executable, command, {**os.environ, "TERM": "xterm-256color"})
     while not any(b'"utterance"' in journal.read_bytes() for journal in state.glob("*/session.jsonl")):
         os.read(terminal, 100_000)
