@@ -20,7 +20,7 @@ import platformdirs
 from huggingface_hub import constants
 
 from live_canary import __version__, files
-from live_canary.audio.devices import find_input, list_inputs, output_meant, sound_system
+from live_canary.audio.devices import NOTHING_TO_HEAR, find_input, list_inputs, output_meant, sound_system
 from live_canary.audio.level import FLOOR_DBFS, dbfs
 from live_canary.audio.pulse import is_running
 from live_canary.audio.recording import read_recording
@@ -119,9 +119,8 @@ def sound(
         except DeviceError as error:
             yield Finding("microphone", "fail", str(error), CHOOSE)
     else:
-        yield Finding(
-            "microphone", "fail", f"none through {through}", "plug one in, and allow it in the system's settings"
-        )
+        step = "plug one in, and allow it in the system's settings"
+        yield Finding("microphone", "fail" if mic or not system else "warn", f"none through {through}", step)
     if outputs:
         try:
             output = output_meant(device, mic=mic or not system, configured=configured, inputs=lambda: inputs)
@@ -131,7 +130,7 @@ def sound(
             yield Finding("system sound", "fail", str(error), CHOOSE)
     else:
         text = f"{through} lets nobody hear what the computer plays"
-        step = "only --system needs it; live-canary devices says how"
+        step = f"only --system needs it: {NOTHING_TO_HEAR['system'].partition(': ')[2].rstrip('.')}"
         yield Finding("system sound", "fail" if system else "warn", text, step)
 
 

@@ -44,7 +44,7 @@ SILENT_SECONDS = 3.0  # after which somebody would have said something
 
 
 def run(settings: Settings, inputs: Sequence[Capture]) -> int:
-    """The exit code: 0, 1 when the session could not go on, 130 when the user cut it off.
+    """The exit code: 0, 1 when the session could not go on or a transcript lacks some of it, 130 when it was cut off.
 
     inputs: being heard already; none where recordings are. Raises InputError for whatever can be seen to be wrong
     before anything starts.
@@ -72,28 +72,48 @@ def run(settings: Settings, inputs: Sequence[Capture]) -> int:
         paused=begins_paused,
         light=settings.light,
     )  # fmt: skip
-    outcome = _print_lines(session, info, choice, settings) if plain else _open_screen(session, info, dictation)
+    if plain:
+        outcome = _print_lines(session, info, choice, settings)
+    else:
+        outcome = _open_screen(session, info, dictation, is_kept=folder is not None)
     if keyboards:
         drop_typed_keys()  # what was dictated into this very terminal must not be run by the shell behind it
     if outcome.ended:
         session.wait(tell_left=lambda corrections: note(f"{corrections:,} corrections are still to be written …"))
+    is_complete = folder.journal.is_settled if folder else not session.unsaved
     if folder:
-        if outcome.ended and settings.recordings and not session.has_model:
-            folder.remove()  # its sound is in the recordings, and no text was made of it
-        else:
-            nobody_spoke = session.heard_in_order and not folder.journal.has_speech
-            unread = (outcome.unread and not settings.recordings) or (is_shown and was_hung_up())
-            is_read = bool(settings.outputs) or nobody_spoke or not unread
-            ended = is_read and is_whole(outcome, nobody_spoke=nobody_spoke)
-            keeping.leave_folder(folder, ended=ended, keep_sound=settings.keep_audio)
+        _leave(folder, session, outcome, settings, was_hung_up=is_shown and was_hung_up())
+    _tell_what_there_is(session, outcome, settings)
+    if outcome.failure and not plain:
+        raise outcome.failure  # the screen that showed it is gone
+    if outcome.failure or (outcome.ended and not is_complete):
+        return 1
+    return 0 if outcome.ended else CUT_OFF
+
+
+def _leave(folder: SessionFolder, session: Session, outcome: Outcome, settings: Settings, *, was_hung_up: bool) -> None:
+    """Remove what nobody needs any more of the session's sound and journal.
+
+    was_hung_up: the terminal that showed the lines has closed.
+    """
+    if outcome.ended and settings.recordings and not session.has_model:
+        folder.remove()  # its sound is in the recordings, and no text was made of it
+        return
+    nobody_spoke = session.heard_in_order and not folder.journal.has_speech
+    unread = was_hung_up or (outcome.unread and not settings.recordings)
+    is_read = bool(settings.outputs) or nobody_spoke or not unread
+    ended = is_read and is_whole(outcome, nobody_spoke=nobody_spoke)
+    keeping.leave_folder(folder, ended=ended, keep_sound=settings.keep_audio)
+
+
+def _tell_what_there_is(session: Session, outcome: Outcome, settings: Settings) -> None:
     heard_seconds = outcome.ended.heard_seconds if outcome.ended and not outcome.failure else 0.0
     if heard_seconds > SILENT_SECONDS and session.heard_no_words:
         note("No words were heard" + ("." if settings.recordings else "; live-canary devices lists what can be."))
     for path in settings.outputs:
-        note(f"Transcript: {one_line(str(path))}")
-    if outcome.failure and not plain:
-        raise outcome.failure  # the screen that showed it is gone
-    return 1 if outcome.failure else 0 if outcome.ended else CUT_OFF
+        count = session.unsaved.get(path, 0)
+        lacking = f", without {count} {'line or correction' if count == 1 else 'lines or corrections'}" if count else ""
+        note(f"Transcript: {one_line(str(path))}{lacking}")
 
 
 def is_whole(outcome: Outcome, *, nobody_spoke: bool) -> bool:
@@ -206,7 +226,8 @@ def _print_lines(session: Session, info: SessionInfo, choice: ModelChoice, setti
     return PlainScreen(session, info, sys.stdout, sys.stderr, line_of=line_of).run()
 
 
-def _open_screen(session: Session, info: SessionInfo, dictation: Dictation | None) -> Outcome:
+def _open_screen(session: Session, info: SessionInfo, dictation: Dictation | None, *, is_kept: bool) -> Outcome:
+    """is_kept: what a file lacks at the end can be recovered; else it is printed, like what is for no file."""
     from live_canary.screen.app import LiveCanaryApp
 
     is_typing = dictation.is_typing if dictation else lambda: False
@@ -215,7 +236,7 @@ def _open_screen(session: Session, info: SessionInfo, dictation: Dictation | Non
     survive_pausing()  # the screen's loop has ended, and with it what it did about the signal
     if outcome.ended:
         session.wait()  # it may still have to tell of a correction
-    if not info.outputs:
+    if not info.outputs or (session.unsaved and not is_kept):
         for line in app.printed():
             print(line)  # noqa: T201
     for message in app.unread():

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
 from live_canary.audio.soundsystem import Input
 from live_canary.audio.source import SAMPLE_RATE, PausableSource, Source
@@ -213,6 +214,11 @@ class Session:
             for thread in self._threads:
                 thread.join(CLOSE_SOURCE_SECONDS)
         return ended
+
+    @property
+    def unsaved(self) -> dict[Path, int]:
+        """How many lines and corrections each file lacks that lacks some; to be asked when the session has ended."""
+        return {sink.path: lines for sink in self._scribe.sinks if (lines := sink.unsaved + sink.uncorrected)}
 
     def _end_listening(self) -> None:
         """A sound system that hangs in the middle of a call is left behind, once all that it gave is heard."""

@@ -121,6 +121,12 @@ def test_the_input_that_the_settings_name_is_the_one_that_must_be_there(monkeypa
     assert [one.topic for one in checks.sound(device, **heard) if one.state == "fail"] == failing
 
 
+@pytest.mark.parametrize(("heard", "failing"), [({"mic": False, "system": True}, []), ({"mic": True}, ["microphone"])])
+def test_only_who_speaks_needs_a_microphone(monkeypatch, heard, failing):
+    monkeypatch.setattr(checks, "list_inputs", lambda: [PLAYED])
+    assert [one.topic for one in checks.sound(**heard) if one.state == "fail"] == failing
+
+
 @pytest.mark.parametrize("arguments", ["--threads 2 --system doctor", "doctor --threads 2 --system"])
 def test_the_doctor_follows_flags_and_settings(monkeypatch, arguments):
     asked = []

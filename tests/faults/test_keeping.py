@@ -23,6 +23,7 @@ from live_canary.session.folder import JOURNAL, SessionFolder, unfinished_sessio
 from live_canary.session.session import Session
 from live_canary.settings import Settings
 from live_canary.transcript.writer import TranscriptFile
+from tests.faults.conftest import fill
 from tests.faults.sessions import PATIENCE_SECONDS, STARTED, abort, model, prepare, recording
 from tests.session.fakes import ENDPOINT, SETTINGS, LetterModel, LoudnessDetector, ScriptedSource, make_segmenter
 
@@ -182,6 +183,25 @@ def test_what_a_reader_that_died_has_not_read_can_be_recovered(state, tmp_path, 
     kept = list(state.iterdir())
     assert len(kept) == (0 if outputs else 1)
     assert [f"live-canary recover {session.name}" in capsys.readouterr().err for session in kept] == [True] * len(kept)
+
+
+@pytest.mark.parametrize("spool", [True, False])
+def test_a_transcript_without_room_is_no_success(state, tmp_path, small_disk, monkeypatch, capsys, spool):
+    """The exit code was 0, and without a spool nothing said that the lines were gone."""
+    output = small_disk / "talk.txt"
+    output.touch()
+    fill(small_disk)
+    monkeypatch.setattr(live, "Segmenter", lambda detector, settings: make_segmenter())
+    monkeypatch.setattr(live, "load_with", lambda choice, settings: lambda tell: LetterModel())
+    monkeypatch.setattr(live, "finish_when_the_terminal_closes", lambda on_screen: lambda: False)
+    talk = recording(tmp_path / "talk.wav", "..abc" + ENDPOINT + "de" + ENDPOINT)
+    settings = Settings(
+        recordings=(talk,), speed=None, plain=True, model="demo", outputs=(output,), overwrite=True, spool=spool
+    )
+    assert live.run(settings, ()) == 1
+    told = capsys.readouterr().err
+    assert f"Transcript: {output}, without 2 lines or corrections" in told
+    assert ("live-canary recover" in told) == spool
 
 
 def cut_off(*, keep_audio: bool) -> SessionFolder:
