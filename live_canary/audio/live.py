@@ -18,7 +18,7 @@ from live_canary.audio.source import (
     SourceItem,
     SourceWarning,
 )
-from live_canary.audio.timekeeper import LATE_SECONDS, TOO_BUSY
+from live_canary.audio.timekeeper import LATE_SECONDS, TOO_BUSY, runs_at_another_rate
 from live_canary.audio.timeline import Timeline
 
 POLL_SECONDS = 0.25
@@ -164,10 +164,14 @@ class LiveSource:
         self._capture.reopen()
 
     def _close(self) -> Iterator[SourceItem]:
-        """What the input has delivered and nobody has read is not lost with it, unless its rate cannot be trusted."""
+        """What the input has delivered and nobody has read is not lost with it, unless that runs at another rate.
+
+        An input of which a starved machine lost sound three times is taken for one too, and what follows is good.
+        """
         self._capture.close()
-        for chunk in self._inbox.drain():
-            if not self._lost and not self._timeline.off_rate:
+        unread = self._inbox.drain()
+        if not self._lost and not (self._timeline.off_rate and runs_at_another_rate(unread)):
+            for chunk in unread:
                 yield from self._timeline.feed(chunk)
         yield from self._timeline.break_off()
         yield from self._timeline.settle(self._clock.now())

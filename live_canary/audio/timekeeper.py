@@ -1,8 +1,10 @@
 """When the sound of a live input was really heard: late is told from lost, and its crystal is held to the clock."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from statistics import median
 
 from live_canary.audio.inbox import Chunk
 
@@ -15,6 +17,7 @@ MAX_STEER = 5e-4  # nobody hears 0.05 % of pitch; crystals are better than 0.01 
 OFF_RATE_SECONDS = 0.5  # steering does not follow: the input does not run at the rate it claims,
 OFF_RATE_LOSSES = 3  # nor does one that loses so often
 OFF_RATE_LOSSES_WITHIN_SECONDS = 30.0
+OFF_RATE_IN_A_SECOND = 0.05  # 44.1 for 48 kHz is 0.08 s
 
 TOO_BUSY = "computer asleep or too busy"
 
@@ -149,3 +152,15 @@ class _Floor:
             self._buckets, self._next_bucket = (newer, lag), time + BUCKET_SECONDS
         else:
             self._buckets = (older, min(newer, lag))
+
+
+def runs_at_another_rate(chunks: Sequence[Chunk]) -> bool:
+    """Whether a second of this sound mostly took another time to arrive; False for less than that.
+
+    A stall is in few of the seconds, however long it is.
+    """
+    ends = accumulate(chunk.dropped_seconds + chunk.seconds for chunk in chunks)
+    lags = [chunk.arrived - end for chunk, end in zip(chunks, ends, strict=True)]
+    a_second = math.ceil(len(chunks) / max(sum(chunk.seconds for chunk in chunks), 1.0))
+    off = [abs(later - lag) for lag, later in zip(lags, lags[a_second:], strict=False)]
+    return bool(off) and median(off) > OFF_RATE_IN_A_SECOND

@@ -551,6 +551,35 @@ def test_an_input_that_runs_at_another_rate_than_it_claims_is_opened_again(sound
     assert DeviceLost("Built-in", "its sample rate has changed") in items
 
 
+@pytest.mark.parametrize("stalls", [3, 8])
+def test_a_starved_machine_does_not_lose_what_was_captured_and_nobody_has_read(sound, clock, stalls):
+    """Three stalls were taken for another sample rate, and up to a minute of good sound was thrown away with it."""
+    source = microphone(clock)
+    items = [next(blocks := source.blocks()), next(blocks)]
+    for _ in range(stalls):
+        clock.pass_by(4.0)  # nobody reads
+        clock.jump(0.6)
+    clock.pass_by(20.0)
+    clock.at(clock.passed + 3.0, source.stop)
+    items += blocks
+    assert [gap.reason for gap in gaps_in(items)] == ["computer asleep or too busy"] * stalls
+    assert total_samples(items) == pytest.approx((4.0 * stalls + 20.0 + 3.0) * 16_000, abs=0.2 * 16_000)
+    assert_each_sample_is_at_its_time(items, 0.05)
+
+
+@pytest.mark.parametrize("speed", [1 / 3, 44.1 / 48])
+def test_what_was_captured_at_another_rate_than_claimed_is_not_heard_by_a_late_reader(sound, clock, speed):
+    """Found at the third loss of 0.3 s, of 1 - speed in a second."""
+    source = microphone(clock)
+    items = [next(blocks := source.blocks()), next(blocks)]
+    sound.inputs[0].speed = speed
+    clock.pass_by(30.0)  # nobody reads
+    clock.at(35.0, source.stop)
+    items += blocks
+    lost = items.index(DeviceLost("Built-in", "its sample rate has changed"))
+    assert total_samples(items[:lost]) < (3 * 0.6 / (1 - speed)) * speed * 16_000
+
+
 def test_another_input_is_heard_when_the_user_wants_it_and_time_goes_on(sound, clock):
     source = microphone(clock)
     clock.at(2.0, lambda: source.switch(source.inputs()[1]))
