@@ -2,8 +2,9 @@
 
 Every append is flushed and synced, complete or not there at all. A write that fails raises OutputError but loses
 nothing: the lines wait and go out with the next ones. A file that an editor replaced while it was written to is
-opened anew. What is corrected stands in a .jsonl file at once, as a line of its own; other files are only appended to
-while they grow, and put in order when they are closed (`amending.py`).
+opened anew, and lines that it has lost by that are written again (`standing.py`). What is corrected stands in a .jsonl
+file at once, as a line of its own; other files are only appended to while they grow, and put in order when they are
+closed (`amending.py`).
 """
 
 import os
@@ -18,6 +19,7 @@ from live_canary.printable import one_line
 from live_canary.transcript.amending import left_alone, put_in_order
 from live_canary.transcript.formats import FORMATS, Format
 from live_canary.transcript.pieces import pieces
+from live_canary.transcript.standing import first_missing
 from live_canary.transcript.utterance import Entry, Revision, TranscriptGap, Utterance
 
 
@@ -72,6 +74,16 @@ class _Piece:
     """Not an amendment."""
 
 
+@dataclass(frozen=True, slots=True)
+class _State:
+    """Another one when another program has saved the file."""
+
+    device: int
+    inode: int
+    size: int
+    changed_ns: int
+
+
 class TranscriptFile:
     """A transcript file that grows by one utterance or gap at a time; no other program may write it meanwhile.
 
@@ -103,6 +115,11 @@ class TranscriptFile:
         """Those that the file holds, if it is made anew for them."""
         self._in_order = True
         self._unsaved: list[_Piece] = []
+        self._saved: list[_Piece] = []
+        self._gone: list[_Piece] = []
+        """The last of those that were saved: another program has saved the file without them."""
+        self._left: _State | None = None
+        """How the file was after the last write; None if that is not known, or the file is complete."""
         self._head = ""
         self._descriptor = _open_locked(path)
         self._started, self._recording = started or datetime.now(), recording
@@ -123,11 +140,13 @@ class TranscriptFile:
             self._write_header()
             with suppress(OSError):  # not every file system can sync a folder
                 _sync_folder(self.path.parent)
+        self._before = earlier or self._format.header(self._started, self._recording)
+        self._left = _state(os.fstat(self._descriptor))
 
     @property
     def unsaved(self) -> int:
-        """Utterances and gaps that are not on the disk because the last write failed."""
-        return sum(piece.is_entry for piece in self._unsaved)
+        """Utterances and gaps that are not on the disk: the last write failed, or another program removed them."""
+        return sum(piece.is_entry for piece in (*self._gone, *self._unsaved))
 
     @property
     def uncorrected(self) -> int:
@@ -170,8 +189,9 @@ class TranscriptFile:
         if self._closed:
             return
         try:
-            if self._unsaved:
+            if self._unsaved or self._is_lacking():
                 self._save()
+            self._left = None
             if not self._in_order:
                 if not files.OPEN_FILES_MAY_GO:
                     self._let_go()
@@ -203,15 +223,40 @@ class TranscriptFile:
         try:
             if not files.is_in_place(self._descriptor, self.path):  # editors save by renaming a new file over it
                 self._reopen()
+            self._look_for_losses()
             if not os.fstat(self._descriptor).st_size:  # another program has emptied it, or taken it away
                 self._write_header()
-            self._append("".join(piece.text for piece in self._unsaved))
+            self._append("".join(piece.text for piece in (*self._gone, *self._unsaved)))
+            self._left = _state(os.fstat(self._descriptor))
         except OSError as error:
-            waiting = "1 line is" if len(self._unsaved) == 1 else f"{len(self._unsaved)} lines are"
+            waiting = _lines_are(len(self._gone) + len(self._unsaved))
             raise OutputError(
                 f"{_named(self.path)} cannot be written: {error.strerror}; {waiting} not saved yet."
             ) from error
-        self._unsaved.clear()
+        self._saved += self._unsaved
+        self._unsaved, self._gone = [], []
+
+    def _is_lacking(self) -> bool:
+        """Whether lines are gone that can be written again. Raises OutputError as `_look_for_losses`."""
+        with suppress(OSError):  # it is not there any more
+            self._look_for_losses()
+        return bool(self._gone)
+
+    def _look_for_losses(self) -> None:
+        """Finds what is gone; of a file that was emptied nothing new. Raises OutputError if that cannot be told, and
+        OSError.
+        """
+        now = _state(self.path.stat())
+        if self._left in (None, now) or not now.size:
+            return
+        contents = self.path.read_text(encoding="utf-8-sig", errors="replace")
+        first = first_missing([self._before, *(piece.text for piece in self._saved)], contents)
+        self._gone = self._saved[max((first or 0) - 1, 0) :]
+        if first is None and self._gone:
+            raise OutputError(
+                f"{_named(self.path)} was changed by another program: {_lines_are(len(self._gone))} not in it any "
+                "more, nor anything else that was written; what is said waits until the file is moved away."
+            )
 
     def _put_in_order(self) -> None:
         def told(amendments: dict[int, Revision]) -> list[str]:
@@ -267,6 +312,14 @@ def _open_and_lock(path: Path) -> int:
     except OSError:  # a network file system without locks is no reason to refuse a transcript
         pass
     return descriptor
+
+
+def _state(status: os.stat_result) -> _State:
+    return _State(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def _lines_are(count: int) -> str:
+    return "1 line is" if count == 1 else f"{count} lines are"
 
 
 def _last_bytes(descriptor: int, size: int) -> bytes:

@@ -171,6 +171,22 @@ def test_a_file_that_cannot_be_made_again_is_told_and_gets_its_lines_when_it_can
     assert folder.journal.is_settled
 
 
+@pytest.mark.usefixtures("undisturbed")
+def test_lines_of_a_file_that_another_text_replaced_are_kept_and_recovery_writes_them_beside_it(tmp_path):
+    folder, output = SessionFolder.create(tmp_path / "sessions"), tmp_path / "talk.txt"
+    whole = tmp_path / "whole.txt"
+    run(SessionFolder.create(tmp_path / "others"), tmp_path / "talk.wav", whole, AtTheEndOf(-1, None))
+    events = run(folder, tmp_path / "talk.wav", output, AtTheEndOf(1, lambda: output.write_text("Shopping\n")))
+    failures = [event.message for event in events if isinstance(event, StageFailed) and event.stage == "file"]
+    assert "lines are not in it any more, nor anything else that was written" in failures[0]
+    assert not folder.journal.is_settled
+    folder.journal.close()
+    recover(tmp_path / "sessions")
+    assert output.read_text() == "Shopping\n"
+    (beside,) = tmp_path.glob("talk.2*.txt")
+    assert beside.read_text() == whole.read_text()
+
+
 def test_a_file_that_is_gone_after_a_crash_is_made_again_with_every_line(tmp_path, undisturbed):
     folder, output = SessionFolder.create(tmp_path / "sessions"), tmp_path / "talk.jsonl"
     run(folder, tmp_path / "talk.wav", output, AtTheEndOf(-1, None))
