@@ -7,6 +7,7 @@ ends. Ctrl-C does not reach it: it ends when nobody reads it any more.
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -18,11 +19,12 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+from live_canary.audio.resample import to_mono
 from live_canary.audio.source import SAMPLE_RATE
 from live_canary.errors import RecordingBrokenOff, RecordingError
 
 PROGRAM = "ffmpeg"
-READ_BYTES = SAMPLE_RATE // 10 * 2  # 0.1 s of 16-bit samples
+READ_FRAMES = SAMPLE_RATE // 10
 CONTAINERS = (
     "mov,matroska,asf,aac,amr,avi,flv,mpegts,mpeg,ac3,eac3,ape,wv,tta,tak,dsf,mpc,mpc8,rm,dts,truehd,caf,ogg,mxf,gxf,dv"
 )
@@ -33,6 +35,7 @@ APART = 0
 if sys.platform == "win32":
     APART = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
 
+_AU_HEADER = struct.Struct(">4s5I")  # its name, where the sound begins, its size, encoding, rate and channels
 _NO_TRACK = "matches no streams"
 _NOT_TAKEN = "not on whitelist"  # a playlist, a text or a picture
 _GUESSED = "Estimating duration from bitrate"
@@ -90,11 +93,13 @@ def _running(path: Path, unknown: str) -> Iterator[tuple["subprocess.Popen[bytes
     # No time goes back behind the sound before it, which aresample would drop; it puts silence where none is yet, or in
     # a gap.
     forward = r"asetpts=st(1\,if(N\,max(PTS\,ld(0))\,PTS))*0+st(0\,ld(1)+NB_SAMPLES)*0+ld(1)"
-    sound = f"{forward},aresample={SAMPLE_RATE}:async=1:first_pts=0"
+    # Two channels become one in to_mono, for those that cancel each other; more of them become two here. One stays one:
+    # made two it would be 3 dB quieter.
+    sound = f"{forward},aresample={SAMPLE_RATE}:async=1:first_pts=0,aformat=channel_layouts=mono|stereo"
     command = [
         *(found, "-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info"),
         *("-protocol_whitelist", "file", "-format_whitelist", CONTAINERS, "-i", f"file:{path}"),
-        *("-map", "0:a:0", "-ac", "1", "-af", sound, "-f", "s16le", "pipe:1"),
+        *("-map", "0:a:0", "-af", sound, "-c:a", "pcm_s16be", "-f", "au", "pipe:1"),
     ]
     with ExitStack() as opened:
         try:
@@ -119,9 +124,17 @@ def _started(command: list[str], log: IO[bytes]) -> "subprocess.Popen[bytes]":
 
 
 def _pieces(program: "subprocess.Popen[bytes]") -> Iterator[NDArray[np.float32]]:
+    """(n,) float32 of 0.1 s each."""
     assert program.stdout
-    while len(data := program.stdout.read(READ_BYTES)) > 1:
-        yield np.frombuffer(data, "<i2", len(data) // 2).astype(np.float32) / np.float32(32768)
+    header = program.stdout.read(_AU_HEADER.size)
+    if len(header) < _AU_HEADER.size:
+        return
+    _, start, _, _, _, channels = _AU_HEADER.unpack(header)
+    program.stdout.read(start - _AU_HEADER.size)
+    frame_bytes = 2 * channels
+    while count := len(data := program.stdout.read(READ_FRAMES * frame_bytes)) // frame_bytes:
+        frames = np.frombuffer(data, ">i2", count * channels).reshape(count, channels)
+        yield to_mono(frames.astype(np.float32) / np.float32(32768))
 
 
 def _said(log: IO[bytes]) -> str:

@@ -60,6 +60,24 @@ def test_the_sound_of_a_film_is_heard(tone, tmp_path, name, codecs):
 
 
 @needs_ffmpeg
+@pytest.mark.parametrize("channels", [1, 2, 6])
+def test_it_is_as_loud_as_it_was_whatever_number_of_channels_it_has(tone, tmp_path, channels):
+    """Of six, by default ffmpeg plays the front ones at 1 / (1 + 2 / sqrt 2) of their loudness."""
+    where = "pan=5.1|FL=c0|FR=c0" if channels == 6 else "anull"
+    convert("-i", tone, "-af", where, "-ac", str(channels), "-c:a", "alac", tmp_path / "talk.m4a")
+    heard = loudness(read_recording(tmp_path / "talk.m4a"))[0]
+    assert heard == pytest.approx(0.2121 / (1 + 2**0.5 if channels == 6 else 1), rel=0.01)
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("where", ["stereo|c0=c0|c1=-1*c0", "quad|FL=c0|FR=-1*c0|BL=0*c0|BR=0*c0"], ids=["two", "four"])
+def test_channels_that_cancel_each_other_are_heard(tone, tmp_path, where):
+    """As where one microphone is wired the wrong way round."""
+    convert("-i", tone, "-af", f"pan={where}", "-c:a", "pcm_s16le", tmp_path / "talk.mov")
+    assert loudness(read_recording(tmp_path / "talk.mov"))[0] > 0.1
+
+
+@needs_ffmpeg
 def test_of_a_recording_that_does_not_tell_its_length_it_is_counted(tone, tmp_path):
     """As of what a browser records."""
     path = tmp_path / "talk.webm"
