@@ -30,7 +30,8 @@ CONTAINERS = (
 )
 """What it may take a file for: sound and films. Others are playlists, which name further files, or any text."""
 LONGEST_REASON = 200  # characters
-MOST_SAID = 1 << 20  # bytes read of what it says; the length and the first complaint come early
+MOST_SAID = 1 << 20  # bytes read of what it says; the length and the first complaints come early
+MOST_ERRORS = 5  # while it decodes, two for a frame; one or two were cut where a stream was begun or ended
 APART = 0
 if sys.platform == "win32":
     APART = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
@@ -41,7 +42,9 @@ _NOT_TAKEN = "not on whitelist"  # a playlist, a text or a picture
 _GUESSED = "Estimating duration from bitrate"
 _DURATION = re.compile(r"^\[info\]   Duration: (\d+):(\d\d):(\d\d\.\d+)", re.MULTILINE)
 _QUOTED = re.compile(r" '[^']*'")  # as the whole list of containers
-_ERROR = re.compile(r"^(?:\[[^\]]* @ [^\]]*\] )?\[(?:error|fatal)\] (.*)$", re.MULTILINE)
+_ERROR = re.compile(r"^(?:\[[^\]]* @ [^\]]*\] )*\[(?:error|fatal)\] (?!Application provided)(.*)$", re.MULTILINE)
+_DECODES = "[info] Stream mapping:"  # before it, it complains of pictures, too
+_HOLE = re.compile(r"adding \d{5,} audio samples of silence")  # > 0.2 s at 48 kHz; before the first, less is usual
 
 
 def stream(path: Path, unknown: str) -> Iterator[NDArray[np.float32]]:
@@ -67,6 +70,12 @@ def stream(path: Path, unknown: str) -> Iterator[NDArray[np.float32]]:
         raise RecordingBrokenOff(
             f"Recording '{path}' can be read only up to {seconds:.1f} seconds (ffmpeg: {reason}): "
             "it is damaged or was not copied completely; copy it again."
+        )
+    if _lacks_parts(said):
+        _check_readable(path)
+        raise RecordingBrokenOff(
+            f"Parts of recording '{path}' cannot be read and are left out or silence (ffmpeg: "
+            f"{_reason(_said_decoding(said), path)}): it is damaged or was not copied completely; copy it again."
         )
 
 
@@ -97,7 +106,7 @@ def _running(path: Path, unknown: str) -> Iterator[tuple["subprocess.Popen[bytes
     # made two it would be 3 dB quieter.
     sound = f"{forward},aresample={SAMPLE_RATE}:async=1:first_pts=0,aformat=channel_layouts=mono|stereo"
     command = [
-        *(found, "-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info"),
+        *(found, "-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+verbose"),
         *("-protocol_whitelist", "file", "-format_whitelist", CONTAINERS, "-i", f"file:{path}"),
         *("-map", "0:a:0", "-af", sound, "-c:a", "pcm_s16be", "-f", "au", "pipe:1"),
     ]
@@ -149,6 +158,20 @@ def _told_seconds(said: str) -> float | None:
         return None
     hours, minutes, seconds = map(float, told.groups())
     return (hours * 60 + minutes) * 60 + seconds or None
+
+
+def _said_decoding(said: str) -> str:
+    return said.partition(_DECODES)[2]
+
+
+def _lacks_parts(said: str) -> bool:
+    """Whether it could not decode some of it, and this left a hole or goes on and on.
+
+    A hole alone is none: a browser writes nothing while a microphone is muted.
+    """
+    decoding = _said_decoding(said)
+    errors = len(_ERROR.findall(decoding))
+    return errors > (0 if _HOLE.search(decoding) else MOST_ERRORS)
 
 
 def _reason(said: str, path: Path) -> str:

@@ -126,6 +126,63 @@ def test_one_that_was_not_copied_completely_is_heard_as_far_as_it_goes(tone, tmp
 
 
 @needs_ffmpeg
+@pytest.mark.parametrize("name", ["talk.m4a", "talk.webm", "talk.wma", "talk.mka"])
+def test_one_that_lost_its_middle_is_heard_around_it_and_the_loss_told(tmp_path, name):
+    """As a bad sector leaves it: it is as long as it was, and ffmpeg puts silence there."""
+    path, seconds = tmp_path / name, np.arange(30 * RATE) / RATE
+    soundfile.write(tmp_path / "tone.wav", 0.3 * np.sin(2 * np.pi * 440 * seconds), RATE)
+    convert("-i", tmp_path / "tone.wav", path)
+    contents = bytearray(path.read_bytes())
+    start, end = len(contents) // 3, len(contents) // 2
+    contents[start:end] = bytes(end - start)
+    path.write_bytes(contents)
+    items = list(RecordingSource([path], speed=None).blocks())
+    [warning] = [item for item in items if isinstance(item, SourceWarning)]
+    assert f"Parts of recording '{path}' cannot be read and are left out or silence (ffmpeg: " in warning.message
+    samples = np.concatenate([item.samples for item in items if isinstance(item, AudioBlock)])
+    assert len(samples) / 16_000 == pytest.approx(30, abs=0.2)
+    heard = loudness(samples)
+    assert heard[5] > 0.1 and heard[12] < 0.01 and heard[28] > 0.1
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(
+    ("name", "options", "part"),
+    [
+        ("tagged.aac", "", lambda whole: b"ID3\4\0\0\0\0\0\4abcd" + whole + b"TAG" + bytes(125)),
+        ("radio.aac", "", lambda whole: whole[10_007:-10_007]),
+        ("radio.ts", "-c:a aac", lambda whole: whole[30_007:-10_007]),
+        ("film.ts", "-f lavfi -i testsrc=s=160x120:r=25:d=7 -c:v mpeg2video -c:a mp2", lambda whole: whole[99_999:]),
+        ("film.vob", "-f lavfi -i testsrc=s=160x120:r=25:d=7 -c:v mpeg2video -c:a mp2", lambda whole: whole[99_999:]),
+        ("browser.webm", "-f webm -live 1", lambda whole: whole),
+        ("crashed.webm", "-f webm -live 1", lambda whole: whole[:-5_007]),
+        ("muted.webm", "-af aselect=not(between(t\\,2\\,4))", lambda whole: whole),
+        ("late.wma", "-c:a wmav2", lambda whole: whole),
+        (
+            "cover.m4a",
+            "-f lavfi -i testsrc=s=64x64:r=1:d=1 -c:v mjpeg -disposition:v attached_pic",
+            lambda whole: whole,
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) and "." in value and " " not in value else "",
+)
+def test_an_ordinary_one_is_not_called_damaged(tone, tmp_path, name, options, part):
+    """As players play it, though ffmpeg complains of a frame at either end, or of a picture."""
+    convert("-i", tone, *options.split(), tmp_path / name)
+    (tmp_path / name).write_bytes(part((tmp_path / name).read_bytes()))
+    assert len(read_recording(tmp_path / name)) / 16_000 > 3
+
+
+@needs_ffmpeg
+def test_one_that_goes_on_with_other_channels_is_not_called_damaged(tone, tmp_path):
+    """As television between the news and a film."""
+    for channels in ("1", "2"):
+        convert("-i", tone, "-ac", channels, "-c:a", "aac", tmp_path / f"{channels}.ts")
+    (tmp_path / "talk.ts").write_bytes((tmp_path / "1.ts").read_bytes() + (tmp_path / "2.ts").read_bytes())
+    assert (loudness(read_recording(tmp_path / "talk.ts")) > 0.1).sum() == 8
+
+
+@needs_ffmpeg
 def test_one_that_goes_away_meanwhile_is_not_called_damaged(tone, tmp_path):
     path = tmp_path / "talk.webm"
     convert("-i", tone, path)
