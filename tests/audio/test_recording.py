@@ -107,6 +107,18 @@ def test_a_recording_that_breaks_off_gives_what_can_be_read_and_says_so(recordin
         read_recording(broken)
 
 
+@pytest.mark.parametrize(("name", "heard"), [("a.flac", 10), ("a.mp3", 10), ("a.ogg", 25), ("a.wav", 30)])
+def test_of_one_with_a_hole_as_much_is_heard_as_the_documentation_says(tmp_path, name, heard):
+    """Of 30 seconds the file lacks those from 10 to 15: docs/recordings.md."""
+    path = tmp_path / name
+    soundfile.write(path, np.random.default_rng(1).uniform(-0.5, 0.5, 30 * 16_000), 16_000)
+    contents = bytearray(path.read_bytes())
+    start, end = len(contents) // 3, len(contents) // 2
+    contents[start:end] = bytes(end - start)
+    path.write_bytes(contents)
+    assert len(samples_of(RecordingSource([path], speed=None))) / 16_000 == pytest.approx(heard, abs=1.5)
+
+
 @pytest.mark.parametrize("name", ["short.mp3", "short.wav", "short.aiff"])
 def test_a_recording_that_was_not_copied_completely_is_noticed(recording, name):
     path = recording(name, 20.0)
