@@ -11,8 +11,8 @@ from live_canary import files
 from live_canary.errors import InputError
 from live_canary.segments.settings import DETECTORS, OF_THE_MODE, PRESETS, SegmenterSettings
 from live_canary.settings import COMPUTE, DEVICES, check_choice
+from live_canary.transcript.places import format_of
 from live_canary.transcript.spelling import Spelling
-from live_canary.transcript.writer import format_of
 
 SOUND, MODEL, TEXT, CUTTING, DICTATION = "Sound", "Model", "Transcript", "Utterances", "Dictation"
 LATER, HERE = "Recordings and recovery", "This machine"  # groups of commands

@@ -38,7 +38,8 @@ from live_canary.session.completing import output_before
 from live_canary.session.folder import SessionFolder
 from live_canary.session.session import Session
 from live_canary.settings import Settings
-from live_canary.transcript.writer import TranscriptFile, check_free, check_output
+from live_canary.transcript.places import check_free, check_output
+from live_canary.transcript.writer import TranscriptFile
 
 SILENT_SECONDS = 3.0  # after which somebody would have said something
 

@@ -18,8 +18,8 @@ from live_canary.printable import one_line
 from live_canary.screen.fields import Field
 from live_canary.transcript.formats import FORMATS
 from live_canary.transcript.pieces import whole_transcript
+from live_canary.transcript.places import check_free, check_output, format_of
 from live_canary.transcript.utterance import Entry
-from live_canary.transcript.writer import check_free, check_output, format_of
 
 
 def export(

@@ -12,8 +12,8 @@ from hashlib import sha256
 from live_canary.session.record import OutputRecord
 from live_canary.transcript.amending import replaced
 from live_canary.transcript.pieces import pieces
+from live_canary.transcript.places import format_of
 from live_canary.transcript.utterance import Entry, Revision, Utterance
-from live_canary.transcript.writer import format_of
 
 Amended = Sequence[tuple[int, Revision]]
 """Each change of an utterance, by its index, in the order in which they were made."""

@@ -17,8 +17,8 @@ from live_canary.session.comparing import Comparison, digest_of
 from live_canary.session.journal import JournalFile
 from live_canary.session.record import OutputRecord, SessionRecord
 from live_canary.transcript.amending import left_alone, newline_of
+from live_canary.transcript.places import check_output, format_of
 from live_canary.transcript.utterance import Entry
-from live_canary.transcript.writer import check_output, format_of
 
 
 def output_before(path: Path, *, overwrite: bool) -> OutputRecord:

@@ -15,56 +15,11 @@ from pathlib import Path
 
 from live_canary import files
 from live_canary.errors import OutputError
-from live_canary.printable import one_line
 from live_canary.transcript.amending import left_alone, put_in_order
-from live_canary.transcript.formats import FORMATS, Format
 from live_canary.transcript.pieces import pieces
+from live_canary.transcript.places import check_output, format_of, named, open_and_lock, open_locked, sync_folder
 from live_canary.transcript.standing import first_missing
 from live_canary.transcript.utterance import Entry, Revision, TranscriptGap, Utterance
-
-
-def check_output(path: Path, *, overwrite: bool = False) -> None:
-    """Raises OutputError if a transcript cannot be written to `path`; opens and changes nothing."""
-    known = format_of(path)
-    try:
-        obstacle = _obstacle(path, known, overwrite)
-    except OSError as error:  # a name that is too long, a folder that cannot be entered
-        obstacle = f"cannot be written: {error.strerror}."
-    if obstacle:
-        raise OutputError(f"{_named(path)} {obstacle}")
-
-
-def check_free(path: Path) -> None:
-    """Raises OutputError if the file is being written already. No file is made, and none changed."""
-    if path.exists():
-        os.close(_open_locked(path))
-
-
-def _obstacle(path: Path, known: Format, overwrite: bool) -> str | None:
-    if files.is_no_name(path):
-        return "is no name for a file on Windows; give one without ':' that is no device, as NUL is."
-    with suppress(FileNotFoundError, NotADirectoryError):
-        path.stat()  # raises what the questions below take for a file that is not there: a link that leads to itself
-    if path.is_dir():
-        return "is a folder; give the name of a file in it."
-    if not path.parent.is_dir():
-        return f"cannot be written: there is no folder {_named(path.parent)}; create it first."
-    if path.exists() and not path.is_file():
-        return "is not a regular file; give the name of one."
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        return "cannot be written: permission denied; choose another folder."
-    if path.exists() and path.stat().st_size and not (overwrite or known.can_continue):
-        return f"exists, and {known.extension} files cannot be continued; give another name, or --overwrite."
-    return None
-
-
-def format_of(path: Path) -> Format:
-    """The format that the suffix of `path` chooses. Raises OutputError for one that is not known."""
-    try:
-        return FORMATS[path.suffix.lower()]
-    except KeyError:
-        name = _named(path) if path.name else "The name of a transcript"
-        raise OutputError(f"{name} must end in one of {', '.join(FORMATS)}, which chooses its format.") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +76,14 @@ class TranscriptFile:
         self._left: _State | None = None
         """How the file was after the last write; None if that is not known, or the file is complete."""
         self._head = ""
-        self._descriptor = _open_locked(path)
+        self._descriptor = open_locked(path)
         self._started, self._recording = started or datetime.now(), recording
         try:
             self._begin(overwrite)
         except OSError as error:
             os.close(self._descriptor)
             raise OutputError(
-                f"{_named(path)} cannot be written: {error.strerror}; give another folder or name."
+                f"{named(path)} cannot be written: {error.strerror}; give another folder or name."
             ) from error
 
     def _begin(self, overwrite: bool) -> None:
@@ -139,7 +94,7 @@ class TranscriptFile:
             os.ftruncate(self._descriptor, 0)
             self._write_header()
             with suppress(OSError):  # not every file system can sync a folder
-                _sync_folder(self.path.parent)
+                sync_folder(self.path.parent)
         self._before = earlier or self._format.header(self._started, self._recording)
         self._left = _state(os.fstat(self._descriptor))
 
@@ -178,8 +133,8 @@ class TranscriptFile:
             self._in_order = False
         if self._closed:
             if not self.path.exists():
-                raise OutputError(f"{_named(self.path)} is not there any more, so it lacks what was changed last.")
-            self._descriptor = _open_locked(self.path)
+                raise OutputError(f"{named(self.path)} is not there any more, so it lacks what was changed last.")
+            self._descriptor = open_locked(self.path)
             self.close()
         elif line:
             self._save()
@@ -231,7 +186,7 @@ class TranscriptFile:
         except OSError as error:
             waiting = _lines_are(len(self._gone) + len(self._unsaved))
             raise OutputError(
-                f"{_named(self.path)} cannot be written: {error.strerror}; {waiting} not saved yet."
+                f"{named(self.path)} cannot be written: {error.strerror}; {waiting} not saved yet."
             ) from error
         self._saved += self._unsaved
         self._unsaved, self._gone = [], []
@@ -254,7 +209,7 @@ class TranscriptFile:
         self._gone = self._saved[max((first or 0) - 1, 0) :]
         if first is None and self._gone:
             raise OutputError(
-                f"{_named(self.path)} was changed by another program: {_lines_are(len(self._gone))} not in it any "
+                f"{named(self.path)} was changed by another program: {_lines_are(len(self._gone))} not in it any "
                 "more, nor anything else that was written; what is said waits until the file is moved away."
             )
 
@@ -268,14 +223,14 @@ class TranscriptFile:
             missed = put_in_order(self.path, told(self._written), told(self._amendments), self._head, header)
         except OSError as error:
             raise OutputError(
-                f"{_named(self.path)} cannot be made anew: {error.strerror}; it lacks what was changed last."
+                f"{named(self.path)} cannot be made anew: {error.strerror}; it lacks what was changed last."
             ) from error
         self._in_order, self._written = True, dict(self._amendments)
         if missed:
             raise OutputError(left_alone(self.path))
 
     def _reopen(self) -> None:
-        replacement = _open_and_lock(self.path)
+        replacement = open_and_lock(self.path)
         os.close(self._descriptor)
         self._descriptor = replacement
 
@@ -287,31 +242,6 @@ class TranscriptFile:
         data, size = text.encode(), os.fstat(self._descriptor).st_size
         data = self._format.break_before(_last_bytes(self._descriptor, size), data) + data
         files.append(self._descriptor, data)
-
-
-def _open_locked(path: Path) -> int:
-    """A descriptor that appends to `path`. Raises OutputError if it cannot be opened or is being written already."""
-    try:
-        return _open_and_lock(path)
-    except BlockingIOError:
-        raise OutputError(f"{_named(path)} is already being written by a running session; give another name.") from None
-    except OSError as error:
-        raise OutputError(
-            f"{_named(path)} cannot be written: {error.strerror}; give another folder or name."
-        ) from error
-
-
-def _open_and_lock(path: Path) -> int:
-    """The same; raises OSError, and BlockingIOError while another session writes the file."""
-    descriptor = files.open_file(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, private=False)
-    try:
-        files.lock(descriptor)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise BlockingIOError(error.errno, "another session writes it") from None
-    except OSError:  # a network file system without locks is no reason to refuse a transcript
-        pass
-    return descriptor
 
 
 def _state(status: os.stat_result) -> _State:
@@ -326,16 +256,3 @@ def _last_bytes(descriptor: int, size: int) -> bytes:
     """The last four, if there are as many."""
     os.lseek(descriptor, max(size - 4, 0), os.SEEK_SET)  # what is appended goes to the end nevertheless
     return os.read(descriptor, 4)
-
-
-def _sync_folder(folder: Path) -> None:
-    """A new file survives a power cut only once its folder is on the disk too."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        files.sync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _named(path: Path) -> str:
-    return f"'{one_line(str(path))}'"

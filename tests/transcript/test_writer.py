@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from live_canary.errors import OutputError
+from live_canary.transcript.places import check_output
 from live_canary.transcript.utterance import Revision, TranscriptGap, Utterance
-from live_canary.transcript.writer import TranscriptFile, check_output
+from live_canary.transcript.writer import TranscriptFile
 from tests.transcript.test_cues import AT_LENGTH, shown
 
 STARTED = datetime(2026, 3, 4, 9, 30)
