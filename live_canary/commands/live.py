@@ -80,7 +80,7 @@ def run(settings: Settings, inputs: Sequence[Capture]) -> int:
     if keyboards:
         drop_typed_keys()  # what was dictated into this very terminal must not be run by the shell behind it
     if outcome.ended:
-        session.wait(tell_left=lambda corrections: note(f"{corrections:,} corrections are still to be written …"))
+        _wait_for_corrections(session)
     is_complete = folder.journal.is_settled if folder else not session.unsaved
     if folder:
         _leave(folder, session, outcome, settings, was_hung_up=is_shown and was_hung_up())
@@ -90,6 +90,10 @@ def run(settings: Settings, inputs: Sequence[Capture]) -> int:
     if outcome.failure or (outcome.ended and not is_complete):
         return 1
     return 0 if outcome.ended else CUT_OFF
+
+
+def _wait_for_corrections(session: Session) -> None:
+    session.wait(tell_left=lambda corrections: note(f"{corrections:,} corrections are still to be written …"))
 
 
 def _leave(folder: SessionFolder, session: Session, outcome: Outcome, settings: Settings, *, was_hung_up: bool) -> None:
@@ -236,8 +240,8 @@ def _open_screen(session: Session, info: SessionInfo, dictation: Dictation | Non
     outcome = app.run() or Outcome(None)
     survive_pausing()  # the screen's loop has ended, and with it what it did about the signal
     if outcome.ended:
-        session.wait()  # it may still have to tell of a correction
-    if not info.outputs or (session.unsaved and not is_kept):
+        _wait_for_corrections(session)  # it may still have to tell of one
+    if not info.outputs or (not is_kept and session.unsaved):
         for line in app.printed():
             print(line)  # noqa: T201
     for message in app.unread():

@@ -76,6 +76,9 @@ class Agenda:
         self._partials_not_before = 0.0
         self._amendments: deque[Amendment | Bookmarking] = deque()
         self._rehearings: deque[Rehearing] = deque()
+        self._in_hand = 0
+        """Amendments that were handed out last: whoever asks for more has answered them."""
+        self._left_before, self._stood_still_seconds = 0, 0.0
         self._closed = self._abandoned = False
         self._dismissed = False
 
@@ -87,9 +90,9 @@ class Agenda:
 
     @property
     def amendments_left(self) -> int:
-        """How many nobody has begun."""
+        """How many are not answered yet, the one that is just being written among them."""
         with self._changed:
-            return len(self._amendments)
+            return len(self._amendments) + self._in_hand
 
     def put_final(self, work: Work, *, wait: bool) -> None:
         """Add a finished utterance; with `wait`, not before there is room."""
@@ -161,24 +164,40 @@ class Agenda:
     ) -> None:
         """What the user corrected last may wait for the disk, or for a line that the model hears again.
 
-        A disk that takes nothing for as long as patience lasts is left; one that is slow is waited for. pause: returns
-        after so many seconds, or when nobody writes any more; tell_left: is told once, if it takes long, how many there
-        are.
+        A disk that takes nothing for as long as patience lasts is left, also by whoever waits once more; one that is
+        slow is waited for. pause: returns after so many seconds, or when nobody writes any more; tell_left: is told
+        once, if it takes long, how many there are.
         """
-        before, waited, looks = 0, 0.0, 0
-        while (left := self.amendments_left) and waited < patience_seconds:
-            waited = waited + LOOK_SECONDS if left == before else 0.0
-            before, looks = left, looks + 1
+        looks = 0
+        while left := self.amendments_left:
+            stands_still = left == self._left_before
+            self._stood_still_seconds = self._stood_still_seconds + LOOK_SECONDS if stands_still else 0.0
+            self._left_before, looks = left, looks + 1
+            if self._stood_still_seconds >= patience_seconds:
+                return
             if looks == LOOKS_WITHOUT_A_WORD:
                 tell_left(left)
             pause(LOOK_SECONDS)
 
+    def take_amendments(self) -> list[Amendment | Bookmarking]:
+        """All that nobody has begun, which nobody else gets then."""
+        with self._changed:
+            taken = list(self._amendments)
+            self._amendments.clear()
+        return taken
+
+    def has_become_amendment(self) -> None:
+        """The rehearing that was handed out last: it counts as one that is being written."""
+        with self._changed:
+            self._in_hand = 1
+
     def next_request(self) -> Request | None:
         """What is wanted after the end, as soon as it is; None once nobody can want anything."""
         with self._changed:
+            self._in_hand = 0
             self._changed.wait_for(lambda: self._dismissed or self._amendments or self._rehearings)
             if self._amendments:
-                return self._amendments.popleft()
+                return self._take_amendment()
             return self._rehearings.popleft() if self._rehearings and not self._dismissed else None
 
     def wait_for_any(self) -> bool:
@@ -190,6 +209,7 @@ class Agenda:
     def next(self, patience: Callable[[], float | None] = lambda: None) -> Item | Nothing | None:
         """The most urgent work, as soon as there is some; Nothing.YET after `patience()` seconds; None at the end."""
         with self._changed:
+            self._in_hand = 0
             waited = False
             while True:
                 if work := self._take():
@@ -211,7 +231,7 @@ class Agenda:
 
     def _take(self) -> Item | None:
         if self._amendments:
-            return self._amendments.popleft()
+            return self._take_amendment()
         if self._finals:
             return self._finals.popleft()
         if self._tails:
@@ -221,6 +241,10 @@ class Agenda:
         if self._partials and self._clock() >= self._partials_not_before:
             return self._partials.pop(next(iter(self._partials)))
         return None
+
+    def _take_amendment(self) -> Amendment | Bookmarking:
+        self._in_hand = 1
+        return self._amendments.popleft()
 
     def _seconds_to_partial(self) -> float | None:
         return max(self._partials_not_before - self._clock(), 0.001) if self._partials else None

@@ -38,6 +38,8 @@ class Journal:
 
     can_be_recovered = False
     """Whether another process can finish the session from it."""
+    unanswered = 0
+    """How many of the user's amendments the session was left with, because the disk did not take them in time."""
 
     def segment(self, source: str, segment: Segment) -> None:
         """An utterance is over and waits for the model."""
@@ -105,8 +107,9 @@ class JournalFile(Journal):
 
     @property
     def is_settled(self) -> bool:
-        """Whether the model has made its text of every utterance and every file holds every line."""
-        return self._undecoded <= 0 and not self.failures and not any(self._unsaved.values())
+        """Whether the model has made its text of every utterance and every file holds every line and amendment."""
+        is_written = not self.unanswered and not any(self._unsaved.values())
+        return self._undecoded <= 0 and not self.failures and is_written
 
     def begin(self, settings: Settings, started: datetime, *, echo_of: str | None, with_source: bool) -> None:
         kept = asdict(settings)

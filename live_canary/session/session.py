@@ -127,8 +127,9 @@ class Session:
             self._stages.begin("end listening", self._end_listening, fatal=False)
 
     def abort(self) -> None:
-        """Stop now: what nobody has begun to transcribe is given up."""
+        """Stop now: what nobody has begun to transcribe is given up, and what the user changed left to `recover`."""
         self._agenda.abandon()
+        self._scribe.leave_amendments()
         self._model_settled.set()
         self.stop()
 
@@ -213,6 +214,7 @@ class Session:
             self._agenda.wait_for_amendments(transcribing.join, self._patience_seconds, tell_left)
             for thread in self._threads:
                 thread.join(CLOSE_SOURCE_SECONDS)
+            self._scribe.journal.unanswered = self._agenda.amendments_left
         return ended
 
     @property

@@ -212,9 +212,27 @@ class Scribe:
         if isinstance(request, Amendment):
             self._amend(request.index, request.text)
         elif isinstance(request, Bookmarking):
-            self._revise(request.index, replace(self._revision_of(request.index), is_bookmarked=request.is_set))
+            self._revise(request.index, self._revised(request))
         elif self._text_of(request.index) is not None:  # a voice may have taken it back meanwhile
             self._hear_again(self._told[request.index], transcriber)
+
+    def leave_amendments(self) -> None:
+        """What the user changed meanwhile goes into the journal alone: the model may never let it be written.
+
+        From any thread, when the session is given up.
+        """
+        if not self.journal.can_be_recovered:
+            return
+        for request in self.agenda.take_amendments():
+            if 0 <= request.index < self.utterances:
+                self._amended[request.index] = self._revised(request)
+                self.journal.amendment(request.index, self._amended[request.index])
+
+    def _revised(self, request: Amendment | Bookmarking) -> Revision:
+        revision = self._revision_of(request.index)
+        if isinstance(request, Amendment):
+            return replace(revision, text=request.text)
+        return replace(revision, is_bookmarked=request.is_set)
 
     def _amend(self, index: int, text: str | None) -> None:
         self._revise(index, replace(self._revision_of(index), text=text))
@@ -251,6 +269,7 @@ class Scribe:
             message = f"The line at {clock(utterance.start_seconds)} stays as it is: {str(error).rstrip('.')}."
             self.tell(StageFailed("hear again", message, fatal=False))
             return
+        self.agenda.has_become_amendment()
         self._amend(utterance.index, hypothesis.text)
 
     def _keep(self, sink: TranscriptSink, write: Callable[[], None]) -> None:

@@ -105,6 +105,42 @@ def test_what_was_heard_before_two_ctrl_c_is_transcribed_by_recovery(tmp_path):
     assert output.read_bytes() == undisturbed(tmp_path, SCRIPT)
 
 
+class Hanging(LetterModel):
+    """Gives no answer to the second utterance."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hangs, self.may_end = threading.Event(), threading.Event()
+
+    def transcribe(self, samples, draft=None):
+        hypothesis = super().transcribe(samples, draft)
+        if hypothesis.text == "de":
+            self.hangs.set()
+            assert self.may_end.wait(PATIENCE_SECONDS)
+        return hypothesis
+
+
+def test_what_was_corrected_while_the_model_hangs_is_recovered(tmp_path):
+    """The screen showed it at once; it waited for the model, and two Ctrl-C gave it up."""
+    source, output = ScriptedSource("abc" + ENDPOINT + "de" + ENDPOINT, live=True, endless=True), tmp_path / "talk.txt"
+    folder, hanging = SessionFolder.create(tmp_path / "sessions"), Hanging()
+    session = prepare(folder, [source], [output], lambda tell: hanging)
+    told: queue.SimpleQueue = queue.SimpleQueue()
+    session.start(lambda event: told.put(event) if isinstance(event, UtteranceFinal) else None)
+    told.get(timeout=PATIENCE_SECONDS)
+    assert hanging.hangs.wait(PATIENCE_SECONDS)
+    session.amend(0, "By hand.")
+    session.abort()
+    journal, written = (folder.path / JOURNAL).read_bytes(), output.read_bytes()
+    hanging.may_end.set()
+    assert session.wait(PATIENCE_SECONDS)
+    folder.journal.close()
+    (folder.path / JOURNAL).write_bytes(journal)  # as where the process ended while the model hung
+    output.write_bytes(written)
+    recover(tmp_path / "sessions")
+    assert output.read_text().splitlines() == ["By hand.", "de"]
+
+
 @pytest.mark.parametrize("suffix", [".txt", ".md", ".srt", ".vtt", ".jsonl"])
 @pytest.mark.parametrize("text", ["DE", AT_LENGTH])
 def test_what_was_corrected_before_a_crash_stays_corrected(tmp_path, suffix, text):

@@ -253,7 +253,7 @@ def test_what_goes_wrong_while_the_user_leaves_is_told_when_the_screen_is_gone(m
             self.tell(StageFailed("file", "'a.md' was changed by another program.", fatal=False))
             super().stop()
 
-        def wait(self) -> None:
+        def wait(self, tell_left: object) -> None:
             for number in PAUSING_SIGNALS:
                 signal.raise_signal(number)  # by a key of the desktop, which must not end what still has to be written
             self.tell(StageFailed("file", "'b.md' cannot be corrected.", fatal=False))
@@ -265,7 +265,7 @@ def test_what_goes_wrong_while_the_user_leaves_is_told_when_the_screen_is_gone(m
     run = partialmethod(LiveCanaryApp.run, headless=True, auto_pilot=leave)
     monkeypatch.setattr(LiveCanaryApp, "run", run)
     session = Leaving(*OPENED, StageFailed("dictation", "That could be read.", fatal=False))
-    assert live._open_screen(session, INFO, None) == Outcome(ENDED)
+    assert live._open_screen(session, INFO, None, is_kept=True) == Outcome(ENDED)
     assert capsys.readouterr().err == "'a.md' was changed by another program.\n'b.md' cannot be corrected.\n"
 
 

@@ -4,6 +4,7 @@ import itertools
 import math
 import threading
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,6 +33,7 @@ from live_canary.events import (
     UtteranceFinal,
 )
 from live_canary.session.agenda import Agenda
+from live_canary.session.journal import JournalFile
 from live_canary.session.rehearing import span_around
 from live_canary.session.session import Session
 from live_canary.transcript.hypothesis import Hypothesis
@@ -471,7 +473,7 @@ def test_a_correction_that_cannot_be_saved_is_counted_like_a_line():
     assert session.wait(PATIENCE_SECONDS)
 
 
-def corrected_after_the_end(sink: MemorySink, corrections: int, *, is_told: bool = False, **how: float) -> int:
+def corrected_after_the_end(sink: MemorySink, corrections: int, *, is_told: bool = False, **how: Any) -> int:
     """How many of them the sink has when a session that is left at once is over."""
     recorder = Recorder()
     session = Session([ScriptedSource("abc")], make_segmenter, lambda tell: LetterModel(), [sink], **how)
@@ -488,7 +490,43 @@ def corrected_after_the_end(sink: MemorySink, corrections: int, *, is_told: bool
 def test_what_was_corrected_last_is_written_however_slow_the_disk_is(monkeypatch):
     """500 lines deleted after the end and q: a disk that needed more than three seconds for it lost the rest."""
     monkeypatch.setattr("live_canary.session.session.CLOSE_SOURCE_SECONDS", 0.0)
-    assert corrected_after_the_end(MemorySink(), 500) >= 499  # the last may just be written
+    assert corrected_after_the_end(MemorySink(), 500) == 500
+
+
+class SlowSink(MemorySink):
+    """A network drive that takes its time for a write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_asked, self.takes_it = threading.Event(), threading.Event()
+
+    def amend(self, index, revision):
+        self.is_asked.set()
+        assert self.takes_it.wait(PATIENCE_SECONDS)
+        super().amend(index, revision)
+
+
+def test_the_last_correction_is_waited_for_while_it_is_being_written(monkeypatch):
+    """It did not count as left any more: the session ended under the thread that wrote it, and its journal went."""
+    monkeypatch.setattr("live_canary.session.session.CLOSE_SOURCE_SECONDS", 0.0)
+    sink, recorder = SlowSink(), Recorder()
+    session = Session([ScriptedSource("abc")], make_segmenter, lambda tell: LetterModel(), [sink])
+    session.start(recorder)
+    recorder.wait_for(SessionEnded)
+    session.amend(0, "ABC")
+    assert sink.is_asked.wait(PATIENCE_SECONDS)
+    threading.Timer(0.5, sink.takes_it.set).start()
+    assert session.wait(PATIENCE_SECONDS)
+    assert sink.amendments == [(0, "ABC")]
+
+
+def test_a_correction_that_the_disk_does_not_take_is_left_to_recover(monkeypatch, tmp_path):
+    monkeypatch.setattr("live_canary.session.session.CLOSE_SOURCE_SECONDS", 0.0)
+    monkeypatch.setattr("live_canary.session.agenda.LOOK_SECONDS", 0.05)
+    sink, journal = SlowSink(), JournalFile(tmp_path / "session.jsonl", new=True)
+    assert corrected_after_the_end(sink, 1, journal=journal, patience_seconds=0.2) == 0
+    assert not journal.is_settled
+    sink.takes_it.set()
 
 
 def test_corrections_are_waited_for_beyond_patience_as_long_as_the_disk_takes_them(monkeypatch):
