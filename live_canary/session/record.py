@@ -79,6 +79,8 @@ class SessionRecord:
     """The transcript, as far as it was released to the files."""
     amended: list[tuple[int, Revision]] = field(default_factory=list)
     """Each change of an utterance, by its index, in their order."""
+    amended_after: list[int] = field(default_factory=list)
+    """For each of them, the utterance that was heard last before it; -1 for none."""
     believed_bytes: int = 0
     """Length of the journal up to the first line that cannot be read."""
 
@@ -202,6 +204,9 @@ def _add(record: SessionRecord, line: dict[str, Any]) -> SessionRecord:
         case {"type": "amendment", "index": index, "text": text}:
             revision = Revision(None if text is None else _text(text), line.get("bookmark") is True)
             record.amended.append((_count(index), revision))
+            record.amended_after.append(
+                next((entry.index for entry in reversed(record.entries) if isinstance(entry, Utterance)), -1)
+            )
         case {"type": "utterance" | "marked"}:
             record.entries.append(_entry(line))
         case _:

@@ -76,7 +76,9 @@ def hold_again(
         raise SessionError(failures[0])
     journal.hear_the_rest(sources, lambda: load(lambda text: on_event(ModelProgress(text))))
     spoken = sorted(journal.transcript, key=lambda entry: entry.start_seconds)  # what is tried again stands at the end
-    record.amended += _obeyed_late(record, taken_back(spoken), spoken)
+    known = zip(record.amended_after, record.amended, strict=True)
+    revised = [(after, index, revision.text) for after, (index, revision) in known]
+    record.amended += _obeyed_late(record, taken_back(spoken, revised), spoken)
     return journal.transcript
 
 

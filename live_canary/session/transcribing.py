@@ -243,6 +243,7 @@ class Scribe:
         if revision == self._revision_of(index):
             return
         self._amended[index] = revision
+        self._taking_back.revised(self._told[index], revision.text)
         self.journal.amendment(index, revision)
         for sink in self.sinks:
             self._keep(sink, partial(sink.amend, index, revision))

@@ -59,6 +59,23 @@ def test_scratch_that_means_the_latest_of_its_speaker_that_still_stands():
     assert taking.heed(said(5, "Scratch that.")) is None
 
 
+def test_scratch_that_means_what_the_user_has_brought_back_and_not_what_was_deleted():
+    """Said again after u, it deleted an earlier line that nobody meant."""
+    taking, one, two = TakingBack(), said(0, "One."), said(1, "Two.")
+    assert [taking.heed(entry) for entry in (one, two, said(2, "Scratch that."))] == [None, None, 1]
+    taking.revised(two, None)
+    taking.revised(two, "Two.")
+    assert taking.heed(said(3, "Scratch that.")) == 1
+    taking.revised(one, None)
+    assert taking.heed(said(4, "Scratch that.")) is None
+
+
+def test_what_was_brought_back_meanwhile_is_known_from_when_it_was():
+    entries = [said(0, "One."), said(1, "Two."), said(2, "Scratch that."), said(3, "Scratch that.")]
+    assert taken_back(entries, [(2, 1, None), (2, 1, "Two."), (3, 1, None)]) == {1}
+    assert taken_back(entries, [(2, 1, None), (3, 0, None)]) == {0, 1}
+
+
 def test_what_was_taken_back_is_known_from_the_transcript_alone():
     gap = TranscriptGap(1.0, 2.0, "unplugged", "Me")
     assert taken_back([*LETTER, gap]) == {5}
