@@ -78,6 +78,8 @@ class Agenda:
         self._rehearings: deque[Rehearing] = deque()
         self._in_hand = 0
         """Amendments that were handed out last: whoever asks for more has answered them."""
+        self.amendments_given_up = 0
+        """How many were taken to be left to a recovery."""
         self._left_before, self._stood_still_seconds = 0, 0.0
         self._closed = self._abandoned = False
         self._dismissed = False
@@ -184,6 +186,7 @@ class Agenda:
         with self._changed:
             taken = list(self._amendments)
             self._amendments.clear()
+            self.amendments_given_up += len(taken)
         return taken
 
     def has_become_amendment(self) -> None:

@@ -129,7 +129,7 @@ class Session:
     def abort(self) -> None:
         """Stop now: what nobody has begun to transcribe is given up, and what the user changed left to `recover`."""
         self._agenda.abandon()
-        self._scribe.leave_amendments()
+        self._leave_amendments()
         self._model_settled.set()
         self.stop()
 
@@ -214,13 +214,20 @@ class Session:
             self._agenda.wait_for_amendments(transcribing.join, self._patience_seconds, tell_left)
             for thread in self._threads:
                 thread.join(CLOSE_SOURCE_SECONDS)
-            self._scribe.journal.unanswered = self._agenda.amendments_left
+            self._leave_amendments()
+            self._scribe.journal.unanswered = self._agenda.amendments_left + self._agenda.amendments_given_up
         return ended
 
     @property
     def unsaved(self) -> dict[Path, int]:
         """How many lines and corrections each file lacks that lacks some; to be asked when the session has ended."""
         return {sink.path: lines for sink in self._scribe.sinks if (lines := sink.unsaved + sink.uncorrected)}
+
+    def _leave_amendments(self) -> None:
+        """What could not be written goes into the journal, whose own disk may be the one that hangs."""
+        if self._agenda.amendments_left:
+            leaving = self._stages.begin("leave amendments", self._scribe.leave_amendments, fatal=False)
+            leaving.join(CLOSE_SOURCE_SECONDS)
 
     def _end_listening(self) -> None:
         """A sound system that hangs in the middle of a call is left behind, once all that it gave is heard."""

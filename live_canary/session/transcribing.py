@@ -217,9 +217,9 @@ class Scribe:
             self._hear_again(self._told[request.index], transcriber)
 
     def leave_amendments(self) -> None:
-        """What the user changed meanwhile goes into the journal alone: the model may never let it be written.
+        """What the user changed meanwhile goes into the journal alone: model or disk may never let it be written.
 
-        From any thread, when the session is given up.
+        From any thread, when the session is given up, or left with a disk that hangs.
         """
         if not self.journal.can_be_recovered:
             return

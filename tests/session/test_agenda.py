@@ -7,6 +7,7 @@ import pytest
 
 from live_canary.segments.segment import Segment
 from live_canary.session.agenda import (
+    LOOK_SECONDS,
     MOST_WAITING_SECONDS,
     Agenda,
     Amendment,
@@ -105,6 +106,35 @@ def test_a_closed_agenda_still_hands_out_every_final_and_gap():
     agenda.put_final(finals[1], wait=False)
     agenda.close()
     assert [agenda.next() for _ in range(4)] == [finals[0], gap, finals[1], None]
+
+
+def test_what_is_being_written_is_left_until_somebody_asks_for_more():
+    agenda = Agenda()
+    for request in (Amendment(0, "typed"), Bookmarking(0, True), Rehearing(1)):
+        agenda.put_request(request)
+    agenda.close()
+    left = [agenda.amendments_left for _ in iter(agenda.next, None)]
+    assert [*left, agenda.amendments_left] == [2, 1, 0, 0]
+
+
+def test_a_rehearing_counts_once_it_has_become_an_amendment():
+    agenda = Agenda()
+    agenda.put_request(Rehearing(1))
+    agenda.next_request()
+    agenda.has_become_amendment()
+    assert agenda.amendments_left == 1
+    agenda.dismiss()
+    assert agenda.next_request() is None
+    assert agenda.amendments_left == 0
+
+
+def test_patience_that_a_disk_has_used_up_is_not_had_again():
+    """Whoever leaves waits twice, once while the screen closes."""
+    agenda, paused = Agenda(), []
+    agenda.put_request(Amendment(0, "typed"))
+    for _ in range(2):
+        agenda.wait_for_amendments(paused.append, 5 * LOOK_SECONDS, lambda left: None)
+    assert sum(paused) == 5 * LOOK_SECONDS
 
 
 def test_the_backlog_counts_the_seconds_of_finals_only():
