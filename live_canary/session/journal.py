@@ -57,8 +57,11 @@ class Journal:
     def entry(self, entry: Entry) -> None:
         """A line of the transcript, about to be written to every file."""
 
-    def amendment(self, index: int, revision: Revision) -> None:
-        """Utterance `index` of the transcript is about to be changed in every file."""
+    def amendment(self, index: int, revision: Revision, obeys: int | None = None) -> None:
+        """Utterance `index` of the transcript is about to be changed in every file.
+
+        obeys: the utterance whose voice command wants it.
+        """
 
     def saved(self, path: Path, unsaved: int, uncorrected: int = 0) -> None:
         """The file at `path` holds every entry so far but the last `unsaved`, and lacks `uncorrected` amendments."""
@@ -165,9 +168,10 @@ class JournalFile(Journal):
     def _note_entry(self, entry: Entry, *, sync: bool) -> None:
         self._note("utterance" if isinstance(entry, Utterance) else "marked", sync=sync, **asdict(entry))
 
-    def amendment(self, index: int, revision: Revision) -> None:
+    def amendment(self, index: int, revision: Revision, obeys: int | None = None) -> None:
         mark = {"bookmark": True} if revision.is_bookmarked else {}
-        self._note("amendment", sync=True, index=index, text=revision.text, **mark)
+        why = {} if obeys is None else {"obeys": obeys}
+        self._note("amendment", sync=True, index=index, text=revision.text, **mark, **why)
 
     def saved(self, path: Path, unsaved: int, uncorrected: int = 0) -> None:
         if path not in self._outputs:

@@ -13,12 +13,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from live_canary.audio.source import AudioGap
+from live_canary.audio.source import SAMPLE_RATE, AudioGap
 from live_canary.errors import InputError, SessionError
 from live_canary.segments.settings import SegmenterSettings
 from live_canary.session.journal import VERSION
 from live_canary.settings import Settings
 from live_canary.transcript.hypothesis import Flag, Hypothesis
+from live_canary.transcript.taking_back import Change
 from live_canary.transcript.utterance import Entry, Revision, TranscriptGap, Utterance
 from live_canary.transcript.voice_commands import VOICE_COMMANDS, VoiceCommand
 
@@ -79,8 +80,10 @@ class SessionRecord:
     """The transcript, as far as it was released to the files."""
     amended: list[tuple[int, Revision]] = field(default_factory=list)
     """Each change of an utterance, by its index, in their order."""
-    amended_after: list[int] = field(default_factory=list)
-    """For each of them, the utterance that was heard last before it; -1 for none."""
+    changes: list[Change] = field(default_factory=list)
+    """The same, for what a voice command means."""
+    heard_seconds: float = 0.0
+    """Where the speech of all utterances ended."""
     believed_bytes: int = 0
     """Length of the journal up to the first line that cannot be read."""
 
@@ -189,6 +192,7 @@ def _add(record: SessionRecord, line: dict[str, Any]) -> SessionRecord:
             "speech_start": speech_start, "speech_end": speech_end,
         }:  # fmt: skip
             record.segments[(source, *_span(start, end))] = _span(speech_start, speech_end)
+            record.heard_seconds = max(record.heard_seconds, speech_end / SAMPLE_RATE)
         case {"type": "text", "source": str(source), "start": start, "end": end, "text": text, "flag": flag}:
             record.texts[(source, *_span(start, end))] = (
                 None if text is None else Hypothesis(_text(text), (), _flag(flag), _confidences(line, text))
@@ -204,8 +208,9 @@ def _add(record: SessionRecord, line: dict[str, Any]) -> SessionRecord:
         case {"type": "amendment", "index": index, "text": text}:
             revision = Revision(None if text is None else _text(text), line.get("bookmark") is True)
             record.amended.append((_count(index), revision))
-            record.amended_after.append(
-                next((entry.index for entry in reversed(record.entries) if isinstance(entry, Utterance)), -1)
+            obeys = line.get("obeys")
+            record.changes.append(
+                Change(index, revision.text, record.heard_seconds, None if obeys is None else _count(obeys))
             )
         case {"type": "utterance" | "marked"}:
             record.entries.append(_entry(line))

@@ -76,18 +76,14 @@ def hold_again(
         raise SessionError(failures[0])
     journal.hear_the_rest(sources, lambda: load(lambda text: on_event(ModelProgress(text))))
     spoken = sorted(journal.transcript, key=lambda entry: entry.start_seconds)  # what is tried again stands at the end
-    known = zip(record.amended_after, record.amended, strict=True)
-    revised = [(after, index, revision.text) for after, (index, revision) in known]
-    record.amended += _obeyed_late(record, taken_back(spoken, revised), spoken)
+    record.amended += _obeyed_late(record, spoken)
     return journal.transcript
 
 
-def _obeyed_late(record: SessionRecord, indices: set[int], spoken: Sequence[Entry]) -> Iterator[tuple[int, Revision]]:
+def _obeyed_late(record: SessionRecord, spoken: Sequence[Entry]) -> Iterator[tuple[int, Revision]]:
     """Those of the utterances deleted that a voice command takes back, where the user has had no later word on them."""
-    heard = {entry.index: entry.text for entry in spoken if isinstance(entry, Utterance)}
-    rewritten = {index for index, revision in record.amended if revision.text != heard.get(index)}
     known = record.amendments
-    for index in sorted(indices - rewritten):
+    for index in sorted(taken_back(spoken, record.changes)):
         yield index, replace(known.get(index, Revision(None)), text=None)
 
 

@@ -158,7 +158,7 @@ class Scribe:
                 self._keep(sink, partial(sink.write_utterance, utterance))
             self.tell(UtteranceFinal(utterance, self.clock() - final.noted_at))
             if (taken := self._taking_back.heed(utterance)) is not None:
-                self._amend(taken, None)
+                self._amend(taken, None, obeys=utterance.index)
 
     def _preview(self, work: Work, transcriber: Transcriber) -> None:
         """Make a partial, or the text of a heard tail, which becomes the final if nobody goes on speaking."""
@@ -234,17 +234,17 @@ class Scribe:
             return replace(revision, text=request.text)
         return replace(revision, is_bookmarked=request.is_set)
 
-    def _amend(self, index: int, text: str | None) -> None:
-        self._revise(index, replace(self._revision_of(index), text=text))
+    def _amend(self, index: int, text: str | None, obeys: int | None = None) -> None:
+        self._revise(index, replace(self._revision_of(index), text=text), obeys)
         self.tell(UtteranceAmended(index, text))
 
-    def _revise(self, index: int, revision: Revision) -> None:
+    def _revise(self, index: int, revision: Revision, obeys: int | None = None) -> None:
         """Writes down what has changed about an utterance, if anything has."""
         if revision == self._revision_of(index):
             return
         self._amended[index] = revision
         self._taking_back.revised(self._told[index], revision.text)
-        self.journal.amendment(index, revision)
+        self.journal.amendment(index, revision, obeys)
         for sink in self.sinks:
             self._keep(sink, partial(sink.amend, index, revision))
 

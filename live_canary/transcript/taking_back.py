@@ -1,7 +1,9 @@
 """Which utterance a spoken "scratch that" means."""
 
 from bisect import insort
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from live_canary.transcript.utterance import Entry, Utterance
 
@@ -32,21 +34,46 @@ class TakingBack:
             insort(standing, utterance.index)
 
 
-def taken_back(entries: Iterable[Entry], revised: Sequence[tuple[int, int, str | None]] = ()) -> set[int]:
-    """The indices of all that was taken back in a whole transcript.
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a key or a voice made of an utterance that was heard."""
 
-    revised: after which utterance which one got what text, or was deleted.
+    index: int
+    text: str | None
+    """None: it was deleted."""
+    at_seconds: float
+    """Where the speech that had been heard by then ended."""
+    obeys: int | None = None
+    """The utterance whose voice command it was."""
+
+
+def taken_back(entries: Iterable[Entry], changes: Sequence[Change] = ()) -> set[int]:
+    """The indices of what the commands that nobody has obeyed take back, in a whole transcript, ordered by time.
+
+    A change by key before a command was spoken counts for what the command means; a later one is the last word on its
+    utterance, as where the user deleted what a command did not.
     """
+    utterances = [entry for entry in entries if isinstance(entry, Utterance)]
+    obeyed = {change.obeys: change.index for change in changes if change.obeys is not None}
+    later = deque(change for change in _other_texts(utterances, changes) if change.obeys is None)
     taking, heard, taken = TakingBack(), dict[int, Utterance](), set[int]()
-    revised_after: dict[int, list[tuple[int, str | None]]] = {}
-    for after, index, text in revised:
-        revised_after.setdefault(after, []).append((index, text))
-    for entry in entries:
-        if isinstance(entry, Utterance):
-            heard[entry.index] = entry
-            if (meant := taking.heed(entry)) is not None:
-                taken.add(meant)
-            for index, text in revised_after.get(entry.index, ()):
-                if index in heard:
-                    taking.revised(heard[index], text)
+    for utterance in utterances:
+        while later and later[0].at_seconds <= utterance.start_seconds:
+            change = later.popleft()
+            if change.index in heard:
+                taking.revised(heard[change.index], change.text)
+        heard[utterance.index] = utterance
+        if (meant := heard.get(obeyed.get(utterance.index, -1))) is not None:
+            taking.revised(meant, None)
+        elif (index := taking.heed(utterance)) is not None and all(change.index != index for change in later):
+            taken.add(index)
     return taken
+
+
+def _other_texts(utterances: Iterable[Utterance], changes: Iterable[Change]) -> Iterator[Change]:
+    """The changes that are more than a bookmark."""
+    texts: dict[int, str | None] = {utterance.index: utterance.text for utterance in utterances}
+    for change in changes:
+        if change.text != texts.get(change.index):
+            texts[change.index] = change.text
+            yield change

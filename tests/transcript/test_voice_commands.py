@@ -5,7 +5,7 @@ import pytest
 
 from live_canary.transcript.formats import FORMATS
 from live_canary.transcript.pieces import whole_transcript
-from live_canary.transcript.taking_back import TakingBack, taken_back
+from live_canary.transcript.taking_back import Change, TakingBack, taken_back
 from live_canary.transcript.utterance import TranscriptGap, Utterance
 from live_canary.transcript.voice_commands import command_in
 from live_canary.transcript.writer import TranscriptFile
@@ -70,10 +70,35 @@ def test_scratch_that_means_what_the_user_has_brought_back_and_not_what_was_dele
     assert taking.heed(said(4, "Scratch that.")) is None
 
 
-def test_what_was_brought_back_meanwhile_is_known_from_when_it_was():
-    entries = [said(0, "One."), said(1, "Two."), said(2, "Scratch that."), said(3, "Scratch that.")]
-    assert taken_back(entries, [(2, 1, None), (2, 1, "Two."), (3, 1, None)]) == {1}
-    assert taken_back(entries, [(2, 1, None), (3, 0, None)]) == {0, 1}
+TAKEN_TWICE = [said(0, "One."), said(1, "Two."), said(2, "Scratch that."), said(3, "Scratch that.")]
+"""Each is spoken for a second, from twice its index on."""
+OBEYED = Change(1, None, 5.0, obeys=2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "taken"),
+    [
+        ([], {0, 1}),
+        ([OBEYED], {0}),
+        ([OBEYED, Change(1, "Two.", 5.0)], {1}),  # said again after u
+        ([OBEYED, Change(1, "Two.", 7.0)], {0}),
+        ([Change(1, None, 3.0)], {0}),
+        ([Change(1, None, 3.0), Change(0, "The first.", 3.0)], {0}),
+        ([Change(1, None, 5.0)], {0}),  # by hand what the first one did not do
+        ([Change(1, "Two.", 7.0)], {0, 1}),  # a bookmark
+        ([Change(1, "The second.", 7.0)], {0}),
+        ([Change(1, None, 7.0), Change(1, "Two.", 7.0)], {0}),  # deleted by hand, and brought back
+        ([Change(0, None, 3.0), Change(1, None, 3.0, obeys=2), Change(9, None, 7.0)], set[int]()),
+    ],
+)
+def test_what_nobody_has_obeyed_yet_means_what_stood_when_it_was_spoken(changes, taken):
+    assert taken_back(TAKEN_TWICE, changes) == taken
+
+
+def test_what_was_obeyed_late_stays_what_it_was_obeyed_for():
+    """The model was seconds behind, and the user brought the line back after saying the second one."""
+    changes = [OBEYED, Change(1, "Two.", 7.0), Change(1, None, 7.0, obeys=3)]
+    assert taken_back(TAKEN_TWICE, changes) == set()
 
 
 def test_what_was_taken_back_is_known_from_the_transcript_alone():
