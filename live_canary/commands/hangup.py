@@ -25,7 +25,7 @@ def finish_when_the_terminal_closes(*, on_screen: bool) -> Callable[[], bool]:
     hangup.
     Returns what says whether it has closed.
     """
-    closed = threading.Event()
+    closed: list[bool] = []  # an Event's lock is held where the signal comes while it is being set
     if sys.platform != "win32" and (on_screen or signal.getsignal(signal.SIGHUP) != signal.SIG_IGN):
         terminals = [descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)]
         if 1 in terminals:
@@ -35,7 +35,7 @@ def finish_when_the_terminal_closes(*, on_screen: bool) -> Callable[[], bool]:
             sys.stderr = sys.__stderr__ = _text_to_terminal(terminals[-1], sys.stderr, closed)  # type: ignore[misc]  # Textual's
 
         def hang_up(number: int, frame: FrameType | None) -> None:
-            closed.set()
+            closed.append(True)
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
             signal.signal(signal.SIGCONT, signal.SIG_IGN)
             silent, pulse = os.pipe()
@@ -55,7 +55,7 @@ def finish_when_the_terminal_closes(*, on_screen: bool) -> Callable[[], bool]:
         signal.signal(signal.SIGHUP, hang_up)
         if on_screen:
             threading.Thread(target=hang_up_untold, daemon=True).start()
-    return closed.is_set
+    return lambda: bool(closed)
 
 
 def _beat(pipe: int) -> None:
@@ -71,9 +71,10 @@ def _beat(pipe: int) -> None:
 class _Terminal(io.FileIO):
     """A terminal that takes what is written after it was closed, so that nothing that draws dies of it."""
 
-    def __init__(self, descriptor: int, closed: threading.Event) -> None:
+    def __init__(self, descriptor: int, is_gone: list[bool]) -> None:
+        """is_gone: gets an item as soon as nobody has the terminal any more."""
         super().__init__(descriptor, "w", closefd=False)
-        self._closed_event = closed
+        self._is_gone = is_gone
 
     def write(self, data: "ReadableBuffer", /) -> int:
         try:
@@ -81,11 +82,11 @@ class _Terminal(io.FileIO):
         except OSError as error:
             if error.errno != errno.EIO:
                 raise
-            self._closed_event.set()
+            self._is_gone.append(True)
             return memoryview(data).nbytes
 
 
-def _text_to_terminal(descriptor: int, like: TextIO, closed: threading.Event) -> io.TextIOWrapper:
+def _text_to_terminal(descriptor: int, like: TextIO, is_gone: list[bool]) -> io.TextIOWrapper:
     like.flush()
-    raw = io.BufferedWriter(_Terminal(descriptor, closed))
+    raw = io.BufferedWriter(_Terminal(descriptor, is_gone))
     return io.TextIOWrapper(raw, encoding=like.encoding, errors=like.errors, line_buffering=True)

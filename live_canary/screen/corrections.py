@@ -1,5 +1,8 @@
 """What was changed in the transcript, so that it can be taken back step by step, and what was asked of the session."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 Step = tuple[int, str | None]
 """An utterance's index and a text for it; None where it is deleted."""
 
@@ -8,7 +11,16 @@ class Corrections:
     def __init__(self) -> None:
         self._earlier: list[Step] = []
         self._asked: list[Step] = []
-        self._taking_back: Step | None = None
+        self._by_key = self._undoing = False
+
+    @contextmanager
+    def by_key(self, *, undoing: bool) -> Iterator[None]:
+        """Meanwhile what is shown comes from a key and not from the session; undoing: from the one that takes back."""
+        self._by_key, self._undoing = True, undoing
+        try:
+            yield
+        finally:
+            self._by_key = self._undoing = False
 
     def ask(self, step: Step) -> None:
         """Remember that the session was asked for `step`, which is shown already."""
@@ -18,21 +30,19 @@ class Corrections:
         """Whether `step`, which the session has done, changes nothing of what is `shown`: it was asked for, and is what
         stands there or what another one is yet to replace.
         """
-        if step not in self._asked:
+        if self._by_key or step not in self._asked:
             return False
         self._asked.remove(step)
         index, text = step
         return text == shown or any(index == later for later, _ in self._asked)
 
-    def made(self, index: int, before: str | None, after: str | None) -> bool:
+    def made(self, index: int, before: str | None) -> bool:
         """Remember that utterance `index` said `before` until now, unless that takes a step back; True if it does."""
-        taking_back, self._taking_back = self._taking_back, None
-        if (index, after) == taking_back:
+        if self._undoing:
             return True
         self._earlier.append((index, before))
         return False
 
     def take_back(self) -> Step | None:
-        """What makes the last change undone, to be done now; None when nothing was changed."""
-        self._taking_back = self._earlier.pop() if self._earlier else None
-        return self._taking_back
+        """What makes the last change undone, to be done `by_key`; None when nothing was changed."""
+        return self._earlier.pop() if self._earlier else None

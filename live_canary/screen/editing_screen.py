@@ -47,14 +47,15 @@ class EditingScreen(Screen[None]):
                 self.tell("The model heard the same words again.")
             return False
         self.transcript.amend(number, text)
-        return not self._corrections.made(index, before, text) and text is None
+        return not self._corrections.made(index, before) and text is None
 
-    def _correct(self, *steps: Step) -> None:
+    def _correct(self, *steps: Step, undoing: bool = False) -> None:
         """Shows corrections at once: the session writes them when the model, which may take seconds, lets it."""
         changes: list[Event] = [UtteranceAmended(index, text) for index, text in steps]
         for change in changes:
             self.state.apply(change)
-        self.show(changes)
+        with self._corrections.by_key(undoing=undoing):
+            self.show(changes)
         for index, text in steps:
             self._corrections.ask((index, text))
             self.session.amend(index, text)
@@ -92,7 +93,7 @@ class EditingScreen(Screen[None]):
             return
         index, _ = step
         self.transcript.show_entry(self._number(index))
-        self._correct(step)
+        self._correct(step, undoing=True)
         self.tell(f"Undone: {self._named(index)}.")
 
     def _named(self, index: int) -> str:

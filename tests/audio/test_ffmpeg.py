@@ -1,5 +1,6 @@
 """Recordings that libsndfile does not know, through ffmpeg where it is installed."""
 
+import io
 import shutil
 import subprocess
 from pathlib import Path
@@ -157,6 +158,7 @@ def test_one_that_lost_its_middle_is_heard_around_it_and_the_loss_told(tmp_path,
         ("browser.webm", "-f webm -live 1", lambda whole: whole),
         ("crashed.webm", "-f webm -live 1", lambda whole: whole[:-5_007]),
         ("muted.webm", "-af aselect=not(between(t\\,2\\,4))", lambda whole: whole),
+        ("cut.webm", r"-f webm -live 1 -af aselect=not(between(t\,2\,4))", lambda whole: whole[:-5_007]),
         ("late.wma", "-c:a wmav2", lambda whole: whole),
         (
             "cover.m4a",
@@ -171,6 +173,16 @@ def test_an_ordinary_one_is_not_called_damaged(tone, tmp_path, name, options, pa
     convert("-i", tone, *options.split(), tmp_path / name)
     (tmp_path / name).write_bytes(part((tmp_path / name).read_bytes()))
     assert len(read_recording(tmp_path / name)) / 16_000 > 3
+
+
+def test_an_hour_of_muted_sound_leaves_room_for_what_ffmpeg_complains_of():
+    hole = b"[Parsed_aresample_1 @ 0x1] [verbose] adding 16384 audio samples of silence\n"
+    log = io.BytesIO(
+        b"[info] Stream mapping:\n" + hole * 20_000 + b"[opus @ 0x2] [error] Error parsing\n" + hole * 20_000
+    )
+    said = ffmpeg._said(log)
+    assert (said.count("silence"), said.count("[error]")) == (2, 1)
+    assert ffmpeg._lacks_parts(said)
 
 
 @needs_ffmpeg

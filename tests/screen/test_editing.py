@@ -208,6 +208,29 @@ def test_a_correction_is_shown_at_once_also_while_the_model_is_busy():
     in_app(scenario, session)
 
 
+@pytest.mark.parametrize("keys", ["xuxd", "xuyu", "xuyuz", "xyuuxu", "xuxuxu", "xduxuu"])
+def test_every_edit_can_be_taken_back_while_the_model_is_busy(keys):
+    """What u showed was taken for the session's answer to the same text before: the line stayed, and lost its place."""
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        session.busy = True
+        for key in keys:
+            if key in "ud":
+                await pilot.press(key)
+            else:
+                await edit(pilot, f"{key}.")
+        for asked in session.asked[1:]:
+            text = asked.removeprefix("amend 0: ")
+            session.tell(UtteranceAmended(0, None if text == "None" else text))
+        await pilot.pause()
+        session.busy = False
+        await pilot.press(*"u" * (len(keys) - 2 * keys.count("u")))
+        assert first_words(pilot) == ["First."]
+
+    session = FakeSession(*OPENED, said("First."))
+    in_app(scenario, session)
+
+
 def test_a_voice_that_deletes_a_line_meanwhile_does_not_bring_back_what_was_asked_for_later():
     async def scenario(pilot: Pilot[Outcome]) -> None:
         session.busy = True
