@@ -31,19 +31,47 @@ else:
     PAUSING_SIGNALS = (signal.SIGUSR1,)
 
 SAME_PRESS_SECONDS = 0.5
+HELD_KEY_SECONDS = 0.7  # desktops let a key repeat after 0.25 to 0.66
 CUT_OFF = 130  # the exit code of a program that Ctrl-C ended, as shells report it
 WIDEST_TABLE = 10_000
 DEAF_SECONDS = 0.25 if sys.platform == "win32" else None
 """How long the main thread may wait at once: on Windows no signal reaches it meanwhile. None: for ever."""
 
 
+class PauseKey:
+    """A key of the desktop that sends the signal which pauses, or hears again; while it is held it may send many."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
+        self._clock, self._last, self._early = clock, -math.inf, 0
+
+    def is_new(self) -> bool:
+        """Asked once for each signal."""
+        now = self._clock()
+        is_new = now >= self._last + HELD_KEY_SECONDS
+        self._last = now
+        return is_new
+
+    def note(self) -> None:
+        """It came before there was anything that could be paused."""
+        self._early += self.is_new()
+
+    def is_asked(self) -> bool:
+        """Whether a session that begins now is to be paused, or heard, by what came before it; asked once."""
+        early, self._early = self._early, 0
+        return early % 2 == 1
+
+
+PAUSE_KEY = PauseKey()
+
+
 def survive_pausing() -> None:
     """From now on the signal that pauses a session does nothing to what cannot be paused; it would end it.
 
     A key of the desktop sends it to all that is called live-canary: to `transcribe`, to a session that begins or ends.
+    One that begins heeds it later.
     """
     for number in PAUSING_SIGNALS:
-        signal.signal(number, lambda number, frame: None)  # SIG_IGN would be inherited by every program that is started
+        signal.signal(number, lambda number, frame: PAUSE_KEY.note())  # SIG_IGN would be inherited by programs
 
 
 def pausing_command() -> str:

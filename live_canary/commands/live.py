@@ -77,6 +77,8 @@ def run(settings: Settings, inputs: Sequence[Capture]) -> int:
         outcome = _print_lines(session, info, choice, settings)
     else:
         outcome = _open_screen(session, info, dictation, is_kept=folder is not None)
+    if dictation and not outcome.ended:
+        dictation.abandon()
     if keyboards:
         drop_typed_keys()  # what was dictated into this very terminal must not be run by the shell behind it
     if outcome.ended:

@@ -9,12 +9,14 @@ from contextlib import contextmanager
 
 from live_canary.dictation.clipboard import Clipboard
 from live_canary.dictation.keyboards import Keyboard
+from live_canary.dictation.programs import end_all
 from live_canary.dictation.typist import Typist
 from live_canary.events import Event, SessionEnded, StageFailed, UtteranceFinal
-from live_canary.printable import one_line
+from live_canary.transcript.taking_back import Latest
 from live_canary.transcript.utterance import Utterance
 
 GRACE_SECONDS = 0.3  # in which the last keys of a tool may still arrive
+ENDED_TIMES, ENDING_SECONDS = 3, 1.0  # a tool whose helper was ended may begin once more; its keys are let go meanwhile
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +34,10 @@ class Dictation:
         self._source = source
         self._typist = Typist(keyboards, self._notify) if keyboards else None
         self._clipboard = clipboard
-        self._waiting: queue.SimpleQueue[Utterance | SessionEnded] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Utterance | SessionEnded | None] = queue.SimpleQueue()
+        self._latest = Latest()
+        self._thread = threading.Thread(target=self._run, name="dictation", daemon=True)
+        self._abandoned = False
         self._telling = threading.Lock()
         self._tell: Tell = lambda event: None
         self._pressing = False
@@ -41,8 +46,16 @@ class Dictation:
     def between(self, tell: Tell) -> Tell:
         """What a session is to tell its events to instead of `tell`, which gets them all, one at a time."""
         self._tell = tell
-        threading.Thread(target=self._run, name="dictation", daemon=True).start()
+        self._thread.start()
         return self._take
+
+    def abandon(self) -> None:
+        """Nothing is typed any more, of the utterance that is being typed neither: the user has left at once."""
+        self._abandoned = True
+        self._waiting.put(None)
+        for _ in range(ENDED_TIMES):
+            end_all()
+            self._thread.join(ENDING_SECONDS)
 
     def is_typing(self) -> bool:
         """Whether a key that is pressed now may be one of ours."""
@@ -58,16 +71,18 @@ class Dictation:
         self._pass_on(event)
 
     def _run(self) -> None:
-        while isinstance(item := self._waiting.get(), Utterance):
+        while isinstance(item := self._waiting.get(), Utterance) and not self._abandoned:
             try:
                 self._dictate(item)
             except Exception as error:
                 log.exception("dictation failed")
                 self._notify(f"Internal error in dictation: {error!r}; please report it")
-        self._pass_on(item)
+        if isinstance(item, SessionEnded):
+            self._pass_on(item)
 
     def _dictate(self, utterance: Utterance) -> None:
-        if self._clipboard and not utterance.command and (notice := self._clipboard.put(one_line(utterance.text))):
+        latest = self._latest.heed(utterance)
+        if self._clipboard and latest is not None and (notice := self._clipboard.put(latest)):
             self._notify(notice)
         if self._typist:
             with self._keys_pressed():

@@ -16,6 +16,8 @@ from live_canary.dictation.spare_keys import SpareKeys
 SECONDS_A_KEY = 0.25  # xdotool takes 0.1 to 0.2 for a letter that the layout lacks (xdotool issue 10)
 PYNPUT_STARTS_SECONDS = 7.0  # a Python and the system's libraries, for the first time since the machine was started
 LEAST_SECONDS = 5.0
+X11_KEYS = (sys.executable, "-m", "live_canary.dictation.x11_keys")
+X11_KEYS_SECONDS = 4.0  # it waits two for a user who holds keys
 WTYPE = ("wtype", "-p", "F23", "-p", "F24", "-s", "20")
 """Releases two keys that nobody pressed, and waits 20 ms.
 
@@ -61,13 +63,30 @@ class Keyboard(Protocol):
         """Press Shift+Enter: a new line in editors, and in chats too, where Enter alone would send."""
         ...
 
+    def focus(self) -> str:
+        """Which window it would type into now; empty where it cannot know."""
+        ...
+
 
 def seconds_for(keys: int) -> float:
     """How long a tool may take for so many keys."""
     return LEAST_SECONDS + keys * SECONDS_A_KEY
 
 
+class _Unseeing:
+    """Of tools that know no windows."""
+
+    def focus(self) -> str:
+        return ""
+
+
 class Xdotool:
+    """Ctrl, Alt or Caps Lock would make shortcuts or other letters of what it types, so it waits until all are let go.
+
+    It can also see to that itself (`--clearmodifiers`), but then presses again what the user has let go meanwhile. Only
+    what is locked, or held longer than the user is waited for, is left to it.
+    """
+
     name = "xdotool"
 
     def __init__(self) -> None:
@@ -79,17 +98,46 @@ class Xdotool:
     def type(self, text: str) -> Typed:
         with suppress(ToolFailed):  # without xmodmap, as well as xdotool can by itself
             self._spare_keys.lend_to(text)
-        run(["xdotool", "type", "--file", "-"], text, timeout_seconds=seconds_for(len(text)))
+        self._press("type", "--file", "-", text=text, keys=len(text))
         return Typed(len(text))
 
     def erase(self, characters: int) -> None:
-        run(["xdotool", "key", *["BackSpace"] * characters], timeout_seconds=seconds_for(characters))
+        self._press("key", *["BackSpace"] * characters, keys=characters)
 
     def break_line(self) -> None:
-        run(["xdotool", "key", "shift+Return"], timeout_seconds=seconds_for(1))
+        self._press("key", "shift+Return", keys=1)
+
+    def focus(self) -> str:
+        with suppress(ToolFailed):  # none has it
+            return run(["xdotool", "getwindowfocus"])
+        return ""
+
+    def _press(self, action: str, *arguments: str, text: str = "", keys: int) -> None:
+        free = ["--clearmodifiers"] if _modifiers() else []
+        try:
+            run(["xdotool", action, *free, *arguments], text, timeout_seconds=seconds_for(keys))
+        except ToolStopped:
+            with suppress(ToolFailed):
+                _release_keys()
+            raise
 
 
-class Wtype:
+def _modifiers() -> bool:
+    """Whether some are held or locked, though the user was waited for."""
+    try:
+        return run([*X11_KEYS, "released"], timeout_seconds=X11_KEYS_SECONDS) not in ("", "0")
+    except ToolFailed:  # no libX11: xdotool needs none
+        return False
+
+
+def _release_keys() -> None:
+    """What a tool held when it was ended stays down, and repeats without end. Raises ToolFailed."""
+    down = run([*X11_KEYS, "down"], timeout_seconds=X11_KEYS_SECONDS).split()
+    if down:
+        run(["xdotool", "keyup", *down])
+
+
+class Wtype(_Unseeing):
     """Makes a keymap of its own for each text. GNOME and KDE do not let it (wtype issues 22 and 45)."""
 
     name = "wtype"
@@ -124,7 +172,7 @@ def pieces(text: str, variety: int) -> Iterator[str]:
         yield text[start:]
 
 
-class Dotool:
+class Dotool(_Unseeing):
     """A virtual keyboard of the kernel: works everywhere, but has only the keys of its layout."""
 
     name = "dotool"
@@ -144,7 +192,7 @@ class Dotool:
         run(["dotool"], "key shift+enter\n", timeout_seconds=seconds_for(1))
 
 
-class Ydotool:
+class Ydotool(_Unseeing):
     """The same, through a daemon. Only ASCII on a US layout (ydotool issues 22, 43 and 249)."""
 
     name = "ydotool"
@@ -178,7 +226,7 @@ def _help_of_ydotool() -> str:
         raise
 
 
-class Pynput:
+class Pynput(_Unseeing):
     """macOS and Windows; in a process of its own, so that it can be ended like the others."""
 
     name = "pynput"

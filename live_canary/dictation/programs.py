@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 
 PROBE_SECONDS = 3.0
 LONGEST_REASON = 200  # characters of what a failing program said
@@ -16,7 +17,16 @@ class ToolFailed(Exception):
 
 
 class ToolStopped(ToolFailed):
-    """It may have done a part: it did not answer and was ended, or it failed in the midst."""
+    """It may have done a part: it did not answer and was ended, somebody else ended it, or it failed in the midst."""
+
+
+_at_work: set[subprocess.Popen[bytes]] = set()
+
+
+def end_all() -> None:
+    """End what is at work now, for whom nothing more is to be done; its `run` raises ToolStopped. From any thread."""
+    for program in list(_at_work):
+        _end(program)
 
 
 def run(command: Sequence[str], text: str = "", *, timeout_seconds: float = PROBE_SECONDS) -> str:
@@ -39,13 +49,18 @@ def run(command: Sequence[str], text: str = "", *, timeout_seconds: float = PROB
         except OSError as error:
             raise ToolFailed(f"cannot be started: {error.strerror}") from None
         with program:
+            _at_work.add(program)
             try:
                 program.communicate(text.encode(), timeout=timeout_seconds)
             except subprocess.TimeoutExpired:
                 _end(program)
                 raise ToolStopped(f"no answer for {timeout_seconds:.0f} s") from None
+            finally:
+                _at_work.discard(program)
         said.seek(0)
         output = said.read().decode(errors="replace").strip()
+    if program.returncode < 0:
+        raise ToolStopped(f"ended by signal {-program.returncode}")
     if program.returncode:
         raise ToolFailed(_reason(output) or f"exit code {program.returncode}")
     return output
@@ -55,7 +70,8 @@ def _end(program: subprocess.Popen[bytes]) -> None:
     if sys.platform == "win32":
         program.kill()
     else:
-        os.killpg(program.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it has ended by itself
+            os.killpg(program.pid, signal.SIGKILL)
 
 
 def _reason(output: str) -> str:

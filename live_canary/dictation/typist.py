@@ -3,6 +3,7 @@
 import unicodedata
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from live_canary.dictation.keyboards import CannotType, Desktop, Keyboard, Typed
 from live_canary.dictation.programs import ToolFailed, ToolStopped
@@ -37,6 +38,15 @@ def probed(desktop: Desktop) -> tuple[list[Keyboard], list[str]]:
     return able, reasons
 
 
+@dataclass(frozen=True, slots=True)
+class _Laid:
+    """What an utterance or a line break put into a window."""
+
+    characters: int | None
+    """None where that is not known."""
+    window: str = ""
+
+
 class Typist:
     """Types utterances, each followed by a space. Used from one thread; a call takes as long as its tool."""
 
@@ -44,8 +54,7 @@ class Typist:
         """keyboards: not empty, the best first; tell: is given a sentence for the user when something did not work."""
         self._keyboards = list(keyboards)
         self._tell = tell
-        self._typed: deque[int | None] = deque(maxlen=REMEMBERED)
-        """Characters that each utterance and line break put into the window; None where that is not known."""
+        self._typed: deque[_Laid] = deque(maxlen=REMEMBERED)
 
     def type(self, text: str) -> None:
         """An utterance, in the composed form that one Backspace a letter takes back."""
@@ -58,19 +67,31 @@ class Typist:
         self._remember(lambda keyboard: _break_lines(keyboard, count), "the new line was not typed")
 
     def take_back(self) -> None:
-        """Erases the latest utterance or line break that has not been erased yet."""
-        count = self._typed.pop() if self._typed else 0
-        if count is None:
+        """Erases the latest utterance or line break that has not been erased yet, in the window that has it."""
+        laid = self._typed.pop() if self._typed else _Laid(0)
+        if (count := laid.characters) is None:
             self._tell("It is not known how much of that was typed; erase it by hand.")
+        elif count and _are_two(laid.window, self._focus()):
+            self._tell("That was typed into another window; erase it there by hand.")
         elif count:
-            self._ask(lambda keyboard: _erase(keyboard, count), "what was typed was not erased")
+            erased = self._ask(lambda keyboard: _erase(keyboard, count), "what was typed was not erased")
+            if not (erased and erased.characters):
+                self._typed.append(_Laid(None))  # how much of it the user has erased by hand is not known
 
     def _remember(self, action: Action, loss: str) -> None:
+        before = self._focus()
         typed = self._ask(action, loss)
-        self._typed.append(None if typed is None else typed.characters)
+        after = self._focus()
+        if _are_two(before, after):
+            self._tell("Another window got the focus while that was typed: look what went into which.")
+            typed = None
+        self._typed.append(_Laid(typed.characters if typed else None, after))
+
+    def _focus(self) -> str:
+        return self._keyboards[0].focus()
 
     def _ask(self, action: Action, loss: str) -> Typed | None:
-        """What the first keyboard that could do it typed; None when one stopped, perhaps in the midst of it.
+        """What the first keyboard that could do it typed, or erased; None when one stopped, perhaps in the midst of it.
 
         What that one may have typed no other types again. One that fails or stops comes last from then on.
         """
@@ -114,7 +135,12 @@ def _break_lines(keyboard: Keyboard, count: int) -> Typed:
 
 def _erase(keyboard: Keyboard, count: int) -> Typed:
     keyboard.erase(count)
-    return Typed(0)
+    return Typed(-count)
+
+
+def _are_two(window: str, another: str) -> bool:
+    """Whether both are known, and are not the same."""
+    return bool(window and another) and window != another
 
 
 def _beginning(text: str) -> str:

@@ -16,7 +16,7 @@ from textual.events import Event as TextualEvent
 from textual.events import Key
 from textual.screen import Screen
 
-from live_canary.console import ENDING_SIGNALS, PAUSING_SIGNALS, Presses, react
+from live_canary.console import ENDING_SIGNALS, PAUSE_KEY, PAUSING_SIGNALS, Presses, react
 from live_canary.errors import LiveCanaryError, SessionError
 from live_canary.events import Event, ModelWarned, SessionEnded, StageFailed, UtteranceAmended, UtteranceFinal
 from live_canary.screen.contract import Outcome, RunningSession, SessionInfo
@@ -88,8 +88,14 @@ class LiveCanaryApp(App[Outcome]):
         for number in ENDING_SIGNALS:
             react(loop, number, self.action_finish_or_abort if number == signal.SIGINT else self.action_finish)
         for number in PAUSING_SIGNALS:
-            react(loop, number, self.action_pause)
+            react(loop, number, self._heed_pause_key)
         self.call_after_refresh(self._start)
+
+    def _heed_pause_key(self) -> None:
+        if not self.state.sources:
+            PAUSE_KEY.note()
+        elif PAUSE_KEY.is_new():
+            self.action_pause()
 
     async def on_event(self, event: TextualEvent) -> None:
         if isinstance(event, Key) and event.key != "ctrl+c" and self._is_typing():
@@ -119,6 +125,8 @@ class LiveCanaryApp(App[Outcome]):
         events = self._feed.take()
         for event in events:
             self.state.apply(event)
+        if len(self.state.sources) == len(self.state.info.sources) and PAUSE_KEY.is_asked():
+            self.action_pause()
         self._listening_screen.show(events)
         for event in events:
             if not isinstance(event, UtteranceFinal):

@@ -22,7 +22,6 @@ from live_canary.events import (
     UtteranceAmended,
     UtteranceFinal,
 )
-from live_canary.printable import one_line
 from live_canary.screen.clipboard import Copying
 from live_canary.screen.contract import RunningSession
 from live_canary.screen.editing_screen import EditingScreen, counted
@@ -36,6 +35,7 @@ from live_canary.screen.search import SearchBar, next_match
 from live_canary.screen.state import SessionState
 from live_canary.screen.status_line import StatusLine
 from live_canary.screen.transcript_view import TranscriptView
+from live_canary.transcript.taking_back import Latest
 from live_canary.transcript.utterance import Utterance
 
 
@@ -68,6 +68,7 @@ class ListeningScreen(EditingScreen):
     def __init__(self, state: SessionState, session: RunningSession) -> None:
         super().__init__(state, session)
         self._clipboard = Copying(self)
+        self._latest = Latest()
         self._awaited: dict[str, str] = {}
         """Of each source the input that was chosen and is not heard yet."""
         self._header = HeaderLine(state, id="header")
@@ -135,14 +136,15 @@ class ListeningScreen(EditingScreen):
                 self.tell(message, "error")
 
     def _show_utterance(self, utterance: Utterance) -> None:
+        is_users = not self.state.info.with_source or utterance.source == self.state.info.sources[0]
+        latest = self._latest.heed(utterance) if is_users else None
+        if self.state.copying and latest is not None:
+            self._clipboard.copy(latest)
         if utterance.command:
             self.transcript.lines.obey(utterance)
             self.transcript.show_partial(PartialChanged(utterance.source, utterance.start_seconds, "", ""))
             return
         self.transcript.append(utterance)
-        is_users = not self.state.info.with_source or utterance.source == self.state.info.sources[0]
-        if self.state.copying and is_users:
-            self._clipboard.copy(one_line(utterance.text))
 
     def action_input(self) -> None:
         """Shows what can be heard, each with its level, and hears what is chosen from then on."""

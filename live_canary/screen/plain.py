@@ -13,7 +13,15 @@ from enum import Enum, auto
 from types import FrameType
 from typing import TextIO
 
-from live_canary.console import DEAF_SECONDS, ENDING_SIGNALS, PAUSING_SIGNALS, Presses, discard, is_reader_gone
+from live_canary.console import (
+    DEAF_SECONDS,
+    ENDING_SIGNALS,
+    PAUSE_KEY,
+    PAUSING_SIGNALS,
+    Presses,
+    discard,
+    is_reader_gone,
+)
 from live_canary.errors import SessionError
 from live_canary.events import (
     BacklogChanged,
@@ -76,6 +84,8 @@ class PlainScreen:
             self._out.reconfigure(errors="backslashreplace")  # a letter that it lacks must not end the session
         try:
             with self._signals_handled():
+                if PAUSE_KEY.is_asked():
+                    self._events.put(Wish.PAUSE)
                 self._session.start(self._events.put)
                 return Outcome(self._print_until_the_end(), self._failure, self._unread)
         except KeyboardInterrupt:
@@ -148,7 +158,8 @@ class PlainScreen:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if number in PAUSING_SIGNALS:
-            self._events.put(Wish.PAUSE)
+            if PAUSE_KEY.is_new():
+                self._events.put(Wish.PAUSE)
         elif number == signal.SIGINT and not self._interrupts.is_new():
             return
         elif not self._finishing:

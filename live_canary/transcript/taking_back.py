@@ -5,7 +5,10 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from live_canary.printable import one_line
 from live_canary.transcript.utterance import Entry, Utterance
+
+REMEMBERED = 200  # utterances
 
 
 class TakingBack:
@@ -32,6 +35,23 @@ class TakingBack:
             standing.remove(utterance.index)
         elif text is not None and utterance.index not in standing and utterance.command != "scratch that":
             insort(standing, utterance.index)
+
+
+class Latest:
+    """What a speaker said last and did not take back by voice: what a clipboard holds ready."""
+
+    def __init__(self) -> None:
+        self._texts: deque[str] = deque(maxlen=REMEMBERED)
+
+    def heed(self, utterance: Utterance) -> str | None:
+        """The text that it is from then on, if the utterance changes it; empty when nothing is left."""
+        if utterance.command is None:
+            self._texts.append(one_line(utterance.text))
+        elif utterance.command == "scratch that" and self._texts:
+            self._texts.pop()
+        else:
+            return None
+        return self._texts[-1] if self._texts else ""
 
 
 @dataclass(frozen=True, slots=True)

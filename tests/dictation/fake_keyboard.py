@@ -8,6 +8,7 @@ class FakeKeyboard:
     def __init__(self, name: str = "keys", *, missing: str = ""):
         self.name = name
         self.window = ""
+        self.focused = ""
         self.fails: ToolFailed | None = None
         """What every call raises, while there is something."""
         self._missing = missing
@@ -28,6 +29,9 @@ class FakeKeyboard:
     def break_line(self) -> None:
         self._try()
         self.window += "\n"
+
+    def focus(self) -> str:
+        return self.focused
 
     def _try(self) -> None:
         if self.fails:

@@ -13,7 +13,7 @@ from live_canary.errors import DictationError
 from live_canary.events import SessionEnded
 from live_canary.screen.contract import Outcome
 from tests.dictation.tools import FAILS
-from tests.screen.fake_session import ENDED, FakeSession, said
+from tests.screen.fake_session import ENDED, FakeSession, commanded, said
 from tests.screen.in_app import in_app
 from tests.screen.test_keys import OPENED
 
@@ -81,6 +81,17 @@ def test_the_latest_utterance_is_copied_in_one_line():
         tell(event)
     assert over.wait(10)
     assert copied(terminal) == "Two lines."
+
+
+def test_what_is_taken_back_by_voice_is_not_pasted_any_more():
+    terminal, over = io.StringIO(), threading.Event()
+    tell = Dictation("USB Microphone", clipboard=Clipboard(terminal, [])).between(
+        lambda event: over.set() if isinstance(event, SessionEnded) else None
+    )
+    for event in (said("One."), said("Two."), commanded("Scratch that.", "scratch that"), ENDED):
+        tell(event)
+    assert over.wait(10)
+    assert copied(terminal) == "One."
 
 
 def test_on_the_screen_a_program_that_fails_writes_nothing_over_it_and_is_not_believed(tools, monkeypatch, capfd):

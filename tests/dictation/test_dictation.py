@@ -1,16 +1,16 @@
 """What is said is typed in its order, and nothing that the tools do holds up the session."""
 
 import threading
-from dataclasses import replace
+import time
 
 import pytest
 
 from live_canary.dictation.dictation import Dictation
-from live_canary.dictation.keyboards import Typed
+from live_canary.dictation.keyboards import Typed, Xdotool
 from live_canary.dictation.programs import ToolFailed
 from live_canary.events import BacklogChanged, Event, SessionEnded, StageFailed, UtteranceFinal
 from tests.dictation.fake_keyboard import FakeKeyboard
-from tests.screen.fake_session import ENDED, said
+from tests.screen.fake_session import ENDED, commanded, said
 
 PATIENCE_SECONDS = 10
 
@@ -44,11 +44,6 @@ class Screen:
     @property
     def notices(self) -> list[str]:
         return [event.message for event in self.events if isinstance(event, StageFailed)]
-
-
-def commanded(text: str, command: str) -> UtteranceFinal:
-    final = said(text)
-    return replace(final, utterance=replace(final.utterance, command=command))
 
 
 def dictated(keyboard: FakeKeyboard, *events: Event) -> Screen:
@@ -103,6 +98,21 @@ def test_a_tool_that_hangs_holds_up_no_event_but_the_end():
     keys.allowed.set()
     assert screen.over.wait(PATIENCE_SECONDS)
     assert keys.window == "One. Two. "
+
+
+def test_a_user_who_leaves_at_once_gets_no_more_keys(tools):
+    tools.put("xdotool", 'if [ "$1" = type ]; then exec /bin/sleep 600; fi')
+    dictation, screen = Dictation("USB Microphone", [Xdotool()]), Screen()
+    tell = dictation.between(screen)
+    for number in range(3):
+        tell(said(f"{number}."))
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while tools.took("xdotool") != "0. ":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    dictation.abandon()
+    assert tools.took("xdotool") == "0. "
+    assert screen.notices == ["xdotool: ended by signal 9; perhaps “0.” was not typed, the transcript has it."]
 
 
 def test_a_tool_that_fails_is_told_without_ending_anything():

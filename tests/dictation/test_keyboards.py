@@ -118,6 +118,12 @@ def test_wtype_never_gets_more_different_letters_than_keys_that_browsers_take_fo
 KEYS = "echo 'keycode  38 = a A a A'; echo 'keycode  93 ='; echo 'keycode  97 = '"
 
 
+def test_what_a_tool_was_typing_when_somebody_ended_it_may_be_there_in_part(tools):
+    tools.put("xdotool", "kill -9 $$")
+    with pytest.raises(ToolStopped, match="ended by signal 9"):
+        Xdotool().type("Half of this.")
+
+
 def test_letters_that_the_layout_may_lack_get_keys_of_their_own_before_they_are_typed(tools):
     tools.put("xdotool")
     tools.put("xmodmap", KEYS)

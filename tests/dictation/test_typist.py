@@ -1,6 +1,6 @@
 import pytest
 
-from live_canary.dictation.keyboards import CannotType, Desktop
+from live_canary.dictation.keyboards import CannotType, Desktop, Typed
 from live_canary.dictation.programs import ToolFailed, ToolStopped
 from live_canary.dictation.typist import Typist, working
 from live_canary.errors import DictationError
@@ -129,6 +129,58 @@ def test_letters_without_a_key_are_named_and_not_erased():
     hands.take_back()
     assert keys.window == "theirs "
     assert told == ["dotool has no keys for ü; the transcript has it."]
+
+
+def test_what_could_not_be_erased_is_not_forgotten_and_nothing_else_is_erased_instead():
+    keys = FakeKeyboard()
+    hands, told = typist(keys)
+    hands.type("Dear Ana, I am well.")
+    hands.type("The old text to scratch is this one.")
+    keys.fails = FAILED
+    hands.take_back()
+    keys.fails = None
+    hands.take_back()
+    assert keys.window == "Dear Ana, I am well. The old text to scratch is this one. "
+    assert told == [
+        "keys: no such display; what was typed was not erased.",
+        "It is not known how much of that was typed; erase it by hand.",
+    ]
+
+
+def test_what_was_typed_into_one_window_is_not_erased_in_another():
+    keys = FakeKeyboard()
+    hands, told = typist(keys)
+    keys.focused = "letter"
+    hands.type("One.")
+    hands.type("Two.")
+    keys.focused = "shell"
+    hands.take_back()
+    assert keys.window == "One. Two. "
+    assert told == ["That was typed into another window; erase it there by hand."]
+    keys.focused = "letter"
+    hands.take_back()
+    assert len(keys.window) == len("One. Two. ") - len("One. ")
+
+
+class Distracted(FakeKeyboard):
+    """Another window gets the focus after so many letters."""
+
+    def type(self, text: str) -> Typed:
+        self.focused = "shell"
+        return super().type(text)
+
+
+def test_of_what_went_into_two_windows_nothing_is_erased():
+    keys = Distracted()
+    keys.focused = "letter"
+    hands, told = typist(keys)
+    hands.type("One.")
+    hands.take_back()
+    assert keys.window == "One. "
+    assert told == [
+        "Another window got the focus while that was typed: look what went into which.",
+        "It is not known how much of that was typed; erase it by hand.",
+    ]
 
 
 def test_the_tools_that_work_are_kept_in_their_order():

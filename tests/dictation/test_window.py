@@ -4,13 +4,16 @@ import os
 import select
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from live_canary.dictation import keyboards
 from live_canary.dictation.keyboards import Xdotool, desktop_of
+from live_canary.dictation.programs import PROBE_SECONDS, ToolStopped, run
 from live_canary.dictation.typist import Typist, working
 
 PROGRAMS = ("Xvfb", "xterm", "xdotool", "xmodmap")
@@ -20,6 +23,10 @@ pytestmark = [
     pytest.mark.desktop,
     pytest.mark.skipif(not all(map(shutil.which, PROGRAMS)), reason=f"needs {', '.join(PROGRAMS)}"),
 ]
+
+
+def press(action: str, key: str) -> None:
+    subprocess.run(["xdotool", action, key], check=True, timeout=PATIENCE_SECONDS)
 
 
 class Window:
@@ -74,6 +81,42 @@ def window(display: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     terminal.terminate()
     terminal.wait(PATIENCE_SECONDS)
     os.close(typed)
+
+
+@pytest.mark.parametrize("key", ["Control_L", "Alt_L", "Shift_L"])
+def test_what_is_typed_while_a_key_is_held_makes_no_shortcut(window, key):
+    """The user lets go of Ctrl a moment later, or, of the others, not at all."""
+    press("keydown", key)
+    release = threading.Timer(0.5 if key == "Control_L" else 60, press, ("keyup", key))
+    release.start()
+    try:
+        Xdotool().type("Please.")
+        assert window.wait_for(7) == b"Please."
+    finally:
+        release.cancel()
+        press("keyup", key)
+
+
+def test_what_is_typed_while_caps_lock_is_on_keeps_its_case(window):
+    press("key", "Caps_Lock")
+    try:
+        Xdotool().type("Please.")
+        assert window.wait_for(7) == b"Please."
+    finally:
+        press("key", "Caps_Lock")
+
+
+def test_a_key_that_a_tool_held_when_it_was_ended_is_let_go(window, monkeypatch):
+    def holds(command, text="", *, timeout_seconds=PROBE_SECONDS):
+        if command[1] != "type":
+            return run(command, text, timeout_seconds=timeout_seconds)
+        press("keydown", "x")
+        raise ToolStopped("ended by signal 9")
+
+    monkeypatch.setattr(keyboards, "run", holds)
+    with pytest.raises(ToolStopped):
+        Xdotool().type("x")
+    assert run([*keyboards.X11_KEYS, "down"], timeout_seconds=PATIENCE_SECONDS) == ""
 
 
 def test_letters_marks_and_emoji_arrive_and_can_be_taken_back(window):

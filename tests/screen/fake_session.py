@@ -9,6 +9,7 @@ from live_canary.audio.level import Level
 from live_canary.audio.soundsystem import Input
 from live_canary.events import Event, SessionEnded, SourceMuted, UtteranceAmended, UtteranceFinal
 from live_canary.transcript.utterance import Utterance
+from live_canary.transcript.voice_commands import VoiceCommand
 
 ENDED = SessionEnded(utterances=2, heard_seconds=5.0)
 
@@ -102,3 +103,8 @@ def said(text: str, start_seconds: float = 0.0, source: str = "USB Microphone", 
         index=index, start_seconds=start_seconds, end_seconds=start_seconds + 2, text=text, source=source
     )
     return UtteranceFinal(utterance, latency_seconds=0.05)
+
+
+def commanded(text: str, command: VoiceCommand, start_seconds: float = 0.0, index: int = 0) -> UtteranceFinal:
+    final = said(text, start_seconds, index=index)
+    return replace(final, utterance=replace(final.utterance, command=command))

@@ -2,12 +2,13 @@ import signal
 import threading
 from dataclasses import replace
 from functools import partialmethod
+from itertools import count
 
 import pytest
 from textual.pilot import Pilot
 
 from live_canary.commands import live
-from live_canary.console import PAUSING_SIGNALS, Presses
+from live_canary.console import HELD_KEY_SECONDS, PAUSING_SIGNALS, PauseKey, Presses
 from live_canary.errors import DeviceError, SessionError
 from live_canary.events import (
     GapMarked,
@@ -219,7 +220,8 @@ def test_a_polite_kill_finishes_too(number):
 
 
 @pytest.mark.skipif(not PAUSING_SIGNALS, reason="Windows has no signal for it")
-def test_a_signal_pauses_from_any_other_window():
+def test_a_signal_pauses_from_any_other_window(monkeypatch):
+    monkeypatch.setattr("live_canary.screen.app.PAUSE_KEY", PauseKey(count(step=HELD_KEY_SECONDS).__next__))
     session = FakeSession(*OPENED)
 
     async def scenario(pilot: Pilot[Outcome]) -> None:
@@ -230,6 +232,24 @@ def test_a_signal_pauses_from_any_other_window():
 
     in_app(scenario, session)
     assert session.asked == ["start", "mute USB Microphone", "unmute USB Microphone", "stop"]
+
+
+@pytest.mark.skipif(not PAUSING_SIGNALS, reason="Windows has no signal for it")
+def test_a_pause_that_is_asked_for_before_anything_is_heard_begins_with_the_hearing(monkeypatch):
+    monkeypatch.setattr("live_canary.screen.app.PAUSE_KEY", PauseKey(count(step=HELD_KEY_SECONDS).__next__))
+    session = FakeSession()
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        signal.raise_signal(signal.SIGUSR1)
+        await pilot.pause()
+        assert session.asked == ["start"]
+        for event in OPENED:
+            session.tell(event)
+        await pilot.pause()
+        await pilot.press("q")
+
+    in_app(scenario, session)
+    assert session.asked == ["start", "mute USB Microphone", "stop"]
 
 
 @pytest.mark.parametrize(("apart_seconds", "asked"), [(0.6, ["stop", "abort"]), (0.4, ["stop"])])
@@ -264,6 +284,7 @@ def test_what_goes_wrong_while_the_user_leaves_is_told_when_the_screen_is_gone(m
 
     run = partialmethod(LiveCanaryApp.run, headless=True, auto_pilot=leave)
     monkeypatch.setattr(LiveCanaryApp, "run", run)
+    monkeypatch.setattr("live_canary.console.PAUSE_KEY", PauseKey())
     session = Leaving(*OPENED, StageFailed("dictation", "That could be read.", fatal=False))
     assert live._open_screen(session, INFO, None, is_kept=True) == Outcome(ENDED)
     assert capsys.readouterr().err == "'a.md' was changed by another program.\n'b.md' cannot be corrected.\n"

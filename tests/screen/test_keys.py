@@ -24,7 +24,7 @@ from live_canary.screen.transcript_view import TranscriptView
 from live_canary.transcript.utterance import TranscriptGap
 from live_canary.transcript.writer import TranscriptFile
 from tests.dictation.tools import Tools
-from tests.screen.fake_session import FakeSession, said
+from tests.screen.fake_session import FakeSession, commanded, said
 from tests.screen.in_app import INFO, Scenario, accept_search, at_once, in_app, look_for, rows, until_shown, until_true
 
 OPENED = (SourceOpened("USB Microphone"), ModelProgress("ready", ready=True))
@@ -407,6 +407,21 @@ def test_a_keeps_each_new_utterance_on_the_clipboard_until_it_is_pressed_again()
 
     session = FakeSession(*OPENED)
     in_app(scenario, session)
+
+
+def test_what_is_taken_back_by_voice_is_not_kept_on_the_clipboard():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        clipboards = []
+        for number, text in enumerate(("First.", "Second.")):
+            session.tell(said(text, 50.0 + number, index=number))
+        for number in range(2):
+            session.tell(commanded("Scratch that.", "scratch that", 60.0 + number, index=2 + number))
+            await pilot.pause()
+            clipboards.append(pilot.app.clipboard)
+        assert clipboards == ["First.", ""]
+
+    session = FakeSession(*OPENED)
+    in_app(scenario, session, info=replace(INFO, clipboard=True))
 
 
 def test_of_a_call_only_what_the_microphone_hears_is_kept_on_the_clipboard():

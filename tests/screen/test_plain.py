@@ -7,11 +7,12 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import pytest
 
-from live_canary.console import PAUSING_SIGNALS, Presses
+from live_canary.console import HELD_KEY_SECONDS, PAUSING_SIGNALS, PauseKey, Presses
 from live_canary.errors import SessionError
 from live_canary.events import (
     BacklogChanged,
@@ -175,7 +176,9 @@ class Pausing(io.StringIO):
 
 @pytest.mark.skipif(not PAUSING_SIGNALS, reason="Windows has no signal for it")
 @pytest.mark.parametrize(("begins_paused", "asked"), [(False, ["mute", "unmute"]), (True, ["unmute"])])
-def test_a_signal_pauses_and_goes_on(begins_paused, asked):
+def test_a_signal_pauses_and_goes_on(monkeypatch, begins_paused, asked):
+    monkeypatch.setattr("live_canary.screen.plain.PAUSE_KEY", PauseKey(count(step=HELD_KEY_SECONDS).__next__))
+
     class Ending(FakeSession):
         def mute(self, source_name: str, *, muted: bool) -> None:
             super().mute(source_name, muted=muted)
@@ -187,6 +190,30 @@ def test_a_signal_pauses_and_goes_on(begins_paused, asked):
     assert session.asked == ["start", *(f"{one} USB Microphone" for one in asked)]
     told = {"mute": "USB Microphone is paused.\n", "unmute": "USB Microphone is heard again.\n"}
     assert err.getvalue() == "".join(told[one] for one in asked)
+
+
+@pytest.mark.skipif(not PAUSING_SIGNALS, reason="Windows has no signal for it")
+def test_a_key_that_repeats_while_it_is_held_pauses_once(monkeypatch):
+    class Ending(FakeSession):
+        def mute(self, source_name: str, *, muted: bool) -> None:
+            super().mute(source_name, muted=muted)
+            self.tell(ENDED)
+
+    monkeypatch.setattr("live_canary.screen.plain.PAUSE_KEY", PauseKey(count(step=0.04).__next__))
+    session = Ending(said("1."), said("2."), said("3."))
+    PlainScreen(session, ONE, Pausing(), io.StringIO()).run()
+    assert session.asked == ["start", "mute USB Microphone"]
+
+
+@pytest.mark.parametrize(("presses", "asked"), [(0, []), (1, ["mute USB Microphone"]), (2, [])])
+def test_a_pause_that_is_asked_for_while_the_program_starts_is_heeded(monkeypatch, presses, asked):
+    key = PauseKey(count(step=HELD_KEY_SECONDS).__next__)
+    monkeypatch.setattr("live_canary.screen.plain.PAUSE_KEY", key)
+    for _ in range(presses):
+        key.note()
+    session = FakeSession(ENDED)
+    PlainScreen(session, ONE, io.StringIO(), io.StringIO()).run()
+    assert session.asked == ["start", *asked]
 
 
 class Interrupted(Interrupting):
