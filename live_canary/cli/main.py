@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+import threading
 
 import typer
 
@@ -27,15 +28,24 @@ def main() -> None:
         typer.echo(f"live-canary: The disk takes no more ({error.strerror}); make room and run it again.", err=True)
         sys.exit(1)
     except SystemExit as done:
-        if done.code == CUT_OFF:
-            # The model may be in the middle of an answer: Python ending its thread there makes C++ abort the process.
+        if done.code == CUT_OFF or _model_is_loading():
+            # The model may be in the middle of an answer, or of its import. Python ending its thread there makes C++
+            # abort the process, or complain of what was not cleared away.
             sys.stdout.flush()
             sys.stderr.flush()
-            os._exit(CUT_OFF)
+            os._exit(done.code if isinstance(done.code, int) else 0)
         _wait_for_the_next_starts_weights(done.code)
         raise
     finally:
         gc.unfreeze()  # what Python then cannot clear away, a library in C reports as leaked
+
+
+def _model_is_loading() -> bool:
+    if "live_canary.session.stages" not in sys.modules:
+        return False
+    from live_canary.session.stages import LOADING
+
+    return any(thread.name == LOADING for thread in threading.enumerate())
 
 
 def _wait_for_the_next_starts_weights(exit_code: str | int | None) -> None:

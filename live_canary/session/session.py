@@ -28,7 +28,7 @@ from live_canary.session.audition import Audition, Auditions
 from live_canary.session.conversation import Conversation
 from live_canary.session.journal import Journal
 from live_canary.session.listening import Listener
-from live_canary.session.stages import Stages
+from live_canary.session.stages import LOADING, Stages
 from live_canary.session.transcribing import Scribe, TranscriptSink
 from live_canary.session.watchdog import PATIENCE_SECONDS, WatchedTranscriber
 from live_canary.transcript.hypothesis import Transcriber
@@ -115,7 +115,7 @@ class Session:
         self._listening_threads = [
             self._stages.begin(f"listen {listener.source.name}", listener.run) for listener in self._listeners
         ]
-        self._stages.begin("load model", self._load)
+        self._stages.begin(LOADING, self._load)
         self._threads = [*self._listening_threads, self._stages.begin("transcribe", self._transcribe)]
 
     def stop(self) -> None:
@@ -251,7 +251,7 @@ class Session:
 
     def _load(self) -> None:
         """What came of it is told before the session, which may end of it, goes on."""
-        self._stages.run("load model", self._make_transcriber)
+        self._stages.run(LOADING, self._make_transcriber)
         self._model_settled.set()
 
     def _make_transcriber(self) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from live_canary.errors import LiveCanaryError
 from live_canary.events import Event, StageFailed
 
+LOADING = "load model"
+
 log = logging.getLogger(__name__)
 
 

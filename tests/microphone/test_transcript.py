@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import jiwer
@@ -120,6 +121,18 @@ def test_a_session_says_nothing_at_its_end_that_is_not_for_its_user(sound, tmp_p
         _, said = program.communicate(timeout=60)
     assert program.returncode == 0
     assert said.splitlines()[-1] == f"Transcript: {notes}"
+    assert "nanobind" not in said
+
+
+def test_a_session_that_ends_before_the_model_is_loaded_says_nothing_of_it(sound, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    command = [sys.executable, "-m", "live_canary", "--model", "demo", "--plain"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+        assert any("Listening to" in line for line in program.stderr)
+        time.sleep(1)  # by then libraries in C are being imported
+        program.send_signal(signal.SIGINT)
+        _, said = program.communicate(timeout=60)
+    assert program.returncode == 0
     assert "nanobind" not in said
 
 
