@@ -401,6 +401,14 @@ def test_the_sleep_of_the_computer_is_a_gap(sound, clock):
     assert blocks_in(items)[-1].end_sample / 16_000 == pytest.approx(3605.0, abs=0.05)
 
 
+def test_a_sleep_behind_which_nothing_was_heard_before_the_stop_is_a_gap_too(sound, clock):
+    source = microphone(clock)
+    clock.at(2.0, lambda: (clock.jump(60.0), source.stop()))
+    (gap,) = gaps_in(source.blocks())
+    assert gap.reason == "computer asleep or too busy"
+    assert (gap.end_sample - gap.start_sample) / 16_000 == pytest.approx(60.0, abs=0.05)
+
+
 def test_ten_seconds_of_zeros_are_told_once_and_so_is_their_end(sound, clock):
     clock.at(5.0, lambda: setattr(sound.inputs[0], "muted", True))
     clock.at(40.0, lambda: setattr(sound.inputs[0], "muted", False))

@@ -20,6 +20,7 @@ from live_canary.errors import CheckpointError, OutputError
 from live_canary.segments.segmenter import Segmenter
 from live_canary.session import folder as folders
 from live_canary.session.folder import JOURNAL, SessionFolder, unfinished_sessions
+from live_canary.session.record import read_journal
 from live_canary.session.session import Session
 from live_canary.settings import Settings
 from live_canary.transcript.writer import TranscriptFile
@@ -150,6 +151,22 @@ def test_what_was_said_when_the_detector_broke_is_left_to_recover(state, tmp_pat
     assert f"live-canary recover {session.name}" in capsys.readouterr().err
 
 
+def test_what_was_heard_by_a_detector_that_never_worked_is_left_to_recover(state, monkeypatch, capsys):
+    """That no utterance is known does not mean that nobody spoke."""
+
+    class Broken(LoudnessDetector):
+        def speech_probability(self, frame):
+            raise RuntimeError("out of memory")
+
+    source = ScriptedSource("..abc" + ENDPOINT, name="Me", live=True)
+    monkeypatch.setattr(live, "Segmenter", lambda detector, settings: Segmenter(Broken(), SETTINGS))
+    monkeypatch.setattr(live, "sources_of", lambda settings, inputs: [source])
+    monkeypatch.setattr(live, "finish_when_the_terminal_closes", lambda on_screen: lambda: False)
+    assert live.run(Settings(plain=True, model="demo"), ()) == 1
+    [session] = state.iterdir()
+    assert f"live-canary recover {session.name}" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("script", "is_kept"), [("......", False), ("..abc", True)])
 def test_a_model_that_fails_to_load_leaves_something_to_recover_only_where_somebody_spoke(
     state, tmp_path, monkeypatch, script, is_kept
@@ -183,6 +200,19 @@ def test_what_a_reader_that_died_has_not_read_can_be_recovered(state, tmp_path, 
     kept = list(state.iterdir())
     assert len(kept) == (0 if outputs else 1)
     assert [f"live-canary recover {session.name}" in capsys.readouterr().err for session in kept] == [True] * len(kept)
+
+
+def test_a_replay_whose_reader_died_leaves_nothing(state, tmp_path, monkeypatch, capsys):
+    """`live-canary --replay talk.wav --plain | head -1` is done; the recording holds the rest."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    monkeypatch.setattr(live, "finish_when_the_terminal_closes", lambda on_screen: lambda: False)
+    talk = recording(tmp_path / "talk.wav", "abc" + ENDPOINT + "de" + ENDPOINT)
+    with os.fdopen(writer, "w") as closed_pipe, monkeypatch.context() as piped:
+        piped.setattr(sys, "stdout", closed_pipe)
+        assert live.run(Settings(recordings=(talk,), speed=None, plain=True, model="demo"), ()) == 0
+    assert "live-canary recover" not in capsys.readouterr().err
+    assert list(state.iterdir()) == []
 
 
 @pytest.mark.parametrize("spool", [True, False])
@@ -308,6 +338,18 @@ def test_a_replay_of_a_recording_that_goes_away_is_left_to_recover(state, tmp_pa
     assert recover.run(None) == 0
     assert output.read_text() == "abc\nde\n"
     assert list(state.iterdir()) == []
+
+
+def test_a_session_that_replaces_a_file_notes_that_nothing_stands_before_it(state, tmp_path, monkeypatch):
+    """Else its recovery would look for its lines behind as much as stood there, and begin with a seam."""
+    source, output = ScriptedSource("abc" + ENDPOINT + "xy" + ENDPOINT, name="Me"), tmp_path / "talk.jsonl"
+    output.write_text('{"type": "utterance", "index": 41}\n')
+    monkeypatch.setattr(live, "sources_of", lambda settings, inputs: [source])
+    monkeypatch.setattr(live, "finish_when_the_terminal_closes", lambda on_screen: lambda: False)
+    assert live.run(Settings(plain=True, model="demo", overwrite=True, outputs=(output,)), ()) == 1
+    [session] = state.iterdir()
+    [known] = read_journal(session / JOURNAL).outputs
+    assert (known.first_index, known.continued, known.begins) == (0, False, 0)
 
 
 def test_no_file_is_emptied_for_a_session_that_another_file_keeps_from_starting(tmp_path):

@@ -105,6 +105,14 @@ def test_what_was_heard_before_two_ctrl_c_is_transcribed_by_recovery(tmp_path):
     assert output.read_bytes() == undisturbed(tmp_path, SCRIPT)
 
 
+def test_a_file_in_another_encoding_is_continued_by_a_session_and_by_its_recovery(tmp_path):
+    output, note = tmp_path / "talk.txt", "Grüße\n".encode("latin-1")
+    output.write_bytes(note)
+    abort(SessionFolder.create(tmp_path / "sessions"), "abc" + ENDPOINT, [output])
+    recover(tmp_path / "sessions")
+    assert output.read_bytes() == note + b"\n--- 2026-03-01 14:02 ---\n\nabc\n"
+
+
 class Hanging(LetterModel):
     """Gives no answer to the second utterance."""
 
@@ -139,6 +147,23 @@ def test_what_was_corrected_while_the_model_hangs_is_recovered(tmp_path):
     output.write_bytes(written)
     recover(tmp_path / "sessions")
     assert output.read_text().splitlines() == ["By hand.", "de"]
+
+
+def test_what_was_corrected_and_then_bookmarked_while_the_model_hangs_keeps_both(tmp_path):
+    """A bookmark must not bring back the words that were corrected just before."""
+    source, output = ScriptedSource("abc" + ENDPOINT + "de" + ENDPOINT, live=True, endless=True), tmp_path / "talk.md"
+    folder, hanging = SessionFolder.create(tmp_path / "sessions"), Hanging()
+    session = prepare(folder, [source], [output], lambda tell: hanging)
+    session.start(lambda event: None)
+    assert hanging.hangs.wait(PATIENCE_SECONDS)
+    session.amend(0, "By hand.")
+    session.bookmark(0, is_set=True)
+    session.abort()
+    hanging.may_end.set()
+    assert session.wait(PATIENCE_SECONDS)
+    folder.journal.close()
+    recover(tmp_path / "sessions")
+    assert "◆ **00:00:00** By hand." in output.read_text()
 
 
 @pytest.mark.parametrize("suffix", [".txt", ".md", ".srt", ".vtt", ".jsonl"])
@@ -466,6 +491,11 @@ def recovered_with_a_hole(
 @pytest.mark.parametrize("journaled", ["texts", "lines"])
 def test_what_the_model_had_heard_is_there_though_its_sound_was_not_kept(tmp_path, monkeypatch, hole, journaled):
     lines = recovered_with_a_hole(tmp_path, monkeypatch, hole, journaled)
+    assert lines == ["abc", "de", "fgh", "ij", "klm"]
+
+
+def test_what_was_said_from_the_very_first_sample_on_is_there_though_its_sound_was_not_kept(tmp_path, monkeypatch):
+    lines = recovered_with_a_hole(tmp_path, monkeypatch, (0, 99), "texts", HOLE.removeprefix(".."))
     assert lines == ["abc", "de", "fgh", "ij", "klm"]
 
 

@@ -123,6 +123,16 @@ def test_what_the_other_side_said_is_dropped_from_the_microphone_and_never_the_o
     assert conversation.released(all_of_it=True) == [played, replace(echo, is_echo=True)]
 
 
+def test_an_echo_is_known_that_begins_only_when_what_was_played_has_ended():
+    """A loudspeaker over the air may be a second late, and what was said as short."""
+    conversation = Conversation(["Me", "Them"], echo_of="Them")
+    words = "yes that is right"
+    played, echo = final("Them", 3.0, 3.8, words), final("Me", 4.0, 4.8, words)
+    spoken(conversation, played)
+    spoken(conversation, echo)
+    assert conversation.released(all_of_it=True) == [played, replace(echo, is_echo=True)]
+
+
 def test_an_echo_is_known_however_much_the_other_side_has_said_since():
     """A recovery hears as fast as it can, so that one source may be hours ahead; the last 50 lines were remembered."""
     conversation = Conversation(["Me", "Them"], echo_of="Them")

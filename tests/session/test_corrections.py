@@ -57,6 +57,7 @@ def test_corrections_that_the_disk_had_not_taken_when_patience_ended_are_left_to
         drive.wait_until_it_hangs()
         session.amend(1, "this too")
         assert session.wait(PATIENCE_SECONDS)
+        assert not folder.journal.is_settled  # else its folder would go now
         drive.let_the_process_die(session, folder)
     assert not folder.journal.is_settled
     assert output.read_text() == "abc\nde\n"

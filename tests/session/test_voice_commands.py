@@ -86,6 +86,7 @@ def test_what_the_user_deleted_because_the_model_did_not_hear_scratch_that_is_al
     session = prepare(folder, [source], [output], lambda tell: model, voice_commands=True)
     session.start(lambda event: None)
     assert model.asked.wait(PATIENCE_SECONDS)
+    assert source.played.wait(PATIENCE_SECONDS)  # else its tail alone may have been heard, and not all of the command
     session.amend(3, None)
     (session.abort if hangs else session.stop)()
     folder.journal.close() if hangs else None  # as the process ends

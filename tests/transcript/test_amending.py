@@ -222,6 +222,20 @@ def test_a_correction_never_goes_into_an_earlier_session_of_the_file(tmp_path):
     )
 
 
+def test_a_correction_never_goes_into_a_session_that_began_in_the_same_minute(tmp_path):
+    """Both stand below the same date."""
+    path = tmp_path / "a.txt"
+    write(path, "A note.")
+    write(path, *TEXTS)
+    earlier = path.read_text()
+    with closing(TranscriptFile(path, started=STARTED)) as file:
+        file.write_utterance(saying("Yes.", 0))
+        file.write_utterance(saying("We begin now.", 1))
+        file.amend(0, Revision("Yes, it is."))
+        path.write_text(earlier + path.read_text().removeprefix(earlier).replace("We begin", "We began"))
+    assert path.read_text() == f"{earlier}\n--- 2026-03-04 09:30 ---\n\nYes, it is.\nWe began now.\n"
+
+
 def test_a_line_that_others_have_corrected_already_is_left_to_them_and_that_is_told(corrected, tmp_path):
     def edit(path):
         path.write_text(path.read_text().replace("The bugdet is approved.", "No."))

@@ -19,6 +19,7 @@ PLAYED = said("Shall we begin with the new house, or with the garden?")
         said("Shall we begin with the new house, or with the garden?", start=10.2),
         said("shall we begin with the new mouse or with a garden", start=10.3),
         said("with the new house", start=10.8, seconds=0.8),
+        said("with the new mouse", start=10.8, seconds=0.8),  # three of four
     ],
 )
 def test_the_same_words_at_the_same_time_are_an_echo(heard):

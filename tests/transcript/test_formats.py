@@ -82,6 +82,13 @@ def test_a_subtitle_cannot_be_broken_by_its_text(extension):
     assert cue.rstrip("\n").split("\n")[-1].startswith("one 2 ")
 
 
+@pytest.mark.parametrize("entry", [saying("Yes.", source="Desk --> Hall"), replace(UNPLUGGED, source="Desk --> Hall")])
+def test_a_subtitle_cannot_be_broken_by_the_name_of_its_speaker(entry):
+    cue = written(".srt", entry, with_source=True)
+    assert cue.count("-->") == 1
+    assert "\nDesk -> Hall: " in cue
+
+
 def test_a_notice_without_a_length_lasts_a_millisecond():
     """A cue without one is invalid."""
     moment = TranscriptGap(3.0, 3.0, "microphone unplugged", "a")

@@ -38,6 +38,11 @@ def test_a_change_of_mind_and_back_again_begins_anew():
     assert last == StableText("the old", "tree is green")
 
 
+def test_a_hypothesis_older_than_half_a_second_has_no_say():
+    *_, last = feed_all("he", "we go", "we go home", every_seconds=0.5)
+    assert last == StableText("we go", "home")
+
+
 def test_the_last_word_does_not_settle_since_it_may_still_grow():
     assert feed_all("the car", "the car", "the car")[-1] == StableText("the", "car")
 

@@ -56,6 +56,7 @@ def test_what_was_said_while_an_editor_held_an_older_copy_stands_behind_its_text
         ((*SAID[:4], "Yes, he does.", "I will do."), 6),
         ((SAID[0], SAID[5]), 6),  # deleted
         ((*SAID[:6], "My last word"), 6),
+        ((SAID[0], "I do not agree."), 1),  # a remark, though a line that came later is like it
     ],
 )
 def test_the_lines_behind_the_last_that_stands_there_come_back_and_no_edited_one_stands_twice(
@@ -68,6 +69,19 @@ def test_the_lines_behind_the_last_that_stands_there_come_back_and_no_edited_one
         save(path, "".join(f"{line}\n" for line in edited), "in place")
         file.write_utterance(saying(SAID[6], 6))
     assert path.read_text().splitlines() == [*edited, *SAID[standing:]]
+
+
+@pytest.mark.parametrize("suffix", [".srt", ".vtt"])
+def test_a_remark_is_not_taken_for_the_number_or_the_times_of_a_cue(tmp_path, suffix):
+    """In neither is a word, and what has no words is like nothing."""
+    path = tmp_path / f"talk{suffix}"
+    with closing(TranscriptFile(path, started=STARTED)) as file:
+        file.write_utterance(saying(SAID[0]))
+        opened = path.read_text()
+        file.write_utterance(saying(SAID[1], 1))
+        save(path, opened + "My remark\n\n", "in place")
+        file.write_utterance(saying(SAID[2], 2))
+    assert all(text in path.read_text() for text in (*SAID[:3], "My remark"))
 
 
 def test_an_editor_that_saves_an_older_copy_again_and_again_removes_nothing(tmp_path):
@@ -140,6 +154,16 @@ def test_lines_that_find_no_room_when_they_come_back_are_counted_and_come_later(
             file.write_utterance(saying(SAID[3], 3))
         assert file.unsaved == 3
     assert path.read_text().splitlines() == ["We begin now!", *SAID[1:4]]
+
+
+def test_lines_are_still_written_behind_what_an_editor_saved_in_another_encoding(tmp_path):
+    path = tmp_path / "notes.txt"
+    with closing(TranscriptFile(path)) as file:
+        file.write_utterance(saying("Grüße."))
+        file.write_utterance(saying(SAID[1], 1))
+        path.write_bytes("Grüße.\n".encode("latin-1"))
+        file.write_utterance(saying(SAID[2], 2))
+    assert path.read_bytes().splitlines()[1:] == [text.encode() for text in SAID[1:3]]
 
 
 def test_a_day_of_lines_in_another_form_is_given_up_and_not_compared_for_minutes():

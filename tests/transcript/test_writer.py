@@ -85,6 +85,13 @@ def test_a_later_session_continues_a_text_file_below_its_date(tmp_path):
     assert path.read_text() == "My own note\n\n--- 2026-03-04 09:30 ---\n\nFirst.\nSecond.\n"
 
 
+def test_a_later_session_continues_a_file_in_another_encoding_and_leaves_that_as_it_is(tmp_path):
+    path, note = tmp_path / "notes.txt", "Grüße\n".encode("latin-1")
+    path.write_bytes(note)
+    write(path, "First.")
+    assert path.read_bytes() == note + b"\n--- 2026-03-04 09:30 ---\n\nFirst.\n"
+
+
 def test_a_later_session_continues_a_markdown_file_with_a_heading(tmp_path):
     path = tmp_path / "notes.md"
     write(path, "First.")
