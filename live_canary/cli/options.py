@@ -1,5 +1,6 @@
 """The flags that several commands share, and what their values mean."""
 
+import re
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -9,12 +10,14 @@ import typer
 
 from live_canary import files
 from live_canary.errors import InputError
+from live_canary.printable import one_line
 from live_canary.segments.settings import DETECTORS, OF_THE_MODE, PRESETS, SegmenterSettings
 from live_canary.settings import COMPUTE, DEVICES, check_choice
 from live_canary.transcript.places import format_of
 from live_canary.transcript.spelling import Spelling
 
 SOUND, MODEL, TEXT, CUTTING, DICTATION = "Sound", "Model", "Transcript", "Utterances", "Dictation"
+PLACEHOLDERS = ("date", "time")  # in the name of an output
 LATER, HERE = "Recordings and recovery", "This machine"  # groups of commands
 
 MOST_THREADS = 1024
@@ -133,10 +136,23 @@ def parse_speed(text: str) -> float | None:
 
 def named(path: Path, began: datetime) -> Path:
     """The file that a user means: in a home folder for `~`, which no shell puts there in --output=~/notes.md, and with
-    the day and the second for {date} and {time}.
+    the day and the second for {date} and {time}. Raises InputError for one of these that is misspelt.
     """
+    check_placeholders(path)
     name = str(files.expanded(path)).replace("{date}", f"{began:%Y-%m-%d}").replace("{time}", f"{began:%H%M%S}")
     return Path(name)
+
+
+def check_placeholders(path: Path) -> None:
+    """Raises InputError where a file of that name, for all sessions, was hardly meant."""
+    if "{" not in str(path):
+        return
+    from difflib import get_close_matches  # what only listens does without
+
+    for word in re.findall(r"\{(\w*)\}", str(path)):
+        meant = get_close_matches(word.lower(), PLACEHOLDERS, n=1)
+        if meant and word not in PLACEHOLDERS:
+            raise InputError(f"'{one_line(str(path))}' has {{{one_line(word)}}} in it: write {{{meant[0]}}}.")
 
 
 def check_setting(name: str, value: Any) -> None:
@@ -157,6 +173,7 @@ def check_setting(name: str, value: Any) -> None:
     elif name == "output":
         for path in value:
             format_of(Path(path))
+            check_placeholders(Path(path))
     elif name == "jsonl" and value != "-":
         raise InputError(f'JSON lines go to stdout: write "-", or output = ["{json_lines_file(value)}"] for a file.')
 

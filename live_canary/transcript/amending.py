@@ -1,10 +1,14 @@
 """Puts what was corrected in the place of what was written, in a file that may have been edited by others meanwhile."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from live_canary import files
 from live_canary.printable import one_line
+
+_TIMED = re.compile(rb"(\*\*|\d+\n)?\d\d:\d\d:\d\d")
+"""What begins an utterance in .md, .srt and .vtt."""
 
 
 def put_in_order(path: Path, written: Sequence[str], final: Sequence[str], head: str = "", header: str = "") -> int:
@@ -60,7 +64,8 @@ def replaced(
 def _replaced_one_by_one(
     contents: bytes, written: Sequence[bytes], final: Sequence[bytes], begin: int
 ) -> tuple[bytes, int]:
-    """A piece is believed to be ours where it follows the one before it, or is followed by the next.
+    """A piece is believed to be ours where it follows the one before it, or is followed by the next, or has a time that
+    no other line has.
 
     begin: before it stands nothing of ours; -1 if that is not known.
     """
@@ -68,6 +73,8 @@ def _replaced_one_by_one(
     made, missed = contents[:position], 0
     for piece, other, following in zip(written, final, [*written[1:], b""], strict=True):
         at = position if contents.startswith(piece, position) else _next_line(contents, piece + following, position)
+        if at < 0 and _TIMED.match(piece) and contents.count(b"\n" + piece) == 1:
+            at = _next_line(contents, piece, position)
         if at < 0:
             missed += piece != other
             continue

@@ -296,6 +296,15 @@ def test_a_file_may_be_named_after_when_its_session_begins(file, started):
     assert second == f"{date}-{time}-{{name}}.srt"
 
 
+@pytest.mark.parametrize(("written", "meant"), [("{data}.md", "{date}"), ("{Time}-talk.md", "{time}")])
+def test_a_misspelt_placeholder_is_refused_instead_of_becoming_one_file_for_all_sessions(file, written, meant):
+    with pytest.raises(InputError, match=rf"^'{re.escape(written)}' has .* in it: write {meant}\.$"):
+        run("--output", written)
+    file.write_text(f"output = ['{written}']\n")
+    with pytest.raises(InputError, match=rf"line 1.*write {meant}"):
+        run()
+
+
 def test_a_tilde_is_the_home_folder_wherever_no_shell_has_seen_to_it(file, started, monkeypatch):
     run("--output=~/a.md")
     monkeypatch.setenv("LIVE_CANARY_OUTPUT", "~/b.md:c.md")

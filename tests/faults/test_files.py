@@ -592,6 +592,7 @@ def test_what_was_corrected_and_finds_no_place_is_told(tmp_path):
         for said in SAID:
             file.write_utterance(said)
             known.path.write_text(known.path.read_text() + "A note.\n\n")
+    known.path.write_text(known.path.read_text().replace("Yes.", "Yes!"))
     known.size = known.path.stat().st_size
     complete_file(known, SAID, amended=[(1, None)], tell=told.append)
     assert told == [f"'{known.path}' was changed by another program; what was corrected there was left as it is."]
