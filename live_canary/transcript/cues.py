@@ -18,8 +18,8 @@ _SHORTEST_MS = 1000
 """What stands for less is hardly seen."""
 _SILENCE_MS = 500
 """Of that which ends an utterance: so long at most a cue may stay when nothing is said any more."""
-_MAY_BE_CUT_MS = 9000
-"""What is longer may have been cut while somebody went on speaking."""
+_MAY_BE_CUT_MS = 6600
+"""What is longer may have been cut while somebody went on speaking: from two thirds of the shortest limit on, 10 s."""
 
 _CLOSING = r"[\"')\]”’»]*$"
 _SENTENCE_END = re.compile(r"[.!?…]" + _CLOSING)
