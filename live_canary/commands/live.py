@@ -38,6 +38,7 @@ from live_canary.session.completing import output_before
 from live_canary.session.folder import SessionFolder
 from live_canary.session.session import Session
 from live_canary.settings import Settings
+from live_canary.transcript.lines import echo_notice
 from live_canary.transcript.places import check_free, check_output
 from live_canary.transcript.writer import TranscriptFile
 
@@ -117,6 +118,8 @@ def _tell_what_there_is(session: Session, outcome: Outcome, settings: Settings) 
     heard_seconds = outcome.ended.heard_seconds if outcome.ended and not outcome.failure else 0.0
     if heard_seconds > SILENT_SECONDS and session.heard_no_words:
         note("No words were heard" + ("." if settings.recordings else "; live-canary devices lists what can be."))
+    for source, lines in session.echoes.items():
+        note(echo_notice(source, lines))
     for path in settings.outputs:
         count = session.unsaved.get(path, 0)
         lacking = f", without {count} {'line or correction' if count == 1 else 'lines or corrections'}" if count else ""

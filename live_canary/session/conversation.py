@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from live_canary.transcript.echo import WINDOW_SECONDS, is_echo
+from live_canary.transcript.echo import is_echo
 from live_canary.transcript.utterance import Entry, TranscriptGap, Utterance
 
 ONSET_SECONDS = 0.5  # an utterance is announced at most so long after its first sound
@@ -122,12 +122,7 @@ class Conversation:
     def _is_echo(self, entry: Entry) -> bool:
         if self._echo_of is None or entry.source == self._echo_of or isinstance(entry, TranscriptGap):
             return False
-        return any(
-            is_echo(entry, played)
-            for played in self._played
-            if played.start_seconds - WINDOW_SECONDS <= entry.end_seconds
-            and entry.start_seconds <= played.end_seconds + WINDOW_SECONDS
-        )
+        return is_echo(entry, self._played)  # all that was played meanwhile is known: the entry has waited for it
 
     def _forget_played(self) -> None:
         """By time and not by number: while a session is recovered, one source may be hours ahead of another."""
@@ -135,5 +130,5 @@ class Conversation:
         waiting = [one.entry.start_seconds for one in self._waiting if one.entry.source != self._echo_of]
         now = self._voices[self._played[-1].source].heard_seconds  # one that is away comes back no earlier
         earliest = min([*others, *waiting, now])
-        while self._played and self._played[0].end_seconds + WINDOW_SECONDS < earliest:
+        while self._played and self._played[0].end_seconds < earliest:
             self._played.popleft()

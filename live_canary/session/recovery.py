@@ -6,7 +6,7 @@ disk was full or it is damaged, the journal's texts stand, and what has none is 
 """
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import compress, islice
@@ -19,7 +19,7 @@ from live_canary.audio.recording import RecordingSource, check_recording
 from live_canary.audio.source import SAMPLE_RATE, AudioBlock, AudioGap, RehearableSource, SourceItem
 from live_canary.audio.spooled import NOT_KEPT, SpooledSource, read_spool
 from live_canary.errors import SessionError
-from live_canary.events import Event, ModelProgress, StageFailed
+from live_canary.events import Event, ModelProgress, SourceWarned, StageFailed
 from live_canary.segments.segment import WaitingSegment
 from live_canary.segments.segmenter import Segmenter
 from live_canary.session.folder import SessionFolder
@@ -29,6 +29,7 @@ from live_canary.session.remainders import remainders, transcribed
 from live_canary.session.session import ABORT_SECONDS, LoadTranscriber, Session
 from live_canary.transcript.echo import is_echo
 from live_canary.transcript.hypothesis import Hypothesis, Transcriber
+from live_canary.transcript.lines import echo_notice
 from live_canary.transcript.taking_back import taken_back
 from live_canary.transcript.utterance import Entry, Revision, TranscriptGap, Utterance
 
@@ -75,6 +76,8 @@ def hold_again(
     if failures:
         raise SessionError(failures[0])
     journal.hear_the_rest(sources, lambda: load(lambda text: on_event(ModelProgress(text))))
+    for name, lines in (session.echoes + journal.echoes).items():
+        on_event(SourceWarned(name, echo_notice(name, lines)))
     spoken = sorted(journal.transcript, key=lambda entry: entry.start_seconds)  # what is tried again stands at the end
     record.amended += _obeyed_late(record, spoken)
     return journal.transcript
@@ -156,11 +159,16 @@ class RecallingJournal(Journal):
         self._entries: list[Entry] = []
         self._rest: list[Entry] = []
         self._heard: set[SegmentKey] = set()
+        self.echoes: Counter[str] = Counter()
+        """How many of the rest of each source were left out."""
 
     @property
     def transcript(self) -> list[Entry]:
         """What was released before the session was cut off, then what has been missing."""
-        return merged(self._record.entries, [*self._without_sound(), *self._entries, *self._rest])
+        unheard = list(self._without_sound())
+        known = [*self._record.entries, *unheard, *self._entries]
+        said = [one for one in unheard if not self._is_echo(one, known)]
+        return merged(self._record.entries, [*said, *self._entries, *self._rest])
 
     def hear_the_rest(self, sources: Sequence[RehearableSource], model: Callable[[], Transcriber]) -> None:
         """What would be in no line goes to the model by itself."""
@@ -172,14 +180,16 @@ class RecallingJournal(Journal):
                 entry = transcribed(rest, named[rest.source].hear_again, model(), obey_commands=obeys)
                 if isinstance(entry, TranscriptGap) and entry.reason == NOT_TRANSCRIBED:
                     self._journal.left(rest.source, *rest.speech)
-                if entry and not self._is_echo(entry, transcript):
+                if entry and self._is_echo(entry, transcript):
+                    self.echoes[entry.source] += 1
+                elif entry:
                     self._rest.append(entry)
 
     def _is_echo(self, entry: Entry, transcript: Sequence[Entry]) -> bool:
         if isinstance(entry, TranscriptGap) or self._record.echo_of in (None, entry.source):
             return False
         played = (one for one in transcript if isinstance(one, Utterance) and one.source == self._record.echo_of)
-        return any(is_echo(entry, one) for one in played)
+        return is_echo(entry, played)
 
     def _without_sound(self) -> Iterator[Utterance]:
         """Texts that were about to be released, and whose sound has not come once more."""

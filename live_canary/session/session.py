@@ -4,6 +4,7 @@ import gc
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -172,6 +173,11 @@ class Session:
         """Whether everything that was heard was transcribed, and there are no words in it."""
         is_done = self.has_model or self._nothing_to_transcribe
         return self.heard_in_order and is_done and not (self._scribe.utterances or self._scribe.failures)
+
+    @property
+    def echoes(self) -> Counter[str]:
+        """How many utterances of each source were left out, because another plays them."""
+        return self._scribe.echoes.copy()
 
     def amend(self, index: int, text: str | None) -> None:
         """Give an utterance (its `index`) another text; None deletes it, and its own text brings it back.

@@ -1,6 +1,7 @@
 """The thread that owns the model: takes what is most urgent, writes every final to the files, then tells the screen."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -86,6 +87,8 @@ class Scribe:
         self._commands_from, self._taking_back = commands_from, TakingBack()
         self.utterances = self.failures = 0
         """How many have words, and how many the model failed on."""
+        self.echoes: Counter[str] = Counter()
+        """How many of each source were left out, because another plays them."""
         self._told: list[Utterance] = []
         self._amended: dict[int, Revision] = {}
         self._spoken: dict[str, _Spoken] = {}
@@ -148,6 +151,7 @@ class Scribe:
                 self._write_gap(final.entry)
                 continue
             if final.is_echo:
+                self.echoes[final.entry.source] += 1
                 self.tell(PartialChanged(final.entry.source, final.entry.start_seconds, "", ""))
                 continue
             utterance = replace(final.entry, index=self.utterances)

@@ -9,6 +9,11 @@ def gap_notice(gap: TranscriptGap) -> str:
     return f"[{gap.end_seconds - gap.start_seconds:.1f} s not heard: {one_line(gap.reason)}]"
 
 
+def echo_notice(source: str, lines: int) -> str:
+    """What is told at the end of what was left out of the transcript."""
+    return f"Left out as echoes of the other side: {lines} {'line' if lines == 1 else 'lines'} of {one_line(source)}."
+
+
 def spoken_text(entry: Entry) -> str:
     """What the entry says, safe to print."""
     return one_line(entry.text) if isinstance(entry, Utterance) else gap_notice(entry)

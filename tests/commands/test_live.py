@@ -73,3 +73,18 @@ def test_words_that_the_model_failed_on_were_heard_all_the_same(tmp_path, monkey
     talk = recording(tmp_path / "talk.wav", "." * 40 + "ab" + ENDPOINT)
     live.run(Settings(recordings=(talk,), speed=None, plain=True, model="demo", spool=False), ())
     assert "No words" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        (".abc" + ENDPOINT + "de" + ENDPOINT, ["Left out as echoes of the other side: 1 line of Me."]),
+        (".abc" + ENDPOINT + "....de" + ENDPOINT, ["Left out as echoes of the other side: 2 lines of Me."]),
+        ("ef" + ENDPOINT, []),
+    ],
+)
+def test_how_many_lines_were_left_out_as_echoes_is_told_at_the_end(script, told, monkeypatch, capsys):
+    played = ScriptedSource("abc" + ENDPOINT + "....de" + ENDPOINT * 2, name="Them")
+    monkeypatch.setattr(live, "sources_of", lambda settings, inputs: [ScriptedSource(script, name="Me"), played])
+    assert live.run(Settings(plain=True, model="demo", spool=False), ()) == 0
+    assert [line for line in capsys.readouterr().err.splitlines() if line.startswith("Left out")] == told

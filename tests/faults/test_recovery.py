@@ -26,6 +26,7 @@ from live_canary.events import (
     ModelWarned,
     SessionEnded,
     SourceOpened,
+    SourceWarned,
     SpeechEnded,
     StageFailed,
     UtteranceAmended,
@@ -592,10 +593,11 @@ def test_what_the_model_failed_on_is_asked_for_until_it_has_a_line_of_its_own():
     assert list(remainders(record, set(), [], [others, mark, line])) == []
 
 
+@pytest.mark.parametrize("released", [1, 2])
 @pytest.mark.parametrize("texts", [{}, {("Me", 1600, 6400): Hypothesis("abc")}])
-def test_an_echo_that_is_not_heard_once_more_does_not_become_a_line(tmp_path, texts):
+def test_an_echo_that_is_not_heard_once_more_does_not_become_a_line(tmp_path, texts, released):
     """Where its sound was not kept there is its text; where its bounds are others now, the model hears it by itself."""
-    entries = [Utterance(0, 0.0, 0.4, "abc", "Them"), Utterance(1, 2.0, 2.3, "de", "Them")]
+    entries = [Utterance(0, 0.0, 0.4, "abc", "Them"), Utterance(1, 2.0, 2.3, "de", "Them")][:released]
     record = SessionRecord(Settings(), STARTED, "Them", True, entries=list(entries), texts=texts)
     record.segments["Me", 1600, 6400] = (1600, 6400)
     source = ScriptedSource(name="Me")
@@ -604,6 +606,58 @@ def test_an_echo_that_is_not_heard_once_more_does_not_become_a_line(tmp_path, te
         recalling = RecallingJournal(record, journal)
         recalling.hear_the_rest([source], LetterModel)
     assert recalling.transcript == entries
+
+
+class Says:
+    def __init__(self, text: str):
+        self._text = text
+
+    def transcribe(self, samples, draft=None):
+        return Hypothesis(self._text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text", "echoes"),
+    [
+        ((0.25, 9.25), "We ship on Friday the ninth. Please tell the others about it.", {"Me": 1}),
+        ((9.25, 10.5), "Tell the others about it?", {}),
+    ],
+)
+def test_a_recovery_tells_an_echo_from_an_answer_by_the_same_rule(tmp_path, seconds, text, echoes):
+    entries = [
+        Utterance(0, 0.0, 5.0, "We ship on Friday the ninth.", "Them"),
+        Utterance(1, 5.75, 9.0, "Please tell the others about it.", "Them"),
+    ]
+    record = SessionRecord(Settings(), STARTED, "Them", True, entries=list(entries))
+    speech = tuple(round(second * 16_000) for second in seconds)
+    record.segments[("Me", *speech)] = speech
+    source = ScriptedSource(name="Me")
+    source.hear_again = lambda start, end: sound_of("abc")
+    with closing(SessionFolder.create(tmp_path).journal) as journal:
+        recalling = RecallingJournal(record, journal)
+        recalling.hear_the_rest([source], lambda: Says(text))
+    assert [one.text for one in recalling.transcript[2:]] == ([] if echoes else [text])
+    assert recalling.echoes == echoes
+
+
+def test_a_recovery_tells_what_it_leaves_out_as_an_echo(tmp_path):
+    folder, told = SessionFolder.create(tmp_path), []
+    scripts = {"Me": ".abc" + ENDPOINT, "Them": "abc" + ENDPOINT * 2}
+    sources = [ScriptedSource(script, name=name, live=True, endless=True) for name, script in scripts.items()]
+    heard = folder.begin(Settings(model="demo"), STARTED, sources, [], echo_of="Them", with_source=True)
+    never = threading.Event()
+    session = Session(heard, make_segmenter, lambda tell: never.wait(PATIENCE_SECONDS), journal=folder.journal)
+    session.start(lambda event: None)
+    assert all(source.played.wait(PATIENCE_SECONDS) for source in sources)
+    session.abort()
+    assert session.wait(PATIENCE_SECONDS)
+    never.set()
+    folder.journal.close()
+    reopened, record = open_session(folder.path)
+    with closing(reopened.journal):
+        transcript = hold_again(reopened, record, make_segmenter, lambda tell: model(), told.append)
+    assert [one.source for one in transcript] == ["Them"]
+    assert SourceWarned("Me", "Left out as echoes of the other side: 1 line of Me.") in told
 
 
 def test_a_recovery_loads_the_model_once():

@@ -123,14 +123,30 @@ def test_what_the_other_side_said_is_dropped_from_the_microphone_and_never_the_o
     assert conversation.released(all_of_it=True) == [played, replace(echo, is_echo=True)]
 
 
-def test_an_echo_is_known_that_begins_only_when_what_was_played_has_ended():
-    """A loudspeaker over the air may be a second late, and what was said as short."""
+def test_an_echo_waits_for_all_that_was_played_while_it_was_heard_and_not_longer():
     conversation = Conversation(["Me", "Them"], echo_of="Them")
-    words = "yes that is right"
-    played, echo = final("Them", 3.0, 3.8, words), final("Me", 4.0, 4.8, words)
-    spoken(conversation, played)
+    first = final("Them", 0.0, 5.0, "We ship on Friday the ninth.")
+    second = final("Them", 5.7, 9.0, "Please tell the others about it.")
+    echo = final("Me", 0.2, 9.2, "We ship on Friday the ninth. Please tell the others about it.")
+    spoken(conversation, first)
+    conversation.begun("Them", 5.7)
     spoken(conversation, echo)
-    assert conversation.released(all_of_it=True) == [played, replace(echo, is_echo=True)]
+    conversation.heard("Me", 10.0)
+    conversation.heard("Them", 9.8)
+    assert conversation.released() == [first]
+    conversation.finished("Them", second)
+    assert conversation.released() == [replace(echo, is_echo=True), second]
+
+
+def test_nobody_waits_for_a_loudspeaker_that_is_lost():
+    conversation = Conversation(["Me", "Them"], echo_of="Them")
+    played = final("Them", 0.0, 5.0, "We ship on Friday the ninth.")
+    heard = final("Me", 0.2, 9.2, "We ship on Friday the ninth. Please tell the others about it.")
+    spoken(conversation, played)
+    conversation.away("Them")
+    spoken(conversation, heard)
+    conversation.heard("Me", 10.0)
+    assert conversation.released() == [played, heard]
 
 
 def test_an_echo_is_known_however_much_the_other_side_has_said_since():

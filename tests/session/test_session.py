@@ -325,6 +325,7 @@ def test_what_the_microphone_hears_of_the_loudspeakers_is_said_once():
     assert session.wait(PATIENCE_SECONDS)
     said = [(event.utterance.source, event.utterance.text) for event in recorder.of(UtteranceFinal)]
     assert said == [("Them", "Shall we begin then?"), ("Me", "I am here.")]
+    assert session.echoes == {"Me": 1}
     assert PartialChanged("Me", 0.1, "", "") in recorder.events  # what was shown of it while it was heard goes
 
 
