@@ -9,11 +9,17 @@ from statistics import median
 from live_canary.audio.inbox import Chunk
 
 LATE_SECONDS = 0.3  # a chunk that comes so late is looked at more closely
-SETTLE_SECONDS = 0.3  # if what follows has not caught up after this, sound was lost
 CAUGHT_UP_SECONDS = 0.05
+IN_STEP_SECONDS = 0.05  # chunks that gain no more on the clock than this bring nothing that was kept during a stall
+SETTLE_SECONDS = 0.3  # if what follows has been in step for so long, what is missing was lost
+SETTLE_SHARE = 1 / 8  # or for so much of what is missing, as a machine that stalled for long is not awake at once,
+MAX_SETTLE_SECONDS = 1.0  # but no longer
+HOLD_SECONDS = 5.0  # nor is anything held back longer than this
+NOT_LOST_SECONDS = 5.0  # after a loss: what comes too early then had been kept somewhere all the same
 BUCKET_SECONDS = 5.0  # in which at least one chunk arrives without delay
 STEER_SECONDS = 20.0  # a deviation is worked off in about this time
 MAX_STEER = 5e-4  # nobody hears 0.05 % of pitch; crystals are better than 0.01 %
+MAX_STEER_NOT_LOST = 5e-3  # a tenth of a semitone; a second too much of a loss is worked off in 200
 OFF_RATE_SECONDS = 0.5  # steering does not follow: the input does not run at the rate it claims,
 OFF_RATE_LOSSES = 3  # nor does one that loses so often
 OFF_RATE_LOSSES_WITHIN_SECONDS = 30.0
@@ -35,14 +41,19 @@ class Timekeeper:
 
     A chunk comes late when some thread had to wait; then the next ones follow at once and nothing is lost. If they do
     not, sound is missing: the input overflowed, or the computer slept. So a late chunk is held back together with those
-    after it, for at most `SETTLE_SECONDS`. What remains, the slow drift of the input's crystal, is answered with
-    `steer`: make every second of sound longer by this fraction.
+    after it while they gain on the clock, as a busy machine fetches only bit by bit what was kept for it. What still
+    comes after a loss has made that too long; it is no sign of another rate, and the time after it is shortened.
+    What remains, the slow drift of the input's crystal, is answered with `steer`: make every second of sound longer by
+    this fraction.
     """
 
     def __init__(self) -> None:
         self.steer = 0.0
         self._end = math.nan  # clock time of the end of what was released; nan before the first chunk
-        self._held: list[Chunk] = []
+        self._held = _Held()
+        self._not_lost_until = -math.inf
+        self._not_lost = 0.0
+        """Seconds that were called lost, and came."""
         self._floor = _Floor()
         self._unexplained_losses: list[float] = []
 
@@ -53,26 +64,30 @@ class Timekeeper:
             yield self._lose(chunk.dropped_seconds, "overflow")
         if math.isnan(self._end):
             self._end = chunk.arrived - chunk.seconds
-        suspicious = bool(self._held) or chunk.overflowed
-        self._held.append(chunk)
+        suspicious = bool(self._held.chunks) or chunk.overflowed
+        self._held.add(chunk, self._end)
         if self._missing() <= (CAUGHT_UP_SECONDS if suspicious else LATE_SECONDS):
             yield from self._give()
-        elif chunk.arrived - self._held[0].arrived >= SETTLE_SECONDS:
+        elif self._held.settled:
             yield from self.release()
 
     def release(self) -> Iterator[Chunk | Loss]:
         """What was held back, and before it what has not come: nothing more is to."""
-        if self._held:
+        if self._held.chunks:
+            self._not_lost_until = self._held.chunks[-1].arrived + NOT_LOST_SECONDS
             yield self._lose(self._missing(), self._explain())
             yield from self._give()
 
     def _give(self) -> Iterator[Chunk]:
-        held, self._held = self._held, []
+        held, self._held = self._held.chunks, _Held()
         for chunk in held:
             self._end += chunk.seconds * (1 + self.steer)
             self._floor.add(chunk.arrived, chunk.arrived - self._end)
+            early = max(0.0, -self.deviation)
+            self._not_lost = early if chunk.arrived < self._not_lost_until else min(early, self._not_lost)
             yield chunk
-        self.steer = max(-MAX_STEER, min(MAX_STEER, self.deviation / STEER_SECONDS))
+        most = MAX_STEER_NOT_LOST if self._not_lost else MAX_STEER
+        self.steer = max(-most, min(MAX_STEER, self.deviation / STEER_SECONDS))
 
     def missing_at(self, time: float) -> float:
         """Seconds of sound that are missing if the next sample was heard at this time of the clock."""
@@ -85,7 +100,8 @@ class Timekeeper:
             self._end = max(time, self.heard_until)
         self._floor = _Floor()
         self._unexplained_losses = []
-        self.steer = 0.0
+        self.steer = self._not_lost = 0.0
+        self._not_lost_until = -math.inf
         if seconds > 0:
             yield Loss(seconds, reason)
 
@@ -102,18 +118,16 @@ class Timekeeper:
     @property
     def off_rate(self) -> bool:
         """The input does not run at the rate it claims."""
-        return abs(self.deviation) > OFF_RATE_SECONDS or len(self._unexplained_losses) >= OFF_RATE_LOSSES
+        return (
+            abs(self.deviation + self._not_lost) > OFF_RATE_SECONDS or len(self._unexplained_losses) >= OFF_RATE_LOSSES
+        )
 
     def _missing(self) -> float:
         """Seconds by which even the least late of what is held came later than the sound before it."""
-        end, least = self._end, math.inf
-        for chunk in self._held:
-            end += chunk.seconds
-            least = min(least, chunk.arrived - end)
-        return least - self._floor.least
+        return self._held.least - self._floor.least
 
     def _explain(self) -> str:
-        first = self._held[0]
+        first = self._held.chunks[0]
         if first.overflowed:
             return "overflow"
         recent = first.arrived - OFF_RATE_LOSSES_WITHIN_SECONDS
@@ -123,6 +137,36 @@ class Timekeeper:
     def _lose(self, seconds: float, reason: str) -> Loss:
         self._end += seconds
         return Loss(seconds, reason)
+
+
+class _Held:
+    """Chunks that came late, and whether those behind them still gain on the clock."""
+
+    def __init__(self) -> None:
+        self.chunks: list[Chunk] = []
+        self.least = math.inf
+        """Lag of the least late one, in seconds."""
+        self._seconds = 0.0
+        self._in_step_since = self._highest = math.inf
+        """Since when they have been in step, and the most that one of them lagged in that time."""
+
+    def add(self, chunk: Chunk, end: float) -> None:
+        """end: clock time of the end of what was given before."""
+        self.chunks.append(chunk)
+        self._seconds += chunk.seconds
+        lag = chunk.arrived - end - self._seconds
+        self.least = min(self.least, lag)
+        # at a third of its rate each chunk is late by two; for that it is not waited longer
+        stalled_again = lag - self._highest > IN_STEP_SECONDS + 2 * chunk.seconds
+        if stalled_again or self._highest - lag > IN_STEP_SECONDS:
+            self._in_step_since, self._highest = chunk.arrived, lag
+        self._highest = max(self._highest, lag)
+
+    @property
+    def settled(self) -> bool:
+        """What has not come by now is lost."""
+        now, settle = self.chunks[-1].arrived, min(SETTLE_SHARE * self.least, MAX_SETTLE_SECONDS)
+        return now - self._in_step_since >= max(SETTLE_SECONDS, settle) or now - self.chunks[0].arrived >= HOLD_SECONDS
 
 
 class _Floor:

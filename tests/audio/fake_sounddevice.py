@@ -26,6 +26,8 @@ class FakeInput:
     muted: bool = False
     stalled: bool = False
     """It stays, but delivers nothing."""
+    at_most: int | None = None
+    """So many chunks are delivered in one tick, as on a busy machine; the others are kept."""
     broken: bool = False
     """It delivers nothing, and what one asks about its stream is answered with an error."""
     speed: float = 1.0
@@ -155,9 +157,11 @@ class FakeStream:
             self.running = False
             return
         seconds = self.blocksize / self.input.rate
+        given = self.captured
         while (
             not (self.input.stalled or self.input.broken)
             and self.input.clock_seconds - self._began >= (self.captured + 1) * seconds - 1e-9
+            and (self.input.at_most is None or self.captured - given < self.input.at_most)
         ):
             self.captured += 1
             self.buffer[:] = self.input.hear(self.blocksize)[:, : self.channels]

@@ -392,6 +392,18 @@ def test_callbacks_that_come_late_all_at_once_lose_nothing(sound, clock):
     assert total_samples(items) == pytest.approx(10.0 * 16_000, abs=320)
 
 
+def test_what_comes_late_bit_by_bit_is_heard_and_the_input_is_kept(sound, clock):
+    """Its input was closed as if its sample rate had changed, when 1.4 s of it had been called lost."""
+    sound.inputs[0].at_most = 1  # 2 s of sound a second
+    clock.at(8.0, lambda: setattr(sound.inputs[0], "stalled", True))
+    clock.at(10.5, lambda: setattr(sound.inputs[0], "stalled", False))
+    items = heard(microphone(clock), clock, 25.0)
+    assert [type(news) for news in news_in(items)] == [DeviceOpened]
+    assert gaps_in(items) == []
+    assert total_samples(items) == pytest.approx(25.0 * 16_000, abs=320)
+    assert_each_sample_is_at_its_time(items, 0.001)
+
+
 def test_the_sleep_of_the_computer_is_a_gap(sound, clock):
     clock.at(2.0, lambda: clock.jump(3600.0))
     items = heard(microphone(clock), clock, 3605.0)
