@@ -47,15 +47,16 @@ _DECODES = "[info] Stream mapping:"  # before it, it complains of pictures, too
 _HOLE = re.compile(r"adding \d{5,} audio samples of silence")  # > 0.2 s at 48 kHz; before the first, less is usual
 
 
-def stream(path: Path, unknown: str) -> Iterator[NDArray[np.float32]]:
+def stream(path: Path, unknown: str, channel: int | None = None) -> Iterator[NDArray[np.float32]]:
     """The first sound track in pieces of (n,) float32, mono, 16 kHz, at the times at which its film plays it.
 
-    unknown: that libsndfile cannot read it, as the beginning of a sentence. Raises RecordingError where there is no
-    sound, or no ffmpeg, and RecordingBrokenOff after all that there is of a damaged one.
+    unknown: that libsndfile cannot read it, as the beginning of a sentence; channel: the only one of the track that is
+    wanted, counted from 0. Raises RecordingError where there is no sound, or no ffmpeg, and RecordingBrokenOff after
+    all that there is of a damaged one.
     """
-    with _running(path, unknown) as (program, log):
+    with _running(path, unknown, mixed=channel is None) as (program, log):
         read = 0
-        for samples in _pieces(program):
+        for samples in _pieces(program, channel):
             read += len(samples)
             yield samples
         failed = program.wait() != 0
@@ -93,9 +94,21 @@ def claimed_seconds(path: Path, unknown: str) -> float:
     return told or read / SAMPLE_RATE
 
 
+def count_channels(path: Path, unknown: str) -> int:
+    """Of the first sound track. Raises RecordingError; see `stream`."""
+    with _running(path, unknown, mixed=False) as (program, log):
+        channels = _channels(program)
+        if not channels:
+            raise _no_sound(unknown, _reason(_said(log), path))
+    return channels
+
+
 @contextmanager
-def _running(path: Path, unknown: str) -> Iterator[tuple["subprocess.Popen[bytes]", IO[bytes]]]:
-    """The program, until it is left, and the file into which it says what it does. Raises RecordingError."""
+def _running(path: Path, unknown: str, *, mixed: bool = True) -> Iterator[tuple["subprocess.Popen[bytes]", IO[bytes]]]:
+    """The program, until it is left, and the file into which it says what it does. Raises RecordingError.
+
+    mixed: more than two channels become two.
+    """
     found = shutil.which(PROGRAM)
     if found is None:
         raise RecordingError(f"{unknown}; with ffmpeg installed live-canary reads most others, such as M4A and MP4.")
@@ -104,7 +117,9 @@ def _running(path: Path, unknown: str) -> Iterator[tuple["subprocess.Popen[bytes
     forward = r"asetpts=st(1\,if(N\,max(PTS\,ld(0))\,PTS))*0+st(0\,ld(1)+NB_SAMPLES)*0+ld(1)"
     # Two channels become one in to_mono, for those that cancel each other; more of them become two here. One stays one:
     # made two it would be 3 dB quieter.
-    sound = f"{forward},aresample={SAMPLE_RATE}:async=1:first_pts=0,aformat=channel_layouts=mono|stereo"
+    sound = f"{forward},aresample={SAMPLE_RATE}:async=1:first_pts=0"
+    if mixed:
+        sound += ",aformat=channel_layouts=mono|stereo"
     command = [
         *(found, "-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+verbose"),
         *("-protocol_whitelist", "file", "-format_whitelist", CONTAINERS, "-i", f"file:{path}"),
@@ -132,18 +147,26 @@ def _started(command: list[str], log: IO[bytes]) -> "subprocess.Popen[bytes]":
     )
 
 
-def _pieces(program: "subprocess.Popen[bytes]") -> Iterator[NDArray[np.float32]]:
-    """(n,) float32 of 0.1 s each."""
+def _channels(program: "subprocess.Popen[bytes]") -> int:
+    """How many there are in the sound that follows; 0 if none does."""
     assert program.stdout
     header = program.stdout.read(_AU_HEADER.size)
     if len(header) < _AU_HEADER.size:
-        return
+        return 0
+    channels: int
     _, start, _, _, _, channels = _AU_HEADER.unpack(header)
     program.stdout.read(start - _AU_HEADER.size)
+    return channels
+
+
+def _pieces(program: "subprocess.Popen[bytes]", channel: int | None = None) -> Iterator[NDArray[np.float32]]:
+    """(n,) float32 of 0.1 s each."""
+    assert program.stdout
+    channels = _channels(program)
     frame_bytes = 2 * channels
-    while count := len(data := program.stdout.read(READ_FRAMES * frame_bytes)) // frame_bytes:
+    while channels and (count := len(data := program.stdout.read(READ_FRAMES * frame_bytes)) // frame_bytes):
         frames = np.frombuffer(data, ">i2", count * channels).reshape(count, channels)
-        yield to_mono(frames.astype(np.float32) / np.float32(32768))
+        yield to_mono(frames.astype(np.float32) / np.float32(32768), channel)
 
 
 def _said(log: IO[bytes]) -> str:

@@ -35,6 +35,7 @@ _SHOULD_BE = re.compile(r"^ ?(?:data|SSND) : (\d+) \(should be (\d+)\)$", re.MUL
 class RecordingSource:
     """One or more recordings, one after another without a pause, as one source.
 
+    name: of the source, by default that of the recordings; channel: the only one that is heard, counted from 0.
     speed: 1.0 plays in real time, 4.0 four times as fast: a block is handed on no earlier than its end would have been
     heard since the first was asked for, and late readers catch up. None hands on whatever is asked for. The samples are
     the same at every speed. A recording that breaks off gives all that can be read, then a SourceWarning. One that
@@ -43,9 +44,18 @@ class RecordingSource:
 
     live = False
 
-    def __init__(self, paths: Sequence[Path], speed: float | None = 1.0, clock: Clock | None = None):
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        speed: float | None = 1.0,
+        clock: Clock | None = None,
+        *,
+        name: str = "",
+        channel: int | None = None,
+    ):
         self.paths = list(paths)
-        self.name = recordings_name(self.paths)
+        self.name = name or recordings_name(self.paths)
+        self._channel = channel
         self._speed = speed
         self._clock = clock or Clock()
 
@@ -76,7 +86,7 @@ class RecordingSource:
         cutter = BlockCutter()
         for path in self.paths:
             try:
-                for samples in stream_recording(path):
+                for samples in stream_recording(path, self._channel):
                     yield from cutter.feed(samples)
             except RecordingBrokenOff as error:
                 yield SourceWarning(str(error))
@@ -95,6 +105,15 @@ def check_recording(path: Path) -> float:
         return _claimed_by_links(path)
     except _UnknownSoundError as error:
         return ffmpeg.claimed_seconds(path, str(error))
+
+
+def count_channels(path: Path) -> int:
+    """How many it has where it begins. Raises RecordingError."""
+    try:
+        with _opened(path, _links(path)[0]) as file:
+            return int(file.channels)
+    except _UnknownSoundError as error:
+        return ffmpeg.count_channels(path, str(error))
 
 
 def _claimed_by_links(path: Path) -> float:
@@ -120,18 +139,18 @@ def read_recording(path: Path) -> NDArray[np.float32]:
     return np.clip(samples, np.float32(-1), np.float32(1), out=samples)
 
 
-def stream_recording(path: Path) -> Iterator[NDArray[np.float32]]:
-    """The recording in pieces of (n,) float32, mono, 16 kHz.
+def stream_recording(path: Path, channel: int | None = None) -> Iterator[NDArray[np.float32]]:
+    """The recording in pieces of (n,) float32, mono, 16 kHz: all of it, or only one channel, counted from 0.
 
     Raises RecordingError where it cannot be read, and RecordingBrokenOff after all that there is of a damaged one.
     """
     try:
-        yield from _stream_links(path)
+        yield from _stream_links(path, channel)
     except _UnknownSoundError as error:
-        yield from ffmpeg.stream(path, str(error))
+        yield from ffmpeg.stream(path, str(error), channel)
 
 
-def _stream_links(path: Path) -> Iterator[NDArray[np.float32]]:
+def _stream_links(path: Path, channel: int | None) -> Iterator[NDArray[np.float32]]:
     read = claimed = 0.0
     failure = ""
     for link in _links(path):
@@ -142,7 +161,7 @@ def _stream_links(path: Path) -> Iterator[NDArray[np.float32]]:
                 try:
                     for frames in _pieces(file):
                         frames_read += len(frames)
-                        yield resampler.feed(to_mono(frames))
+                        yield resampler.feed(to_mono(frames, channel))
                 except soundfile.LibsndfileError as error:
                     failure = f" ({error.error_string.rstrip('.')})"
                 yield resampler.flush()

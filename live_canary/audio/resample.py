@@ -60,10 +60,14 @@ class Resampler:
         self._given = 0
 
 
-def to_mono(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+def to_mono(frames: NDArray[np.float32], channel: int | None = None) -> NDArray[np.float32]:
     """The mean of all channels, or the first of two that cancel each other, as where one microphone is wired the wrong
     way round. frames: (n, channels) float32 -> (n,) float32; NaN and infinity become 0 and ±1.
+
+    channel: the only one that is wanted, counted from 0; one that there is not is silent.
     """
+    if channel is not None:
+        frames = frames[:, channel : channel + 1] if channel < frames.shape[1] else np.zeros_like(frames[:, :1])
     channels = frames.shape[1]
     mono = frames[:, 0] if channels == 1 else frames @ np.full(channels, 1 / channels, np.float32)
     if channels == 2 and np.vdot(mono, mono) < CANCELLED * np.vdot(frames[:, 0], frames[:, 0]):

@@ -28,6 +28,7 @@ from live_canary.cli.options import (
     MODEL,
     SOUND,
     TEXT,
+    ChannelsOption,
     ComputeDeviceOption,
     ComputeOption,
     DeviceOption,
@@ -43,6 +44,7 @@ from live_canary.cli.options import (
     SystemOption,
     ThreadsOption,
     ThresholdOption,
+    TogetherOption,
     VadOption,
     check_setting,
     named,
@@ -239,6 +241,8 @@ def transcribe(
             help="txt (the default), md, srt, vtt or jsonl. May be given several times.",
         ),
     ] = None,
+    channels: ChannelsOption = None,
+    together: TogetherOption = False,
     overwrite: OverwriteOption = False,
     spelling: SpellingOption = None,
     plain: StillOption = False,
@@ -255,6 +259,7 @@ def transcribe(
 ) -> None:
     """Transcribe recordings as fast as possible, each into files of its own."""
     from live_canary.commands import transcribe as command
+    from live_canary.commands.voices import names_of_channels
 
     settings = Settings(
         recordings=tuple(files),
@@ -275,7 +280,9 @@ def transcribe(
         spelling=tuple(spelling or ()),
         plain=plain,
     )
-    raise typer.Exit(command.run(settings, output_dir, *(format_ or ["txt"])))
+    names = () if channels is None else names_of_channels(channels)
+    formats = format_ or ["txt"]
+    raise typer.Exit(command.run(settings, output_dir, *formats, channels=names, together=together))
 
 
 @app.command(epilog=epilog("recover"), rich_help_panel=LATER)

@@ -19,6 +19,8 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "live-canary transcribe *.mp3 --format srt": "subtitles",
         "live-canary transcribe a.wav --output-dir texts": "into a folder",
         "live-canary transcribe a.wav --mode meeting": "longer pauses within a line",
+        "live-canary transcribe a.wav --channels Me,Them": "a speaker a channel",
+        "live-canary transcribe --together a.wav b.wav": "or a recording",
     },
     "recover": {
         "live-canary recover --list": "what was cut off",

@@ -118,6 +118,13 @@ SpellingOption = Annotated[
 ]
 OverwriteOption = Annotated[bool, switch("--overwrite", "Replace existing files.", TEXT)]
 StillOption = Annotated[bool, switch("--plain", "Show no progress that is redrawn.")]
+ChannelsOption = Annotated[
+    str | None,
+    typer.Option("--channels", metavar="NAMES", help="Who speaks in each channel of a recording, as in Me,Them."),
+]
+TogetherOption = Annotated[
+    bool, switch("--together", "One transcript of all: they began at the same moment, one a speaker.")
+]
 JsonOption = Annotated[bool, switch("--json", "One JSON object on stdout.")]
 
 

@@ -1,10 +1,8 @@
 """`live-canary transcribe`: recordings to transcript files, as fast as the machine can."""
 
-import os
 import queue
 import shutil
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,64 +11,41 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from live_canary import files
-from live_canary.audio.recording import RecordingSource, check_recording
+from live_canary.commands.jobs import Job, Output, plan
 from live_canary.commands.live import check_outputs
 from live_canary.commands.model_choice import choose_model, load_with, terminal_question
+from live_canary.commands.voices import played
 from live_canary.console import DEAF_SECONDS, WIDEST_TABLE, ending_at_once
-from live_canary.errors import InputError, OutputError, RecordingError
+from live_canary.errors import InputError, OutputError
 from live_canary.events import Event, ModelWarned, SessionEnded, SourceWarned, StageFailed, UtteranceFinal
 from live_canary.printable import one_line
 from live_canary.segments.segmenter import Segmenter
 from live_canary.segments.vad import load_detector
 from live_canary.session.session import ABORT_SECONDS, Session
 from live_canary.settings import Settings
-from live_canary.transcript.formats import FORMATS
 from live_canary.transcript.hypothesis import Transcriber
+from live_canary.transcript.lines import echo_notice
 from live_canary.transcript.writer import TranscriptFile
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
-    """A transcript that is to be written."""
-
-    transcript: Path
-
-    @property
-    def place(self) -> Path:
-        """The transcript itself, not a link to it."""
-        is_link = os.path.islink(self.transcript)  # noqa: PTH114 - see files.is_there
-        return Path(os.path.realpath(self.transcript)) if is_link else self.transcript
-
-    @property
-    def unfinished(self) -> Path:
-        """Where the transcript is written until it is whole; always the same, so that the next attempt replaces it."""
-        return files.beside(self.place, f".unfinished{self.transcript.suffix}")
-
-    def __str__(self) -> str:
-        return one_line(str(self.transcript))
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A recording with all that is to be written of it, which it is heard once for."""
-
-    recording: Path
-    seconds: float
-    outputs: tuple[Output, ...]
-
-
-def run(settings: Settings, output_folder: Path | None, *extensions: str) -> int:
+def run(
+    settings: Settings,
+    output_folder: Path | None,
+    *extensions: str,
+    channels: Sequence[str] = (),
+    together: bool = False,
+) -> int:
     """Transcribe `settings.recordings`, each into a file of its own for each extension; the exit code.
 
     A transcript that exists is left alone, unless `settings.overwrite`; a new one appears when it is whole. A recording
     that cannot be read, and a transcript whose name would be too long, is left out, which is a failure.
-    output_folder: None for the folder of each recording. Raises InputError if all are left out, and for whatever else
-    can be seen to be wrong first, also with the model; no file has been touched then.
+    output_folder: None for the folder of each recording; channels, together: see `plan`. Raises InputError if all are
+    left out, and for whatever else can be seen to be wrong first, also with the model; no file has been touched then.
     """
     settings.check()
     width = None if sys.stderr.isatty() else WIDEST_TABLE  # else it would break lines, and names in them, in a pipe
     console = Console(stderr=True, width=width, markup=False, highlight=False)
-    planned, left_out = plan(settings.recordings, output_folder, *extensions)
+    planned, left_out = plan(settings.recordings, output_folder, *extensions, channels=channels, together=together)
     if not planned and len(left_out) == 1:
         raise left_out[0]
     for refusal in left_out:
@@ -99,57 +74,6 @@ def run(settings: Settings, output_folder: Path | None, *extensions: str) -> int
     return 1 if failures else 0
 
 
-def plan(recordings: Sequence[Path], folder: Path | None, *extensions: str) -> tuple[list[Job], list[InputError]]:
-    """What is to be written where, and why the rest is left out.
-
-    Raises OutputError for two recordings that would share a transcript, and for a format that there is not.
-    """
-    suffixes = dict.fromkeys(map(_suffix, extensions))
-    jobs: list[Job] = []
-    left_out: list[InputError] = []
-    there: set[Path] = set()
-    for path in dict.fromkeys(recordings):  # the patterns of a shell may name one twice
-        try:
-            seconds = check_recording(path)
-        except RecordingError as refusal:
-            left_out.append(refusal)
-            continue
-        if (place := path.parent.resolve() / path.name) in there:  # from here and from the root
-            continue
-        there.add(place)
-        outputs = [Output((folder or path.parent) / (path.stem + suffix)) for suffix in suffixes]
-        too_long = [one for one in outputs if files.is_name_too_long(one.transcript)]
-        left_out += [_too_long(path, one) for one in too_long]
-        if rest := tuple(one for one in outputs if one not in too_long):
-            jobs.append(Job(path, seconds, rest))
-    _check_places([one for job in jobs for one in job.outputs])
-    return jobs, left_out
-
-
-def _suffix(extension: str) -> str:
-    """ "SRT" -> ".srt". Raises OutputError."""
-    suffix = "." + extension.lstrip(".").lower()
-    if suffix not in FORMATS:
-        raise OutputError(f"There is no format '{extension}'; choose {', '.join(known[1:] for known in FORMATS)}.")
-    return suffix
-
-
-def _too_long(recording: Path, output: Output) -> OutputError:
-    suffix = output.transcript.suffix
-    return OutputError(f"{recording} is left out: with {suffix} its name would be too long; give it a shorter one.")
-
-
-def _check_places(outputs: Sequence[Output]) -> None:
-    """Raises OutputError if two would be one file."""
-    taken = Counter(files.place_of(path) for one in outputs for path in (one.transcript, one.unfinished))
-    for one in outputs:
-        if taken[files.place_of(one.transcript)] > 1:
-            raise OutputError(
-                f"Two recordings would both become '{one.transcript}'; leave one out, "
-                "and transcribe it by itself with another --output-dir."
-            )
-
-
 def _missing(jobs: Sequence[Job], console: Console) -> list[Job]:
     """What is left of them without the transcripts that exist, each of which is told."""
     left = []
@@ -172,17 +96,22 @@ def _make_folder(folder: Path) -> None:
 def _transcribe(job: Job, settings: Settings, transcriber: Transcriber, progress: Progress) -> bool:
     """Whether all of it went well."""
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-    growing = _opened(job.recording, job.outputs)
+    growing = _opened(job)
+    echo_of = played(job.voices)
     session = Session(
-        [RecordingSource([job.recording], speed=None)],
+        [voice.source() for voice in job.voices],
         lambda: Segmenter(load_detector(settings.vad), settings.segmenter),
         lambda tell: transcriber,
         growing,
+        echo_of=echo_of,
+        crosstalk=job.names_speakers and echo_of is None,
     )
     session.start(events.put)
     try:
-        course = _follow(events, progress, progress.add_task(one_line(job.recording.name), total=job.seconds))
+        course = _follow(events, progress, progress.add_task(one_line(job.name), total=job.seconds))
         session.wait()
+        for source, lines in session.echoes.items():
+            progress.console.print(echo_notice(source, lines))
     except KeyboardInterrupt:
         session.abort()
         session.wait(ABORT_SECONDS)
@@ -202,12 +131,14 @@ def _transcribe(job: Job, settings: Settings, transcriber: Transcriber, progress
     return all(ends)
 
 
-def _opened(recording: Path, outputs: Sequence[Output]) -> list[TranscriptFile]:
+def _opened(job: Job) -> list[TranscriptFile]:
     """Where each of them grows. Raises OutputError, and has none begun then."""
     opened: list[TranscriptFile] = []
     try:
-        for output in outputs:
-            opened.append(TranscriptFile(output.unfinished, overwrite=True, recording=recording.name))
+        for output in job.outputs:
+            opened.append(
+                TranscriptFile(output.unfinished, overwrite=True, with_source=job.names_speakers, recording=job.name)
+            )
             if output.place.exists():
                 shutil.copymode(output.place, output.unfinished)
     except OutputError:
@@ -234,7 +165,7 @@ def _end(
         except OSError as error:  # on Windows, while another program has it open
             went_well = False
             progress.console.print(f"{output} cannot be replaced: {error.strerror}.")
-    said = f"{one_line(str(job.recording))} -> {one_line(str(written))}"
+    said = f"{job} -> {one_line(str(written))}"
     if went_well and not course.utterances:
         said += "; no words were heard in it"
     progress.console.print(said if went_well else f"{said}, but see above")
@@ -255,6 +186,7 @@ class _Course:
 def _follow(events: "queue.SimpleQueue[Event]", progress: Progress, task: TaskID) -> _Course:
     """Until the session has ended; in the main thread."""
     course = _Course()
+    told: set[str] = set()  # of a recording that several hear, one channel each, the same is wrong for each
     while True:
         try:
             event = events.get(timeout=DEAF_SECONDS)
@@ -269,7 +201,9 @@ def _follow(events: "queue.SimpleQueue[Event]", progress: Progress, task: TaskID
             case StageFailed(_, message, _) | SourceWarned(_, message):
                 course.troubles += 1
                 course.cut_off |= isinstance(event, StageFailed) and event.fatal
-                progress.console.print(one_line(message))
+                if message not in told:
+                    progress.console.print(one_line(message))
+                told.add(message)
             case SessionEnded():
                 progress.update(task, completed=progress.tasks[task].total)
                 return course

@@ -76,3 +76,10 @@ class SpooledSegment(_Speech):
 
 WaitingSegment = Segment | SpooledSegment
 """With its sound or without it, what may stand in a queue."""
+
+
+def loudness_of(segment: WaitingSegment) -> float:
+    """Root mean square of its speech, in [0, 1]."""
+    start = segment.start_sample
+    speech = segment.samples[segment.speech_start_sample - start : segment.speech_end_sample - start]
+    return float(np.sqrt(np.mean(np.square(speech)))) if len(speech) else 0.0

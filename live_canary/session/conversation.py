@@ -39,6 +39,8 @@ class Finished:
     entry: Entry
     noted_at: float = 0.0
     """When the end of an utterance was recognised, in seconds of the session's clock."""
+    loudness: float = 0.0
+    """Of an utterance, where there is crosstalk."""
     is_echo: bool = False
     """Whether the other side said it, so that it is not to be written."""
 
@@ -46,14 +48,18 @@ class Finished:
 class Conversation:
     """Who has said what, who is still speaking. Listening threads report, the transcribing thread asks."""
 
-    def __init__(self, sources: Iterable[str], echo_of: str | None = None):
-        """echo_of: the source that plays what other sources may hear again; None where nothing echoes."""
+    def __init__(self, sources: Iterable[str], echo_of: str | None = None, *, crosstalk: bool = False):
+        """echo_of: the source that plays what other sources may hear again; None where nothing echoes.
+
+        crosstalk: any source may hear what another one does, as microphones at one table do; the loudest is right.
+        """
         self._lock = threading.Lock()
         self._voices = {source: _Voice() for source in sources}
         self._waiting: list[Finished] = []
         self._echo_of = echo_of
-        self._played: deque[Utterance] = deque()
-        """Those of `echo_of` that another source may still bring an echo of."""
+        self.crosstalk = crosstalk
+        self._played: list[tuple[Utterance, float]] = []
+        """Those that another source may still bring an echo of, and their loudness."""
 
     @property
     def is_waiting(self) -> bool:
@@ -86,8 +92,8 @@ class Conversation:
             if final is None:
                 return
             self._wait(final)
-            if source == self._echo_of and isinstance(final.entry, Utterance):
-                self._played.append(final.entry)
+            if (self.crosstalk or source == self._echo_of) and isinstance(final.entry, Utterance):
+                self._played.append((final.entry, final.loudness))
                 self._forget_played()
 
     def missed(self, gap: TranscriptGap) -> None:
@@ -101,7 +107,7 @@ class Conversation:
             ready: list[Finished] = []
             while self._waiting and (all_of_it or self._may_go(self._waiting[0].entry)):
                 final = self._waiting.pop(0)
-                ready.append(replace(final, is_echo=self._is_echo(final.entry)))
+                ready.append(replace(final, is_echo=self._is_echo(final)))
             return ready
 
     def next_start(self, source: str) -> float:
@@ -119,16 +125,21 @@ class Conversation:
         until = entry.end_seconds if isinstance(entry, Utterance) else entry.start_seconds
         return all(voice.next_start() > until for voice in others)
 
-    def _is_echo(self, entry: Entry) -> bool:
-        if self._echo_of is None or entry.source == self._echo_of or isinstance(entry, TranscriptGap):
+    def _is_echo(self, final: Finished) -> bool:
+        entry = final.entry
+        if isinstance(entry, TranscriptGap):
             return False
-        return is_echo(entry, self._played)  # all that was played meanwhile is known: the entry has waited for it
+        played = (
+            one
+            for one, loudness in self._played
+            if one.source != entry.source and (loudness > final.loudness or not self.crosstalk)
+        )
+        return is_echo(entry, played)  # all that was played meanwhile is known: the entry has waited for it
 
     def _forget_played(self) -> None:
         """By time and not by number: while a session is recovered, one source may be hours ahead of another."""
         others = [voice.next_start() for source, voice in self._voices.items() if source != self._echo_of]
         waiting = [one.entry.start_seconds for one in self._waiting if one.entry.source != self._echo_of]
-        now = self._voices[self._played[-1].source].heard_seconds  # one that is away comes back no earlier
+        now = self._voices[self._played[-1][0].source].heard_seconds  # one that is away comes back no earlier
         earliest = min([*others, *waiting, now])
-        while self._played and self._played[0].end_seconds < earliest:
-            self._played.popleft()
+        self._played = [one for one in self._played if one[0].end_seconds >= earliest]

@@ -65,12 +65,13 @@ class Session:
         patience_seconds: float = PATIENCE_SECONDS,
         commands_from: str | None = None,
         wrap_listener: Callable[[Tell], Tell] | None = None,
+        crosstalk: bool = False,
     ):
         """partial_interval_ms: how often the words of an unfinished utterance are told; None for finals only;
         echo_of: the name of the source that plays what the others may hear again; journal: what the session could be
         recovered from; patience_seconds: how long the model may take before the user is told that it hangs;
         commands_from: the name of the source whose voice commands are obeyed; wrap_listener: makes of `on_event` what
-        is called in its place.
+        is called in its place; crosstalk: whether any source may hear again what another one does.
         """
         self._sources = list(sources)
         self._clock, self._patience_seconds = clock, patience_seconds
@@ -78,7 +79,7 @@ class Session:
         journal.when_it_fails(partial(self._warn, "journal"))
         self._load_transcriber = load_transcriber
         self._agenda = Agenda(clock)
-        conversation = Conversation([source.name for source in sources], echo_of)
+        conversation = Conversation([source.name for source in sources], echo_of, crosstalk=crosstalk)
         self._scribe = Scribe(self._agenda, conversation, sinks, sources, self._tell, clock, journal, commands_from)
         interval = None if partial_interval_ms is None else partial_interval_ms * SAMPLE_RATE // 1000
         self._listeners = [

@@ -21,6 +21,7 @@ from live_canary.events import (
     UtteranceFinal,
 )
 from live_canary.printable import clock
+from live_canary.segments.segment import loudness_of
 from live_canary.session.agenda import Agenda, Amendment, Bookmarking, Kind, Rehearing, Request, Work
 from live_canary.session.conversation import Conversation, Finished
 from live_canary.session.journal import NOT_TRANSCRIBED, Journal
@@ -143,7 +144,8 @@ class Scribe:
         utterance = Utterance.uncounted(
             hypothesis, work.source, *span, obey_commands=work.source == self._commands_from
         )
-        self.conversation.finished(work.source, Finished(utterance, work.noted_at))
+        loudness = loudness_of(work.segment) if self.conversation.crosstalk else 0.0
+        self.conversation.finished(work.source, Finished(utterance, work.noted_at, loudness))
 
     def _release(self, finals: list[Finished]) -> None:
         for final in finals:

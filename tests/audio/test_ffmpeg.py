@@ -10,7 +10,13 @@ import pytest
 import soundfile
 
 from live_canary.audio import ffmpeg
-from live_canary.audio.recording import RecordingSource, check_recording, read_recording, stream_recording
+from live_canary.audio.recording import (
+    RecordingSource,
+    check_recording,
+    count_channels,
+    read_recording,
+    stream_recording,
+)
 from live_canary.audio.source import AudioBlock, SourceWarning
 from live_canary.errors import RecordingError
 
@@ -76,6 +82,25 @@ def test_channels_that_cancel_each_other_are_heard(tone, tmp_path, where):
     """As where one microphone is wired the wrong way round."""
     convert("-i", tone, "-af", f"pan={where}", "-c:a", "pcm_s16le", tmp_path / "talk.mov")
     assert loudness(read_recording(tmp_path / "talk.mov"))[0] > 0.1
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("channels", [1, 2, 3, 6])
+def test_each_channel_can_be_heard_by_itself(tone, tmp_path, channels):
+    """Channel 0 has a second of the tone, channel 1 two of them, and so on."""
+    expressions = "|".join(rf"if(lt(t\,{2 * n + 1})\,val(0)\,0)" for n in range(channels))
+    convert("-i", tone, "-af", f"aeval={expressions}", "-c:a", "pcm_s16le", tmp_path / "call.mov")
+    assert count_channels(tmp_path / "call.mov") == channels
+    for channel in range(channels):
+        heard = loudness(np.concatenate(list(stream_recording(tmp_path / "call.mov", channel))))
+        np.testing.assert_allclose(heard, [0.212 * (n % 2 == 0 and n < 2 * channel + 1) for n in range(7)], atol=0.02)
+
+
+@needs_ffmpeg
+def test_what_is_no_sound_has_no_channels(tmp_path):
+    (notes := tmp_path / "notes.txt").write_text("Not a sound.\n" * 100)
+    with pytest.raises(RecordingError, match="it is no kind of sound"):
+        count_channels(notes)
 
 
 @needs_ffmpeg

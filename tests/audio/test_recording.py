@@ -9,7 +9,7 @@ import soundfile
 
 from live_canary.audio import chains
 from live_canary.audio.clock import Clock
-from live_canary.audio.recording import RecordingSource, check_recording, read_recording
+from live_canary.audio.recording import RecordingSource, check_recording, count_channels, read_recording
 from live_canary.audio.source import AudioBlock, SourceWarning
 from live_canary.errors import RecordingBrokenOff, RecordingError
 from tests.audio.fake_clock import FakeClock
@@ -421,3 +421,26 @@ def test_a_stretch_of_a_recording_is_heard_again_as_it_was(tmp_path):
     heard = np.concatenate([block.samples for block in source.blocks()])
     assert np.array_equal(source.hear_again(30_000, 34_000), heard[30_000:34_000])
     assert np.array_equal(source.hear_again(60_000, 90_000), heard[60_000:])
+
+
+@pytest.mark.parametrize("rate", [16_000, 44_100])
+def test_one_channel_is_heard_as_a_recording_of_it_alone(tmp_path, rate):
+    both = np.random.default_rng(1).uniform(-0.5, 0.5, (2 * rate, 2)).astype(np.float32)
+    soundfile.write(tmp_path / "call.wav", both, rate, subtype="FLOAT")
+    assert count_channels(tmp_path / "call.wav") == 2
+    for channel in (0, 1):
+        soundfile.write(tmp_path / "alone.wav", both[:, channel], rate, subtype="FLOAT")
+        alone = read_recording(tmp_path / "alone.wav")
+        source = RecordingSource([tmp_path / "call.wav"], speed=None, name="Them", channel=channel)
+        assert source.name == "Them"
+        np.testing.assert_array_equal(samples_of(source), alone)
+        np.testing.assert_array_equal(source.hear_again(3_000, 9_000), alone[3_000:9_000])
+
+
+def test_a_channel_is_silent_where_the_next_recording_in_the_file_lacks_it(recording):
+    path, other = recording("radio.ogg", 2.0, channels=2), recording("other.ogg", 3.0)
+    path.write_bytes(path.read_bytes() + other.read_bytes())
+    second = samples_of(RecordingSource([path], speed=None, channel=1))
+    assert len(second) == 5 * 16_000
+    assert np.abs(second[: 2 * 16_000]).max() > 0.4
+    assert not second[2 * 16_000 :].any()

@@ -651,7 +651,7 @@ def test_a_recording_that_is_named_twice_is_heard_once(talk, second, monkeypatch
     from_here, behind_a_link = Path(talk.name), talk.parent / "link" / talk.name
     behind_a_link.parent.symlink_to(talk.parent)
     jobs, _ = transcribe.plan([talk, second, talk, from_here, behind_a_link], None, "txt")
-    assert [job.recording for job in jobs] == [talk, second]
+    assert [job.recordings for job in jobs] == [(talk,), (second,)]
 
 
 @pytest.mark.parametrize("other", ["Talk.wav", "TALK.wav", "caf\u00e9.wav"])

@@ -174,3 +174,43 @@ def test_what_the_other_side_said_is_forgotten_when_nobody_can_repeat_it_any_mor
         if not is_away:
             conversation.heard("Me", 10.0 * n + 6)
     assert len(conversation._played) <= 2
+
+
+@pytest.mark.parametrize("louder", ["Ana", "Ben"])
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_what_two_microphones_hear_at_one_table_the_louder_is_right(louder, order):
+    """Whoever of the two said it, and whichever is decoded first."""
+    conversation = Conversation(["Ana", "Ben"], crosstalk=True)
+    words = "we will begin with the new house"
+    both = [
+        replace(final(name, start, start + 2, words), loudness=0.1 if name == louder else 0.01)
+        for name, start in (("Ana", 3.0), ("Ben", 3.1))
+    ]
+    for one in both[::order]:
+        spoken(conversation, one)
+    released = conversation.released(all_of_it=True)
+    assert {one.entry.source: one.is_echo for one in released} == {"Ana": louder != "Ana", "Ben": louder != "Ben"}
+
+
+def test_with_crosstalk_what_only_one_said_stays_however_low_and_of_equals_both():
+    conversation = Conversation(["Ana", "Ben"], crosstalk=True)
+    low, loud = final("Ana", 3.0, 5.0), replace(final("Ben", 3.1, 5.1, "quite another sentence"), loudness=0.5)
+    again = replace(final("Ana", 5.5, 7.0, "quite another sentence"), loudness=0.1)
+    equal = final("Ben", 3.0, 5.0)
+    for one in (low, loud, again, equal):
+        spoken(conversation, one)
+    assert not any(one.is_echo for one in conversation.released(all_of_it=True))
+
+
+def test_with_crosstalk_one_source_may_be_hours_ahead_and_nothing_is_remembered_that_long():
+    conversation = Conversation(["Ana", "Ben"], crosstalk=True)
+    echoes = []
+    for n in range(1, 1000):
+        conversation.heard("Ana", 10.0 * n + 6)
+        spoken(conversation, replace(final("Ana", 10.0 * n, 10.0 * n + 5, f"they say it {n} times over"), loudness=1.0))
+    for n in range(1, 1000):
+        conversation.heard("Ben", 10.0 * n + 6)
+        spoken(conversation, final("Ben", 10.0 * n, 10.0 * n + 5, f"they say it {n} times over"))
+        echoes += [one for one in conversation.released() if one.is_echo]
+    assert len(echoes) == 999
+    assert len(conversation._played) < 10
