@@ -157,7 +157,7 @@ def check_placeholders(path: Path) -> None:
     from difflib import get_close_matches  # what only listens does without
 
     for word in re.findall(r"\{(\w*)\}", str(path)):
-        meant = get_close_matches(word.lower(), PLACEHOLDERS, n=1)
+        meant = get_close_matches(word.lower(), PLACEHOLDERS, n=1, cutoff=0.75)
         if meant and word not in PLACEHOLDERS:
             raise InputError(f"'{one_line(str(path))}' has {{{one_line(word)}}} in it: write {{{meant[0]}}}.")
 

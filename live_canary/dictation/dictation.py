@@ -11,7 +11,7 @@ from live_canary.dictation.clipboard import Clipboard
 from live_canary.dictation.keyboards import Keyboard
 from live_canary.dictation.programs import end_all
 from live_canary.dictation.typist import Typist
-from live_canary.events import Event, SessionEnded, StageFailed, UtteranceFinal
+from live_canary.events import Event, SessionEnded, StageFailed, UtteranceAmended, UtteranceFinal
 from live_canary.transcript.taking_back import Latest
 from live_canary.transcript.utterance import Utterance
 
@@ -34,7 +34,7 @@ class Dictation:
         self._source = source
         self._typist = Typist(keyboards, self._notify) if keyboards else None
         self._clipboard = clipboard
-        self._waiting: queue.SimpleQueue[Utterance | SessionEnded | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Utterance | UtteranceAmended | SessionEnded | None] = queue.SimpleQueue()
         self._latest = Latest()
         self._thread = threading.Thread(target=self._run, name="dictation", daemon=True)
         self._abandoned = False
@@ -53,6 +53,8 @@ class Dictation:
         """Nothing is typed any more, of the utterance that is being typed neither: the user has left at once."""
         self._abandoned = True
         self._waiting.put(None)
+        if self._thread.ident is None:  # the session has not begun
+            return
         for _ in range(ENDED_TIMES):
             end_all()
             self._thread.join(ENDING_SECONDS)
@@ -68,12 +70,17 @@ class Dictation:
                 return
             case UtteranceFinal(utterance) if utterance.source == self._source:
                 self._waiting.put(utterance)
+            case UtteranceAmended():
+                self._waiting.put(event)
         self._pass_on(event)
 
     def _run(self) -> None:
-        while isinstance(item := self._waiting.get(), Utterance) and not self._abandoned:
+        while isinstance(item := self._waiting.get(), Utterance | UtteranceAmended) and not self._abandoned:
             try:
-                self._dictate(item)
+                if isinstance(item, UtteranceAmended):
+                    self._latest.revised(item.index, item.text)
+                else:
+                    self._dictate(item)
             except Exception as error:
                 log.exception("dictation failed")
                 self._notify(f"Internal error in dictation: {error!r}; please report it")

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from live_canary.dictation.programs import ToolFailed, ToolStopped, run
+from live_canary.dictation.programs import PROBE_SECONDS, ToolEnded, ToolFailed, ToolStopped, run
 from live_canary.dictation.spare_keys import SpareKeys
 
 SECONDS_A_KEY = 0.25  # xdotool takes 0.1 to 0.2 for a letter that the layout lacks (xdotool issue 10)
@@ -64,7 +64,7 @@ class Keyboard(Protocol):
         ...
 
     def focus(self) -> str:
-        """Which window it would type into now; empty where it cannot know."""
+        """Which window it would type into now; empty where it cannot know. Raises ToolEnded alone."""
         ...
 
 
@@ -96,8 +96,12 @@ class Xdotool:
         run(["xdotool", "getdisplaygeometry"])
 
     def type(self, text: str) -> Typed:
-        with suppress(ToolFailed):  # without xmodmap, as well as xdotool can by itself
+        try:
             self._spare_keys.lend_to(text)
+        except ToolEnded:
+            raise
+        except ToolFailed:  # without xmodmap, as well as xdotool can by itself
+            pass
         self._press("type", "--file", "-", text=text, keys=len(text))
         return Typed(len(text))
 
@@ -108,9 +112,8 @@ class Xdotool:
         self._press("key", "shift+Return", keys=1)
 
     def focus(self) -> str:
-        with suppress(ToolFailed):  # none has it
-            return run(["xdotool", "getwindowfocus"])
-        return ""
+        _modifiers()  # who holds Alt may be about to change the window
+        return _answer(["xdotool", "getwindowfocus"])  # none where no window has it
 
     def _press(self, action: str, *arguments: str, text: str = "", keys: int) -> None:
         free = ["--clearmodifiers"] if _modifiers() else []
@@ -123,11 +126,19 @@ class Xdotool:
 
 
 def _modifiers() -> bool:
-    """Whether some are held or locked, though the user was waited for."""
+    """Whether some are held or locked, though the user was waited for. Raises ToolEnded."""
+    answer = _answer([*X11_KEYS, "released"], X11_KEYS_SECONDS)  # none without libX11, which xdotool can do without
+    return answer not in ("", "0")
+
+
+def _answer(command: Sequence[str], timeout_seconds: float = PROBE_SECONDS) -> str:
+    """Nothing where it fails. Raises ToolEnded: who ended it wants nothing typed."""
     try:
-        return run([*X11_KEYS, "released"], timeout_seconds=X11_KEYS_SECONDS) not in ("", "0")
-    except ToolFailed:  # no libX11: xdotool needs none
-        return False
+        return run(command, timeout_seconds=timeout_seconds)
+    except ToolEnded:
+        raise
+    except ToolFailed:
+        return ""
 
 
 def _release_keys() -> None:

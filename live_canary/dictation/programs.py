@@ -20,11 +20,15 @@ class ToolStopped(ToolFailed):
     """It may have done a part: it did not answer and was ended, somebody else ended it, or it failed in the midst."""
 
 
+class ToolEnded(ToolStopped):
+    """Somebody else ended it: who wanted no more of what it did, by hand or with `end_all`."""
+
+
 _at_work: set[subprocess.Popen[bytes]] = set()
 
 
 def end_all() -> None:
-    """End what is at work now, for whom nothing more is to be done; its `run` raises ToolStopped. From any thread."""
+    """End what is at work now, for whom nothing more is to be done; its `run` raises ToolEnded. From any thread."""
     for program in list(_at_work):
         _end(program)
 
@@ -60,7 +64,7 @@ def run(command: Sequence[str], text: str = "", *, timeout_seconds: float = PROB
         said.seek(0)
         output = said.read().decode(errors="replace").strip()
     if program.returncode < 0:
-        raise ToolStopped(f"ended by signal {-program.returncode}")
+        raise ToolEnded(f"ended by signal {-program.returncode}")
     if program.returncode:
         raise ToolFailed(_reason(output) or f"exit code {program.returncode}")
     return output
@@ -70,7 +74,7 @@ def _end(program: subprocess.Popen[bytes]) -> None:
     if sys.platform == "win32":
         program.kill()
     else:
-        with suppress(ProcessLookupError):  # it has ended by itself
+        with suppress(ProcessLookupError, PermissionError):  # it has ended by itself; of such macOS says the other
             os.killpg(program.pid, signal.SIGKILL)
 
 

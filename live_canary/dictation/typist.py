@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from live_canary.dictation.keyboards import CannotType, Desktop, Keyboard, Typed
-from live_canary.dictation.programs import ToolFailed, ToolStopped
+from live_canary.dictation.programs import ToolEnded, ToolFailed, ToolStopped
 from live_canary.errors import DictationError
 from live_canary.printable import one_line
 
@@ -71,24 +71,43 @@ class Typist:
         laid = self._typed.pop() if self._typed else _Laid(0)
         if (count := laid.characters) is None:
             self._tell("It is not known how much of that was typed; erase it by hand.")
-        elif count and _are_two(laid.window, self._focus()):
-            self._tell("That was typed into another window; erase it there by hand.")
         elif count:
-            erased = self._ask(lambda keyboard: _erase(keyboard, count), "what was typed was not erased")
-            if not (erased and erased.characters):
-                self._typed.append(_Laid(None))  # how much of it the user has erased by hand is not known
+            self._erase(count, laid.window)
+
+    def _erase(self, count: int, window: str) -> None:
+        is_elsewhere = False
+
+        def erase(keyboard: Keyboard) -> Typed:
+            nonlocal is_elsewhere
+            is_elsewhere = _are_two(window, self._focus())
+            if not is_elsewhere:
+                keyboard.erase(count)
+            return Typed(-count)
+
+        erased = self._ask(erase, "what was typed was not erased")
+        if is_elsewhere:
+            self._tell("That was typed into another window; erase it there by hand.")
+        elif not (erased and erased.characters):
+            self._typed.append(_Laid(None))  # how much of it the user has erased by hand is not known
 
     def _remember(self, action: Action, loss: str) -> None:
-        before = self._focus()
-        typed = self._ask(action, loss)
-        after = self._focus()
-        if _are_two(before, after):
+        windows: list[str] = []
+
+        def watched(keyboard: Keyboard) -> Typed:
+            windows[:] = [self._focus()]
+            typed = action(keyboard)
+            windows.append(self._focus())
+            return typed
+
+        typed = self._ask(watched, loss)
+        if windows and _are_two(windows[0], windows[-1]):
             self._tell("Another window got the focus while that was typed: look what went into which.")
             typed = None
-        self._typed.append(_Laid(typed.characters if typed else None, after))
+        self._typed.append(_Laid(typed.characters, windows[-1]) if typed else _Laid(None))
 
     def _focus(self) -> str:
-        return self._keyboards[0].focus()
+        """The window that gets keys now, if any of the tools knows. Raises ToolEnded."""
+        return next((window for keyboard in self._keyboards if (window := keyboard.focus())), "")
 
     def _ask(self, action: Action, loss: str) -> Typed | None:
         """What the first keyboard that could do it typed, or erased; None when one stopped, perhaps in the midst of it.
@@ -101,7 +120,8 @@ class Typist:
             try:
                 typed = action(keyboard)
             except ToolStopped as failure:
-                self._put_last(keyboard)
+                if not isinstance(failure, ToolEnded):
+                    self._put_last(keyboard)
                 self._tell(f"{keyboard.name}: {failure}; perhaps {loss}.")
                 return None
             except CannotType as failure:
@@ -131,11 +151,6 @@ def _break_lines(keyboard: Keyboard, count: int) -> Typed:
         except ToolFailed as failure:
             raise ToolStopped(str(failure)) if done else failure from None
     return Typed(count)
-
-
-def _erase(keyboard: Keyboard, count: int) -> Typed:
-    keyboard.erase(count)
-    return Typed(-count)
 
 
 def _are_two(window: str, another: str) -> bool:

@@ -97,6 +97,7 @@ class ListeningScreen(EditingScreen):
             if isinstance(event, UtteranceFinal):  # before all others: thousands may come at once
                 self._show_utterance(event.utterance)
             elif isinstance(event, UtteranceAmended):
+                self._latest.revised(event.index, event.text)
                 if self.amended(event.index, event.text):
                     deleted.append(event.index)
             else:

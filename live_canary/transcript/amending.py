@@ -72,8 +72,11 @@ def _replaced_one_by_one(
     position = max(begin, 0)
     made, missed = contents[:position], 0
     for piece, other, following in zip(written, final, [*written[1:], b""], strict=True):
-        at = position if contents.startswith(piece, position) else _next_line(contents, piece + following, position)
-        if at < 0 and _TIMED.match(piece) and contents.count(b"\n" + piece) == 1:
+        at = position if contents.startswith(piece, position) else -1
+        if at < 0 and (following or begin >= 0):
+            at = _next_line(contents, piece + following, position)
+        time = _TIMED.match(piece) if at < 0 <= begin else None
+        if time and contents.count(b"\n" + time.group(), begin) == 1:
             at = _next_line(contents, piece, position)
         if at < 0:
             missed += piece != other

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from live_canary.printable import one_line
 from live_canary.transcript.utterance import Entry, Utterance
 
-REMEMBERED = 200  # utterances
-
 
 class TakingBack:
     """Hears the utterances of a session in their order, and what becomes of them.
@@ -38,20 +36,35 @@ class TakingBack:
 
 
 class Latest:
-    """What a speaker said last and did not take back by voice: what a clipboard holds ready."""
+    """What a speaker said last of all that stands: what a clipboard holds ready."""
 
     def __init__(self) -> None:
-        self._texts: deque[str] = deque(maxlen=REMEMBERED)
+        self._taking_back = TakingBack()
+        self._heard: dict[int, Utterance] = {}
+        self._texts: dict[int, str] = {}
+        """Of those that stand and are no commands, in their order."""
 
     def heed(self, utterance: Utterance) -> str | None:
         """The text that it is from then on, if the utterance changes it; empty when nothing is left."""
+        self._heard[utterance.index] = utterance
+        taken = self._taking_back.heed(utterance)
         if utterance.command is None:
-            self._texts.append(one_line(utterance.text))
-        elif utterance.command == "scratch that" and self._texts:
-            self._texts.pop()
-        else:
+            self._texts[utterance.index] = one_line(utterance.text)
+        elif taken is None or self._texts.pop(taken, None) is None:
             return None
-        return self._texts[-1] if self._texts else ""
+        return next(reversed(self._texts.values()), "")
+
+    def revised(self, index: int, text: str | None) -> None:
+        """An utterance says `text` now, or was deleted: that changes what is the latest later on."""
+        utterance = self._heard.get(index)
+        if utterance is None:
+            return
+        self._taking_back.revised(utterance, text)
+        if text is None:
+            self._texts.pop(index, None)
+        elif utterance.command is None:
+            self._texts[index] = one_line(text)
+            self._texts = dict(sorted(self._texts.items()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ def started(monkeypatch) -> list[Settings]:
     begun: list[Settings] = []
     monkeypatch.setattr("live_canary.commands.listen.open_inputs", lambda **_: [])
     monkeypatch.setattr("live_canary.commands.listen.run", lambda settings, _: begun.append(settings) or 0)
-    monkeypatch.setattr("live_canary.commands.transcribe.run", lambda settings, *_: begun.append(settings) or 0)
+    monkeypatch.setattr("live_canary.commands.transcribe.run", lambda settings, *_, **__: begun.append(settings) or 0)
     return begun
 
 

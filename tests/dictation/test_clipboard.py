@@ -12,6 +12,7 @@ from live_canary.dictation.dictation import Dictation
 from live_canary.errors import DictationError
 from live_canary.events import SessionEnded
 from live_canary.screen.contract import Outcome
+from live_canary.transcript.taking_back import Latest
 from tests.dictation.tools import FAILS
 from tests.screen.fake_session import ENDED, FakeSession, commanded, said
 from tests.screen.in_app import in_app
@@ -88,10 +89,23 @@ def test_what_is_taken_back_by_voice_is_not_pasted_any_more():
     tell = Dictation("USB Microphone", clipboard=Clipboard(terminal, [])).between(
         lambda event: over.set() if isinstance(event, SessionEnded) else None
     )
-    for event in (said("One."), said("Two."), commanded("Scratch that.", "scratch that"), ENDED):
+    for event in (said("One."), said("Two.", index=1), commanded("Scratch that.", "scratch that", index=2), ENDED):
         tell(event)
     assert over.wait(10)
     assert copied(terminal) == "One."
+
+
+@pytest.mark.parametrize(("key", "then"), [(None, None), ((1, None), ""), ((1, "2."), "One.")])
+def test_what_is_taken_back_is_what_the_transcript_takes_back(key, then):
+    """A new line, not the words before it; and what was deleted by a key does not come back."""
+    latest = Latest()
+    for index, text in enumerate(("One.", "Two.")):
+        latest.heed(said(text, index=index).utterance)
+    if key:
+        latest.revised(*key)
+    else:
+        latest.heed(commanded("New line.", "new line", index=2).utterance)
+    assert latest.heed(commanded("Scratch that.", "scratch that", index=3).utterance) == then
 
 
 def test_on_the_screen_a_program_that_fails_writes_nothing_over_it_and_is_not_believed(tools, monkeypatch, capfd):

@@ -115,6 +115,10 @@ def test_a_user_who_leaves_at_once_gets_no_more_keys(tools):
     assert screen.notices == ["xdotool: ended by signal 9; perhaps “0.” was not typed, the transcript has it."]
 
 
+def test_a_user_who_leaves_before_the_session_has_begun_may():
+    Dictation("USB Microphone", [FakeKeyboard()]).abandon()
+
+
 def test_a_tool_that_fails_is_told_without_ending_anything():
     keys = FakeKeyboard()
     keys.fails = ToolFailed("no such display")

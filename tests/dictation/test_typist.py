@@ -1,7 +1,7 @@
 import pytest
 
 from live_canary.dictation.keyboards import CannotType, Desktop, Typed
-from live_canary.dictation.programs import ToolFailed, ToolStopped
+from live_canary.dictation.programs import ToolEnded, ToolFailed, ToolStopped
 from live_canary.dictation.typist import Typist, working
 from live_canary.errors import DictationError
 from tests.dictation.fake_keyboard import FakeKeyboard
@@ -160,6 +160,28 @@ def test_what_was_typed_into_one_window_is_not_erased_in_another():
     keys.focused = "letter"
     hands.take_back()
     assert len(keys.window) == len("One. Two. ") - len("One. ")
+
+
+def test_another_tool_takes_no_part_in_what_one_did_that_somebody_ended():
+    """`pkill xdotool` stops a text in the midst; xdotool types the next one, and knows windows."""
+    first, second = FakeKeyboard("xdotool"), FakeKeyboard("dotool")
+    hands, _ = typist(first, second)
+    first.fails = ToolEnded("ended by signal 15")
+    hands.type("One.")
+    first.fails = None
+    hands.type("Two.")
+    assert (first.window, second.window) == ("Two. ", "")
+
+
+def test_a_tool_that_knows_no_windows_erases_nothing_in_another_one_either():
+    first, second = FakeKeyboard("xdotool"), FakeKeyboard("dotool")
+    hands, told = typist(first, second)
+    first.focused, first.fails = "letter", FAILED
+    hands.type("One.")
+    first.focused = "shell"
+    hands.take_back()
+    assert second.window == "One. "
+    assert told[-1] == "That was typed into another window; erase it there by hand."
 
 
 class Distracted(FakeKeyboard):

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from live_canary.dictation import keyboards
+from live_canary.dictation.dictation import Dictation
 from live_canary.dictation.keyboards import Xdotool, desktop_of
 from live_canary.dictation.programs import PROBE_SECONDS, ToolStopped, run
 from live_canary.dictation.typist import Typist, working
+from tests.screen.fake_session import said
 
 PROGRAMS = ("Xvfb", "xterm", "xdotool", "xmodmap")
 PATIENCE_SECONDS = 30
@@ -95,6 +97,21 @@ def test_what_is_typed_while_a_key_is_held_makes_no_shortcut(window, key):
     finally:
         release.cancel()
         press("keyup", key)
+
+
+def test_a_user_who_leaves_while_a_key_is_held_gets_no_shortcuts(window):
+    """Ctrl is held: that is how Ctrl-C is pressed."""
+    dictation = Dictation("USB Microphone", [Xdotool()])
+    tell = dictation.between(lambda event: None)
+    press("keydown", "Control_L")
+    try:
+        tell(said("Delete all."))
+        time.sleep(0.8)  # it waits for the key
+        dictation.abandon()
+    finally:
+        press("keyup", "Control_L")
+    press("key", "z")
+    assert window.wait_for(1) == b"z"
 
 
 def test_what_is_typed_while_caps_lock_is_on_keeps_its_case(window):

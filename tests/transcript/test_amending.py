@@ -5,6 +5,7 @@ import os
 import stat
 from contextlib import closing, suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -263,6 +264,21 @@ def test_a_line_with_a_time_is_corrected_also_between_what_others_wrote_and_chan
         path.write_text(edited)
         file.amend(1, Revision("Fine for me."))
     assert path.read_text() == edited.replace("with me", "for me")
+
+
+def test_a_line_of_an_earlier_session_with_the_same_time_and_words_stays(tmp_path):
+    path = tmp_path / "a.md"
+    write(path, "Hello.", "Yes.")
+    earlier = path.read_text()
+    file = TranscriptFile(path, started=STARTED + timedelta(hours=2))
+    for index, text in enumerate(("Hello again.", "Yes.")):
+        file.write_utterance(saying(text, index))
+    ours = path.read_text().removeprefix(earlier)
+    path.write_text(earlier + ours.replace("# Transcript", "# Notes").replace("Yes.", "Yes!"))
+    file.amend(1, Revision("No."))
+    with pytest.raises(OutputError, match="was changed by another program"):
+        file.close()
+    assert path.read_text().startswith(earlier)
 
 
 def test_of_lines_without_a_time_what_others_wrote_may_be_the_same_words(tmp_path):
