@@ -87,6 +87,8 @@ def arguments(model, data, **changed):
         "guide": 0.2,
         "reading": 0.3,
         "look": 0.2,
+        "errors": 0.0,
+        "augment": 1.0,
         "batch_seconds": 6.0,
         "save_every": 99.0,
         "seed": 0,
@@ -101,7 +103,7 @@ def test_a_new_model_has_the_published_layout_and_the_losses_reach_every_weight(
     batch = next(iter(Clips(data, canary.perception.preprocessor, canary.prompt, 6.0, seed=1)))
     losses = trainee(batch)
     losses.sum().backward()
-    assert losses.shape == (5,)
+    assert losses.shape == (6,)
     assert torch.isfinite(losses).all()
     assert [name for name, p in trainee.named_parameters() if p.grad is None] == []
 

@@ -128,8 +128,9 @@ def make_noises(speech: list[Wave], recorded: list[Wave], rng: np.random.Generat
 class Augmenter:
     """Random versions of clips. Knows nothing of text; says how it moved time, so that a caller can follow."""
 
-    def __init__(self, noises: list[Wave], rng: np.random.Generator):
-        self.noises, self.rng = noises, rng
+    def __init__(self, noises: list[Wave], rng: np.random.Generator, share: float = 1.0):
+        """share: of the usual augmentation, between 0 and 1."""
+        self.noises, self.rng, self.share = noises, rng, share
 
     def noise(self, n: int) -> Wave:
         """n samples of one of the noises, from anywhere in it."""
@@ -148,14 +149,14 @@ class Augmenter:
     def spoken(self, wave: Wave) -> tuple[Wave, float, int]:
         """The clip as another microphone might hear it, its speed-up, and the samples of silence before it."""
         rng, u, speed = self.rng, self.rng.uniform, 1.0
-        if rng.random() < 0.45:
+        if rng.random() < 0.45 * self.share:
             speed = u(0.85, 1.18)
             wave = change_speed(wave, speed)
         left = int(SAMPLE_RATE * u(0.05, 0.7))
         wave = np.pad(wave, (left, int(SAMPLE_RATE * u(0.1, 0.8))))
-        if rng.random() < 0.25:
+        if rng.random() < 0.25 * self.share:
             wave = room_and_microphone(wave, rng)
-        if rng.random() < 0.3:
+        if rng.random() < 0.3 * self.share:
             wave = wave + self.noise(len(wave)) * np.float32(wave.std() * 10 ** (-u(5, 35) / 20))
         gain = 10 ** u(-1.5, 0) / (np.abs(wave).max() + 1e-6)
         return wave * np.float32(gain), speed, left

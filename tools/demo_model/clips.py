@@ -61,6 +61,7 @@ LETTER_MS = dict(
 )
 FRAME_SAMPLES = 1280  # of one audio embedding
 JOIN = {1: 0.70, 2: 0.11, 3: 0.07, 5: 0.06, 9: 0.06}  # how many clips make an utterance: its chance
+JOINED = 0.25  # share of the clips that stand with others in an utterance
 CONVERSATION = 0.3  # share of the joined clips that follow one of any voice
 REPEATED = 0.25  # so often one of three or more joined clips comes twice: words alone do not tell the place
 PAUSE_SECONDS, LONG_PAUSE_SECONDS = (0.05, 0.6), (0.6, 3.0)  # between joined clips
@@ -68,19 +69,22 @@ LONG_PAUSES = 0.15  # share of them
 LONGEST_SECONDS = LONGEST_SEGMENT_S  # the pieces that the program makes of an unbroken passage
 WORDLESS_SHARE = 0.12
 REPEATS = {  # so many times as often as other clips
-    "train_seldom": 1.5,
+    "train_seldom": 2.5,
+    "train_likely": 0.7,
+    "train_wrong": 0.7,
     "train_again": 1.5,
     "train_often": 1.5,
     "train_natural": 3,
     "train_book": 0.7,
     "train_rare": 0.4,
-    "train_more": 3,
+    "train_more": 1,
     "train_kokoro": 8,
-    "train_real": 25,
+    "train_real": 20,
 }
 PART_SHARE = 0.75  # so often only a part of a person's recording is heard, lest it is learnt by heart
 PART_SECONDS = 0.8
 FRAMES_STEP = 128  # features are padded to such lengths: for each, oneDNN makes kernels of its own, which takes time
+TOKENS_STEP = 32  # the same of the rows of the LLM
 SORTED_CLIPS = 4000  # sorted by length at a time, so that batches hold little padding
 READ_TOKENS = 128  # of a window of text without sound, each to be told from those before it
 READ_SECONDS = 20  # of speech that a window goes with
@@ -145,8 +149,12 @@ class Clips(IterableDataset[Batch]):
     text without sound.
     """
 
-    def __init__(self, folder: Path, mel: LogMel, prompt: Prompt, batch_seconds: float, seed: int):
+    def __init__(
+        self, folder: Path, mel: LogMel, prompt: Prompt, batch_seconds: float, seed: int, augment: float = 1.0
+    ):
+        """augment: share of the usual augmentation, between 0 and 1."""
         self.folder, self.mel, self.prompt, self.batch_seconds = folder, mel, prompt, batch_seconds
+        self.augment = augment
         self.rng = np.random.default_rng(seed)
         self.pool: list[Clip] = []
         self.reader: Reader | None = None
@@ -170,14 +178,14 @@ class Clips(IterableDataset[Batch]):
         self.pool = [part(clips[i], self.rng) for i in drawn]
         speech = [read_wave(clip) for clip in self.pool[:60]]
         recorded = [read_wave(clip) for clip in read_index(self.folder, "noise*")]
-        self.augmenter = Augmenter(make_noises(speech, recorded, self.rng), self.rng)
+        self.augmenter = Augmenter(make_noises(speech, recorded, self.rng), self.rng, self.augment)
 
     def utterances(self) -> list[list[Clip] | int]:
         """The next clips, some joined, mostly of the same voice; an int is so many samples without words."""
         clips, self.pool = self.pool[:SORTED_CLIPS], self.pool[SORTED_CLIPS:]
         if not self.pool:
             self.refill()
-        follows_any = self.rng.random(len(clips) * 2 // 5) < CONVERSATION
+        follows_any = self.rng.random(int(JOINED * len(clips))) < CONVERSATION
         voices = sorted(range(len(follows_any)), key=lambda i: "" if follows_any[i] else clips[i].voice)
         joined = [clips[i] for i in voices]
         found: list[list[Clip] | int] = [[clip] for clip in clips[len(joined) :]]
@@ -225,8 +233,11 @@ class Clips(IterableDataset[Batch]):
             letter_times = letter_times / speed + left
         mel = self.mel(torch.from_numpy(wave)).T.contiguous()
         if text:
-            mel = stretch_bands(mel, self.rng)
-            mask_bands(mel, self.rng, heavily=bool(utterance[0].cuts))
+            if self.rng.random() < 0.4 * self.augment:
+                mel = stretch_bands(mel, self.rng)
+            of_a_person = bool(utterance[0].cuts)
+            if of_a_person or self.rng.random() < self.augment:
+                mask_bands(mel, self.rng, heavily=of_a_person)
         coded = self.prompt.tokenizer.encode(text)
         guess = torch.zeros(encoded_frames(len(mel)), dtype=torch.long)
         edges = np.array(coded.offsets, dtype=int).reshape(-1, 2)
@@ -285,9 +296,7 @@ def join(clips: list[Clip], rng: np.random.Generator) -> tuple[Wave, np.ndarray]
 
 
 def stretch_bands(mel: Tensor, rng: np.random.Generator) -> Tensor:
-    """Another length of the vocal tract, in two of five cases: every band is read up to 12 % higher or lower."""
-    if rng.random() < 0.6:
-        return mel
+    """Another length of the vocal tract: every band is read up to 12 % higher or lower."""
     bins = mel.shape[1]
     at = (torch.arange(bins) * rng.uniform(0.88, 1.12)).clamp(max=bins - 1)
     below = at.long().clamp(max=bins - 2)

@@ -66,14 +66,14 @@ def train_process(rank: int, args: argparse.Namespace) -> None:
     batches = iter(make_batches(args, model.canary, run_seed))
     optimizers = make_optimizers(model, args.lr)
     peaks = [(group, group["lr"]) for optimizer in optimizers for group in optimizer.param_groups]
-    weights = torch.tensor([1.0, args.ctc, 0.0, args.reading, args.look], device=device)
-    started, saved, step, sums = time.time(), time.time(), 0, torch.zeros(5)
+    weights = torch.tensor([1.0, args.ctc, 0.0, args.reading, args.look, args.errors], device=device)
+    started, saved, step, sums = time.time(), time.time(), 0, torch.zeros(6)
     done = trained_minutes / args.minutes if args.minutes else 1.0
     while done < 1:
         batch = next(batches).to(device)
         weights[2] = max(0.0, 1 - done / args.guide) if args.guide else 0.0
         with torch.autocast(device.type, torch.bfloat16, enabled=multiplies_bfloat16(device)):
-            losses = model(batch)
+            losses = model(batch, with_errors=args.errors > 0)
         (losses * weights).sum().backward()
         minutes = trained_minutes + (time.time() - started) / 60
         stop = (args.model / "stop").exists()
@@ -81,8 +81,8 @@ def train_process(rank: int, args: argparse.Namespace) -> None:
             [*losses.tolist(), float(batch.frames.sum()) * args.processes, 1.0 if stop else minutes / args.minutes]
         )
         facts = average_gradients(model, facts, args.processes)
-        done, step, sums = float(facts[6]), step + 1, sums + facts[:5]
-        trained_hours += float(facts[5]) / FRAMES_PER_HOUR
+        done, step, sums = float(facts[7]), step + 1, sums + facts[:6]
+        trained_hours += float(facts[6]) / FRAMES_PER_HOUR
         for group, peak in peaks:
             group["lr"] = peak * min(1.0, step / WARM_UP_STEPS) * max(0.005, 1 - done)
         nn.utils.clip_grad_norm_(model.parameters(), 5.0)
@@ -93,10 +93,11 @@ def train_process(rank: int, args: argparse.Namespace) -> None:
             continue
         average.step()
         if step % LOG_STEPS == 0:
-            ce, ctc, guide, reading, straying = (sums / LOG_STEPS).tolist()
+            ce, ctc, guide, reading, straying, errors = (sums / LOG_STEPS).tolist()
             print(
                 f"{minutes:6.2f} min  step {step}  audio {trained_hours:.2f} h  "
-                f"ce {ce:.3f}  ctc {ctc:.3f}  guide {guide:.3f}  reading {reading:.3f}  straying {straying:.3f}",
+                f"ce {ce:.3f}  ctc {ctc:.3f}  guide {guide:.3f}  reading {reading:.3f}  straying {straying:.3f}  "
+                f"errors {errors:.4f}",
                 flush=True,
             )
             sums.zero_()
@@ -117,7 +118,7 @@ def multiplies_bfloat16(device: torch.device) -> bool:
 def make_batches(args: argparse.Namespace, canary: CanaryQwen, seed: int) -> DataLoader:
     """Features are made on the CPU: in the training process itself, or in `--workers` others beside a GPU."""
     mel = copy.deepcopy(canary.perception.preprocessor).to("cpu")
-    clips = Clips(args.data, mel, canary.prompt, args.batch_seconds, seed)
+    clips = Clips(args.data, mel, canary.prompt, args.batch_seconds, seed, args.augment)
     start_one = (lambda _: torch.set_num_threads(1)) if args.workers else None
     return DataLoader(
         clips,
@@ -217,7 +218,14 @@ def main() -> None:
     parser.add_argument("--ctc", type=float, default=0.4, help="weight of the CTC loss")
     parser.add_argument("--reading", type=float, default=0.3, help="weight of the loss on DATA/reading.txt, if there")
     parser.add_argument("--look", type=float, default=0.2, help="weight of the loss on where attention looks")
+    parser.add_argument(
+        "--errors",
+        type=float,
+        default=0.0,
+        help="weight of the words wrong in what the model writes; for a trained start",
+    )
     parser.add_argument("--guide", type=float, default=0.0, help="share of the time the alignment guide takes to fade")
+    parser.add_argument("--augment", type=float, default=1.0, help="share of the usual augmentation; 0.5 to end with")
     parser.add_argument("--batch-seconds", type=float, default=400.0 if on_gpu else 40.0, help="audio a process a step")
     parser.add_argument("--freeze-subsampling", action="store_true", help="for a trained start: 15 %% less work a step")
     parser.add_argument("--device", default="cuda" if on_gpu else "cpu")

@@ -13,12 +13,12 @@ from live_canary.model import encoder, llm
 from live_canary.model.canary import CanaryQwen
 from live_canary.model.encoder import encoded_frames
 from live_canary.model.graphs import round_up
-from tools.demo_model.clips import Batch, padded
+from tools.demo_model.clips import TOKENS_STEP, Batch, padded
+from tools.demo_model.risk import LONGEST_PROPOSED, expected_errors
 
-WRONG_TOKENS = 0.05  # share of the text fed to the LLM that is wrong on purpose, so that it keeps listening
-LABEL_SMOOTHING = 0.05
+WRONG_TOKENS = 0.03  # share of the text fed to the LLM that is wrong on purpose, so that it keeps listening
+LABEL_SMOOTHING = 0.02
 NOWHERE = -1e4  # a score that leaves nothing after softmax, and its gradient finite
-TOKENS_STEP = 32  # the lengths to which rows of the LLM are padded, for the same reason as features
 SLACK_EMBEDDINGS = 6  # half a second, by which the guess of when a token is spoken may be wrong
 
 
@@ -52,9 +52,10 @@ class Trainee(nn.Module):
         normed = functional.rms_norm(audio, audio.shape[-1:])
         return functional.linear(normed, self.embedding.weight, self.ctc_bias).float()
 
-    def forward(self, batch: Batch) -> Tensor:
+    def forward(self, batch: Batch, with_errors: bool = False) -> Tensor:
         """Cross-entropy of the transcript after the prompt, CTC of it on the audio embeddings, the guide,
-        cross-entropy of text without sound, and how far attention strays from what is being written: (5,).
+        cross-entropy of text without sound, how far attention strays from what is being written, and how many words
+        are expected to be wrong: (6,).
 
         CTC scores the audio embeddings against the LLM's own token embeddings, so that what the encoder hands over
         already looks like the text the LLM has to write. The guide is cross-entropy against a rough alignment,
@@ -78,13 +79,19 @@ class Trainee(nn.Module):
         )
         answer = self.answer_loss(audio, lengths, batch.targets)
         straying = self.straying_loss(lengths, batch)
-        return torch.stack([answer, ctc, guide, self.reading_loss(batch.read), straying])
+        with_errors &= batch.mel.shape[1] <= LONGEST_PROPOSED
+        wrong = expected_errors(self, audio, lengths, batch.targets) if with_errors else self.nothing()
+        return torch.stack([answer, ctc, guide, self.reading_loss(batch.read), straying, wrong])
+
+    def nothing(self) -> Tensor:
+        """A loss of a batch that has none of its kind."""
+        return self.ctc_bias.sum() * 0
 
     def straying_loss(self, lengths: Tensor, batch: Batch) -> Tensor:
         """How little of the last layer's attention is where each token is spoken; after `answer_loss`, of its rows."""
         sizes = torch.tensor([len(spans) for spans in batch.spans], device=lengths.device)
         if not sizes.sum():
-            return self.ctc_bias.sum() * 0
+            return self.nothing()
         spans = padded(batch.spans, round_up(int(sizes.max()), TOKENS_STEP))
         tokens = torch.arange(spans.shape[1], device=lengths.device)
         first = len(self.before) + lengths + len(self.after) - 1  # the position that writes the first token
@@ -109,10 +116,7 @@ class Trainee(nn.Module):
             labels.append(functional.pad(answer, (len(rows[-1]) - len(answer), 0), value=-100))
         longest = round_up(max(len(self.before) + audio.shape[1], *map(len, rows)), TOKENS_STEP)
         ids = padded(rows, longest)  # on the right, and causal: needs no mask
-        spoken = torch.arange(longest, device=ids.device) - len(self.before)
-        heard = functional.pad(audio, (0, 0, len(self.before), longest - len(self.before) - audio.shape[1]))
-        is_heard = ((spoken >= 0) & (spoken < lengths[:, None]))[..., None]
-        inputs = torch.where(is_heard, heard.float(), self.embedding(ids))
+        inputs = self.inputs(ids, audio, lengths)
         with self.looking:
             hidden = self.canary.qwen.causal_lm.model(inputs_embeds=inputs, use_cache=False).last_hidden_state
         expected = padded(labels, longest, -100).flatten()
@@ -121,10 +125,18 @@ class Trainee(nn.Module):
         scores = functional.linear(hidden.flatten(0, 1)[functional.pad(places, (0, spare))], self.embedding.weight)
         return scores, functional.pad(expected[places], (0, spare), value=-100)
 
+    def inputs(self, ids: Tensor, audio: Tensor, lengths: Tensor) -> Tensor:
+        """Embeddings (B, L, D) of tokens (B, L), and of the audio in its place behind the prompt's beginning."""
+        longest = ids.shape[1]
+        spoken = torch.arange(longest, device=ids.device) - len(self.before)
+        heard = functional.pad(audio, (0, 0, len(self.before), longest - len(self.before) - audio.shape[1]))
+        is_heard = ((spoken >= 0) & (spoken < lengths[:, None]))[..., None]
+        return torch.where(is_heard, heard.float(), self.embedding(ids))
+
     def reading_loss(self, windows: Tensor) -> Tensor:
         """Of windows (B, tokens) of text, each token after those before it; nothing where there is no window."""
         if not len(windows):
-            return self.ctc_bias.sum() * 0
+            return self.nothing()
         inputs = self.embedding(windows[:, :-1])
         hidden = self.canary.qwen.causal_lm.model(inputs_embeds=inputs, use_cache=False).last_hidden_state
         scores = functional.linear(hidden, self.embedding.weight).float()
