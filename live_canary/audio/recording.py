@@ -108,10 +108,13 @@ def check_recording(path: Path) -> float:
 
 
 def count_channels(path: Path) -> int:
-    """How many it has where it begins. Raises RecordingError."""
+    """How many it has where it has most. Raises RecordingError."""
     try:
-        with _opened(path, _links(path)[0]) as file:
-            return int(file.channels)
+        most = 0
+        for link in _links(path):
+            with _opened(path, link) as file:
+                most = max(most, int(file.channels))
+        return most
     except _UnknownSoundError as error:
         return ffmpeg.count_channels(path, str(error))
 

@@ -201,7 +201,7 @@ def _follow(events: "queue.SimpleQueue[Event]", progress: Progress, task: TaskID
             case StageFailed(_, message, _) | SourceWarned(_, message):
                 course.troubles += 1
                 course.cut_off |= isinstance(event, StageFailed) and event.fatal
-                if message not in told:
+                if isinstance(event, StageFailed) or message not in told:
                     progress.console.print(one_line(message))
                 told.add(message)
             case SessionEnded():

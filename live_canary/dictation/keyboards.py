@@ -63,8 +63,11 @@ class Keyboard(Protocol):
         """Press Shift+Enter: a new line in editors, and in chats too, where Enter alone would send."""
         ...
 
-    def focus(self) -> str:
-        """Which window it would type into now; empty where it cannot know. Raises ToolEnded alone."""
+    def focus(self, *, settled: bool = True) -> str:
+        """Which window it would type into now; empty where it cannot know. Raises ToolEnded alone.
+
+        settled: when the user holds no key any more that may be about to change it.
+        """
         ...
 
 
@@ -76,7 +79,7 @@ def seconds_for(keys: int) -> float:
 class _Unseeing:
     """Of tools that know no windows."""
 
-    def focus(self) -> str:
+    def focus(self, *, settled: bool = True) -> str:
         return ""
 
 
@@ -111,8 +114,9 @@ class Xdotool:
     def break_line(self) -> None:
         self._press("key", "shift+Return", keys=1)
 
-    def focus(self) -> str:
-        _modifiers()  # who holds Alt may be about to change the window
+    def focus(self, *, settled: bool = True) -> str:
+        if settled:
+            _modifiers()  # who holds Alt may be about to change the window
         return _answer(["xdotool", "getwindowfocus"])  # none where no window has it
 
     def _press(self, action: str, *arguments: str, text: str = "", keys: int) -> None:

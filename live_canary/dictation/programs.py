@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 PROBE_SECONDS = 3.0
+ENDING = (1, 2, 9, 15)  # SIGHUP, SIGINT, SIGKILL, SIGTERM: by others it crashes
 LONGEST_REASON = 200  # characters of what a failing program said
 
 
@@ -64,7 +65,8 @@ def run(command: Sequence[str], text: str = "", *, timeout_seconds: float = PROB
         said.seek(0)
         output = said.read().decode(errors="replace").strip()
     if program.returncode < 0:
-        raise ToolEnded(f"ended by signal {-program.returncode}")
+        kind = ToolEnded if -program.returncode in ENDING else ToolStopped
+        raise kind(f"ended by signal {-program.returncode}")
     if program.returncode:
         raise ToolFailed(_reason(output) or f"exit code {program.returncode}")
     return output

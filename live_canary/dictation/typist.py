@@ -96,7 +96,7 @@ class Typist:
         def watched(keyboard: Keyboard) -> Typed:
             windows[:] = [self._focus()]
             typed = action(keyboard)
-            windows.append(self._focus())
+            windows.append(self._focus(settled=False))
             return typed
 
         typed = self._ask(watched, loss)
@@ -105,9 +105,9 @@ class Typist:
             typed = None
         self._typed.append(_Laid(typed.characters, windows[-1]) if typed else _Laid(None))
 
-    def _focus(self) -> str:
+    def _focus(self, *, settled: bool = True) -> str:
         """The window that gets keys now, if any of the tools knows. Raises ToolEnded."""
-        return next((window for keyboard in self._keyboards if (window := keyboard.focus())), "")
+        return next((window for keyboard in self._keyboards if (window := keyboard.focus(settled=settled))), "")
 
     def _ask(self, action: Action, loss: str) -> Typed | None:
         """What the first keyboard that could do it typed, or erased; None when one stopped, perhaps in the midst of it.

@@ -132,9 +132,14 @@ class Conversation:
         played = (
             one
             for one, loudness in self._played
-            if one.source != entry.source and (loudness > final.loudness or not self.crosstalk)
+            if one.source != entry.source and (not self.crosstalk or self._is_louder(one, loudness, final))
         )
         return is_echo(entry, played)  # all that was played meanwhile is known: the entry has waited for it
+
+    def _is_louder(self, one: Utterance, loudness: float, final: Finished) -> bool:
+        """Of two as loud, as in two channels that are the same, the source that was named first."""
+        order = list(self._voices)
+        return (loudness, -order.index(one.source)) > (final.loudness, -order.index(final.entry.source))
 
     def _forget_played(self) -> None:
         """By time and not by number: while a session is recovered, one source may be hours ahead of another."""

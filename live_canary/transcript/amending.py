@@ -7,7 +7,7 @@ from pathlib import Path
 from live_canary import files
 from live_canary.printable import one_line
 
-_TIMED = re.compile(rb"(\*\*|\d+\n)?\d\d:\d\d:\d\d")
+_TIMED = re.compile(rb"(\*\*|\d+\n)?\d\d:\d\d:\d\d[^*\n]*")
 """What begins an utterance in .md, .srt and .vtt."""
 
 

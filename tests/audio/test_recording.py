@@ -423,6 +423,14 @@ def test_a_stretch_of_a_recording_is_heard_again_as_it_was(tmp_path):
     assert np.array_equal(source.hear_again(60_000, 90_000), heard[60_000:])
 
 
+def test_a_channel_that_begins_later_counts(recording, tmp_path):
+    """As of a radio station; who named the first alone lost what the other said."""
+    path = recording("radio.ogg", 1.0)
+    soundfile.write(tmp_path / "both.ogg", np.zeros((16_000, 2)), 16_000)
+    path.write_bytes(path.read_bytes() + (tmp_path / "both.ogg").read_bytes())
+    assert count_channels(path) == 2
+
+
 @pytest.mark.parametrize("rate", [16_000, 44_100])
 def test_one_channel_is_heard_as_a_recording_of_it_alone(tmp_path, rate):
     both = np.random.default_rng(1).uniform(-0.5, 0.5, (2 * rate, 2)).astype(np.float32)

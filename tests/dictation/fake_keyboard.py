@@ -30,7 +30,7 @@ class FakeKeyboard:
         self._try()
         self.window += "\n"
 
-    def focus(self) -> str:
+    def focus(self, *, settled: bool = True) -> str:
         return self.focused
 
     def _try(self) -> None:

@@ -19,7 +19,7 @@ from live_canary.dictation.keyboards import (
     desktop_of,
     pieces,
 )
-from live_canary.dictation.programs import ToolFailed, ToolStopped, run
+from live_canary.dictation.programs import ToolEnded, ToolFailed, ToolStopped, run
 from tests.dictation.tools import FAILS, HANGS
 
 TEXT = "--delay 'Return' $(id) – naïve 🎉 -"
@@ -122,6 +122,14 @@ def test_what_a_tool_was_typing_when_somebody_ended_it_may_be_there_in_part(tool
     tools.put("xdotool", "kill -9 $$")
     with pytest.raises(ToolStopped, match="ended by signal 9"):
         Xdotool().type("Half of this.")
+
+
+def test_a_tool_that_crashes_was_ended_by_nobody(tools):
+    """Another one types from then on."""
+    tools.put("xdotool", "kill -SEGV $$")
+    with pytest.raises(ToolStopped, match="ended by signal 11") as crashed:
+        Xdotool().type("Half of this.")
+    assert not isinstance(crashed.value, ToolEnded)
 
 
 def test_letters_that_the_layout_may_lack_get_keys_of_their_own_before_they_are_typed(tools):

@@ -192,14 +192,20 @@ def test_of_what_two_microphones_hear_at_one_table_the_louder_is_right(louder, o
     assert {one.entry.source: one.is_echo for one in released} == {"Ana": louder != "Ana", "Ben": louder != "Ben"}
 
 
-def test_with_crosstalk_what_only_one_said_stays_however_low_and_of_equals_both():
+def test_with_crosstalk_what_only_one_said_stays_however_low_and_of_equals_the_first():
     conversation = Conversation(["Ana", "Ben"], crosstalk=True)
     low, loud = final("Ana", 3.0, 5.0), replace(final("Ben", 3.1, 5.1, "quite another sentence"), loudness=0.5)
     again = replace(final("Ana", 5.5, 7.0, "quite another sentence"), loudness=0.1)
-    equal = final("Ben", 3.0, 5.0)
-    for one in (low, loud, again, equal):
+    for one in (low, loud, again):
         spoken(conversation, one)
     assert not any(one.is_echo for one in conversation.released(all_of_it=True))
+    first, same = final("Ana", 13.0, 15.0), final("Ben", 13.0, 15.0)  # as in two channels that are the same
+    for one in (same, first):
+        spoken(conversation, one)
+    assert {one.entry.source: one.is_echo for one in conversation.released(all_of_it=True)} == {
+        "Ana": False,
+        "Ben": True,
+    }
 
 
 def test_with_crosstalk_one_source_may_be_hours_ahead_and_nothing_is_remembered_that_long():

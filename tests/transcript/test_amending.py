@@ -14,7 +14,7 @@ from live_canary import files
 from live_canary.errors import OutputError
 from live_canary.transcript.formats import FORMATS
 from live_canary.transcript.pieces import whole_transcript, with_amendments
-from live_canary.transcript.utterance import Revision
+from live_canary.transcript.utterance import Revision, Utterance
 from live_canary.transcript.writer import TranscriptFile
 from tests.transcript.test_cues import AT_LENGTH, shown
 from tests.transcript.test_writer import STARTED, saying, write
@@ -264,6 +264,17 @@ def test_a_line_with_a_time_is_corrected_also_between_what_others_wrote_and_chan
         path.write_text(edited)
         file.amend(1, Revision("Fine for me."))
     assert path.read_text() == edited.replace("with me", "for me")
+
+
+def test_a_line_is_told_from_that_of_another_speaker_who_began_in_the_same_second(tmp_path):
+    path = tmp_path / "a.md"
+    with closing(TranscriptFile(path, with_source=True, started=STARTED)) as file:
+        for index, (text, source) in enumerate((("Hi.", "Me"), ("On Friday.", "Them"), ("Good.", "Me"))):
+            file.write_utterance(Utterance(index, 3.0, 4.0, text, source))
+        edited = path.read_text().replace("Hi.", "Hi!").replace("Good.", "Good!")
+        path.write_text(edited)
+        file.amend(1, Revision("On Monday."))
+    assert path.read_text() == edited.replace("Friday", "Monday")
 
 
 def test_a_line_of_an_earlier_session_with_the_same_time_and_words_stays(tmp_path):
