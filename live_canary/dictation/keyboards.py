@@ -63,11 +63,12 @@ class Keyboard(Protocol):
         """Press Shift+Enter: a new line in editors, and in chats too, where Enter alone would send."""
         ...
 
-    def focus(self, *, settled: bool = True) -> str:
-        """Which window it would type into now; empty where it cannot know. Raises ToolEnded alone.
+    def settle(self) -> None:
+        """Wait for a user who holds keys that would change what is typed, or where. Raises ToolEnded alone."""
+        ...
 
-        settled: when the user holds no key any more that may be about to change it.
-        """
+    def focus(self) -> str:
+        """Which window it would type into now; empty where it cannot know. Raises ToolEnded alone."""
         ...
 
 
@@ -77,9 +78,12 @@ def seconds_for(keys: int) -> float:
 
 
 class _Unseeing:
-    """Of tools that know no windows."""
+    """Of tools that know neither windows nor keys."""
 
-    def focus(self, *, settled: bool = True) -> str:
+    def settle(self) -> None:
+        pass
+
+    def focus(self) -> str:
         return ""
 
 
@@ -94,9 +98,14 @@ class Xdotool:
 
     def __init__(self) -> None:
         self._spare_keys = SpareKeys()
+        self._free: tuple[str, ...] = ()
 
     def check(self) -> None:
         run(["xdotool", "getdisplaygeometry"])
+
+    def settle(self) -> None:
+        held = _answer([*X11_KEYS, "released"], X11_KEYS_SECONDS)  # none without libX11, which xdotool can do without
+        self._free = () if held in ("", "0") else ("--clearmodifiers",)
 
     def type(self, text: str) -> Typed:
         try:
@@ -114,25 +123,16 @@ class Xdotool:
     def break_line(self) -> None:
         self._press("key", "shift+Return", keys=1)
 
-    def focus(self, *, settled: bool = True) -> str:
-        if settled:
-            _modifiers()  # who holds Alt may be about to change the window
+    def focus(self) -> str:
         return _answer(["xdotool", "getwindowfocus"])  # none where no window has it
 
     def _press(self, action: str, *arguments: str, text: str = "", keys: int) -> None:
-        free = ["--clearmodifiers"] if _modifiers() else []
         try:
-            run(["xdotool", action, *free, *arguments], text, timeout_seconds=seconds_for(keys))
+            run(["xdotool", action, *self._free, *arguments], text, timeout_seconds=seconds_for(keys))
         except ToolStopped:
             with suppress(ToolFailed):
                 _release_keys()
             raise
-
-
-def _modifiers() -> bool:
-    """Whether some are held or locked, though the user was waited for. Raises ToolEnded."""
-    answer = _answer([*X11_KEYS, "released"], X11_KEYS_SECONDS)  # none without libX11, which xdotool can do without
-    return answer not in ("", "0")
 
 
 def _answer(command: Sequence[str], timeout_seconds: float = PROBE_SECONDS) -> str:

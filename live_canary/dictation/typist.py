@@ -79,6 +79,7 @@ class Typist:
 
         def erase(keyboard: Keyboard) -> Typed:
             nonlocal is_elsewhere
+            self._settle()
             is_elsewhere = _are_two(window, self._focus())
             if not is_elsewhere:
                 keyboard.erase(count)
@@ -94,9 +95,10 @@ class Typist:
         windows: list[str] = []
 
         def watched(keyboard: Keyboard) -> Typed:
+            self._settle()
             windows[:] = [self._focus()]
             typed = action(keyboard)
-            windows.append(self._focus(settled=False))
+            windows.append(self._focus())
             return typed
 
         typed = self._ask(watched, loss)
@@ -105,9 +107,14 @@ class Typist:
             typed = None
         self._typed.append(_Laid(typed.characters, windows[-1]) if typed else _Laid(None))
 
-    def _focus(self, *, settled: bool = True) -> str:
+    def _settle(self) -> None:
+        """Before the focus is asked for: who holds Alt may be about to change it. Raises ToolEnded."""
+        for keyboard in self._keyboards:
+            keyboard.settle()
+
+    def _focus(self) -> str:
         """The window that gets keys now, if any of the tools knows. Raises ToolEnded."""
-        return next((window for keyboard in self._keyboards if (window := keyboard.focus(settled=settled))), "")
+        return next((window for keyboard in self._keyboards if (window := keyboard.focus())), "")
 
     def _ask(self, action: Action, loss: str) -> Typed | None:
         """What the first keyboard that could do it typed, or erased; None when one stopped, perhaps in the midst of it.

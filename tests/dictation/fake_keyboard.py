@@ -30,7 +30,10 @@ class FakeKeyboard:
         self._try()
         self.window += "\n"
 
-    def focus(self, *, settled: bool = True) -> str:
+    def settle(self) -> None:
+        pass
+
+    def focus(self) -> str:
         return self.focused
 
     def _try(self) -> None:

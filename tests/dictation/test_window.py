@@ -92,8 +92,8 @@ def test_what_is_typed_while_a_key_is_held_makes_no_shortcut(window, key):
     release = threading.Timer(0.5 if key == "Control_L" else 60, press, ("keyup", key))
     release.start()
     try:
-        Xdotool().type("Please.")
-        assert window.wait_for(7) == b"Please."
+        Typist([Xdotool()], print).type("Please.")
+        assert window.wait_for(8) == b"Please. "
     finally:
         release.cancel()
         press("keyup", key)
@@ -117,8 +117,8 @@ def test_a_user_who_leaves_while_a_key_is_held_gets_no_shortcuts(window):
 def test_what_is_typed_while_caps_lock_is_on_keeps_its_case(window):
     press("key", "Caps_Lock")
     try:
-        Xdotool().type("Please.")
-        assert window.wait_for(7) == b"Please."
+        Typist([Xdotool()], print).type("Please.")
+        assert window.wait_for(8) == b"Please. "
     finally:
         press("key", "Caps_Lock")
 

@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 
 PROPOSALS = 4  # texts that are written of each utterance: the likeliest, and others drawn
 LEAST_SHARE = 0.05  # of the likeliest token's probability: what is less likely is not drawn
-LONGEST_PROPOSED = (
-    1280  # frames: of longer utterances one text is so much likelier than the others that nothing is learnt
-)
+LONGEST_PROPOSED = 1280  # frames: of what is longer one text is so much the likeliest that nothing is learnt
 SPARE_TOKENS = 8  # that a text may be longer than the longest right one
 WRITTEN = 0.3  # of a wrong word that is a wrong case or mark
 
