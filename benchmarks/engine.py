@@ -162,6 +162,7 @@ def compared(args: argparse.Namespace) -> str:
         *header,
         *rows,
         f"| verify a right draft of {args.tokens} |{' |' * len(columns)} {lean['verify_s']:.3f} |",
+        f"| each of several utterances that wait |{' |' * len(columns)} {lean['of_several_s']:.3f} |",
     ]
     return "\n".join(lines)
 

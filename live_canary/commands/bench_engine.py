@@ -20,6 +20,7 @@ from live_canary.commands.model_choice import ModelChoice, choose_model
 from live_canary.console import note
 from live_canary.errors import RecordingError
 from live_canary.segments.settings import LONGEST_SEGMENT_S
+from live_canary.session.hearing import MOST_SECONDS_TOGETHER
 from live_canary.settings import COMPUTE, DEVICES, check_choice
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class EngineFigures:
     """Re-encode and a draft of `new_tokens`, all of it right."""
     total_s: float
     """Samples in, token ids out."""
+    of_several_s: float
+    """The same for each of as many utterances as are heard together when several wait."""
     load_s: float
     """From the start of the command, but for reading the sound; finding the model and importing torch included."""
     peak_rss_mb: float
@@ -105,6 +108,8 @@ def time_steps(model: "CanaryQwen", samples: object, new_tokens: int, runs: int)
     """Seconds of each step of transcribing (n,) samples, `runs` times after one run that warms up."""
     import torch
 
+    from live_canary.model.decoder import Prompted
+
     sound = torch.as_tensor(samples, device=model.device)
     mel = model.perception.preprocessor(sound)
     [prompt], _ = model.inputs_embeds([sound])
@@ -115,6 +120,12 @@ def time_steps(model: "CanaryQwen", samples: object, new_tokens: int, runs: int)
 
     def whole(draft: list[int]) -> list[int]:
         return decode(model.inputs_embeds([sound])[0][0], new_tokens, draft)
+
+    several = max(1, min(model.most_at_once, int(MOST_SECONDS_TOGETHER * SAMPLE_RATE // len(sound))))
+
+    def together() -> None:
+        prompts = [Prompted(model.inputs_embeds([sound])[0][0], new_tokens) for _ in range(several)]
+        decoder.generate_several(prompts, NEVER, model.before_audio)
 
     answer = decode(prompt, new_tokens)
     prefill = timed(lambda: decode(prompt, 1), runs)
@@ -128,6 +139,7 @@ def time_steps(model: "CanaryQwen", samples: object, new_tokens: int, runs: int)
         ],
         "verify_s": timed(lambda: whole(answer), runs),
         "total_s": timed(lambda: whole([]), runs),
+        "of_several_s": [seconds / several for seconds in timed(together, runs)],
     }
 
 

@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from live_canary.segments.segmenter import Segmenter
 from live_canary.segments.vad import load_detector
 from live_canary.session.session import Session
 from live_canary.settings import Settings
-from live_canary.transcript.hypothesis import Hypothesis, Transcriber
+from live_canary.transcript.hypothesis import Hypothesis, Sound, Transcriber, most_at_once, transcribe_several
 from live_canary.transcript.stabilizer import revised_words
 
 
@@ -117,9 +118,22 @@ class TimedTranscriber:
         self.busy_seconds = 0.0
 
     def transcribe(self, samples: NDArray[np.float32], draft: Hypothesis | None = None) -> Hypothesis:
+        with self._timed():
+            return self._inner.transcribe(samples, draft)
+
+    @property
+    def most_at_once(self) -> int:
+        return most_at_once(self._inner)
+
+    def transcribe_several(self, sounds: Sequence[Sound]) -> list[Hypothesis]:
+        with self._timed():
+            return transcribe_several(self._inner, sounds)
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
         begun = time.perf_counter()
         try:
-            return self._inner.transcribe(samples, draft)
+            yield
         finally:
             self.busy_seconds += time.perf_counter() - begun
 

@@ -1,7 +1,7 @@
 """Canary-Qwen: samples of speech in, text out."""
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from live_canary.model import encoder, kernels, llm
 from live_canary.model.checkpoint import destinations, load_weights, no_meta_tensors_left
 from live_canary.model.compute import DType, choose_device, choose_dtype, is_memory_full, memory_full, use_threads
 from live_canary.model.config import CanaryConfig, read_config
-from live_canary.model.decoder import Answer, LeanDecoder
+from live_canary.model.decoder import Answer, LeanDecoder, Prompted
 from live_canary.model.encoder import Perception, encoded_frames
 from live_canary.model.fixed import FixedDecoder, FixedEncoder
 from live_canary.model.hub import find_backbone_file, find_checkpoint
@@ -178,13 +178,32 @@ class CanaryQwen:
 
     def answer(self, audio: Audio, sample_rate: int = 16_000, draft_ids: Sequence[int] = ()) -> Answer:
         """Tokens of `transcribe`'s words with their probabilities; see `generate_ids` for the draft."""
-        samples = self._samples(audio, sample_rate)
-        if not samples.any():
-            return Answer([], [])
-        try:
-            return self._generate(samples, draft=draft_ids)
-        except AudioTooShort:
-            return Answer([], [])
+        [answer] = self.answers([audio], sample_rate, [draft_ids])
+        return answer
+
+    def answers(
+        self, audios: Sequence[Audio], sample_rate: int = 16_000, drafts_ids: Sequence[Sequence[int]] = ()
+    ) -> list[Answer]:
+        """The same of several utterances, answer for answer, in less time where `most_at_once` is more than one.
+
+        drafts_ids: one for each of them, or none at all.
+        """
+        answers = [Answer([], [])] * len(audios)
+        prompts: dict[int, Prompted] = {}
+        for k, (audio, draft) in enumerate(zip(audios, drafts_ids or [()] * len(audios), strict=True)):
+            samples = self._samples(audio, sample_rate)
+            if samples.any():
+                with suppress(AudioTooShort):
+                    prompts[k] = self._prompted(samples, self.most_new_tokens(len(samples)), draft)
+        found = self.decoder.generate_several(list(prompts.values()), self.prompt.end_id, self.before_audio)
+        for k, answer in zip(prompts, found, strict=True):
+            answers[k] = answer
+        return answers
+
+    @property
+    def most_at_once(self) -> int:
+        """How many utterances `answers` is soonest done with; 1 where they gain nothing from each other."""
+        return self.decoder.most_at_once
 
     def text(self, ids: list[int]) -> str:
         """The words of token ids."""
@@ -226,7 +245,12 @@ class CanaryQwen:
         `draft_ids` is a guess, such as the ids of the same utterance a moment ago: what is right of it need not be
         decoded again. The answer does not depend on it.
         """
-        return self._generate(self._samples(audio, sample_rate), max_new_tokens, draft_ids).ids
+        samples = self._samples(audio, sample_rate)
+        if max_new_tokens is None:
+            max_new_tokens = self.most_new_tokens(len(samples))
+        prompted = self._prompted(samples, max_new_tokens, draft_ids)
+        [answer] = self.decoder.generate_several([prompted], self.prompt.end_id, self.before_audio)
+        return answer.ids
 
     def generate_ids_batch(self, audios: list[Audio], max_new_tokens: int) -> list[list[int]]:
         """The same for several utterances at 16 kHz in one batch, padded on the left as NeMo does."""
@@ -271,11 +295,9 @@ class CanaryQwen:
             [prompt] * len(samples), [embedded] * len(samples), heard, self.prompt.placeholder_id
         )
 
-    def _generate(self, samples: Tensor, max_new_tokens: int | None = None, draft: Sequence[int] = ()) -> Answer:
-        if max_new_tokens is None:
-            max_new_tokens = self.most_new_tokens(len(samples))
+    def _prompted(self, samples: Tensor, max_new_tokens: int, draft: Sequence[int]) -> Prompted:
         [embeddings], _ = self.inputs_embeds([samples])
-        return self.decoder.generate(embeddings, max_new_tokens, self.prompt.end_id, draft, self.before_audio)
+        return Prompted(embeddings, max_new_tokens, draft)
 
     def _samples(self, audio: Audio, sample_rate: int) -> Tensor:
         mono = mono_float32(audio, sample_rate, self.sample_rate)

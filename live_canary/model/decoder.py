@@ -82,11 +82,54 @@ class Answer:
     """In (0, 1], that the model gave each of them."""
 
 
+@dataclass(frozen=True, slots=True)
+class Prompted:
+    """An utterance that wants its answer."""
+
+    embeddings: Tensor
+    """(n, hidden) of its prompt."""
+    max_new_tokens: int
+    draft: Sequence[int] = ()
+    """A guess of the answer."""
+
+
+class _Growing:
+    """An answer on its way, a token at a time."""
+
+    def __init__(self, prompted: Prompted, chosen: Sequence[int], likely: Sequence[float], end_id: int):
+        """chosen, likely: what follows the prompt and each token of its draft, and how probable it is."""
+        self._most, self._end_id = prompted.max_new_tokens, end_id
+        accepted = _common_prefix(prompted.draft[: self._most], chosen)
+        self.ids, self.probabilities = list(prompted.draft[:accepted]), list(likely[:accepted])
+        self.token, self.is_whole = self._end_id, accepted == self._most
+        if not self.is_whole:
+            self.take(chosen[accepted], likely[accepted])
+
+    def take(self, token: int, probability: float) -> None:
+        self.token = token
+        if token != self._end_id:
+            self.ids.append(token)
+            self.probabilities.append(probability)
+        self.is_whole = token == self._end_id or not self.tokens_left
+
+    @property
+    def tokens_left(self) -> int:
+        return self._most - len(self.ids)
+
+    @property
+    def answer(self) -> Answer:
+        length = self.ids.index(self._end_id) if self._end_id in self.ids else len(self.ids)  # a draft may have it
+        return Answer(self.ids[:length], self.probabilities[:length])
+
+
 class LeanDecoder:
     """Greedy decoding of one prompt, with or without a draft of the answer.
 
     Its weights and its cache are open to what computes them in other ways (`token_kernels.py`) or measures them.
     """
+
+    most_at_once = 1
+    """How many utterances `generate_several` decodes sooner than one after the other."""
 
     def __init__(
         self,
@@ -136,27 +179,43 @@ class LeanDecoder:
         would choose again are kept and decoding goes on after them, so the result does not depend on it.
         Raises LiveCanaryError where the model's numbers overflow, as in float16 they may.
         """
-        draft = list(draft[:max_new_tokens])
-        n = len(prompt)
+        prompted, n = Prompted(prompt, max_new_tokens, draft), len(prompt)
         self._reserve(n + max_new_tokens + 1)
-        inputs = torch.cat([prompt.to(self.dtype), self.embed(draft)]) if draft else prompt.to(self.dtype)
-        chosen, likely = self._choose(self._prefill(inputs, n - 1, same))
-        accepted = _common_prefix(draft, chosen)
-        ids, probabilities, token, probability = draft[:accepted], likely[:accepted], chosen[accepted], likely[accepted]
-        following = self._continue(token, n + accepted, max_new_tokens - accepted - 1)
-        while token != end_id and len(ids) < max_new_tokens:
-            ids.append(token)
-            probabilities.append(probability)
-            if math.isnan(probability):  # also of the first token, before more are decoded in vain
-                self._forget()
-                kind = str(self.dtype).removeprefix("torch.")
-                raise LiveCanaryError(
-                    f"What the model computes in {kind} is no number; choose --compute fp32, or get the model again"
-                )
-            if len(ids) < max_new_tokens:
-                token, probability = next(following)
-        length = ids.index(end_id) if end_id in ids else len(ids)
-        return Answer(ids[:length], probabilities[:length])
+        growing = self._begun(prompted, self._prefill(self._inputs_of(prompted), n - 1, same), end_id)
+        following = self._continue(growing.token, n + len(growing.ids) - 1, growing.tokens_left)
+        while not growing.is_whole:
+            self._take(growing, *next(following))
+        return growing.answer
+
+    def generate_several(self, prompts: Sequence[Prompted], end_id: int, same: int = 0) -> list[Answer]:
+        """The same of several utterances, answer for answer."""
+        return [
+            self.generate(prompted.embeddings, prompted.max_new_tokens, end_id, prompted.draft, same)
+            for prompted in prompts
+        ]
+
+    def _inputs_of(self, prompted: Prompted) -> Tensor:
+        """(n + drafted, hidden)"""
+        prompt, draft = prompted.embeddings.to(self.dtype), prompted.draft[: prompted.max_new_tokens]
+        return torch.cat([prompt, self.embed(draft)]) if draft else prompt
+
+    def _begun(self, prompted: Prompted, hidden: Tensor, end_id: int) -> _Growing:
+        """hidden: what the last input of the prompt and those of its draft have become (1 + drafted, hidden)."""
+        return self._checked(_Growing(prompted, *self._choose(hidden), end_id))
+
+    def _take(self, growing: _Growing, token: int, probability: float) -> None:
+        growing.take(token, probability)
+        self._checked(growing)
+
+    def _checked(self, growing: _Growing) -> _Growing:
+        """An answer whose last token, also if that is its first, was chosen among numbers."""
+        if growing.ids and math.isnan(growing.probabilities[-1]):  # more would be decoded in vain
+            self._forget()
+            kind = str(self.dtype).removeprefix("torch.")
+            raise LiveCanaryError(
+                f"What the model computes in {kind} is no number; choose --compute fp32, or get the model again"
+            )
+        return growing
 
     def _forget(self) -> None:
         """Lets nothing of numbers that are none be read again; here only what the utterance itself has written is."""

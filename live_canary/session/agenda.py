@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from itertools import islice
 
 from live_canary.segments.segment import WaitingSegment
 from live_canary.transcript.utterance import TranscriptGap
@@ -95,6 +96,11 @@ class Agenda:
         """How many are not answered yet, the one that is just being written among them."""
         with self._changed:
             return len(self._amendments) + self._in_hand
+
+    def finals_waiting(self, most: int) -> list[Work]:
+        """The finished utterances that come next, at most so many, which stay where they are."""
+        with self._changed:
+            return list(islice((item for item in self._finals if isinstance(item, Work)), most))
 
     def put_final(self, work: Work, *, wait: bool) -> None:
         """Add a finished utterance; with `wait`, not before there is room."""

@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -24,10 +24,10 @@ from live_canary.printable import clock
 from live_canary.segments.segment import loudness_of
 from live_canary.session.agenda import Agenda, Amendment, Bookmarking, Kind, Rehearing, Request, Work
 from live_canary.session.conversation import Conversation, Finished
+from live_canary.session.hearing import Hearing
 from live_canary.session.journal import NOT_TRANSCRIBED, Journal
 from live_canary.session.rehearing import sound_of
-from live_canary.transcript.hypothesis import Hypothesis, Transcriber
-from live_canary.transcript.stabilizer import Stabilizer
+from live_canary.transcript.hypothesis import Transcriber
 from live_canary.transcript.taking_back import TakingBack
 from live_canary.transcript.utterance import Revision, TranscriptGap, Utterance
 
@@ -57,17 +57,6 @@ class TranscriptSink(Protocol):
     def close(self) -> None: ...
 
 
-@dataclass(slots=True)
-class _Spoken:
-    """What is known of the utterance that a source is in."""
-
-    start_sample: int
-    end_sample: int = -1
-    hypothesis: Hypothesis | None = None
-    """The text of its sound up to `end_sample`."""
-    stabilizer: Stabilizer = field(default_factory=Stabilizer)
-
-
 class Scribe:
     """The body of the transcribing thread."""
 
@@ -92,7 +81,7 @@ class Scribe:
         """How many of each source were left out, because another plays them."""
         self._told: list[Utterance] = []
         self._amended: dict[int, Revision] = {}
-        self._spoken: dict[str, _Spoken] = {}
+        self._hearing = Hearing(agenda, journal)
         self._told_backlog = 0.0
 
     def run(self, transcriber: Transcriber) -> None:
@@ -126,10 +115,8 @@ class Scribe:
 
     def _finish(self, work: Work, transcriber: Transcriber) -> None:
         """Make the final of an utterance; one that the model fails on is marked as a gap and the next one goes on."""
-        spoken = self._utterance_of(work)
-        self._spoken.pop(work.source)
         try:
-            hypothesis = self._hypothesis(work, spoken, transcriber)
+            hypothesis = self._hearing.hypothesis(work, transcriber)
         except Exception as error:  # noqa: BLE001 - whatever the model raises must not end the session
             self.journal.text(work.source, work.segment, None)
             self.conversation.finished(work.source, None)
@@ -169,11 +156,11 @@ class Scribe:
     def _preview(self, work: Work, transcriber: Transcriber) -> None:
         """Make a partial, or the text of a heard tail, which becomes the final if nobody goes on speaking."""
         begun = self.clock()
-        spoken = self._utterance_of(work)
+        spoken = self._hearing.utterance_of(work)
         if spoken.end_sample == work.segment.end_sample:
             return  # the same sound again would only seem to confirm its words
         try:
-            hypothesis = self._hypothesis(work, spoken, transcriber)
+            hypothesis = self._hearing.hypothesis(work, transcriber)
         except Exception:  # its final will fail the same way, and that is told
             log.debug("a partial failed", exc_info=True)
             return
@@ -181,20 +168,6 @@ class Scribe:
         self.tell(PartialChanged(work.source, work.segment.speech_start_seconds, stable.settled, stable.tentative))
         now = self.clock()
         self.agenda.no_partial_before(now + (now - begun) * (1 - PARTIAL_SHARE) / PARTIAL_SHARE)
-
-    def _hypothesis(self, work: Work, spoken: _Spoken, transcriber: Transcriber) -> Hypothesis:
-        """The text of the work's sound: already known when the same sound was heard before."""
-        if spoken.hypothesis is None or spoken.end_sample != work.segment.end_sample:
-            recalled = self.journal.recalled(work.source, work.segment)
-            spoken.hypothesis = recalled or transcriber.transcribe(work.segment.samples, spoken.hypothesis)
-            spoken.end_sample = work.segment.end_sample
-        return spoken.hypothesis
-
-    def _utterance_of(self, work: Work) -> _Spoken:
-        known = self._spoken.get(work.source)
-        if known is None or known.start_sample != work.segment.start_sample:
-            known = self._spoken[work.source] = _Spoken(work.segment.start_sample)
-        return known
 
     def _mark_failed(self, work: Work, error: Exception) -> None:
         self.failures += 1

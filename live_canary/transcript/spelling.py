@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from live_canary.errors import InputError
 from live_canary.transcript.cues import ABBREVIATION, ends_sentence
-from live_canary.transcript.hypothesis import Hypothesis, Transcriber
+from live_canary.transcript.hypothesis import Hypothesis, Sound, Transcriber, most_at_once, transcribe_several
 
 if TYPE_CHECKING:
     import numpy as np
@@ -120,6 +120,13 @@ class SpellingTranscriber:
 
     def transcribe(self, samples: "NDArray[np.float32]", draft: Hypothesis | None = None) -> Hypothesis:
         return self.speller.spelled(self.transcriber.transcribe(samples, draft))
+
+    @property
+    def most_at_once(self) -> int:
+        return most_at_once(self.transcriber)
+
+    def transcribe_several(self, sounds: Sequence[Sound]) -> list[Hypothesis]:
+        return [self.speller.spelled(heard) for heard in transcribe_several(self.transcriber, sounds)]
 
 
 def _goes_on(word: str) -> bool:

@@ -1,6 +1,6 @@
 """The one bridge to the model: sound of an utterance -> hypothesis. Importing it imports torch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from live_canary.model.canary import CanaryQwen
 from live_canary.model.compute import DType, empty_cache, is_memory_full
+from live_canary.model.decoder import Answer
 from live_canary.model.memory import return_free_memory
-from live_canary.transcript.hypothesis import Hypothesis
+from live_canary.transcript.hypothesis import Hypothesis, Sound
 from live_canary.transcript.loops import without_loops
 
 
@@ -56,12 +57,25 @@ class CanaryTranscriber:
         empty_cache()
         return self._transcribe(samples, draft)
 
-    def _transcribe(self, samples: NDArray[np.float32], draft: Hypothesis | None) -> Hypothesis:
-        answer = self.model.answer(samples, draft_ids=draft.ids if draft else ())
+    @property
+    def most_at_once(self) -> int:
+        return self.model.most_at_once
+
+    def transcribe_several(self, sounds: Sequence[Sound]) -> list[Hypothesis]:
+        """Where there are several at once, there is no graphics card that may be full."""
+        drafts = [sound.draft.ids if sound.draft else () for sound in sounds]
+        answers = self.model.answers([sound.samples for sound in sounds], drafts_ids=drafts)
         return_free_memory()
+        return [self._hypothesis(answer, len(sound.samples)) for answer, sound in zip(answers, sounds, strict=True)]
+
+    def _transcribe(self, samples: NDArray[np.float32], draft: Hypothesis | None) -> Hypothesis:
+        [hypothesis] = self.transcribe_several([Sound(samples, draft)])
+        return hypothesis
+
+    def _hypothesis(self, answer: Answer, samples: int) -> Hypothesis:
         words = self.model.words(answer)
         kept = [words[position] for position in without_loops([word for word, _ in words])]
-        ran_away = len(answer.ids) >= self.model.most_new_tokens(len(samples))
+        ran_away = len(answer.ids) >= self.model.most_new_tokens(samples)
         return Hypothesis(
             " ".join(word for word, _ in kept),
             tuple(answer.ids),

@@ -1,5 +1,6 @@
 """The lean decoder chooses the canonical tree's tokens, with any draft; in int8 weights it stays close."""
 
+import numpy as np
 import pytest
 import soundfile
 import torch
@@ -67,6 +68,20 @@ def answer(demo, sentence):
 def test_no_draft_changes_the_answer(demo, sentence, answer, kept, then):
     """Drafts that are right, cut off, go wrong somewhere, go on too long or are nonsense from the first token."""
     assert demo.generate_ids(sentence, draft_ids=answer[:kept] + then) == answer
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+def test_several_utterances_have_the_answers_that_each_has_alone(sentence, dtype):
+    """In their order, silence, a moment too short to hear and an empty one among them."""
+    model = CanaryQwen.load(DEMO, device="cpu", dtype=dtype)
+    cut = len(sentence) // 2
+    audios = [sentence, np.zeros(16_000, np.float32), sentence[cut:], sentence[:100], sentence[:0], sentence[:cut]]
+    drafts = [[], [], model.generate_ids(sentence[cut:]), [3], [], [5]]
+    expected = [model.answer(audio) for audio in audios]
+    found = model.answers(audios, drafts_ids=drafts)
+    assert [one.ids for one in found] == [one.ids for one in expected]
+    assert [bool(one.ids) for one in found] == [True, False, True, False, False, True]
+    assert model.answers([]) == []
 
 
 @pytest.mark.parametrize("max_new_tokens", [0, 1, 7])

@@ -19,7 +19,7 @@ from live_canary.errors import InputError, LiveCanaryError
 from live_canary.model import kernels, quantized_file
 from live_canary.model.canary import CanaryQwen
 from live_canary.model.compute import choose_dtype
-from live_canary.model.decoder import LeanDecoder
+from live_canary.model.decoder import LeanDecoder, Prompted
 from live_canary.model.encoder import InPieces
 from live_canary.model.kernel_decoder import KernelDecoder
 from live_canary.model.kernel_encoder import KernelConformer
@@ -329,6 +329,47 @@ def test_what_every_prompt_begins_with_is_computed_once(dtype, monkeypatch):
     parts = [decoder._prefill(x, 9, same) for x, same in ((one, 2), (other, 2), (other, 0), (elsewhere, 2), (one, 2))]
     assert all(map(torch.equal, parts, whole))
     assert computed == [22, 30, 32, 22, 22]
+
+
+@compiled
+@pytest.mark.parametrize("vector", kernels.VECTORS)
+@pytest.mark.parametrize(("folder", "dtype"), [(DEMO, "int8"), (DEMO, "int4"), (TINY, "int8")])
+def test_several_utterances_at_once_have_the_answers_that_each_has_alone(folder, dtype, vector):
+    """Of all lengths, with right, wrong and no drafts, one that ends at once and one that may have no token."""
+    decoder, alone = (CanaryQwen.load(folder, device="cpu", dtype=dtype).decoder for _ in range(2))
+    rng = torch.Generator().manual_seed(1)
+    spoken = [torch.randint(500, (length,), generator=rng).tolist() for length in (9, 40, 17, 16, 130, 3, 64, 33, 21)]
+    starts = [decoder.embed([7, 8, *ids]) for ids in spoken]
+    most = [12, 3, 20, 0, 5, 1, 9, 15, 12]
+    with vectors(vector):
+        free = [alone.generate(start, count, -1).ids for start, count in zip(starts, most, strict=True)]
+        end = free[1][0]
+        drafts = [[], free[1], [*free[2][:6], 3], free[4], free[4][:2], [], [5, 6], [], free[8]]
+        prompts = [Prompted(*each) for each in zip(starts, most, drafts, strict=True)]
+        expected = [alone.generate(one.embeddings, one.max_new_tokens, end, one.draft, same=2) for one in prompts]
+        for _ in range(2):  # again where the cache has been written
+            found = decoder.generate_several(prompts, end, same=2)
+            assert [one.ids for one in found] == [one.ids for one in expected]
+            for one, other in zip(found, expected, strict=True):
+                assert one.probabilities == pytest.approx(other.probabilities, abs=0.02)
+    assert not expected[1].ids
+    assert len({len(one.ids) for one in expected}) > 4
+
+
+@compiled
+def test_a_token_of_several_utterances_takes_one_pass(monkeypatch):
+    decoder = CanaryQwen.load(DEMO, device="cpu", dtype="int8").decoder
+    prompts = [Prompted(decoder.embed([*range(length)]), most) for length, most in ((20, 5), (30, 9), (10, 2))]
+    computed = []
+    in_c = kernels.decode
+
+    def counted(structure, x, *places):
+        computed.append(len(x))
+        in_c(structure, x, *places)
+
+    monkeypatch.setattr(kernels, "decode", counted)
+    decoder.generate_several(prompts, end_id=-1)
+    assert computed == [20, 30, 10, 3, 2, 2, 2, 1, 1, 1, 1]
 
 
 @compiled

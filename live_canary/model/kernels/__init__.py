@@ -135,7 +135,7 @@ def _kernels() -> _Kernels | None:
     pointer, int64 = ctypes.c_void_p, ctypes.c_int64
     arguments: dict[str, list[Any]] = {
         "matmul": [ctypes.POINTER(Matrix), pointer, pointer, int64],
-        "decode": [ctypes.POINTER(Decoder), pointer, *[int64] * 3],
+        "decode": [ctypes.POINTER(Decoder), pointer, int64, pointer, pointer, int64],
         "encode": [ctypes.POINTER(Conformer), pointer, int64],
         "pack": [ctypes.POINTER(_Packing)],
     }
@@ -194,13 +194,19 @@ def matmul(x: Tensor, matrix: Matrix) -> Tensor:
     return y
 
 
-def decode(decoder: Decoder, x: Tensor, start: int, needed: int) -> None:
-    """x: (n, hidden) float32, contiguous, at positions from `start` on; becomes what the layers make of it, though only
-    its last `needed` rows to the end.
+def decode(decoder: Decoder, x: Tensor, begins: Tensor, positions: Tensor, needed: int) -> None:
+    """x: (n, hidden) float32, contiguous; becomes what the layers make of it, though only its last `needed` rows to the
+    end.
+
+    begins: (n,) int64, where in the cache the keys and values of each row's utterance begin, multiples of `LANES`;
+    positions: (n,) int64, that the rows have in their utterances; they see all up to their own.
     """
     kernels = _kernels()
     assert kernels and x.is_contiguous() and x.dtype == torch.float32
-    _done(kernels.decode(decoder, x.data_ptr(), len(x), start, needed, _threads(kernels)))
+    assert begins.dtype == positions.dtype == torch.int64 and len(begins) == len(positions) == len(x)
+    assert not (begins % LANES).any() and int((begins + positions).max()) < decoder.positions
+    places = begins.contiguous(), positions.contiguous()
+    _done(kernels.decode(decoder, x.data_ptr(), len(x), *(one.data_ptr() for one in places), needed, _threads(kernels)))
 
 
 def encode(conformer: Conformer, x: Tensor) -> None:

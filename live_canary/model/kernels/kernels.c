@@ -28,8 +28,9 @@ int OF_THIS_KIND(matmul)(const Matrix *w, const float *x, float *y, int64_t rows
     return matmul(w, x, y, rows, threads);
 }
 
-int OF_THIS_KIND(decode)(const Decoder *d, float *x, int64_t rows, int64_t start, int64_t needed, int threads) {
-    return decode(d, x, rows, start, needed, threads);
+int OF_THIS_KIND(decode)(const Decoder *d, float *x, int64_t rows, const int64_t *begins, const int64_t *positions,
+                         int64_t needed, int threads) {
+    return decode(d, x, rows, begins, positions, needed, threads);
 }
 
 int OF_THIS_KIND(encode)(const Conformer *c, float *x, int64_t frames, int threads) {

@@ -45,7 +45,8 @@ static void silu_times(float *gate, const float *up, int64_t n) {
     }
 }
 
-/* Qwen3. One pass over new positions, whose x (rows, hidden) becomes what the layers make of it. */
+/* Qwen3. One pass over new rows, whose x (rows, hidden) becomes what the layers make of it. A row belongs to an utterance,
+   whose keys and values begin at one of the cache's positions, a multiple of LANES, and has a position in it. */
 
 typedef struct {
     const Decoder *d;
@@ -53,7 +54,7 @@ typedef struct {
     const float *norm;
     float *x, *normed, *qkv, *attended, *gate_up;
     Activations wide, inner;
-    int64_t rows, start;
+    const int64_t *begins, *positions; /* of each row */
     int64_t first, asked; /* row that is needed, and how many there are with those after it */
 } Pass;
 
@@ -68,17 +69,17 @@ static void norm_row(const void *context, int64_t row) {
 static void place_row(const void *context, int64_t row) { /* queries and keys normed and turned, keys and values kept */
     const Pass *p = context;
     const Decoder *d = p->d;
-    const int64_t n = d->head_dim, position = p->start + row;
+    const int64_t n = d->head_dim, position = p->positions[row], place = p->begins[row] + position;
     float *head = p->qkv + row * (d->heads + 2 * d->kv_heads) * n;
     for (int64_t h = 0; h < d->heads + d->kv_heads; h++, head += n) {
         rms_norm(head, h < d->heads ? p->layer->q_norm : p->layer->k_norm, d->eps, n, head);
         rotate(head, d->cos + position * n, d->sin + position * n, n);
         if (h >= d->heads)
             for (int64_t i = 0; i < n; i++)
-                p->layer->keys[((h - d->heads) * d->positions + position) * n + i] = head[i];
+                p->layer->keys[((h - d->heads) * d->positions + place) * n + i] = head[i];
     }
     for (int64_t h = 0; h < d->kv_heads; h++, head += n)
-        for (int64_t i = 0; i < n; i++) p->layer->values[(h * d->positions + position) * n + i] = head[i];
+        for (int64_t i = 0; i < n; i++) p->layer->values[(h * d->positions + place) * n + i] = head[i];
 }
 
 /* A query against 16 keys (n) that lie one behind the other, of which `count` are there; what lies behind is not kept. */
@@ -104,10 +105,10 @@ static void attend(const void *context, int64_t item) { /* the queries of a row 
     const Pass *p = context;
     const Decoder *d = p->d;
     const int64_t row = p->first + item % p->asked, shared = item / p->asked;
-    const int64_t n = d->head_dim, end = p->start + row + 1;
+    const int64_t n = d->head_dim, end = p->positions[row] + 1;
     const int64_t queries = d->heads / d->kv_heads, first = shared * queries;
     const float *query = p->qkv + (row * (d->heads + 2 * d->kv_heads) + first) * n;
-    const int64_t place = shared * d->positions * n;
+    const int64_t place = (shared * d->positions + p->begins[row]) * n;
     const float *keys = p->layer->keys + place, *values = p->layer->values + place;
     float scores[queries * end], totals[queries], *attended[queries];
     for (int64_t t = 0; t < end; t += LANES)
@@ -137,8 +138,8 @@ static void gate_row(const void *context, int64_t row) {
     quantize(gate, p->d->inner, &p->inner, row);
 }
 
-static Pass lay_out(const Decoder *d, float *x, int64_t rows, int64_t start, char **at) {
-    Pass p = {.d = d, .x = x, .rows = rows, .start = start};
+static Pass lay_out(const Decoder *d, float *x, int64_t rows, char **at) {
+    Pass p = {.d = d, .x = x};
     p.normed = room(at, rows * d->hidden * 4);
     p.qkv = room(at, rows * (d->heads + 2 * d->kv_heads) * d->head_dim * 4);
     p.attended = room(at, rows * d->heads * d->head_dim * 4);
@@ -149,13 +150,15 @@ static Pass lay_out(const Decoder *d, float *x, int64_t rows, int64_t start, cha
     return p;
 }
 
-/* Positions start .. start + rows - 1, of which only the last ones are needed: what the others become is not computed to
-   its end, only what these see of them. 0, or -1 when there is no memory. */
-static int decode(const Decoder *d, float *x, int64_t rows, int64_t start, int64_t needed, int threads) {
+/* Of the rows only the last ones are needed: what the others become is not computed to its end, only what these see of them.
+   0, or -1 when there is no memory. */
+static int decode(const Decoder *d, float *x, int64_t rows, const int64_t *begins, const int64_t *positions, int64_t needed,
+                  int threads) {
     char *scratch = NULL, *at = NULL;
-    lay_out(d, x, rows, start, &at);
+    lay_out(d, x, rows, &at);
     if (!(at = scratch = aligned_alloc(64, (intptr_t)at))) return -1;
-    Pass p = lay_out(d, x, rows, start, &at);
+    Pass p = lay_out(d, x, rows, &at);
+    p.begins = begins, p.positions = positions;
     const int64_t inner = pad(d->inner, GROUP), attended = pad(d->heads * d->head_dim, GROUP);
     for (int64_t l = 0; l < d->layer_count; l++) {
         p.layer = d->layers + l;
