@@ -6,6 +6,8 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
+from live_canary.audio.source import SAMPLE_RATE
+from live_canary.segments.settings import LONGEST_SEGMENT_S
 from live_canary.transcript.hypothesis import Hypothesis, Sound, Transcriber, most_at_once, transcribe_several
 
 PATIENCE_SECONDS = 60.0  # a slow processor may take half of that for the longest utterance
@@ -21,10 +23,12 @@ class WatchedTranscriber:
         clock: Callable[[], float],
         patience_seconds: float = PATIENCE_SECONDS,
     ):
-        """tell: is given the seconds of patience."""
+        """tell: is given the seconds that it took patience for; those of the longest utterance are patience_seconds."""
         self._transcriber = transcriber
         self._tell, self._clock, self._patience = tell, clock, patience_seconds
         self._busy_since: float | None = None
+        self._allowed = patience_seconds
+        """For the answers that are waited for."""
 
     def transcribe(self, samples: NDArray[np.float32], draft: Hypothesis | None = None) -> Hypothesis:
         with self._watched():
@@ -35,11 +39,14 @@ class WatchedTranscriber:
         return most_at_once(self._transcriber)
 
     def transcribe_several(self, sounds: Sequence[Sound]) -> list[Hypothesis]:
-        with self._watched():
+        seconds = sum(len(sound.samples) for sound in sounds) / SAMPLE_RATE
+        with self._watched(utterances=max(1.0, seconds / LONGEST_SEGMENT_S)):
             return transcribe_several(self._transcriber, sounds)
 
     @contextmanager
-    def _watched(self) -> Iterator[None]:
+    def _watched(self, utterances: float = 1.0) -> Iterator[None]:
+        """utterances: how many of the longest there may be."""
+        self._allowed = self._patience * utterances
         self._busy_since = self._clock()
         try:
             yield
@@ -48,7 +55,7 @@ class WatchedTranscriber:
 
     def check(self) -> None:
         since = self._busy_since
-        if since is None or self._clock() - since < self._patience:
+        if since is None or self._clock() - since < self._allowed:
             return
         self._busy_since = None
-        self._tell(self._patience)
+        self._tell(self._allowed)

@@ -10,6 +10,7 @@ from live_canary.session.agenda import Agenda, Kind, Work
 from live_canary.session.hearing import Hearing
 from live_canary.session.journal import Journal
 from live_canary.session.session import Session
+from live_canary.session.watchdog import WatchedTranscriber
 from live_canary.transcript.hypothesis import Hypothesis, Sound
 from live_canary.transcript.spelling import Speller, Spelling, SpellingTranscriber
 from live_canary.transcript.utterance import TranscriptGap
@@ -139,3 +140,23 @@ def test_a_session_that_was_behind_tells_and_writes_every_final_in_order():
     assert [type(entry) for entry in sink.entries].index(TranscriptGap) == 3
     assert len(recorder.of(StageFailed)) == 1
     assert model.together == [["ab", "cd", "ef"]]
+
+
+def test_several_utterances_may_take_as_much_longer_as_there_is_more_of_them():
+    """Three of half a minute: the longest that may be has 38 s."""
+    told, now = [], [0.0]
+    watched = None
+
+    class Late(Choir):
+        def transcribe(self, samples, draft=None):
+            now[0] += 90
+            watched.check()
+            return super().transcribe(samples, draft)
+
+    watched = WatchedTranscriber(Late(), told.append, lambda: now[0], patience_seconds=100)
+    for _ in range(3):
+        watched.transcribe(sound_of("a" * 300))
+    watched.transcribe_several([Sound(sound_of("a" * 190))] * 2)
+    assert told == [100]
+    watched.transcribe_several([Sound(sound_of("a" * 304))] * 3)
+    assert told == [100, pytest.approx(240)]
