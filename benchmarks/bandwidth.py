@@ -47,7 +47,7 @@ def measured(folder: Path, form: str, runs: int) -> Form:
     with torch.inference_mode():
         decoder._reserve(PROMPT + 2 * runs)  # a token that warms up goes before each that is measured
         decoder.generate(decoder.embed(range(PROMPT)), 1, NEVER)
-        following = decoder._continue(0, PROMPT)
+        following = decoder._continue(0, PROMPT, 2 * runs)
         token_s, read_s = [], []
         for _ in range(runs):
             token_s += timed(lambda: next(following), 1)
