@@ -57,7 +57,6 @@ class LoopbackInput:
     """An output being heard, by a thread of its own, because `soundcard` has no callbacks. Raises DeviceError."""
 
     def __init__(self, soundcard: Any, chosen: Input, deliver: Deliver):
-        self.rate, self.channels = RATE, CHANNELS
         self._soundcard, self._identity = soundcard, chosen.identity
         self._deliver = deliver
         self._closing = threading.Event()

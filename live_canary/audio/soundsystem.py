@@ -40,10 +40,6 @@ class Deliver(Protocol):
 class OpenInput(Protocol):
     """An input that is being heard."""
 
-    rate: int
-    channels: int
-    """As delivered: of a great many channels only the first two."""
-
     def alive(self) -> bool:
         """False once the sound system has ended the stream."""
 

@@ -1,7 +1,7 @@
 """Choosing what a source hears, by looking at how loud each input is just now."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import ClassVar
 
 from rich.cells import cell_len, set_cell_size
@@ -30,15 +30,10 @@ class InputDialog(ModalScreen[Choice | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "dismiss", "Back")]
 
-    def __init__(
-        self,
-        auditions: Mapping[str, Audition],
-        sources: Mapping[str, SourceState],
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, auditions: Mapping[str, Audition], sources: Mapping[str, SourceState]) -> None:
         """sources: what the session knows of those that it hears, whose level is shown for the present input."""
         super().__init__()
-        self._auditions, self._sources, self._clock = auditions, sources, clock
+        self._auditions, self._sources = auditions, sources
         self._choices: list[Choice] = []
         self._meters: dict[str, SourceState] = {}
         self._drawn: list[Content] = []
@@ -113,7 +108,7 @@ class InputDialog(ModalScreen[Choice | None]):
         if level is None:
             return [("no sound" if self._auditions[name].obstacle(one) else "", "$text-muted")]
         shown = self._meters.setdefault(one.identity, SourceState(one.name))
-        shown.hear(LevelChanged(one.name, level.rms_dbfs, level.peak_dbfs), self._clock())
+        shown.hear(LevelChanged(one.name, level.rms_dbfs, level.peak_dbfs), time.monotonic())
         return meter(shown, self._meter_cells)
 
     def _is_heard(self, name: str, one: Input) -> bool:

@@ -60,7 +60,6 @@ class SpooledSegment(_Speech):
     end_sample: int
     speech_start_sample: int
     speech_end_sample: int
-    ended_by: EndedBy
     read: Callable[[int, int], NDArray[np.float32]]
     """The samples between two positions. Raises LiveCanaryError when they are no longer there."""
 

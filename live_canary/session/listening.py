@@ -193,7 +193,6 @@ class Listener:
                 segment.end_sample,
                 segment.speech_start_sample,
                 segment.speech_end_sample,
-                segment.ended_by,
                 self.source.read,
             )
         if backlog >= self._heavy_backlog:
