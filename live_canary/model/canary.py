@@ -221,31 +221,20 @@ class CanaryQwen:
     def encode(self, mel: Tensor) -> Tensor:
         """Features (mel_bins, frames) of one utterance -> what the LLM hears (ceil(frames / 8), hidden).
 
-        On a GPU valid until the next call.
+        That is one for every 80 ms; on a GPU valid until the next call.
         """
         if self._encoder:
             return self._encoder.encode(mel)
         [embeddings] = self.perception.encode([mel])
         return embeddings
 
-    def audio_embeds(self, audio: Audio, sample_rate: int = 16_000) -> Tensor:
-        """What the LLM hears: (frames, hidden), 80 ms a frame."""
-        [embeddings] = self.perception([self._samples(audio, sample_rate)])
-        return embeddings
+    def generate_ids(self, audio: Audio, max_new_tokens: int | None = None, draft_ids: Sequence[int] = ()) -> list[int]:
+        """Token ids of the transcript of audio at 16 kHz, greedily, without the end token.
 
-    def generate_ids(
-        self,
-        audio: Audio,
-        max_new_tokens: int | None = None,
-        sample_rate: int = 16_000,
-        draft_ids: Sequence[int] = (),
-    ) -> list[int]:
-        """Token ids of the transcript, greedily, without the end token; bounded by the audio's length by default.
-
-        `draft_ids` is a guess, such as the ids of the same utterance a moment ago: what is right of it need not be
-        decoded again. The answer does not depend on it.
+        max_new_tokens: None for the bound that the audio's length sets; draft_ids: a guess, such as the ids of the
+        same utterance a moment ago: what is right of it need not be decoded again. The answer does not depend on it.
         """
-        samples = self._samples(audio, sample_rate)
+        samples = self._samples(audio, self.sample_rate)
         if max_new_tokens is None:
             max_new_tokens = self.most_new_tokens(len(samples))
         prompted = self._prompted(samples, max_new_tokens, draft_ids)

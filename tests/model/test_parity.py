@@ -58,7 +58,7 @@ def test_subsampling_and_every_encoder_block_equal_nemos_in_a_padded_batch(tiny,
 @pytest.mark.parametrize("voice", [0, 1])
 def test_audio_embeddings_of_an_utterance_alone_equal_nemos(tiny, nemo, utterances, voice):
     frames = int(nemo["audio_embeds_len"][voice])
-    assert_close(tiny.audio_embeds(utterances[voice]), nemo["audio_embeds"][voice, :frames])
+    assert_close(tiny.encode(tiny.features(utterances[voice])), nemo["audio_embeds"][voice, :frames])
 
 
 def test_prompt_ids_equal_nemos(tiny, nemo):
