@@ -17,6 +17,7 @@ from live_canary.cli.arguments import (
     pause_ms,
     prints_json,
     tell_of_unheeded,
+    use_settings,
 )
 from live_canary.cli.bench import bench
 from live_canary.cli.examples import EXIT_CODES, SETTINGS, epilog
@@ -53,7 +54,6 @@ from live_canary.cli.options import (
     switch,
 )
 from live_canary.cli.setup import setup
-from live_canary.commands import config_file
 from live_canary.console import is_redrawn
 from live_canary.errors import InputError
 from live_canary.settings import Settings
@@ -69,27 +69,6 @@ app = typer.Typer(
 )
 app.add_typer(bench, name="bench", epilog=epilog("bench"), rich_help_panel=HERE)
 app.add_typer(setup)
-
-
-def use_settings(context: typer.Context, profile: str | None) -> str | None:
-    """Let config.toml and the environment stand in for flags that are not given.
-
-    What cannot be used is refused later, by whatever needs it: `config init`, `devices` and the like do not.
-    """
-    keys = config_file.keys_of(live)
-    try:
-        settings = config_file.in_force(keys, profile, check_setting)
-    except InputError as refusal:
-        settings = config_file.InForce(keys, {}, refusal)
-    engine = ("model", "compute_device", "compute", "threads")
-    context.obj = settings
-    context.default_map = settings.values() | {
-        "transcribe": settings.values(),
-        "doctor": settings.values(),
-        "download": settings.values("plain"),
-        "bench": {"engine": settings.values(*engine), "live": settings.values(*engine, "mode")},
-    }
-    return profile
 
 
 @app.callback(invoke_without_command=True)

@@ -1,5 +1,5 @@
-"""What a command line means as a whole: several recordings, flags before a command, flags that exclude others,
-and what the environment sets in vain."""
+"""What a command line means as a whole, with the settings behind it: several recordings, flags before a command, flags
+that exclude others, and what the environment sets in vain."""
 
 import os
 from collections.abc import Container, Iterator, MutableMapping
@@ -64,6 +64,28 @@ def refused_in_one_line() -> Iterator[None]:
         elif command == "live-canary transcribe" and option in LIVE_OUTPUT:
             reason = f"{option} is for live sessions; here a text is named after its recording: --format, --output-dir"
         raise InputError(f"{reason.rstrip('.')}; `{command} --help` says what there is.") from None
+
+
+def use_settings(context: typer.Context, profile: str | None) -> str | None:
+    """Let config.toml and the environment stand in for flags that are not given.
+
+    What cannot be used is refused later, by whatever needs it: `config init`, `devices` and the like do not.
+    """
+    assert context.command.callback
+    keys = config_file.keys_of(context.command.callback)
+    try:
+        settings = config_file.in_force(keys, profile, check_setting)
+    except InputError as refusal:
+        settings = config_file.InForce(keys, {}, refusal)
+    engine = ("model", "compute_device", "compute", "threads")
+    context.obj = settings
+    context.default_map = settings.values() | {
+        "transcribe": settings.values(),
+        "doctor": settings.values(),
+        "download": settings.values("plain"),
+        "bench": {"engine": settings.values(*engine), "live": settings.values(*engine, "mode")},
+    }
+    return profile
 
 
 def tell_of_unheeded(context: typer.Context) -> None:
