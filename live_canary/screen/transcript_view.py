@@ -1,44 +1,25 @@
-"""The transcript as a scrolling widget: it draws the lines that are visible and nothing else, however long it grows."""
+"""The transcript as a scrolling widget: what it follows, what is selected, and where a change moves what is read."""
 
 import re
 import sys
 from typing import ClassVar
 
-from rich.segment import Segment
-from rich.style import Style
-from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.events import MouseDown, MouseEvent, MouseMove, Resize
 from textual.geometry import Size
 from textual.reactive import var
-from textual.scroll_view import ScrollView
-from textual.strip import Strip
 
 from live_canary.events import PartialChanged
-from live_canary.printable import clock
-from live_canary.screen.spoken_now import TailLine, tail_lines
-from live_canary.screen.transcript_lines import TranscriptLines
-from live_canary.transcript.formats import BOOKMARK
-from live_canary.transcript.utterance import Entry, TranscriptGap
+from live_canary.screen.spoken_now import tail_lines
+from live_canary.screen.transcript_drawing import GUTTER_CELLS, TranscriptDrawing
+from live_canary.transcript.utterance import Entry
 
-GUTTER_CELLS = 11  # selection mark, HH:MM:SS, a space, bookmark
 NOTHING = sys.maxsize  # beyond every line
 MAX_TEXT_CELLS = 100  # longer lines are hard to follow with the eye
 
 
-class TranscriptView(ScrollView, can_focus=True):
+class TranscriptView(TranscriptDrawing, can_focus=True):
     """Follows the newest text until the reader scrolls up or selects; from then on nothing moves what is read."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "transcript--time",
-        "transcript--source",
-        "transcript--gap",
-        "transcript--doubtful",
-        "transcript--tentative",
-        "transcript--selected",
-        "transcript--match",
-        "transcript--bookmark",
-    }
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "select(-1)", "Select the utterance above", show=False),
@@ -57,20 +38,14 @@ class TranscriptView(ScrollView, can_focus=True):
     """Utterances and gaps below the last row."""
 
     def __init__(self, *, with_source: bool, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self.lines = TranscriptLines(with_source=with_source)
-        self.bookmarks: set[int] = set()
-        self.selected: range | None = None
-        """Numbers of the selected entries."""
+        super().__init__(with_source=with_source, id=id)
         self._cursor = self._anchor = 0
-        self._pattern: re.Pattern[str] | None = None
         self._partials: dict[tuple[str, float], PartialChanged] = {}
         """By source and start: in a call a final may wait for the other side while the next utterance is being said."""
-        self._tail: list[TailLine] = []
         self._changed_from = NOTHING
         self._moved = 0
         """Lines by which what is being read has moved since it was drawn."""
-        self._drawing = False
+        self._dragging = False
         """The mouse was pressed here and was not let go since."""
         self._to_be_seen: int | None = None
         """The entry that is to be in view when it is drawn."""
@@ -194,15 +169,15 @@ class TranscriptView(ScrollView, can_focus=True):
         """Selects what is clicked; many terminals keep clicks with Shift for themselves."""
         number = self._entry_under(pressed)
         if number is not None:
-            self._drawing = True
+            self._dragging = True
             self.select(number, extend=pressed.shift or pressed.ctrl)
 
     def on_mouse_up(self) -> None:
-        self._drawing = False
+        self._dragging = False
 
     def on_mouse_move(self, moved: MouseMove) -> None:
-        """Selects all that the mouse is drawn over."""
-        number = self._entry_under(moved) if self._drawing and self.selected else None
+        """Selects all that the mouse is dragged over."""
+        number = self._entry_under(moved) if self._dragging and self.selected else None
         if number is not None and number != self._cursor:
             self.select(number, extend=True)
 
@@ -248,11 +223,6 @@ class TranscriptView(ScrollView, can_focus=True):
     def _scroll_to_end(self) -> None:
         self.scroll_to(y=self.max_scroll_y, animate=False)
 
-    @property
-    def _cells(self) -> int:
-        """Width without the scrollbar, which is always there so that no line breaks anew when it appears."""
-        return self.size.width - self.styles.scrollbar_size_vertical
-
     def _show_from(self, line: int) -> None:
         """Draws `line` and everything below it anew, and follows."""
         self._changed_from = NOTHING
@@ -278,48 +248,3 @@ class TranscriptView(ScrollView, can_focus=True):
         below = 0 if last_visible is None else len(self.lines) - 1 - last_visible
         hidden = sum(number > last_visible for number in self.lines.hidden) if last_visible is not None else 0
         self.below = below - hidden
-
-    def render_line(self, y: int) -> Strip:
-        line = y + self.scroll_offset.y
-        if line < self.lines.line_count:
-            return self._entry_strip(*self.lines.entry_at(line))
-        tail = line - self.lines.line_count
-        if tail < len(self._tail):
-            return self._tail_strip(self._tail[tail])
-        return Strip.blank(self._cells, self.rich_style)
-
-    def _entry_strip(self, number: int, line: int) -> Strip:
-        entry, text = self.lines.entries[number], self.lines.texts[number]
-        words = Text(text, end="", no_wrap=True)
-        if isinstance(entry, TranscriptGap):
-            words.stylize(self._part("gap"))
-        for first, last in self.lines.doubtful(number):
-            words.stylize(self._part("doubtful"), first, last)
-        words.stylize(self._part("source"), 0, len(self.lines.label(entry.source)))
-        if self._pattern:
-            for first, last in self.lines.matches(number, self._pattern):
-                words.stylize(self._part("match"), first, last)
-        start, end = self.lines.lines(number)[line]
-        time = "" if line else clock(entry.start_seconds)
-        selected = self.selected is not None and number in self.selected
-        return self._strip(words[start:end], time, selected, number in self.bookmarks and not line)
-
-    def _tail_strip(self, tail: TailLine) -> Strip:
-        words = Text(tail.text, end="", no_wrap=True)
-        words.stylize(self._part("source"), 0, tail.label)
-        words.stylize(self._part("tentative"), tail.settled)
-        start, end = tail.line
-        return self._strip(words[start:end], tail.time, False, False)
-
-    def _strip(self, words: Text, time: str, selected: bool, bookmarked: bool) -> Strip:
-        base = self.get_component_rich_style("transcript--selected") if selected else self.rich_style
-        gutter = [
-            Segment("▌" if selected else " ", base + self._part("bookmark")),
-            Segment(f"{time:8} ", base + self._part("time")),
-            Segment(BOOKMARK if bookmarked else " ", base + self._part("bookmark")),
-        ]
-        spoken = Segment.apply_style(words.render(self.app.console), base)
-        return Strip([*gutter, *spoken]).adjust_cell_length(self._cells, base)
-
-    def _part(self, name: str) -> Style:
-        return self.get_component_rich_style(f"transcript--{name}", partial=True)
