@@ -23,8 +23,8 @@ from segmentation_sounds import MS, Collection, Sound, Spoken, Stream, build_str
 
 from live_canary.audio.source import SAMPLE_RATE
 from live_canary.segments.segment import Segment
-from live_canary.segments.segmenter import Segmenter, SegmenterSettings, SpeechStarted
-from live_canary.segments.settings import PRESETS
+from live_canary.segments.segmenter import Segmenter, SpeechStarted
+from live_canary.segments.settings import PRESETS, SegmenterSettings
 from live_canary.segments.vad import SileroDetector, VoiceActivityDetector, WebrtcDetector
 
 SNRS_DB = (20, 10, 5, 0)

@@ -33,8 +33,6 @@ from live_canary.segments.settings import SegmenterSettings
 from live_canary.segments.sound import RecentSound
 from live_canary.segments.vad import VoiceActivityDetector
 
-__all__ = ["Segmenter", "SegmenterOutput", "SegmenterSettings", "SpeechStarted", "TailHeard"]
-
 MAX_ONSET_HOLE_SAMPLES = SAMPLE_RATE * 100 // 1000  # silence inside the first sounds of a word, as in "t-en"
 
 

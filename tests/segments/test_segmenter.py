@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from live_canary.segments.segment import Segment
-from live_canary.segments.segmenter import Segmenter, SegmenterSettings, SpeechStarted, TailHeard
+from live_canary.segments.segmenter import Segmenter, SpeechStarted, TailHeard
+from live_canary.segments.settings import SegmenterSettings
 from tests.segments.scripted_sound import (
     MS,
     SECOND,

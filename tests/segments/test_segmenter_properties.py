@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from live_canary.segments.segmenter import Segmenter, SegmenterOutput, SegmenterSettings, SpeechStarted, TailHeard
+from live_canary.segments.segmenter import Segmenter, SegmenterOutput, SpeechStarted, TailHeard
+from live_canary.segments.settings import SegmenterSettings
 from tests.segments.scripted_sound import FRAME, MS, LoudnessDetector, description, segments_of, sound
 
 # Limits near their lower ends, so that a few seconds of sound run into them.

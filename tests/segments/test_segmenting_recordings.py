@@ -8,7 +8,8 @@ import pytest
 import soundfile
 
 from live_canary.segments.segment import Segment
-from live_canary.segments.segmenter import Segmenter, SegmenterSettings
+from live_canary.segments.segmenter import Segmenter
+from live_canary.segments.settings import SegmenterSettings
 from live_canary.segments.vad import load_detector
 from tests.segments.scripted_sound import description, segments_in
 
