@@ -28,13 +28,13 @@ import soundfile
 import torch
 
 from live_canary.audio.recording import read_recording
-from live_canary.bundled import assets_folder
+from live_canary.audio.source import SAMPLE_RATE
+from live_canary.bundled import SAMPLE_SECONDS, assets_folder
 from live_canary.commands.bench_engine import NEVER, machine_name, time_steps, timed
 from live_canary.model.canary import CanaryQwen
 from live_canary.model.quantized_file import wait_until_kept
 from live_canary.settings import COMPUTE
 
-SECONDS = 11.0
 STEPS = {"encode": "encode_s", "prefill": "prefill_s", "a token": "decode_per_token_s", "whole utterance": "total_s"}
 
 
@@ -132,7 +132,7 @@ def main() -> None:
 
 
 def compared(args: argparse.Namespace) -> str:
-    samples = read_recording(assets_folder() / "dictation.wav")[: round(SECONDS * 16_000)]
+    samples = read_recording(assets_folder() / "dictation.wav")[: round(SAMPLE_SECONDS * SAMPLE_RATE)]
 
     columns = {}
     if not args.without_canonical:
@@ -155,7 +155,7 @@ def compared(args: argparse.Namespace) -> str:
         for step, key in STEPS.items()
     ]
     lines = [
-        f"{date.today()}, {machine_name()}, {SECONDS:.0f} s of sound, {args.tokens} new tokens, "
+        f"{date.today()}, {machine_name()}, {SAMPLE_SECONDS:.0f} s of sound, {args.tokens} new tokens, "
         f"{args.busy} other programs computing, medians of {args.runs} runs, seconds; in brackets how many times as "
         "long as the lean engine takes",
         "",

@@ -35,7 +35,6 @@ SHORTER = {
     "feed_forward1": "ff1",
     "feed_forward2": "ff2",
     "norm_self_att": "norm_attn",
-    "norm_ff1": "norm_ff1",
     "self_attn": "attn",
     "pointwise_conv": "pointwise",
     "depthwise_conv": "depthwise",

@@ -132,7 +132,7 @@ def table(heard: list[Heard]) -> str:
 
 
 def trained_speakers(model: Path) -> set[str]:
-    """Speakers of SPEECH's manifest that the model was trained on, if it says so."""
+    """Speakers of a manifest.jsonl that the model was trained on, if it says so."""
     listed = model / "trained_speakers.txt"
     return set(listed.read_text().splitlines()) if listed.exists() else set()
 

@@ -2,8 +2,8 @@
 
 huggingface_hub does the talking (endpoint, token, proxy, redirects), but since 2.0 it throws away what an interrupted
 download had. Here the part that has arrived stays in the cache, named after its checksum, and the next attempt asks for
-the rest. A file gets its place only when its size and checksum are what the hub announces, and what is
-known of it here.
+the rest. A file gets its place only when its size and checksum are what the hub announces, and what is known of it
+here.
 """
 
 import hashlib

@@ -5,9 +5,9 @@
 
 DATA/reading.txt gets a sentence a line, to be read without sound: Jane Austen's six novels and the World English
 Bible (both in the public domain), WordNet's examples and definitions, and what the .txt files in each FOLDER say. A
-sentence that shares five words in a row with a
-clip of a test set of DATA (test*, dev*) is left out, so run this after those are made. TEXT/spoken.txt gets those of
-them that are worth speaking: each holds a word that TEXT/train.txt and the lines before it hold less than ENOUGH times.
+sentence that shares five words in a row with a clip of a test set of DATA (test*, dev*) is left out, so run this after
+those are made. TEXT/spoken.txt gets those of them that are worth speaking: each holds a word that TEXT/train.txt and
+the lines before it hold less than ENOUGH times.
 TEXT/seldom.txt gets the sentences of TEXT/train.txt with a word that both of these hold at most SELDOM times, which the
 model has most to learn from, TEXT/often.txt the others. TEXT/more.txt gets what else of DATA/reading.txt is short
 enough to be spoken.

@@ -20,45 +20,12 @@ from tools.demo_model.augment import SAMPLE_RATE, Augmenter, Wave, make_noises
 from tools.demo_model.reading import READING, Reader
 
 # Milliseconds a letter lasts, least squares over synthetic clips: enough to guess which token is spoken when.
-LETTER_MS = dict(
-    zip(
-        "abcdefghijklmnopqrstuvwxyz ,.?!",
-        [
-            58,
-            65,
-            86,
-            61,
-            35,
-            73,
-            49,
-            13,
-            47,
-            92,
-            44,
-            58,
-            78,
-            63,
-            45,
-            77,
-            94,
-            56,
-            90,
-            52,
-            36,
-            71,
-            40,
-            160,
-            72,
-            93,
-            42,
-            275,
-            300,
-            300,
-            300,
-        ],
-        strict=True,
-    )
-)
+LETTER_MS = {
+    "a": 58, "b": 65, "c": 86, "d": 61, "e": 35, "f": 73, "g": 49, "h": 13, "i": 47,
+    "j": 92, "k": 44, "l": 58, "m": 78, "n": 63, "o": 45, "p": 77, "q": 94, "r": 56,
+    "s": 90, "t": 52, "u": 36, "v": 71, "w": 40, "x": 160, "y": 72, "z": 93, " ": 42,
+    ",": 275, ".": 300, "?": 300, "!": 300,
+}  # fmt: skip
 FRAME_SAMPLES = 1280  # of one audio embedding
 JOIN = {1: 0.70, 2: 0.11, 3: 0.07, 5: 0.06, 9: 0.06}  # how many clips make an utterance: its chance
 JOINED = 0.25  # share of the clips that stand with others in an utterance

