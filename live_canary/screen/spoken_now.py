@@ -11,10 +11,10 @@ from live_canary.screen.wrapping import Slice, wrap
 class TailLine:
     text: str
     line: Slice
-    settled: int
-    """Characters from the start that will not change any more."""
-    label: int
-    """Characters of the source's label."""
+    settled_characters: int
+    """From the start, that will not change any more."""
+    label_characters: int
+    """Of the source's label, with which it begins."""
     time: str
     """Empty on all but the first line."""
 

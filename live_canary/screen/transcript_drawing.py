@@ -75,8 +75,8 @@ class TranscriptDrawing(ScrollView):
 
     def _tail_strip(self, tail: TailLine) -> Strip:
         words = Text(tail.text, end="", no_wrap=True)
-        words.stylize(self._part("source"), 0, tail.label)
-        words.stylize(self._part("tentative"), tail.settled)
+        words.stylize(self._part("source"), 0, tail.label_characters)
+        words.stylize(self._part("tentative"), tail.settled_characters)
         start, end = tail.line
         return self._strip(words[start:end], tail.time, False, False)
 

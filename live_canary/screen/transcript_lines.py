@@ -110,10 +110,10 @@ class TranscriptLines:
         entry, text = self.entries[number], self.texts[number]
         if not isinstance(entry, Utterance):
             return []
-        label = len(self.label(entry.source))
+        said_from = len(self.label(entry.source))
         if entry.flag:
-            return [(label, len(text))]
-        words = [word.span() for word in _WORD.finditer(text, label)]
+            return [(said_from, len(text))]
+        words = [word.span() for word in _WORD.finditer(text, said_from)]
         if len(words) != len(entry.confidences):
             return []
         return [word for word, sure in zip(words, entry.confidences, strict=True) if sure < DOUBTFUL_BELOW]
