@@ -1,4 +1,4 @@
-"""The terminal and the signals that end a program, which Windows has otherwise than the rest."""
+"""The terminal, and the signals that end or pause a program; both are different on Windows."""
 
 import codecs
 import errno

@@ -1,8 +1,8 @@
 """Files as a session needs them: one process holds them, nobody else reads them, and no link leads elsewhere.
 
-Whatever Windows does otherwise than the rest stands here. It knows no permissions of the POSIX kind: there a new file
-has those of its folder, and those of a user's profile keep other users out. And what is open there cannot be deleted,
-renamed or replaced.
+All that is different on Windows stands here. It has no permissions of the POSIX kind: a new file gets those of its
+folder, and those of a user's profile keep other users out. And a file that is open cannot be deleted, renamed or
+replaced.
 """
 
 import errno

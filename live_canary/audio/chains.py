@@ -1,4 +1,4 @@
-"""Recordings that stand behind one another in one file, where libsndfile plays the first for as long as it is told.
+"""Several recordings one after another in one file, of which libsndfile plays the first for as long as that says.
 
 MP3 and Ogg files are joined by copying one behind the other, as radio stations and podcasts do. And an MP3 without an
 info frame does not say how long it is: libsndfile guesses from its first frames, and stops there.
@@ -114,7 +114,7 @@ def _ogg_starts(file: BinaryIO, size: int) -> Iterator[int]:
 
 
 def _all_of(pattern: re.Pattern[bytes], file: BinaryIO, position: int, size: int) -> Iterator[int]:
-    """Wherever it begins from there on; of at most OVERLAP bytes, it may be found twice."""
+    """Each place from `position` on where it matches; one match, of at most OVERLAP bytes, may be given twice."""
     while position < size:
         for match in pattern.finditer(_read(file, position, SEARCHED_BYTES)):
             yield position + match.start()
@@ -147,10 +147,10 @@ def _mp3_links(file: BinaryIO, size: int) -> Iterator[Link]:
 
 
 def _next_recording(file: BinaryIO, position: int, told_end: int | None, size: int) -> int:
-    """Where the one behind that which begins there begins, whatever stands between; `size` if none does.
+    """Where the recording after the one at `position` begins, whatever stands between them; `size` if there is none.
 
-    That can be a tag of another kind, or the part of a frame where a recording was cut off. Behind a little of what
-    stands inside a recording libsndfile goes on by itself.
+    That can be a tag of another kind, or the part of a frame where a recording was cut off. After a little of it inside
+    a recording libsndfile goes on by itself.
     """
     while True:
         last = _last_frame(file, position)
@@ -165,7 +165,7 @@ def _next_recording(file: BinaryIO, position: int, told_end: int | None, size: i
 
 
 def _last_frame(file: BinaryIO, position: int) -> int:
-    """Where the last frame begins of those that follow one another from there and give the same kind of sound."""
+    """Where the last of the frames begins that follow one another from `position` on, all of one kind of sound."""
     last, kind = position, _kind(_read(file, position, 4))
     while (length := _frame_bytes(header := _read(file, position, 4))) and _kind(header) == kind:
         last = position
@@ -184,7 +184,7 @@ def _goes_on(file: BinaryIO, first: int, told_end: int, size: int) -> bool:
 
 
 def _next_run(file: BinaryIO, position: int, size: int) -> int:
-    """Where from there on the first frames that follow one another begin, with their tag; `size` if none do."""
+    """Where the first run of frames after `position` begins, with its tag; `size` if there is none."""
     candidates = _all_of(_TAG_OR_FRAME, file, position, size)
     return next((start for start in candidates if _is_run(file, _behind_id3(file, start))), size)
 

@@ -16,7 +16,7 @@ MOST_CHUNKS = 1000  # more in a row are none
 _CHUNK_HEADER, _DS64_BYTES = 8, 36
 _COUNTING_BITS, _ALL_BITS = 32, 0xFFFFFFFF
 _NEVER_SOUND = (b"LIST", b"id3 ", b"ID3", b"bext", b"iXML", b"axml", b"_PMX", b"cue ", b"smpl", b"JUNK", b"APETAGEX")
-"""How what programs put behind the sound begins, whatever comes of it: it may be cut off, or padded with zeros."""
+"""Names of chunks that programs put behind the sound, believed even where the chunk is cut off or padded with zeros."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,9 +47,9 @@ def spread_replay(arguments: list[str]) -> list[str]:
 
 @contextmanager
 def refused_in_one_line() -> Iterator[None]:
-    """What Typer refuses it draws a frame around, which a screen reader spells out and `2>&1 | tail -1` cuts.
+    """Typer draws a frame around what it refuses, which a screen reader spells out and `2>&1 | tail -1` cuts.
 
-    Raises InputError in its place. That a command lacks its command is told by its help instead, which is printed.
+    This raises InputError in its place. Only where a subcommand is missing its help is printed, as Typer does.
     """
     try:
         yield
@@ -165,9 +165,9 @@ def pause_ms(context: Any) -> int | None:
 
 
 def keeps_sound(context: Any) -> tuple[bool, bool]:
-    """Whether on the disk while the session lasts, and at the end.
+    """Whether the sound is kept on the disk while the session lasts, and whether afterwards.
 
-    Raises InputError for the end alone, which needs the other; two settings are of one level then.
+    Raises InputError for --keep-audio with --no-spool, where both are flags, or both settings.
     """
     names = ("no_spool", "keep_audio")
     flags, settings = given(context), {name: context.params[name] for name in names}
@@ -182,7 +182,7 @@ def keeps_sound(context: Any) -> tuple[bool, bool]:
 
 
 def prints_json(context: Any) -> tuple[bool, bool]:
-    """Whether JSON lines on stdout, and whether also of what is being said. Raises InputError for the second alone."""
+    """Whether JSON lines go to stdout, and whether also partials. Raises InputError for partials alone."""
     names, flags = ("jsonl", "partials"), given(context)
     kept = config_file.above({name: context.params[name] for name in names}, flags)
     jsonl = kept.get("jsonl")

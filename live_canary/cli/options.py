@@ -151,7 +151,7 @@ def named(path: Path, began: datetime) -> Path:
 
 
 def check_placeholders(path: Path) -> None:
-    """Raises InputError where a file of that name, for all sessions, was hardly meant."""
+    """Raises InputError for a misspelt placeholder: nobody wants one file of that name for all sessions."""
     if "{" not in str(path):
         return
     from difflib import get_close_matches  # what only listens does without

@@ -170,7 +170,7 @@ def check_place(file: Path) -> None:
 
 
 def above(lower: Mapping[str, Any], higher: Mapping[str, Any]) -> dict[str, Any]:
-    """Both, where what is set on a higher level counts more, also for what it implies."""
+    """Both levels in one: the higher overrules the lower, also in what its settings imply (`IMPLIED`)."""
     overruled = {one for name, value in higher.items() if _is_set(value) for one in IMPLIED.get(name, ())}
     return {name: value for name, value in lower.items() if name not in overruled} | dict(higher)
 

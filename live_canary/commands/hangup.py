@@ -19,11 +19,10 @@ if TYPE_CHECKING:
 def finish_when_the_terminal_closes(*, on_screen: bool) -> Callable[[], bool]:
     """From now on a hangup ends a session as SIGTERM does, and what it still has to say goes nowhere.
 
-    Under nohup, lines go on; a screen without a terminal cannot. On Linux it does not rely on being told: what started
-    it, as make, may keep the hangup to itself; lines then go on, to nowhere. A second hangup (kernel and shell may both
-    send one) is no wish to abort, and the SIGCONT that the kernel adds none to open the screen again. Windows knows no
-    hangup.
-    Returns what says whether it has closed.
+    Under nohup, lines go on; a screen without a terminal cannot. A screen on Linux does not rely on the signal: what
+    started the program, such as make, may keep the hangup to itself; lines then go on, to nowhere. A second hangup
+    (kernel and shell may both send one) does not abort the session, nor does the SIGCONT that the kernel adds open the
+    screen again. Windows knows no hangup. Returns a function that says whether the terminal has closed.
     """
     closed: list[bool] = []  # an Event's lock is held where the signal comes while it is being set
     if sys.platform != "win32" and (on_screen or signal.getsignal(signal.SIGHUP) != signal.SIG_IGN):

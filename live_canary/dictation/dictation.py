@@ -50,7 +50,7 @@ class Dictation:
         return self._take
 
     def abandon(self) -> None:
-        """Nothing is typed any more, of the utterance that is being typed neither: the user has left at once."""
+        """Type nothing more, not even the rest of the utterance that is being typed: the user has left at once."""
         self._abandoned = True
         self._waiting.put(None)
         if self._thread.ident is None:  # the session has not begun

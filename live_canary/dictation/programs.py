@@ -29,7 +29,7 @@ _at_work: set[subprocess.Popen[bytes]] = set()
 
 
 def end_all() -> None:
-    """End what is at work now, for whom nothing more is to be done; its `run` raises ToolEnded. From any thread."""
+    """End every program that is at work now; its `run` raises ToolEnded. From any thread."""
     for program in list(_at_work):
         _end(program)
 

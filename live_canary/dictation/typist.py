@@ -108,7 +108,7 @@ class Typist:
         self._typed.append(_Laid(typed.characters, windows[-1]) if typed else _Laid(None))
 
     def _settle(self) -> None:
-        """Before the focus is asked for: who holds Alt may be about to change it. Raises ToolEnded."""
+        """To be called before the focus is asked for: whoever holds Alt may be about to change it. Raises ToolEnded."""
         for keyboard in self._keyboards:
             keyboard.settle()
 

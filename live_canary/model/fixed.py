@@ -30,9 +30,9 @@ def _finite_attention(
 ) -> tuple[Tensor, None]:
     """Torch's attention, in which a row that is masked out entirely, as those of padding are, is made of numbers too.
 
-    transformers 5.17 masks with minus infinity, 5.24 with the lowest number, which a kernel that
-    computes powers of two makes infinite: of nothing but that some kernels make no number, and through the keys of the
-    next layer that would spoil every frame.
+    transformers 5.17 masks with minus infinity, 5.24 with the lowest number, which a kernel that computes powers of two
+    makes infinite. Of a row with nothing else some kernels make NaN, which the keys of the next layer would spread to
+    every frame.
     """
     attended: tuple[Tensor, None] = sdpa_attention_forward(
         module, query, key, value, attention_mask.clamp_(min=MASKED), **options

@@ -5,8 +5,8 @@ rounded to 8 bits: 8-bit weights so lose less than with a scale for a whole row.
 scale, of which each 32 have a multiple up to 15: multiplied by it they are weights of 8 bits, and as fast. They lose
 far more than the activations, and much where they are far smaller than the largest of their 256.
 
-Which token comes next is the largest of very many outputs. All that cannot be the largest are told from the upper
-halves of their weights' 8 bits, so that of the output matrix, the largest matrix of all, half is read for a token.
+Which token comes next is the largest of very many outputs. The upper halves of the weights' 8 bits are enough to tell
+which outputs cannot be the largest, so of the output matrix, the largest matrix of all, half is read for a token.
 
 Elsewhere, in torch, weights of 8 bits have one scale an output row. Activations are rounded to 15 bits with one scale a
 row and split into two int8 halves, which the processor's integer units multiply:

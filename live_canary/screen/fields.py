@@ -1,8 +1,8 @@
 """Fields to type in, which do what the keys say in the order in which they were pressed.
 
-Textual has a letter be typed by the field, but the action of a bound key, such as Backspace, Left or Enter, be run by
-the app, which gets the key when the field has passed it on. Where several come at once, as over a slow line, from a
-macro or while the app is busy, the letters behind such a key were typed before it was heeded.
+In Textual the field itself types a letter, but the app runs the action of a bound key, such as Backspace, Left or
+Enter, once the field has passed the key on. Where several keys come at once, as over a slow line, from a macro or while
+the app is busy, letters would be typed before the bound key that was pressed ahead of them has had its effect.
 """
 
 from textual import events

@@ -196,7 +196,7 @@ class Agenda:
         return taken
 
     def has_become_amendment(self) -> None:
-        """The rehearing that was handed out last: it counts as one that is being written."""
+        """From now on the rehearing that was handed out last counts as an amendment that is being written."""
         with self._changed:
             self._in_hand = 1
 

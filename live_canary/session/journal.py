@@ -3,10 +3,9 @@
     session    how it was started           source, output    what it hears and writes
     segment    an utterance is over         gap               a stretch that was not heard
     text       what the model made of it    utterance, marked a line of the transcript, before it goes to the files
-    left       speech that it failed on, in an utterance that has a text
     amendment  what one of them says now, or nothing any more, and whether it is bookmarked
     saved      how much of that a file holds
-    completing, completed: what recovery makes of a file, and that it needs nothing more
+    completing, completed, left: what recovery makes of a file, that it needs nothing more, and what speech it failed on
 
 A line is handed to the system before whatever it announces is done; those that sound alone cannot bring back are
 synced. `record.py` reads them.

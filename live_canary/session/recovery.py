@@ -104,7 +104,7 @@ def _source_of(known: SourceRecord, folder: SessionFolder, record: SessionRecord
 
 
 class LoadedOnce:
-    """Makes the model ready for the first who wants it; from any thread, and the others wait for that."""
+    """Loads the model when it is first wanted, from whatever thread; others that want it meanwhile wait."""
 
     def __init__(self, load: LoadTranscriber):
         self._load, self._lock = load, threading.Lock()

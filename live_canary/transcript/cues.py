@@ -85,7 +85,7 @@ def _to_be_seen(cue: Cue) -> Cue:
 
 
 class _Words:
-    """The words of an utterance, which are told by their numbers: a stretch goes from `first` to before `behind`."""
+    """The words of an utterance, by their numbers: a stretch begins with `first` and ends before `behind`."""
 
     def __init__(self, text: str, start_ms: int, end_ms: int, label: str) -> None:
         words = list(re.finditer(r"\S+", text))

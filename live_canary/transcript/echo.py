@@ -1,8 +1,8 @@
 """Loudspeakers that a microphone hears: the same words on both sides of a call are said once.
 
 Decided on words and time alone. Rules on energy lose real speech: people talk over each other. A word counts as an echo
-only where it is heard while it is played: who repeats it afterwards, answers. To lose what somebody said is worse than
-to write an echo.
+only where it is heard while it is played: whoever repeats it afterwards is answering. To lose what somebody said is
+worse than to write an echo.
 
 When an utterance begins and ends is known; when each of its words is said is guessed from their letters.
 """

@@ -45,7 +45,7 @@ def _last_common(ours: list[str], theirs: list[str]) -> tuple[int, int]:
 def _edited(ours: list[str], theirs: list[str]) -> int | None:
     """How many of our last lines there are up to the last that stands in theirs edited; None if that takes too long.
 
-    Who edits a line leaves those before it, so that it stands no further back than ours did; a remark is like none.
+    Whoever edits a line leaves those before it, so that it stands no earlier than ours did; a remark is like no line.
     """
     if len(ours) * len(theirs) > MAX_COMPARISONS:
         return None

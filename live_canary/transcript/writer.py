@@ -31,7 +31,7 @@ class _Piece:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """Another one when another program has saved the file."""
+    """What tells whether a file is still as it was: it changes when another program saves it."""
 
     device: int
     inode: int
