@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from live_canary.audio.recording import read_recording
+from live_canary.audio.recording_file import read_recording
 from live_canary.bundled import assets_folder, demo_model_folder
 from live_canary.commands.bench_engine import machine_name
 from live_canary.model.canary import CanaryQwen

@@ -27,7 +27,7 @@ from pathlib import Path
 import soundfile
 import torch
 
-from live_canary.audio.recording import read_recording
+from live_canary.audio.recording_file import read_recording
 from live_canary.audio.source import SAMPLE_RATE
 from live_canary.bundled import SAMPLE_SECONDS, assets_folder
 from live_canary.commands.bench_engine import NEVER, machine_name, time_steps, timed

@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
 from wer import trained_speakers
 
-from live_canary.audio.recording import RecordingSource, read_recording
+from live_canary.audio.recording import RecordingSource
+from live_canary.audio.recording_file import read_recording
 from live_canary.audio.source import SAMPLE_RATE
 from live_canary.events import Event, UtteranceFinal
 from live_canary.segments.segment import Segment

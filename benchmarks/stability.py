@@ -23,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 from wer import trained_speakers
 
-from live_canary.audio.recording import read_recording
+from live_canary.audio.recording_file import read_recording
 from live_canary.audio.source import SAMPLE_RATE
 from live_canary.commands.bench_engine import machine_name
 from live_canary.segments.segment import Segment

@@ -3,7 +3,8 @@
 import jiwer
 import pytest
 
-from live_canary.audio.recording import RecordingSource, read_recording
+from live_canary.audio.recording import RecordingSource
+from live_canary.audio.recording_file import read_recording
 from live_canary.events import UtteranceFinal
 from live_canary.segments.segment import Segment
 from live_canary.segments.segmenter import Segmenter

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from live_canary.audio.recording import read_recording
+from live_canary.audio.recording_file import read_recording
 from live_canary.audio.source import SAMPLE_RATE
 from live_canary.bundled import SAMPLE_SECONDS, assets_folder, demo_model_folder
 from live_canary.commands.model_choice import ModelChoice, choose_model

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from live_canary.audio.recording import RecordingSource, check_recording
+from live_canary.audio.recording import RecordingSource
+from live_canary.audio.recording_file import check_recording
 from live_canary.commands.bench_engine import peak_rss_mb
 from live_canary.commands.model_choice import choose_model, load_with
 from live_canary.errors import InputError

@@ -23,7 +23,7 @@ from live_canary import __version__, files
 from live_canary.audio.devices import NOTHING_TO_HEAR, find_input, list_inputs, output_meant, sound_system
 from live_canary.audio.level import FLOOR_DBFS, dbfs
 from live_canary.audio.pulse import is_running
-from live_canary.audio.recording import read_recording
+from live_canary.audio.recording_file import read_recording
 from live_canary.audio.soundsystem import Input, SoundSystem
 from live_canary.bundled import SAMPLE_SECONDS, assets_folder
 from live_canary.commands.config_file import path as config_path

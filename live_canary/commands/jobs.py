@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from live_canary import files
-from live_canary.audio.recording import check_recording
+from live_canary.audio.recording_file import check_recording
 from live_canary.commands.voices import Voice, voices_of
 from live_canary.errors import InputError, OutputError, RecordingError
 from live_canary.printable import one_line

@@ -13,7 +13,8 @@ import platformdirs
 
 from live_canary.audio.capture import Capture
 from live_canary.audio.live import LiveSource
-from live_canary.audio.recording import RecordingSource, check_recording
+from live_canary.audio.recording import RecordingSource
+from live_canary.audio.recording_file import check_recording
 from live_canary.audio.source import Source
 from live_canary.commands import dictating, keeping
 from live_canary.commands.hangup import finish_when_the_terminal_closes

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from live_canary.audio.recording import RecordingSource, count_channels
+from live_canary.audio.recording import RecordingSource
+from live_canary.audio.recording_file import count_channels
 from live_canary.errors import InputError
 from live_canary.printable import one_line
 

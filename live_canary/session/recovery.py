@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from live_canary.audio.recording import RecordingSource, check_recording
+from live_canary.audio.recording import RecordingSource
+from live_canary.audio.recording_file import check_recording
 from live_canary.audio.source import SAMPLE_RATE, AudioBlock, AudioGap, RehearableSource, SourceItem
 from live_canary.audio.spooled import NOT_KEPT, SpooledSource, read_spool
 from live_canary.errors import SessionError

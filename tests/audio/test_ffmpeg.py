@@ -10,13 +10,8 @@ import pytest
 import soundfile
 
 from live_canary.audio import ffmpeg
-from live_canary.audio.recording import (
-    RecordingSource,
-    check_recording,
-    count_channels,
-    read_recording,
-    stream_recording,
-)
+from live_canary.audio.recording import RecordingSource
+from live_canary.audio.recording_file import check_recording, count_channels, read_recording, stream_recording
 from live_canary.audio.source import AudioBlock, SourceWarning
 from live_canary.errors import RecordingError
 

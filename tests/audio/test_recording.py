@@ -9,7 +9,8 @@ import soundfile
 
 from live_canary.audio import chains
 from live_canary.audio.clock import Clock
-from live_canary.audio.recording import RecordingSource, check_recording, count_channels, read_recording
+from live_canary.audio.recording import RecordingSource
+from live_canary.audio.recording_file import check_recording, count_channels, read_recording
 from live_canary.audio.source import AudioBlock, SourceWarning
 from live_canary.errors import RecordingBrokenOff, RecordingError
 from tests.audio.fake_clock import FakeClock

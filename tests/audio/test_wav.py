@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from live_canary.audio.chains import LinkFile, links
-from live_canary.audio.recording import check_recording, read_recording
+from live_canary.audio.recording_file import check_recording, read_recording
 from live_canary.errors import RecordingBrokenOff
 
 ALL_BITS = (1 << 32) - 1

@@ -11,7 +11,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from live_canary.audio.recording import check_recording, read_recording
+from live_canary.audio.recording_file import check_recording, read_recording
 from live_canary.audio.source import SAMPLE_RATE
 from live_canary.audio.spooled import SpooledSource
 from live_canary.errors import CheckpointError, RecordingError, SessionError

@@ -11,7 +11,8 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from live_canary.audio.recording import RecordingSource, check_recording, read_recording
+from live_canary.audio.recording import RecordingSource
+from live_canary.audio.recording_file import check_recording, read_recording
 from live_canary.audio.spooled import SpooledSource
 from live_canary.cli.app import live
 from live_canary.cli.options import check_setting

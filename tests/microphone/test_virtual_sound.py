@@ -10,7 +10,7 @@ from live_canary.audio.devices import find_input, list_inputs, sound_system
 from live_canary.audio.live import LiveSource
 from live_canary.audio.portaudio import PortAudio, load_portaudio
 from live_canary.audio.pulse import Pulse
-from live_canary.audio.recording import read_recording
+from live_canary.audio.recording_file import read_recording
 from live_canary.audio.source import (
     AudioGap,
     DeviceHeard,

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from live_canary.audio.recording import read_recording
+from live_canary.audio.recording_file import read_recording
 from live_canary.model.canary import CanaryQwen
 from tools.demo_model import risk
 from tools.demo_model.risk import decoded, expected_errors, log_likelihoods, propose, word_errors
