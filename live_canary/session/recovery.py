@@ -25,9 +25,10 @@ from live_canary.segments.segment import WaitingSegment
 from live_canary.segments.segmenter import Segmenter
 from live_canary.session.folder import SessionFolder
 from live_canary.session.journal import NOT_TRANSCRIBED, Journal, JournalFile
+from live_canary.session.loading import LoadTranscriber
 from live_canary.session.record import SegmentKey, SessionRecord, SourceRecord
 from live_canary.session.remainders import remainders, transcribed
-from live_canary.session.session import ABORT_SECONDS, LoadTranscriber, Session
+from live_canary.session.session import ABORT_SECONDS, Session
 from live_canary.transcript.echo import is_echo
 from live_canary.transcript.hypothesis import Hypothesis, Transcriber
 from live_canary.transcript.lines import echo_notice

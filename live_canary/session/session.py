@@ -1,6 +1,5 @@
 """A session from its first sample to its last file: starts the threads, ends them in order, reports every failure."""
 
-import gc
 import logging
 import threading
 import time
@@ -14,7 +13,6 @@ from live_canary.audio.source import SAMPLE_RATE, PausableSource, Source
 from live_canary.console import DEAF_SECONDS
 from live_canary.events import (
     Event,
-    ModelProgress,
     ModelWarned,
     OutputWritten,
     SessionEnded,
@@ -29,10 +27,10 @@ from live_canary.session.audition import Audition, Auditions
 from live_canary.session.conversation import Conversation
 from live_canary.session.journal import Journal
 from live_canary.session.listening import Listener
-from live_canary.session.stages import LOADING, Stages
+from live_canary.session.loading import AwaitedModel, LoadTranscriber
+from live_canary.session.stages import Stages
 from live_canary.session.transcribing import Scribe, TranscriptSink
 from live_canary.session.watchdog import PATIENCE_SECONDS, WatchedTranscriber
-from live_canary.transcript.hypothesis import Transcriber
 
 CLOSE_SOURCE_SECONDS = 3.0  # a sound system that hangs must not keep the program from ending
 ABORT_SECONDS = 5.0  # of patience with a model that is at work when the user interrupts
@@ -41,8 +39,6 @@ AFTER_THE_END = (UtteranceAmended, OutputWritten, ModelWarned, StageFailed)  # w
 log = logging.getLogger(__name__)
 
 Tell = Callable[[Event], None]
-LoadTranscriber = Callable[[Callable[[str], None]], Transcriber]
-"""Makes the model ready; is given a function that tells the user what it is doing."""
 
 
 class Session:
@@ -77,7 +73,6 @@ class Session:
         self._clock, self._patience_seconds = clock, patience_seconds
         journal = journal or Journal()
         journal.when_it_fails(partial(self._warn, "journal"))
-        self._load_transcriber = load_transcriber
         self._agenda = Agenda(clock)
         conversation = Conversation([source.name for source in sources], echo_of, crosstalk=crosstalk)
         self._scribe = Scribe(self._agenda, conversation, sinks, sources, self._tell, clock, journal, commands_from)
@@ -97,15 +92,14 @@ class Session:
             for source in sources
         ]
         self._stages = Stages(self._tell)
+        self._model = AwaitedModel(load_transcriber, self._stages, self._tell)
         self._listening = len(self._listeners)
         self._stopping = False
         self._auditions = Auditions(sources)
         self._listening_threads: list[threading.Thread] = []
         self._threads: list[threading.Thread] = []  # those that a clean end waits for: not the one loading the model
-        self._transcriber: Transcriber | None = None
         self._nothing_to_transcribe = False
         """It ended before anything was said, and perhaps before the model was loaded, for which it did not wait."""
-        self._model_settled = threading.Event()  # loaded, failed, or no longer wanted
         self._telling = threading.Lock()
         self._ended = threading.Event()
         self._wrap_listener = wrap_listener
@@ -117,7 +111,7 @@ class Session:
         self._listening_threads = [
             self._stages.begin(f"listen {listener.source.name}", listener.run) for listener in self._listeners
         ]
-        self._stages.begin(LOADING, self._load)
+        self._model.begin()
         self._threads = [*self._listening_threads, self._stages.begin("transcribe", self._transcribe)]
 
     def stop(self) -> None:
@@ -132,7 +126,7 @@ class Session:
         """Stop now: what nobody has begun to transcribe is given up, and what the user changed left to `recover`."""
         self._agenda.abandon()
         self._leave_amendments()
-        self._model_settled.set()
+        self._model.give_up()
         self.stop()
 
     def mute(self, source_name: str, *, muted: bool) -> None:
@@ -162,7 +156,7 @@ class Session:
     @property
     def has_model(self) -> bool:
         """Whether the model was loaded: what is heard before waits for it."""
-        return self._transcriber is not None
+        return self._model.transcriber is not None
 
     @property
     def heard_in_order(self) -> bool:
@@ -256,40 +250,20 @@ class Session:
         if last:
             self._agenda.close()
 
-    def _load(self) -> None:
-        """What came of it is told before the session, which may end of it, goes on."""
-        self._stages.run(LOADING, self._make_transcriber)
-        self._model_settled.set()
-
-    def _make_transcriber(self) -> None:
-        self._transcriber = self._load_transcriber(self._tell_of_the_model)
-        gc.freeze()  # it stays: looking through it for garbage would hold up every thread for 0.2 s
-        self._tell(ModelProgress("ready", ready=True))
-
-    def _tell_of_the_model(self, text: str) -> None:
-        if self._transcriber is None:
-            self._tell(ModelProgress(text))
-        else:
-            self._tell(ModelWarned(text))
-
     def _transcribe(self) -> None:
         try:
             self._stages.run("transcribe", self._write_finals)
             self._stages.run("close files", self._scribe.close_files)
         finally:
             self._finish()
-        self._stages.run("amend", partial(self._scribe.answer_until_dismissed, self._transcriber))
+        self._stages.run("amend", partial(self._scribe.answer_until_dismissed, self._model.transcriber))
 
     def _write_finals(self) -> None:
         self._nothing_to_transcribe = not self._agenda.wait_for_any()
-        if not self._nothing_to_transcribe:
-            self._model_settled.wait()
-            if self._transcriber is not None:
-                watched = WatchedTranscriber(
-                    self._transcriber, self._tell_of_no_answer, self._clock, self._patience_seconds
-                )
-                self._stages.begin("watch model", partial(self._watch, watched))
-                self._scribe.run(watched)
+        if not self._nothing_to_transcribe and (transcriber := self._model.wait()) is not None:
+            watched = WatchedTranscriber(transcriber, self._tell_of_no_answer, self._clock, self._patience_seconds)
+            self._stages.begin("watch model", partial(self._watch, watched))
+            self._scribe.run(watched)
 
     def _tell_of_no_answer(self, seconds: float) -> None:
         message = f"The model has given no answer for {seconds:.0f} s and may only be slow; what follows waits for it."
