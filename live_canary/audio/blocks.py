@@ -57,7 +57,7 @@ class Span:
         return self._samples[: self._length]
 
     def take(self, samples: NDArray[np.float32], position: int) -> None:
-        """What of these samples, the first of them at `position`, lies in the stretch."""
+        """Keep what of these samples (n,), the first of them at `position`, lies in the stretch."""
         first, last = max(position, self._start), min(position + len(samples), self._start + len(self._samples))
         if first < last:
             self._samples[first - self._start : last - self._start] = samples[first - position : last - position]

@@ -64,7 +64,10 @@ class SpooledSource:
 
 
 def read_spool(folder: Path, start: int, end: int) -> tuple[NDArray[np.float32], int]:
-    """The samples between two positions, as far as it goes and silent where none is; how many of them are there."""
+    """The samples between two positions, and how many of them are on the disk.
+
+    (n,) float32 in [-1, 1], 16 kHz: up to the last that is there, silent where one before it is missing.
+    """
     span, position, found = Span(start, end), start, 0
     for chunk in _chunks(folder):
         begins = int(chunk.stem)
@@ -109,6 +112,7 @@ def to_pcm(samples: NDArray[np.float32]) -> NDArray[np.int16]:
 
 
 def from_pcm(pcm: NDArray[np.int16]) -> NDArray[np.float32]:
+    """(n,) of 16 bits -> (n,) float32 in [-1, 1)."""
     return pcm.astype(np.float32) / np.float32(FULL_SCALE)
 
 

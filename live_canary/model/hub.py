@@ -150,7 +150,10 @@ def _fetchable(path_or_id: str | Path) -> str:
 
 
 def find_backbone_file(checkpoint: Path, pretrained_llm: str, name: str) -> Path:
-    """`config.json` or `tokenizer.json` of the LLM: beside the checkpoint in `llm_backbone/`, else from the cache."""
+    """`config.json` or `tokenizer.json` of the LLM: beside the checkpoint in `llm_backbone/`, else from the cache.
+
+    Raises CheckpointError where neither has it.
+    """
     local = checkpoint / "llm_backbone" / name
     if local.is_file():
         return local

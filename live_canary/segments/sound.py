@@ -24,6 +24,7 @@ class RecentSound:
         return self.start_sample + self._count
 
     def append(self, samples: NDArray[np.float32]) -> None:
+        """samples: (n,), those that follow the last one."""
         end = self._first + self._count + len(samples)
         if end > len(self._array):
             self._make_room(self._count + len(samples))
@@ -50,7 +51,7 @@ class RecentSound:
         self.start_sample = sample
 
     def between(self, start_sample: int, end_sample: int) -> NDArray[np.float32]:
-        """A copy of the samples from `start_sample` up to `end_sample`; both must be kept."""
+        """(end_sample - start_sample,): a copy of the samples between the two positions, which must all be kept."""
         assert self.start_sample <= start_sample <= end_sample <= self.end_sample
         offset = self._first - self.start_sample
         return self._array[start_sample + offset : end_sample + offset].copy()

@@ -174,7 +174,10 @@ def hold_session(path: Path) -> SessionFolder:
 
 
 def open_session(path: Path) -> tuple[SessionFolder, SessionRecord]:
-    """The same, and what its journal says; what stands there after the first unreadable line is cut off."""
+    """The same, and what its journal says; what stands there after the first unreadable line is cut off.
+
+    Raises SessionError.
+    """
     folder = hold_session(path)
     try:
         record = read_journal(path / JOURNAL)
