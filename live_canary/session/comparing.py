@@ -55,7 +55,7 @@ class Comparison:
 
     def completed(self, contents: bytes) -> Completed:
         """What becomes of a file that holds `contents`."""
-        begin = min(self.output.begins, len(contents))
+        begin = self._begin(contents)
         final = self._lines(self.amended)
         if digest_of(contents) == self.output.becoming:
             found: _Found | None = _Found(final, self.output.becoming_entries, len(contents), b"")
@@ -71,7 +71,8 @@ class Comparison:
                 whole = contents[:begin] + self._break_before(contents[:begin], written) + written + found.rest
         first_index = self._first_index(whole, there)
         missing = b"".join(self._lines(self.amended, first_index)[there:])
-        whole += self._break_before(whole, missing) + missing
+        at = self._next_session(whole, len(whole) - len(found.rest)) if found and there else len(whole)
+        whole = whole[:at] + self._break_before(whole[:at], missing) + missing + whole[at:]
         amendments = self._missing_amendments(whole, there, first_index)
         whole += self._break_before(whole, amendments) + amendments
         kept = None
@@ -89,7 +90,7 @@ class Comparison:
         if is_known or (self.output.continued and self._head and self._head.encode() in contents):
             return False
         saved = min(self.output.entries, len(self.entries))
-        found = self._found(contents, min(self.output.begins, len(contents)))
+        found = self._found(contents, self._begin(contents))
         if not saved:
             return not self.output.continued and bool(found and found.rest and not found.there)
         if found:
@@ -99,6 +100,18 @@ class Comparison:
         contents = b"\n" + contents
         standing = sum(any(b"\n" + line in contents for line in lines) for lines in forms)
         return 2 * standing < sum(map(bool, forms))
+
+    def _begin(self, contents: bytes) -> int:
+        """Where the session begins: what a recovery gave to one before it has moved it."""
+        head, begin = self._head.encode() * self.output.continued, min(self.output.begins, len(contents))
+        moved = head and not contents.startswith(self._break_before(contents[:begin], head) + head, begin)
+        return contents.index(head) if moved and contents.count(head) == 1 else begin
+
+    def _next_session(self, contents: bytes, position: int) -> int:
+        """Where from `position` on a session begins that the same file was given to later; else the end."""
+        seam = format_of(self.output.path).any_seam
+        found = seam.search(contents, position) if seam else None
+        return found.start() if found else len(contents)
 
     def _own_lines(self, lines: list[bytes]) -> list[bytes]:
         """Without what begins the file or the session."""

@@ -34,6 +34,8 @@ class Format:
     shows_bookmarks: ClassVar[bool] = False
     ends_blank: ClassVar[bool] = False
     """Whether what stands in a file ends in an empty line, which separates it from what follows."""
+    any_seam: ClassVar[re.Pattern[bytes] | None] = None
+    """Every `seam` of the format; None if sessions are not told apart."""
 
     def header(self, started: datetime, recording: str = "") -> str:
         """The beginning of a new file: of what was said from then on, or of a recording, which may be of any day."""
@@ -90,6 +92,7 @@ class Format:
 
 class TextFormat(Format):
     extension = ".txt"
+    any_seam = re.compile(rb"\n--- \d{4}-\d\d-\d\d \d\d:\d\d ---\n\n")
 
     def seam(self, started: datetime) -> str:
         return f"\n--- {started:%Y-%m-%d %H:%M} ---\n\n"
@@ -108,6 +111,7 @@ class MarkdownFormat(Format):
     extension = ".md"
     shows_bookmarks = True
     ends_blank = True
+    any_seam = re.compile(rb"\n# Transcript of \d{4}-\d\d-\d\d \d\d:\d\d\n\n")
 
     def header(self, started: datetime, recording: str = "") -> str:
         return f"# Transcript of {self._escaped(one_line(recording)) or f'{started:%Y-%m-%d %H:%M}'}\n\n"

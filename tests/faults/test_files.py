@@ -14,14 +14,15 @@ from live_canary.audio.recording import RecordingSource
 from live_canary.errors import OutputError
 from live_canary.events import OutputWritten, StageFailed, UtteranceFinal
 from live_canary.screen.export_dialog import export
-from live_canary.session.comparing import digest_of
+from live_canary.session import completing
+from live_canary.session.comparing import Comparison, digest_of
 from live_canary.session.completing import complete_files, output_before
 from live_canary.session.folder import SessionFolder, open_session, unfinished_sessions
 from live_canary.session.record import OutputRecord, SessionRecord
 from live_canary.session.recovery import hold_again
 from live_canary.settings import Settings
 from live_canary.transcript.formats import FORMATS
-from live_canary.transcript.pieces import whole_transcript, with_amendments
+from live_canary.transcript.pieces import pieces, whole_transcript, with_amendments
 from live_canary.transcript.utterance import Revision, Utterance
 from live_canary.transcript.writer import TranscriptFile
 from tests.faults.conftest import fill, read_only
@@ -334,6 +335,32 @@ def test_lines_recovered_behind_a_later_session_have_indices_of_their_own(tmp_pa
     assert [(line["index"], line["text"]) for line in lines] == [
         (0, "Yes."), (1, "Yes."), (2, "Yes."), (3, "No."), (4, "Yes."), (5, "No."), (0, "Yes?"), (5, "No!"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".md"])
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+@pytest.mark.parametrize("seconds_later", [1, 3600])
+@pytest.mark.parametrize("amended", [(), [(0, Revision("Yes, of course, and at length."))]])
+def test_what_is_recovered_of_a_session_stands_before_the_one_that_was_begun_after_it(
+    tmp_path, suffix, order, seconds_later, amended
+):
+    """Restarted after a crash for the same file: last words of the first session stood under the second's heading."""
+    output, known, sessions = tmp_path / f"notes{suffix}", FORMATS[suffix], []
+    with closing(TranscriptFile(output, started=STARTED - timedelta(days=1))) as before:
+        before.write_utterance(SAID[0])
+    expected = output.read_text()
+    for started in (STARTED, STARTED + timedelta(seconds=seconds_later)):
+        record = output_before(output, overwrite=False)
+        with closing(TranscriptFile(output, started=started)) as cut_off:
+            cut_off.write_utterance(SAID[0])
+        record.entries, record.size = 1, output.stat().st_size
+        sessions.append(Comparison(record, SAID, started, False, amended))
+        expected += known.seam(started) + "".join(pieces(known, SAID, with_source=False, amendments=dict(amended)))
+    for number in order:
+        assert completing.complete_file(sessions[number]) == 2
+    assert output.read_text() == expected
+    assert [completing.complete_file(session) for session in sessions] == [0, 0]
+    assert output.read_text() == expected
 
 
 def test_a_file_that_is_as_recovery_meant_it_to_be_is_complete(tmp_path):
