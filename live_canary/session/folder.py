@@ -6,9 +6,10 @@
 """
 
 import os
-import re
 import shutil
 import stat
+import sys
+import unicodedata
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -26,6 +27,7 @@ from live_canary.session.record import OutputRecord, SessionRecord, SourceRecord
 from live_canary.settings import Settings
 
 JOURNAL = "session.jsonl"
+MOST_LETTERS = 60  # of a speaker in a file's name, which may have 255 bytes
 
 
 def sessions_folder() -> Path:
@@ -100,8 +102,7 @@ class SessionFolder:
         Nothing is left of a session without any.
         """
         recordings = {
-            sound: self.path / f"{sound}-{re.sub(r'[^A-Za-z0-9]+', '-', name).strip('-')}.flac"
-            for sound, name in self._sounds.items()
+            sound: self.path / f"{sound}-{_in_file_name(name) or sound}.flac" for sound, name in self._sounds.items()
         }
         for sound, recording in recordings.items():
             if not recording.exists():  # else of its sound an earlier end, which was cut off, may have deleted a part
@@ -126,6 +127,14 @@ class SessionFolder:
             self.journal.delete()
             self.path.rmdir()
         return not self.path.exists()
+
+
+def _in_file_name(name: str) -> str:
+    """Its letters, of every script that names of files can be in here; `transcribe --together` names speakers so."""
+    encoding = sys.getfilesystemencoding()
+    known = name.encode(encoding, "replace").decode(encoding)
+    kept = "".join(letter if letter.isalnum() or unicodedata.category(letter)[0] == "M" else " " for letter in known)
+    return "-".join(kept.split())[:MOST_LETTERS]
 
 
 def _join(sounds: Path, recording: Path) -> None:

@@ -7,6 +7,7 @@ import queue
 import re
 import signal
 import stat
+import sys
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -924,6 +925,29 @@ def test_a_session_that_another_recovery_has_finished_is_said_to_be_gone(tmp_pat
         with pytest.raises(SessionError, match="is gone: it was finished or deleted meanwhile"):
             ask(folder.path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "kept_as"),
+    [("Ольга", "0-Ольга.flac"), ("José Álvarez", "0-José-Álvarez.flac"), ("团队", "0-团队.flac"),
+     ("हिन्दी", "0-हिन्दी.flac"), ("🦜", "0-0.flac"), ("语" * 99, f"0-{'语' * 60}.flac")],
+)  # fmt: skip
+def test_sound_that_is_kept_is_named_after_who_speaks_in_every_script(tmp_path, name, kept_as):
+    """`transcribe --together`, which names speakers after the files, called Ольга "0-" and José "Jos"."""
+    folder = SessionFolder.create(tmp_path)
+    session = prepare(folder, [ScriptedSource("abc" + ENDPOINT, name=name)])
+    session.start(lambda event: None)
+    assert session.wait(PATIENCE_SECONDS)
+    assert [path.name for path in folder.keep_sound()] == [kept_as]
+
+
+def test_the_name_of_sound_that_is_kept_has_only_letters_that_names_of_files_can_have_here(tmp_path, monkeypatch):
+    folder = SessionFolder.create(tmp_path)
+    session = prepare(folder, [ScriptedSource("abc" + ENDPOINT, name="José и Ольга")])
+    session.start(lambda event: None)
+    assert session.wait(PATIENCE_SECONDS)
+    monkeypatch.setattr(sys, "getfilesystemencoding", lambda: "latin-1")
+    assert [path.name for path in folder.keep_sound()] == ["0-José.flac"]
 
 
 def test_sound_that_is_kept_takes_the_place_of_the_session(tmp_path):
