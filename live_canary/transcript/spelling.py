@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from live_canary.errors import InputError
+from live_canary.printable import one_line
 from live_canary.transcript.cues import ABBREVIATION, ends_sentence
 from live_canary.transcript.hypothesis import Hypothesis, Sound, Transcriber, most_at_once, transcribe_several
 
@@ -49,7 +50,7 @@ class Spelling:
         """ "canary queen = Canary-Qwen", or "Canary-Qwen" for what has its letters. Raises InputError."""
         heard, equals, written = text.partition("=")
         letters, written = letters_of(heard), " ".join((written if equals else heard).split())
-        if not (letters and written and written.isprintable()):
+        if not (letters and written and one_line(written) == written):  # a joiner, as in many names of Iran, may stay
             raise InputError(
                 f"The spelling {text!r} cannot be used: give what is heard and how to write it, "
                 "'canary queen = Canary-Qwen', or the name alone."

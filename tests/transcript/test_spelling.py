@@ -122,10 +122,18 @@ def test_what_settles_of_a_name_is_the_name() -> None:
     assert shown[-1].tentative == "every"
 
 
-@pytest.mark.parametrize("text", ["", " ", "=", "jon =", "= John", "- = x", "jon = \x1b[2J"])
+@pytest.mark.parametrize("text", ["", " ", "=", "jon =", "= John", "- = x", "jon = \x1b[2J", "jon = \u202eJohn"])
 def test_a_spelling_that_cannot_be_used_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="canary queen = Canary-Qwen"):
         Spelling.parse(text)
+
+
+@pytest.mark.parametrize(
+    "name", ["\u0639\u0644\u06cc\u200c\u0631\u0636\u0627", "\U0001f468\u200d\U0001f469\u200d\U0001f467"]
+)
+def test_what_joins_the_letters_of_a_name_is_written(name: str) -> None:
+    """Alireza, as it is written in Iran, was refused with a sentence that gave no reason."""
+    assert spelled("Ask alireza.", f"alireza = {name}") == f"Ask {name}."
 
 
 def test_a_name_of_one_letter_with_marks_needs_what_is_heard() -> None:
