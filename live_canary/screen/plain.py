@@ -1,12 +1,14 @@
 """The session without a screen: an utterance a line on stdout, everything else on stderr.
 
 Meant for pipes and logs, so nothing is ever rewritten and nothing blocks the session: its events wait in a queue
-until the main thread prints them.
+until the main thread prints them. What signals ask for is done by another thread: a reader that takes nothing for a
+while must not keep a microphone open that the user wants to be closed.
 """
 
 import io
 import queue
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum, auto
@@ -45,6 +47,7 @@ from live_canary.transcript.lines import gap_notice
 
 BEHIND_SECONDS = 5.0  # of sound waiting for the model, from which on it is worth a line
 CAUGHT_UP_SECONDS = 1.0
+STUCK_SECONDS = 1.0  # what is said of a signal may go to a stderr that takes nothing
 
 
 class Wish(Enum):
@@ -70,7 +73,8 @@ class PlainScreen:
         self._out = out
         self._err = err
         self._line_of = line_of
-        self._events: queue.SimpleQueue[Event | Wish] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._wishes: queue.SimpleQueue[Wish | None] = queue.SimpleQueue()
         self._paused = info.paused
         self._finishing = False
         self._interrupts = Presses()
@@ -85,9 +89,10 @@ class PlainScreen:
         try:
             with self._signals_handled():
                 if PAUSE_KEY.is_asked():
-                    self._events.put(Wish.PAUSE)
+                    self._wishes.put(Wish.PAUSE)
                 self._session.start(self._events.put)
-                return Outcome(self._print_until_the_end(), self._failure, self._unread)
+                with self._wishes_granted():
+                    return Outcome(self._print_until_the_end(), self._failure, self._unread)
         except KeyboardInterrupt:
             self._session.abort()
             return Outcome(None, self._failure)
@@ -129,18 +134,29 @@ class PlainScreen:
                 event = self._events.get(timeout=DEAF_SECONDS)
             except queue.Empty:
                 continue
-            if isinstance(event, Wish):
-                self._grant(event)
-                continue
             self.show(event)
             if isinstance(event, SessionEnded):
                 return event
 
+    @contextmanager
+    def _wishes_granted(self) -> Iterator[None]:
+        granting = threading.Thread(target=self._grant_wishes, name="signals", daemon=True)
+        granting.start()
+        try:
+            yield
+        finally:
+            self._wishes.put(None)
+            granting.join(STUCK_SECONDS)
+
+    def _grant_wishes(self) -> None:
+        while wish := self._wishes.get():
+            self._grant(wish)
+
     def _grant(self, wish: Wish) -> None:
         match wish:
             case Wish.FINISH:
-                self._note("Finishing what was heard; Ctrl-C again stops at once.")
                 self._session.stop()
+                self._note("Finishing what was heard; Ctrl-C again stops at once.")
             case Wish.PAUSE:
                 self._paused = not self._paused
                 for source in self._info.sources:
@@ -148,7 +164,7 @@ class PlainScreen:
 
     @contextmanager
     def _signals_handled(self) -> Iterator[None]:
-        """The first Ctrl-C waits its turn in the queue: raised anywhere, it could cost the line being printed."""
+        """The first Ctrl-C is left to another thread: raised anywhere, it could cost the line being printed."""
         earlier = {number: signal.signal(number, self._on_signal) for number in (*ENDING_SIGNALS, *PAUSING_SIGNALS)}
         try:
             yield
@@ -159,12 +175,12 @@ class PlainScreen:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if number in PAUSING_SIGNALS:
             if PAUSE_KEY.is_new():
-                self._events.put(Wish.PAUSE)
+                self._wishes.put(Wish.PAUSE)
         elif number == signal.SIGINT and not self._interrupts.is_new():
             return
         elif not self._finishing:
             self._finishing = True
-            self._events.put(Wish.FINISH)
+            self._wishes.put(Wish.FINISH)
         elif number == signal.SIGINT:  # a terminal that is closed meanwhile must not cost what was heard
             raise KeyboardInterrupt
 

@@ -34,6 +34,7 @@ from tests.conftest import needs_full_disk
 from tests.screen.fake_session import ENDED, FakeSession, said
 
 ONE = SessionInfo(model="demo model", sources=("USB Microphone",))
+PATIENCE_SECONDS = 10
 TWO = SessionInfo(model="demo model", sources=("USB Microphone", "System audio"))
 
 
@@ -190,6 +191,43 @@ def test_a_signal_pauses_and_goes_on(monkeypatch, begins_paused, asked):
     assert session.asked == ["start", *(f"{one} USB Microphone" for one in asked)]
     told = {"mute": "USB Microphone is paused.\n", "unmute": "USB Microphone is heard again.\n"}
     assert err.getvalue() == "".join(told[one] for one in asked)
+
+
+class Stuck(io.StringIO):
+    """A pipe whose reader takes nothing before the session has been asked for something by a signal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number, self.taken = number, threading.Event()
+
+    def write(self, text: str) -> int:
+        if not self.getvalue():
+            signal.raise_signal(self.number)
+            assert self.taken.wait(PATIENCE_SECONDS)
+        return super().write(text)
+
+
+@pytest.mark.parametrize(
+    ("number", "asked"),
+    [(signal.SIGINT, "stop"), (signal.SIGTERM, "stop"), *((one, "mute USB Microphone") for one in PAUSING_SIGNALS)],
+)
+def test_a_reader_that_takes_nothing_keeps_no_microphone_open(number, asked):
+    """Ctrl-C and the key for pausing waited until the pipe had room again: what was said meanwhile was heard."""
+
+    class Asked(FakeSession):
+        def stop(self) -> None:
+            super().stop()
+            out.taken.set()
+
+        def mute(self, source_name: str, *, muted: bool) -> None:
+            super().mute(source_name, muted=muted)
+            self.tell(ENDED)
+            out.taken.set()
+
+    out, session = Stuck(number), Asked(said("First."))
+    assert PlainScreen(session, ONE, out, io.StringIO()).run().ended == ENDED
+    assert session.asked == ["start", asked]
+    assert out.getvalue() == "[00:00:00] First.\n"
 
 
 @pytest.mark.skipif(not PAUSING_SIGNALS, reason="Windows has no signal for it")
