@@ -77,7 +77,7 @@ def download(repo_id: str, console: Console, revision: str | None = None, *, pla
             return folder
         checkpoint = _look_up(repo_id, hub.CHECKPOINT_FILES, revision)
         [config] = _fetch_all(checkpoint[:1], progress)
-        backbone = _look_up(_pretrained_llm(config), hub.LLM_FILES, "main" if revision else None)
+        backbone = _look_up(_pretrained_llm(config), hub.LLM_FILES, "main" if revision else None, repo_id)
         check_room([*backbone, *checkpoint])
         _fetch_all([*backbone, *checkpoint[1:]], progress)
     for offer in (backbone[0], checkpoint[0]):
@@ -86,12 +86,17 @@ def download(repo_id: str, console: Console, revision: str | None = None, *, pla
     return checkpoint[0].path.parent
 
 
-def _look_up(repo_id: str, names: Sequence[str], revision: str | None = None) -> list[Offer]:
-    """All of one commit, whatever happens to the branch meanwhile; checked against what is known of the pinned one."""
+def _look_up(repo_id: str, names: Sequence[str], revision: str | None = None, model: str | None = None) -> list[Offer]:
+    """All of one commit, whatever happens to the branch meanwhile; checked against what is known of the pinned one.
+
+    model: whose download they are part of, where that is another repository.
+    """
     pinned = None if revision else hub.PINNED.get(repo_id)
     known = pinned.files if pinned else {}
-    first = look_up(repo_id, names[0], pinned.revision if pinned else revision or "main", known.get(names[0]))
-    return [first, *(look_up(repo_id, name, first.commit, known.get(name)) for name in names[1:])]
+    first = look_up(
+        repo_id, names[0], pinned.revision if pinned else revision or "main", known.get(names[0]), model=model
+    )
+    return [first, *(look_up(repo_id, name, first.commit, known.get(name), model=model) for name in names[1:])]
 
 
 def _here_and_right(repo_id: str, progress: Progress) -> Path | None:

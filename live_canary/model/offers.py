@@ -24,7 +24,6 @@ from live_canary.model.hub import CANARY_QWEN, Known
 
 SPARE_BYTES = 50_000_000  # left on the disk beside the model
 BY_HAND = "or carry a copy by hand: live-canary download --from DIR"
-TAKE_ANOTHER = "take what the hub has now: live-canary download --revision main"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +73,9 @@ def look_up(
     revision: str = constants.DEFAULT_REVISION,
     known: Known | None = None,
     endpoint: str | None = None,
+    model: str | None = None,
 ) -> Offer:
-    """What the hub has under this name.
+    """What the hub has under this name. model: whose download it is part of, where that is another repository.
 
     Raises DownloadError when it has none, another than is `known`, or no answer, and InputError for an impossible name.
     """
@@ -86,7 +86,7 @@ def look_up(
     try:
         announced = get_hf_file_metadata(url, endpoint=endpoint)
     except (HTTPError, OSError, ImportError, ValueError) as error:  # no package for a SOCKS proxy, a token in no ASCII
-        raise DownloadError(why_not(error, repo_id, name, url)) from None
+        raise DownloadError(why_not(error, repo_id, name, url, model)) from None
     if not (announced.commit_hash and announced.etag and announced.size is not None):
         raise DownloadError(f"{host(url)} answers, but not as a hub does; check HF_ENDPOINT and the proxy, {BY_HAND}.")
     etag = announced.etag
@@ -96,7 +96,7 @@ def look_up(
     if difference:
         raise DownloadError(
             f"{host(url)} has another {name} of {repo_id} than is known to be right: {difference}. "
-            f"Try another HF_ENDPOINT, or {TAKE_ANOTHER}."
+            f"Try another HF_ENDPOINT, or {_take_another(model or repo_id)}."
         )
     commit = announced.commit_hash
     url = hf_hub_url(repo_id, name, revision=commit, endpoint=endpoint)
@@ -123,7 +123,7 @@ def check_room(offers: Iterable[Offer]) -> None:
         )
 
 
-def why_not(error: Exception, repo_id: str, name: str, url: str) -> str:
+def why_not(error: Exception, repo_id: str, name: str, url: str, model: str | None = None) -> str:
     """One sentence with the next step."""
     if isinstance(error, OfflineModeIsEnabled):
         return (
@@ -131,7 +131,8 @@ def why_not(error: Exception, repo_id: str, name: str, url: str) -> str:
             f"HF_HUB_OFFLINE, {BY_HAND}."
         )
     if isinstance(error, RevisionNotFoundError):
-        return f"{host(url)} no longer has the revision of {repo_id} that is asked for ({url}); {TAKE_ANOTHER}."
+        gone = f"{host(url)} no longer has the revision of {repo_id} that is asked for ({url})"
+        return f"{gone}; {_take_another(model or repo_id)}."
     if isinstance(error, EntryNotFoundError):
         return f"{repo_id} at {host(url)} has no {name}: it is no Canary-Qwen checkpoint; check the name."
     if isinstance(error, HfHubHTTPError):
@@ -147,6 +148,11 @@ def why_not(error: Exception, repo_id: str, name: str, url: str) -> str:
         f"{host(url)} cannot be reached ({cause}); check the network and the proxy, set HF_ENDPOINT to a mirror, "
         f"{BY_HAND}."
     )
+
+
+def _take_another(model: str) -> str:
+    named = "" if model == CANARY_QWEN else f"{model} "  # without a name it is the published one
+    return f"take what the hub has now: live-canary download {named}--revision main"
 
 
 def host(url: str) -> str:

@@ -78,6 +78,17 @@ def published(hub: SmallHub, home, monkeypatch) -> SmallHub:
     return hub
 
 
+def test_the_way_out_of_another_models_download_names_that_model(hub: SmallHub, home):
+    hub.files = CHECKPOINT | LLM  # the tokenizer is not the pinned one
+    done = live_canary("download", "somebody/canary", home=home, endpoint=hub.endpoint)
+    assert "of Qwen/Qwen3-1.7B than is known" in done.stderr
+    assert "live-canary download somebody/canary --revision main" in done.stderr
+    hub.files, hub.error = {}, "RevisionNotFound"
+    done = live_canary("download", "somebody/canary", "--revision", "ab" * 20, home=home, endpoint=hub.endpoint)
+    assert "no longer has the revision of somebody/canary" in done.stderr
+    assert "live-canary download somebody/canary --revision main" in done.stderr
+
+
 def test_the_pinned_revision_is_fetched_once_and_checked_without_the_network_ever_after(published, monkeypatch):
     assert download.run(found.CANARY_QWEN, None) == 0
     folder = choose_model("auto").folder
