@@ -168,7 +168,12 @@ def _end(
     said = f"{job} -> {one_line(str(written))}"
     if went_well and not course.utterances:
         said += "; no words were heard in it"
-    progress.console.print(said if went_well else f"{said}, but see above")
+    if file.unsaved:
+        lines = "1 line" if file.unsaved == 1 else f"{file.unsaved} lines"
+        said += f", without {lines}: see above, mend that, and run it again"
+    elif not went_well:
+        said += ", but see above"
+    progress.console.print(said)
     return went_well
 
 

@@ -471,7 +471,7 @@ def test_of_two_formats_the_one_that_was_there_is_not_replaced_by_one_with_holes
     assert capsys.readouterr().err.count("but see above") == 2
 
 
-def test_a_transcript_that_lacks_lines_for_want_of_room_is_made_again_the_next_time(talk, monkeypatch):
+def test_a_transcript_that_lacks_lines_for_want_of_room_is_made_again_the_next_time(talk, monkeypatch, capsys):
     def full(file, text):
         if text:
             raise OSError(errno.ENOSPC, "No space left on device")
@@ -481,6 +481,8 @@ def test_a_transcript_that_lacks_lines_for_want_of_room_is_made_again_the_next_t
         without_room.setattr("live_canary.transcript.writer.TranscriptFile._append", full)
         assert transcribe.run(Settings(recordings=(talk,), model="demo"), None, "txt") == 1
     assert not talk.with_suffix(".txt").exists()
+    told = capsys.readouterr().err.replace("\n", " ")
+    assert "talk.unfinished.txt, without 2 lines: see above, mend that, and run it again" in told
     assert transcribe.run(Settings(recordings=(talk,), model="demo"), None, "txt") == 0
     assert len(talk.with_suffix(".txt").read_text().splitlines()) == 2
 
