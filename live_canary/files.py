@@ -19,6 +19,8 @@ if sys.platform == "win32":
 else:
     import fcntl
 
+NO_ROOM = errno.ENOSPC, errno.EDQUOT
+"""What a full disk answers."""
 OPEN_FILES_MAY_GO = sys.platform != "win32"
 """Whether a file that is open can be deleted or replaced; whoever has it open then keeps what was there."""
 

@@ -3,7 +3,6 @@
 Texts hold no secrets: of the environment only names of variables, never their values, but of a setting that is refused.
 """
 
-import errno
 import platform
 import shutil
 import sys
@@ -214,7 +213,7 @@ def folder(topic: str, path: Path, needed_bytes: int, when_full: str) -> Finding
         free = shutil.disk_usage(existing).free
     except OSError as error:
         reason = f"{path} cannot be written to: {error.strerror or error}"
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        full = error.errno in files.NO_ROOM
         return Finding(topic, "warn", reason, when_full if full else f"check the permissions of {existing}")
     if free < needed_bytes:
         return Finding(

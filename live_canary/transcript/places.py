@@ -61,7 +61,13 @@ def open_locked(path: Path) -> int:
     except BlockingIOError:
         raise OutputError(f"{named(path)} is already being written by a running session; give another name.") from None
     except OSError as error:
-        raise OutputError(f"{named(path)} cannot be written: {error.strerror}; give another folder or name.") from error
+        raise not_writable(path, error) from error
+
+
+def not_writable(path: Path, error: OSError) -> OutputError:
+    """What to say when a transcript cannot be begun."""
+    room = "make room, or " if error.errno in files.NO_ROOM else ""
+    return OutputError(f"{named(path)} cannot be written: {error.strerror}; {room}give another folder or name.")
 
 
 def open_and_lock(path: Path) -> int:

@@ -17,7 +17,15 @@ from live_canary import files
 from live_canary.errors import OutputError
 from live_canary.transcript.amending import left_alone, put_in_order
 from live_canary.transcript.pieces import pieces
-from live_canary.transcript.places import check_output, format_of, named, open_and_lock, open_locked, sync_folder
+from live_canary.transcript.places import (
+    check_output,
+    format_of,
+    named,
+    not_writable,
+    open_and_lock,
+    open_locked,
+    sync_folder,
+)
 from live_canary.transcript.standing import first_missing
 from live_canary.transcript.utterance import Entry, Revision, TranscriptGap, Utterance
 
@@ -82,9 +90,7 @@ class TranscriptFile:
             self._begin(overwrite)
         except OSError as error:
             os.close(self._descriptor)
-            raise OutputError(
-                f"{named(path)} cannot be written: {error.strerror}; give another folder or name."
-            ) from error
+            raise not_writable(path, error) from error
 
     def _begin(self, overwrite: bool) -> None:
         earlier = "" if overwrite else self.path.read_text(encoding="utf-8", errors="replace")

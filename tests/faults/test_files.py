@@ -115,6 +115,12 @@ def test_a_part_saved_on_the_screen_to_a_full_disk_leaves_what_was_there(small_d
     assert {file.name for file in small_disk.iterdir()} <= {"ballast", "part.txt"}
 
 
+def test_a_transcript_that_cannot_be_begun_on_a_full_disk_wants_room(small_disk):
+    fill(small_disk)
+    with pytest.raises(OutputError, match=r"No space left on device; make room, or give another folder or name\.$"):
+        TranscriptFile(small_disk / "notes.md")
+
+
 def test_lines_that_never_found_room_are_written_by_recovery(tmp_path, small_disk, undisturbed):
     folder, output = SessionFolder.create(tmp_path / "sessions"), small_disk / "talk.jsonl"
     output.touch()
