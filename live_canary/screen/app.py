@@ -16,6 +16,7 @@ from textual.events import Event as TextualEvent
 from textual.events import Key
 from textual.screen import Screen
 
+from live_canary.audio.clock import Clock
 from live_canary.console import ENDING_SIGNALS, PAUSE_KEY, PAUSING_SIGNALS, Presses, react
 from live_canary.errors import LiveCanaryError, SessionError
 from live_canary.events import Event, ModelWarned, SessionEnded, StageFailed, UtteranceAmended, UtteranceFinal
@@ -48,16 +49,18 @@ class LiveCanaryApp(App[Outcome]):
         session: RunningSession,
         info: SessionInfo,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] | None = None,
         started: datetime | None = None,
         is_typing: Callable[[], bool] = lambda: False,
     ) -> None:
-        """is_typing: whether a key that arrives now may be what was said, typed by a tool into this very window."""
+        """clock: of the seconds in the header, by default the one of the lines, which counts a computer's sleep too;
+        is_typing: whether a key that arrives now may be what was said, typed by a tool into this very window.
+        """
         super().__init__()
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = LIGHT.name if info.light else DARK.name
-        self.state = SessionState(info, clock, started or datetime.now())
+        self.state = SessionState(info, clock or Clock().now, started or datetime.now())
         self._session = session
         self._feed = SessionFeed(self)
         self._failure: LiveCanaryError | None = None

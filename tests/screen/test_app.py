@@ -7,6 +7,7 @@ from itertools import count
 import pytest
 from textual.pilot import Pilot
 
+from live_canary.audio.clock import Clock
 from live_canary.commands import live
 from live_canary.console import HELD_KEY_SECONDS, PAUSING_SIGNALS, PauseKey, Presses
 from live_canary.errors import DeviceError, SessionError
@@ -35,6 +36,14 @@ def test_an_utterance_stands_on_the_screen_with_its_time():
         assert rows(pilot)[1] == " 00:01:02  Good morning."
 
     in_app(scenario, FakeSession(*OPENED, said("Good morning.", 62.5)))
+
+
+def test_the_header_counts_the_seconds_of_the_lines_also_while_the_computer_sleeps(monkeypatch):
+    now = 5.0
+    monkeypatch.setattr(Clock, "now", lambda clock: now)
+    app = LiveCanaryApp(FakeSession(), INFO)
+    now += 3600
+    assert app.state.elapsed_seconds == 3600
 
 
 def test_what_is_being_spoken_stands_below_until_its_final_takes_its_place():
