@@ -1,11 +1,14 @@
 """What still stands in a file that another program has saved: an editor may have read it long before."""
 
 import re
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
 MAX_COMPARISONS = 200_000  # a second or two; what takes more is no edited end of a transcript
 ALIKE = 0.6
+LAST_LINES = 300  # of a file, which are compared whatever stands before them
 
 
 def first_missing(written: Sequence[str], contents: str) -> int | None:
@@ -32,14 +35,34 @@ def _lines(text: str) -> list[str]:
 
 
 def _last_common(ours: list[str], theirs: list[str]) -> tuple[int, int]:
-    """Behind which line of each both go on differently; 0 and 0 if they have none in common."""
+    """Behind which line of each both go on differently; 0 and 0 if they have none in common.
+
+    Nearly every line is there once and shows by itself where it stands, so that only what may be the end is compared
+    with each other: all of a day's transcript where a name was replaced everywhere would take minutes.
+    """
     begun = 0
     while begun < min(len(ours), len(theirs)) and ours[begun] == theirs[begun]:
         begun += 1
-    *common, _ = SequenceMatcher(None, ours[begun:], theirs[begun:], autojunk=False).get_matching_blocks()
-    return (
-        (begun + common[-1].a + common[-1].size, begun + common[-1].b + common[-1].size) if common else (begun, begun)
-    )
+    earlier = theirs[begun : max(begun, len(theirs) - LAST_LINES)]
+    end, their_end = (begun + behind for behind in _last_unmistakable(ours[begun:], earlier))
+    ours, theirs, last, their_last = ours[end:], theirs[their_end:], 0, 0
+    matcher = SequenceMatcher(None, ours, theirs, autojunk=False)
+    while (common := matcher.find_longest_match(last, len(ours), their_last, len(theirs))).size:
+        last, their_last = common.a + common.size, common.b + common.size
+    return end + last, their_end + their_last
+
+
+def _last_unmistakable(ours: list[str], theirs: list[str]) -> tuple[int, int]:
+    """Behind the last of those lines that each has once, of the most of them that are in the same order in both."""
+    counts, their_counts = Counter(ours), Counter(theirs)
+    places = {line: place for place, line in enumerate(ours) if their_counts[line] == counts[line] == 1}
+    ends: list[tuple[int, int]] = []
+    """Of rows of one line, of two and so on, the one that ends first in ours: where, and where in theirs."""
+    for their_place, line in enumerate(theirs):
+        if (place := places.get(line)) is not None:
+            length = bisect_left(ends, (place, 0))
+            ends[length : length + 1] = [(place, their_place)]
+    return (ends[-1][0] + 1, ends[-1][1] + 1) if ends else (0, 0)
 
 
 def _edited(ours: list[str], theirs: list[str]) -> int | None:
