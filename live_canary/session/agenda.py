@@ -97,6 +97,12 @@ class Agenda:
         with self._changed:
             return len(self._amendments) + self._in_hand
 
+    @property
+    def has_amendments(self) -> bool:
+        """Whether some wait that nobody has begun."""
+        with self._changed:
+            return bool(self._amendments)
+
     def finals_waiting(self, most: int) -> list[Work]:
         """The finished utterances that come next, at most so many, which stay where they are."""
         with self._changed:

@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -54,6 +55,8 @@ class TranscriptSink(Protocol):
 
     def amend(self, index: int, revision: Revision) -> None: ...
 
+    def reopen(self) -> None: ...
+
     def close(self) -> None: ...
 
 
@@ -101,9 +104,26 @@ class Scribe:
         self._tell_backlog()
 
     def answer_until_dismissed(self, transcriber: Transcriber | None) -> None:
-        """After the end: what the user still corrects, or wants to be heard again."""
+        """After the end: what the user still corrects, or wants to be heard again.
+
+        Where many corrections wait, the files are made anew once for all of them.
+        """
+        are_open = False
         while (request := self.agenda.next_request()) is not None:
+            if (more := self.agenda.has_amendments) and not are_open:
+                are_open = True
+                self._reopen_files()
             self._answer(request, transcriber)
+            if are_open and not more:
+                are_open = False
+                self.close_files()
+        if are_open:
+            self.close_files()
+
+    def _reopen_files(self) -> None:
+        for sink in self.sinks:
+            with suppress(OutputError):  # each amendment tries again, and tells
+                sink.reopen()
 
     def _patience(self) -> float | None:
         """Seconds to wait for work while finals wait for their turn."""

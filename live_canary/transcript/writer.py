@@ -138,12 +138,21 @@ class TranscriptFile:
         else:
             self._in_order = False
         if self._closed:
-            if not self.path.exists():
-                raise OutputError(f"{named(self.path)} is not there any more, so it lacks what was changed last.")
-            self._descriptor = open_locked(self.path)
+            self.reopen()
             self.close()
         elif line:
             self._save()
+
+    def reopen(self) -> None:
+        """Before several amendments after `close`, which is to be called again: the file is made anew once for all.
+
+        Raises OutputError.
+        """
+        if not self._closed:
+            return
+        if not self.path.exists():
+            raise OutputError(f"{named(self.path)} is not there any more, so it lacks what was changed last.")
+        self._descriptor = open_locked(self.path)
 
     def close(self) -> None:
         """Lets go of the file. Raises OutputError if lines or amendments are left that could not be saved."""

@@ -129,5 +129,8 @@ class MemorySink:
         self.amendments.append((index, revision.text))
         (self.bookmarks.add if revision.is_bookmarked else self.bookmarks.discard)(index)
 
+    def reopen(self) -> None:
+        self.closed = False
+
     def close(self) -> None:
         self.closed = True
