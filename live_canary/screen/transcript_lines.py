@@ -37,14 +37,15 @@ class TranscriptLines:
         self._with_source = with_source
         self._width = 80
         self._ends: list[int] = []
-        """The line after the last one of each entry."""
+        """The line after the last one of each entry, but for how far those from one entry on have moved since."""
+        self._moved_from = self._moved = 0
 
     def __len__(self) -> int:
         return len(self.entries)
 
     @property
     def line_count(self) -> int:
-        return self._ends[-1] if self._ends else 0
+        return self._end(len(self._ends) - 1) if self._ends else 0
 
     @property
     def width(self) -> int:
@@ -56,6 +57,7 @@ class TranscriptLines:
         if cells != self._width:
             self._width = cells
             self._ends = list(accumulate(map(self._height, range(len(self.texts)))))
+            self._moved_from = self._moved = 0
 
     def append(self, entry: Entry) -> None:
         text = spoken_text(entry)
@@ -131,11 +133,17 @@ class TranscriptLines:
         return None
 
     def _move_ends(self, number: int) -> None:
-        """Entry `number` has another height."""
-        start = self.first_line(number)
-        moved = start + self._height(number) - self._ends[number]
-        if moved:
-            self._ends[number:] = [end + moved for end in self._ends[number:]]
+        """Entry `number` has another height. Of many that are amended one after another each end moves once."""
+        moved = self.first_line(number) + self._height(number) - self._end(number)
+        if not moved:
+            return
+        until = number if number >= self._moved_from else len(self._ends)
+        self._ends[self._moved_from : until] = [end + self._moved for end in self._ends[self._moved_from : until]]
+        self._moved = moved + (self._moved if until == number else 0)
+        self._moved_from = number
+
+    def _end(self, number: int) -> int:
+        return self._ends[number] + (self._moved if number >= self._moved_from else 0)
 
     def _height(self, number: int) -> int:
         return 0 if number in self.hidden else line_count(self.texts[number], self._width)
@@ -152,14 +160,14 @@ class TranscriptLines:
         """The entry that has `line`, and which of its lines that is. Raises IndexError beyond the last line."""
         if not 0 <= line < self.line_count:
             raise IndexError(line)
-        number = bisect_right(self._ends, line)
+        number = bisect_right(range(len(self._ends)), line, key=self._end)
         return number, line - self.first_line(number)
 
     def first_line(self, number: int) -> int:
-        return self._ends[number - 1] if number else 0
+        return self._end(number - 1) if number else 0
 
     def last_line(self, number: int) -> int:
-        return self._ends[number] - 1
+        return self._end(number) - 1
 
     def matching(self, pattern: re.Pattern[str]) -> list[int]:
         """Entries in which `pattern` occurs, in their order."""

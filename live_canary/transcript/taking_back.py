@@ -16,23 +16,26 @@ class TakingBack:
     """
 
     def __init__(self) -> None:
-        self._standing: dict[str, list[int]] = {}
+        self._standing: dict[str, dict[int, None]] = {}
+        """Of each speaker, in their order: of a day's lines thousands may be deleted at once."""
 
     def heed(self, utterance: Utterance) -> int | None:
         """The index of what it takes back, if it does and anything is left to."""
-        standing = self._standing.setdefault(utterance.source, [])
+        standing = self._standing.setdefault(utterance.source, {})
         if utterance.command == "scratch that":
-            return standing.pop() if standing else None
-        standing.append(utterance.index)
+            return standing.popitem()[0] if standing else None
+        standing[utterance.index] = None
         return None
 
     def revised(self, utterance: Utterance, text: str | None) -> None:
         """One that was heard says `text` now, or was deleted."""
-        standing = self._standing.setdefault(utterance.source, [])
-        if text is None and utterance.index in standing:
-            standing.remove(utterance.index)
-        elif text is not None and utterance.index not in standing and utterance.command != "scratch that":
-            insort(standing, utterance.index)
+        standing = self._standing.setdefault(utterance.source, {})
+        if text is None:
+            standing.pop(utterance.index, None)
+        elif utterance.index not in standing and utterance.command != "scratch that":
+            order = list(standing)
+            insort(order, utterance.index)
+            self._standing[utterance.source] = dict.fromkeys(order)
 
 
 class Latest:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -137,3 +138,23 @@ def test_json_lines_keep_what_was_said_and_mark_it_as_a_command():
     assert [entry["text"] for entry in entries] == [utterance.text for utterance in LETTER]
     assert [entry.get("command") for entry in entries] == [utterance.command for utterance in LETTER]
     assert "command" not in entries[0]
+
+
+def test_a_line_that_is_deleted_is_not_looked_for_among_all_of_a_day():
+    """To delete 5,000 of 20,000 lines took two seconds for each that follows what stands, the screen among them."""
+    compared = []
+
+    class Counted(int):
+        __hash__ = int.__hash__
+
+        def __eq__(self, other):
+            compared.append(other)
+            return int(self) == int(other)
+
+    taking, lines = TakingBack(), [replace(said(0, "Yes."), index=Counted(index)) for index in range(400)]
+    for line in lines:
+        taking.heed(line)
+    for index in range(100, 200):
+        taking.revised(replace(lines[index], index=Counted(index)), None)
+    assert len(compared) <= 100  # each of those before it and itself, twice, before: 20,200
+    assert taking.heed(said(400, "Scratch that.")) == 399
