@@ -4,10 +4,11 @@ It is compared with every form that the session or an earlier recovery may have 
 some, with all. Only a file that somebody else has changed is completed by what the journal says of it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from itertools import islice
 
 from live_canary.session.record import OutputRecord
 from live_canary.transcript.amending import replaced
@@ -120,6 +121,8 @@ class Comparison:
     def _found(self, contents: bytes, begin: int) -> _Found | None:
         """The lines in that of their forms which the file has most of; None if it lacks any that were saved."""
         best: _Found | None = None
+        if not self._may_stand(contents, begin):
+            return None
         for lines in self._forms():
             found = self._compared(contents, begin, lines)
             if found.there >= min(self.output.entries, len(lines)):
@@ -129,6 +132,39 @@ class Comparison:
                     continue  # lines that were all deleted stand everywhere
                 best = found if best is None or found.end > best.end else best
         return best
+
+    def _may_stand(self, contents: bytes, begin: int) -> bool:
+        """False if the saved lines do not stand there, whichever of its texts each of them has.
+
+        Where others have changed a file, its forms, one for each correction of a day, would all be tried in vain.
+        """
+        if not self.amended or self._keeps_amendments or format_of(self.output.path).is_numbered:
+            return True
+        revisions: dict[int, list[Revision]] = {}
+        for index, revision in self.amended:
+            revisions.setdefault(index, []).append(revision)
+        ends, head = {begin}, self._head.encode()
+        for entry, heard in islice(zip(self.entries, self._lines(()), strict=True), self.output.entries):
+            lines = {heard}
+            if isinstance(entry, Utterance):
+                lines |= {head + self._line(entry, revision) for revision in revisions.get(entry.index, ())}
+            head, before = b"", ends
+            ends = {end + len(line) for end in before for line in self._standing_at(contents, begin, end, lines)}
+            if not ends:
+                return False
+        return True
+
+    def _standing_at(self, contents: bytes, begin: int, end: int, lines: Iterable[bytes]) -> Iterator[bytes]:
+        """Which of the lines stand there, with the break before the first of all."""
+        for line in lines:
+            expected = self._break_before(contents[:begin], line) + line if end == begin else line
+            if contents.startswith(expected, end):
+                yield expected
+
+    def _line(self, utterance: Utterance, revision: Revision) -> bytes:
+        """As a file whose lines are not numbered holds it."""
+        known, amendments = format_of(self.output.path), {utterance.index: revision}
+        return pieces(known, [utterance], with_source=self.with_source, amendments=amendments)[0].encode()
 
     def _forms(self) -> Iterator[list[bytes]]:
         """As they are to be, as they were heard, and as they were after each of the corrections."""

@@ -32,6 +32,8 @@ class Format:
     can_continue: ClassVar[bool] = True
     """Whether another session may be appended to a file of this format."""
     shows_bookmarks: ClassVar[bool] = False
+    is_numbered: ClassVar[bool] = False
+    """Whether what was written of an entry holds its number."""
     ends_blank: ClassVar[bool] = False
     """Whether what stands in a file ends in an empty line, which separates it from what follows."""
     any_seam: ClassVar[re.Pattern[bytes] | None] = None
@@ -140,6 +142,7 @@ class MarkdownFormat(Format):
 class SrtFormat(Format):
     extension = ".srt"
     can_continue = False
+    is_numbered = True
     ends_blank = True
 
     def numbers_in(self, piece: str) -> int:

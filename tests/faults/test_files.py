@@ -14,7 +14,7 @@ from live_canary.audio.recording import RecordingSource
 from live_canary.errors import OutputError
 from live_canary.events import OutputWritten, StageFailed, UtteranceFinal
 from live_canary.screen.export_dialog import export
-from live_canary.session import completing
+from live_canary.session import comparing, completing
 from live_canary.session.comparing import Comparison, digest_of
 from live_canary.session.completing import complete_files, output_before
 from live_canary.session.folder import SessionFolder, open_session, unfinished_sessions
@@ -629,3 +629,25 @@ def test_what_was_corrected_and_finds_no_place_is_told(tmp_path):
     known.size = known.path.stat().st_size
     complete_file(known, SAID, amended=[(1, None)], tell=told.append)
     assert told == [f"'{known.path}' was changed by another program; what was corrected there was left as it is."]
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".md", ".vtt"])
+def test_a_file_that_others_changed_is_not_compared_with_each_form_that_a_days_corrections_gave_it(
+    tmp_path, suffix, monkeypatch
+):
+    """8,000 lines with 80 corrections took 9 s and 20,000 with 200 a minute, in which recover said nothing."""
+    made = []
+
+    def counted(known, entries, **options):
+        made.append(len(entries))
+        return pieces(known, entries, **options)
+
+    monkeypatch.setattr(comparing, "pieces", counted)
+    said = [Utterance(index, index + 0.1, index + 0.9, f"Point {index}.", "talk.wav") for index in range(40)]
+    amended = [(index, Revision(f"Item {index}.")) for index in range(1, 40, 2)]
+    path = tmp_path / f"talk{suffix}"
+    path.write_text(whole_transcript(FORMATS[suffix], said[:38], STARTED, with_source=False).replace("Point 20.", "-"))
+    known = OutputRecord(path, 0, False, 38, path.stat().st_size)
+    assert complete_file(known, said, amended=amended) == 2
+    assert "Item 1." in path.read_text() and "Item 39." in path.read_text() and "Point 20." not in path.read_text()
+    assert made.count(len(said)) < 10  # 21 forms before, and what is to become of it
