@@ -371,3 +371,19 @@ def test_a_stretch_is_silent_where_nothing_was_heard_and_ends_where_the_sound_do
     assert found == 800 + 1600
     samples, found = read_spool(tmp_path, 20_000, 30_000)
     assert (len(samples), found) == (0, 0)
+
+
+def test_the_gaps_of_a_day_are_looked_through_where_sound_is_missing_and_not_at_each_piece(tmp_path):
+    """Each tenth of a second looked at all of them: with 500 pauses of eight hours 144 million times."""
+    looked_through = []
+
+    class Counting(list):
+        def __iter__(self):
+            looked_through.append(len(self))
+            return super().__iter__()
+
+    spool_of(tmp_path, noise(5.0))
+    source = SpooledSource("Me", tmp_path, [GAP])
+    source._gaps = Counting(source._gaps)
+    assert sum(len(item.samples) for item in source.blocks() if isinstance(item, AudioBlock)) == 5 * SAMPLE_RATE
+    assert len(looked_through) < 5
