@@ -69,8 +69,9 @@ class CanaryTranscriber:
         return [self._hypothesis(answer, len(sound.samples)) for answer, sound in zip(answers, sounds, strict=True)]
 
     def _transcribe(self, samples: NDArray[np.float32], draft: Hypothesis | None) -> Hypothesis:
-        [hypothesis] = self.transcribe_several([Sound(samples, draft)])
-        return hypothesis
+        answer = self.model.answer(samples, draft_ids=draft.ids if draft else ())
+        return_free_memory()
+        return self._hypothesis(answer, len(samples))
 
     def _hypothesis(self, answer: Answer, samples: int) -> Hypothesis:
         words = self.model.words(answer)
