@@ -1,6 +1,7 @@
 """The benchmarks print what their users' scripts read."""
 
 import json
+import runpy
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -8,13 +9,14 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from benchmarks import bandwidth
 from live_canary.audio.recording import RecordingSource
 from live_canary.commands import bench_engine, bench_live
 from live_canary.commands.bench_live import LiveObserver, Spread
 from live_canary.commands.histogram import write_histogram
 from live_canary.errors import InputError, OutputError
 from live_canary.events import BacklogChanged, PartialChanged, SourceOpened, UtteranceFinal
-from live_canary.model import random_checkpoint
+from live_canary.model import kernels, random_checkpoint
 from live_canary.settings import Settings
 from live_canary.transcript.utterance import Utterance
 from tests.conftest import DEMO, ROOT
@@ -141,3 +143,19 @@ def test_where_nobody_spoke_there_is_no_latency_and_the_json_is_valid():
 def test_a_histogram_without_values_says_so(tmp_path):
     write_histogram(tmp_path / "empty.svg", {"first words": []})
     assert "first words: none" in (tmp_path / "empty.svg").read_text()
+
+
+@pytest.mark.parametrize("script", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda path: path.stem)
+def test_every_benchmark_finds_what_it_imports(script, monkeypatch):
+    monkeypatch.syspath_prepend(script.parent)
+    try:
+        assert "main" in runpy.run_path(str(script)) or script.stem.startswith("segmentation_")
+    except ModuleNotFoundError as error:
+        assert error.name == "gguf"  # which only makes the weights that another program is compared with
+
+
+@pytest.mark.skipif(not kernels.available(), reason="no compiled kernels, or not for this processor")
+def test_a_tokens_time_is_measured_beside_that_of_its_weights():
+    form = bandwidth.measured(DEMO, "int8", runs=2)
+    assert len(form.token_s) == len(form.read_s) == 2
+    assert 0 < form.read_bytes < (DEMO / "model.safetensors").stat().st_size
