@@ -53,8 +53,8 @@ def links(path: Path) -> list[Link]:
         size = file.seek(0, os.SEEK_END)
         if _read(file, 0, 4) == _OGG:
             return [Link(start, end) for start, end in pairwise([0, *_ogg_starts(file, size), size])]
-        if _is_frame(_read(file, _behind_id3(file, 0), 4)):
-            return list(_mp3_links(file, size))
+        if (start := _mp3_start(file, path, size)) is not None:
+            return list(_mp3_links(file, start, size))
         if sound := more_than_told(file, size):
             return [Link(sound.start, sound.end, header=sound.header)]
         return [Link(0, size)]
@@ -121,8 +121,20 @@ def _all_of(pattern: re.Pattern[bytes], file: BinaryIO, position: int, size: int
         position += SEARCHED_BYTES - OVERLAP
 
 
-def _mp3_links(file: BinaryIO, size: int) -> Iterator[Link]:
-    start = 0
+def _mp3_start(file: BinaryIO, path: Path, size: int) -> int | None:
+    """Where an MP3 begins, with its tag; None for what is none.
+
+    A recorder of radio begins within a frame, and behind a tag there may be zeros. libsndfile leaves both out.
+    """
+    first = _behind_id3(file, 0)
+    if _is_frame(_read(file, first, 4)):
+        return 0
+    end = min(size, first + SEARCHED_BYTES)
+    start = _next_run(file, first, end) if first or path.suffix.lower() == ".mp3" else end
+    return start if start < end else None
+
+
+def _mp3_links(file: BinaryIO, start: int, size: int) -> Iterator[Link]:
     while True:
         first = _behind_id3(file, start)
         told = _INFO_FRAME.search(_read(file, first, FARTHEST_FRAME))

@@ -188,13 +188,23 @@ def test_what_follows_an_mp3_that_was_not_copied_completely_is_heard_and_the_res
     assert 10 + 3 - 0.5 < last.end_sample / 16_000 < 10 + 3 + 0.5
 
 
-@pytest.mark.parametrize(("rate", "channels"), [(44_100, 1), (16_000, 2)])
+@pytest.mark.parametrize(("rate", "channels"), [(44_100, 1), (16_000, 2), (8_000, 1)])
 def test_mp3s_of_other_kinds_that_do_not_tell_their_length_are_heard_behind_one_another(recording, rate, channels):
     """libsndfile stops where the sampling rate or the number of channels changes."""
     first = without_info_frame(recording("a.mp3", 2.0))
     other = without_info_frame(recording("b.mp3", 3.0, rate, channels))
     first.write_bytes(first.read_bytes() + other.read_bytes())
     assert seconds_of(first) == pytest.approx(2 + 3, abs=0.3)
+
+
+@pytest.mark.parametrize("zeros", [100, 3000])
+@pytest.mark.parametrize("tells", [True, False])
+def test_an_mp3_that_does_not_tell_its_length_is_heard_behind_another_of_its_kind_and_zeros(recording, tells, zeros):
+    """libsndfile leaves out fewer zeros by itself, but goes no further than the first tells."""
+    path, other = recording("a.mp3", 2.0), without_info_frame(recording("b.mp3", 3.0))
+    first = path if tells else without_info_frame(path)
+    path.write_bytes(first.read_bytes() + bytes(zeros) + other.read_bytes())
+    assert len(samples_of(RecordingSource([path], speed=None))) / 16_000 == pytest.approx(2 + 3, abs=0.3)
 
 
 @pytest.mark.parametrize("kept", [60, 300, 2000])
@@ -248,9 +258,39 @@ def test_an_mp3_that_does_not_tell_its_length_is_heard_to_its_end_and_not_called
     assert seconds_of(path) == pytest.approx(20, abs=0.2)
 
 
+@pytest.mark.parametrize("beginning", [0.0, 0.5], ids=["quiet", "loud"])
+@pytest.mark.parametrize(
+    "before",
+    [
+        lambda frame: frame[50:],
+        lambda frame: b"ID3\4\0\0\0\0\2\x2c" + bytes(300 + 200),
+        lambda frame: b"ID3\4\0\x10\0\0\0\x0a" + bytes(10) + b"3DI\4\0\x10\0\0\0\x0a",
+        lambda frame: b"ID3\4\0\0\0\0\2\x2c" + bytes(300) + frame[50:],
+    ],
+    ids=["a part of a frame", "zeros behind a tag", "a tag with a footer", "a part of a frame behind a tag"],
+)
+def test_an_mp3_that_begins_with_something_else_and_does_not_tell_its_length_is_heard_to_its_end(
+    tmp_path, before, beginning
+):
+    """As of radio. Its length was guessed: of 20 s 6 were heard without a word, or it was called damaged."""
+    noise, path = np.random.default_rng(1).uniform(-1, 1, 20 * 16_000), tmp_path / "talk.mp3"
+    soundfile.write(path, np.repeat([beginning, 0.5 - beginning], 10 * 16_000) * noise, 16_000)
+    frames = without_info_frame(path).read_bytes()
+    path.write_bytes(before(frames[: frames.index(frames[:2], 2)]) + frames)
+    assert seconds_of(path) == pytest.approx(20, abs=0.2)
+
+
 def info_frame(path) -> bytes:
     contents = path.read_bytes()
     return contents[: contents.index(contents[:2], 2)]
+
+
+def test_an_mp3_with_a_picture_before_it_is_heard_to_its_end_though_it_does_not_tell_its_length(tmp_path):
+    """The size of a tag is told in 7 bits a byte, which only shows where it is larger than 127 bytes."""
+    noise, path = np.random.default_rng(1).uniform(-1, 1, 20 * 16_000), tmp_path / "talk.mp3"
+    soundfile.write(path, np.repeat([0.5, 0.0], 10 * 16_000) * noise, 16_000)
+    path.write_bytes(b"ID3\4\0\0\0\0\2\x2c" + bytes(300) + without_info_frame(path).read_bytes())
+    assert seconds_of(path) == pytest.approx(20, abs=0.2)
 
 
 @pytest.mark.parametrize("beginning", [0.0, 0.5], ids=["quiet", "loud"])
@@ -398,6 +438,15 @@ def test_what_cannot_be_played_is_refused_with_one_sentence(tmp_path, recording)
             check_recording(tmp_path / name)
 
 
+@pytest.mark.parametrize("rate", [1, 999, 768_001])
+def test_a_rate_that_no_sound_has_is_refused_instead_of_resampled(recording, rate):
+    """A second of it would become hours, or gigabytes."""
+    path = recording("talk.wav", 1.0, rate)
+    for read in (check_recording, read_recording):
+        with pytest.raises(RecordingError, match=rf"claims {rate} samples a second, which no sound has"):
+            read(path)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="pipes have no place among files there")
 def test_a_pipe_is_refused_instead_of_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.wav")
@@ -424,12 +473,14 @@ def test_a_stretch_of_a_recording_is_heard_again_as_it_was(tmp_path):
     assert np.array_equal(source.hear_again(60_000, 90_000), heard[60_000:])
 
 
-def test_a_channel_that_begins_later_counts(recording, tmp_path):
+def test_a_channel_that_begins_later_or_ends_earlier_counts(recording, tmp_path):
     """As of a radio station; who named the first alone lost what the other said."""
-    path = recording("radio.ogg", 1.0)
+    one = recording("radio.ogg", 1.0).read_bytes()
     soundfile.write(tmp_path / "both.ogg", np.zeros((16_000, 2)), 16_000)
-    path.write_bytes(path.read_bytes() + (tmp_path / "both.ogg").read_bytes())
-    assert count_channels(path) == 2
+    both = (tmp_path / "both.ogg").read_bytes()
+    for contents in (one + both, both + one):
+        (tmp_path / "radio.ogg").write_bytes(contents)
+        assert count_channels(tmp_path / "radio.ogg") == 2
 
 
 @pytest.mark.parametrize("rate", [16_000, 44_100])
