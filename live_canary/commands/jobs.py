@@ -126,10 +126,18 @@ def _too_long(recordings: Sequence[Path], output: Output) -> OutputError:
 
 def _check_places(outputs: Sequence[Output]) -> None:
     """Raises OutputError if two would be one file."""
-    taken = Counter(files.place_of(path) for one in outputs for path in (one.transcript, one.unfinished))
+    taken = Counter(_place_of(path) for one in outputs for path in (one.transcript, one.unfinished))
     for one in outputs:
-        if taken[files.place_of(one.transcript)] > 1:
+        if taken[_place_of(one.transcript)] > 1:
             raise OutputError(
                 f"Two recordings would both become '{one.transcript}'; leave one out, "
                 "and transcribe it by itself with another --output-dir."
             )
+
+
+def _place_of(path: Path) -> str:
+    """From wherever it is named."""
+    try:
+        return files.place_of(Path(os.path.realpath(path)))
+    except OSError:  # this folder was deleted, which is told when the transcript is to be written
+        return files.place_of(path)

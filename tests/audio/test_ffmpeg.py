@@ -1,6 +1,7 @@
 """Recordings that libsndfile does not know, through ffmpeg where it is installed."""
 
 import io
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,7 +14,7 @@ from live_canary.audio import ffmpeg
 from live_canary.audio.recording import RecordingSource
 from live_canary.audio.recording_file import check_recording, count_channels, read_recording, stream_recording
 from live_canary.audio.source import AudioBlock, SourceWarning
-from live_canary.errors import RecordingError
+from live_canary.errors import RecordingBrokenOff, RecordingError
 
 needs_ffmpeg = pytest.mark.skipif(not shutil.which(ffmpeg.PROGRAM), reason="ffmpeg is not installed")
 RATE = 48_000
@@ -137,13 +138,18 @@ def test_a_stretch_is_heard_again_as_it_was(tone, tmp_path):
 
 
 @needs_ffmpeg
-def test_one_that_was_not_copied_completely_is_heard_as_far_as_it_goes(tone, tmp_path):
+@pytest.mark.parametrize("share", [0.5, 0.75])
+def test_one_that_was_not_copied_completely_is_heard_as_far_as_it_goes(tone, tmp_path, share):
     path = tmp_path / "talk.webm"
     convert("-i", tone, path)
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    path.write_bytes(path.read_bytes()[: round(path.stat().st_size * share)])
     *_, warning, last = RecordingSource([path], speed=None).blocks()
     assert "was not copied completely" in warning.message
-    assert 2 < last.end_sample / 16_000 < 5
+    assert last.end_sample / 16_000 == pytest.approx(7 * share, abs=0.7)
+
+
+def test_the_length_that_is_told_counts_in_hours_and_minutes():
+    assert ffmpeg._told_seconds("[info]   Duration: 01:02:03.50, start: 0.000000\n") == 3723.5
 
 
 @needs_ffmpeg
@@ -252,14 +258,21 @@ def test_a_film_without_sound_is_refused_in_a_sentence(tmp_path):
         check_recording(tmp_path / "film.mp4")
 
 
-@needs_ffmpeg
-def test_the_program_ends_with_whoever_reads_it(tone, tmp_path, monkeypatch):
-    def started(*arguments):
-        programs.append(start(*arguments))
-        return programs[-1]
+@pytest.fixture
+def programs(monkeypatch) -> list[subprocess.Popen[bytes]]:
+    """Those that were started."""
 
-    start, programs = ffmpeg._started, []
+    def started(*arguments):
+        begun.append(start(*arguments))
+        return begun[-1]
+
+    start, begun = ffmpeg._started, []
     monkeypatch.setattr(ffmpeg, "_started", started)
+    return begun
+
+
+@needs_ffmpeg
+def test_the_program_ends_with_whoever_reads_it(tone, tmp_path, programs):
     convert("-i", tone, tmp_path / "talk.m4a")
     before = set(tmp_path.iterdir())
     pieces = stream_recording(tmp_path / "talk.m4a")
@@ -268,6 +281,34 @@ def test_the_program_ends_with_whoever_reads_it(tone, tmp_path, monkeypatch):
     check_recording(tmp_path / "talk.m4a")
     assert [program.returncode is not None for program in programs] == [True, True]
     assert set(tmp_path.iterdir()) == before
+
+
+@needs_ffmpeg
+def test_a_program_that_is_killed_is_not_taken_for_the_end_of_the_recording(tone, tmp_path, programs):
+    """As where memory runs out: it says nothing of it."""
+    convert("-i", tone, tmp_path / "talk.m4a")
+    pieces = stream_recording(tmp_path / "talk.m4a")
+    next(pieces)
+    programs[0].kill()
+    with pytest.raises(RecordingBrokenOff, match="can be read only up to"):
+        list(pieces)
+
+
+@needs_ffmpeg
+@pytest.mark.skipif(os.name == "nt", reason="there Ctrl-C goes to groups of another kind")
+def test_ctrl_c_does_not_reach_the_program(tone):
+    """It would end in the middle of a recording, which would then be called damaged."""
+    with ffmpeg._running(tone, "") as (program, _):
+        assert os.getpgid(program.pid) != os.getpgid(0)
+
+
+@needs_ffmpeg
+def test_of_a_film_with_several_tracks_the_first_is_heard(tone, tmp_path):
+    """Not the one with most channels, which may be in another language or for the blind."""
+    silence = ("-f", "lavfi", "-i", "anullsrc=channel_layout=5.1:sample_rate=48000")
+    convert("-i", tone, *silence, "-map", "0:a", "-map", "1:a", "-t", "7", "-c:a", "flac", tmp_path / "film.mka")
+    assert loudness(read_recording(tmp_path / "film.mka"))[0] > 0.2
+    assert count_channels(tmp_path / "film.mka") == 2
 
 
 def test_without_ffmpeg_it_is_said_what_it_would_do(tmp_path, without_ffmpeg):

@@ -434,7 +434,17 @@ def test_ten_seconds_of_zeros_are_told_once_and_so_is_their_end(sound, clock):
 def test_a_computer_that_plays_nothing_is_nothing_to_tell(sound, clock):
     sound.inputs[0].name, sound.inputs[0].muted = "BlackHole 2ch", True
     source = LiveSource(Capture(None, "system", system=PortAudio(), clock=clock))
+    assert source.name == "System sound"
     assert news_in(heard(source, clock, 20.0)) == [DeviceOpened("BlackHole 2ch", 48_000, 2)]
+
+
+def test_what_the_computer_plays_is_heard_where_it_plays_it_now(sound, clock, monkeypatch):
+    """The other side of a call moves with the headset, whether or not the microphone is to."""
+    monkeypatch.setattr(PortAudioInput, "defaults_changed", lambda self: sound.default_index == 1)
+    sound.inputs[0].name, sound.inputs[1].name = "BlackHole 2ch", "BlackHole 16ch"
+    clock.at(2.0, lambda: setattr(sound, "default_index", 1))
+    source = LiveSource(Capture(None, "system", system=PortAudio(), clock=clock))
+    assert [news.device for news in news_in(heard(source, clock, 4.0))] == ["BlackHole 2ch", "BlackHole 16ch"]
 
 
 def test_a_pause_is_a_gap_and_nothing_of_it_is_heard(sound, clock):
@@ -608,6 +618,27 @@ def test_another_input_is_heard_when_the_user_wants_it_and_time_goes_on(sound, c
     assert blocks_in(items)[-1].end_sample == pytest.approx(5.0 * 16_000, abs=320)
     assert_each_sample_is_at_its_time(items, 0.001)
     assert source.input.name == "USB"
+
+
+def test_what_is_missed_while_another_input_is_opened_is_no_loss_of_the_microphone(sound, clock, monkeypatch):
+    def slow(self, *arguments):
+        clock.jump(1.0)
+        real(self, *arguments)
+
+    source, real = microphone(clock), PortAudioInput.__init__
+    clock.at(1.0, lambda: monkeypatch.setattr(PortAudioInput, "__init__", slow))
+    clock.at(2.0, lambda: source.switch(source.inputs()[1]))
+    (gap,) = gaps_in(heard(source, clock, 5.0))
+    assert gap.reason == "change of device"
+    assert (gap.end_sample - gap.start_sample) / 16_000 == pytest.approx(1.0, abs=0.05)
+
+
+def test_an_input_that_the_user_chose_is_not_left_for_the_default(sound, clock, monkeypatch):
+    monkeypatch.setattr(PortAudioInput, "defaults_changed", lambda self: clock.passed > 3.0)
+    source = microphone(clock, follow_default=True)
+    clock.at(2.0, lambda: source.switch(source.inputs()[1]))
+    items = heard(source, clock, 5.0)
+    assert news_in(items) == [DeviceOpened("Built-in", 48_000, 2), DeviceOpened("USB", 44_100, 1)]
 
 
 def test_a_chosen_input_is_opened_once_it_is_free_and_the_one_before_is_heard_until_then(sound, clock):

@@ -78,6 +78,14 @@ def test_what_is_heard_after_a_sleep_comes_after_it_also_where_the_input_ends_at
     assert keeper.missing_at(60.0) == pytest.approx(0.0, abs=1e-6)
 
 
+def test_what_was_held_back_comes_before_what_then_found_no_room():
+    keeper = Timekeeper()
+    before, late = (Chunk(b"", 1, 0.1, time) for time in (0.1, 60.0))
+    last = Chunk(b"", 1, 0.1, 65.1, dropped_seconds=5.0)
+    pieces = [piece for chunk in (before, late, last) for piece in keeper.arrived(chunk)]
+    assert pieces == [before, Loss(pytest.approx(59.8), TOO_BUSY), late, Loss(5.0, "overflow"), last]
+
+
 def test_what_was_held_back_when_the_input_was_lost_is_heard_at_its_time():
     timeline, tenth = Timeline(), np.full(1600, 0.5, np.float32).tobytes()
     list(timeline.begin(16_000, 0.0, ""))
@@ -207,3 +215,20 @@ def test_another_rate_is_noticed_at_once_or_as_soon_as_it_can_be_told_from_drift
 def test_another_rate_is_noticed_also_where_it_begins_with_a_stall(speed):
     """What comes too early in the first seconds may have been kept."""
     assert noticed_after(speed, 0.02, stall=12.0) < noticed_after(speed, 0.02) + HOLD_SECONDS + 10.0
+
+
+def test_losses_that_are_far_apart_are_not_taken_for_another_rate():
+    """A laptop that slept three times in a day would have its microphone closed under what is being said."""
+    chunks = [Chunk(b"", 1, 0.1, count * 0.1 + 60.0 * (count // 400)) for count in range(1, 1700)]
+    pieces, _, off_rate = heard_of(chunks)
+    assert sum(isinstance(piece, Loss) for piece in pieces) == 4
+    assert not off_rate
+
+
+def test_a_stream_is_not_judged_by_the_losses_of_the_one_before_it():
+    """It would be closed as soon as it was opened, and so on."""
+    keeper, chunks = Timekeeper(), (Chunk(b"", 1, 0.1, count * 0.1 + 0.6 * (count // 50)) for count in range(1, 1000))
+    while not keeper.off_rate:
+        list(keeper.arrived(last := next(chunks)))
+    list(keeper.resume(last.arrived, ""))
+    assert not keeper.off_rate

@@ -71,6 +71,14 @@ def test_a_wav_that_tells_of_less_sound_than_it_holds_is_heard_to_its_end(wav, o
     np.testing.assert_array_equal(read_recording(path), whole)
 
 
+def test_a_chunk_of_an_odd_length_before_the_sound_hides_none_of_it(wav):
+    path = wav()
+    whole, contents, (begins, _) = read_recording(path), path.read_bytes(), data_of(path)
+    path.write_bytes(contents[: begins - 8] + chunk(b"LIST", b"INFO" + bytes(5)) + contents[begins - 8 :])
+    tell(path, 0)
+    np.testing.assert_array_equal(read_recording(path), whole)
+
+
 @pytest.mark.parametrize(
     "behind",
     [

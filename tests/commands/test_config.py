@@ -65,6 +65,48 @@ def test_transcribe_follows_the_same_settings(file, started):
     assert (started[0].model, started[0].segmenter.min_silence_ms) == ("demo", 900)
 
 
+OF_EVERY_COMMAND = """
+compute_device = "cpu"
+compute = "int8"
+threads = 3
+vad = "webrtc"
+vad_threshold = 0.4
+pre_roll_ms = 1500
+max_utterance_s = 20
+offline = true
+overwrite = true
+plain = true
+"""
+OF_A_SESSION = """
+system = true
+device = "USB"
+follow_default = true
+paused = true
+system_name = "Ben"
+light = true
+type = true
+clipboard = true
+voice_commands = true
+"""
+
+
+def test_no_setting_is_lost_on_the_way_to_what_it_is_for(file, started, monkeypatch):
+    file.write_text(OF_EVERY_COMMAND + OF_A_SESSION)
+    for arguments in ([], ["transcribe", "talk.wav"]):
+        monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+        run(*arguments)
+        assert os.environ["HF_HUB_OFFLINE"] == "1"
+    for one in started:
+        assert (one.compute_device, one.compute, one.threads, one.vad) == ("cpu", "int8", 3, "webrtc")
+        segmenter = one.segmenter
+        assert (segmenter.on_threshold, segmenter.pre_roll_ms, segmenter.max_utterance_s) == (0.4, 1500, 20.0)
+        assert (one.overwrite, one.plain) == (True, True)
+    session = started[0]
+    assert (session.device, session.system_name) == ("USB", "Ben")
+    assert all((session.system, session.follow_default, session.paused, session.light))
+    assert all((session.type, session.clipboard, session.voice_commands))
+
+
 def test_names_are_spelled_as_the_file_or_a_flag_says(file, started):
     file.write_text('spelling = [\n    "Canary-Qwen",\n    "jon = John",\n]\n')
     run("--replay", "talk.wav")
@@ -88,6 +130,15 @@ def test_the_benchmark_of_the_engine_computes_where_a_session_would(file, monkey
     monkeypatch.setattr("live_canary.commands.bench_engine.run", lambda model, **what: asked.append(what) or 0)
     run(*command.split())
     assert asked[0]["device"] == "cpu"
+
+
+def test_the_live_benchmark_hears_and_computes_as_a_session_would(file, monkeypatch):
+    file.write_text('mode = "meeting"\ncompute = "int8"\nthreads = 3\n')
+    asked: list[Settings] = []
+    monkeypatch.setattr("live_canary.commands.bench_live.run", lambda settings, *_, **__: asked.append(settings) or 0)
+    run("bench", "live", "talk.wav")
+    [settings] = asked
+    assert (settings.segmenter.min_silence_ms, settings.compute, settings.threads) == (1000, "int8", 3)
 
 
 def test_the_name_of_a_model_to_download_is_not_the_one_to_transcribe_with(file, monkeypatch):

@@ -366,6 +366,15 @@ def test_two_recordings_of_one_name_are_not_written_into_one_transcript(talk, tm
     assert not (tmp_path / "texts").exists()
 
 
+def test_one_transcript_of_two_recordings_is_refused_from_wherever_each_is_named(talk, monkeypatch):
+    """It was called given twice as --output, which `transcribe` does not know."""
+    other = talk.with_suffix(".flac")
+    soundfile.write(other, *soundfile.read(talk))
+    monkeypatch.chdir(talk.parent)
+    with pytest.raises(OutputError, match="Two recordings would both become"):
+        transcribe.run(Settings(recordings=(Path(talk.name), other), model="demo"), None, "txt")
+
+
 @pytest.mark.parametrize("earlier", [None, "what was there\n"])
 def test_ctrl_c_leaves_no_half_of_a_transcript(talk, monkeypatch, capsys, earlier):
     def interrupted(events, progress, task):
@@ -569,6 +578,19 @@ def test_a_damaged_recording_has_a_transcript_of_all_that_there_is(talk, monkeyp
     assert transcribe.run(Settings(recordings=(talk,), model="demo"), None, "txt") == 1
     assert len(talk.with_suffix(".txt").read_text().splitlines()) == 2
     assert "it is damaged or was not copied completely" in capsys.readouterr().err
+
+
+def test_one_recording_that_went_wrong_is_a_failure_though_the_last_one_went_well(talk, second, monkeypatch):
+    monkeypatch.setattr(transcribe, "load_with", instant)
+    talk.write_bytes(talk.read_bytes()[: talk.stat().st_size // 2])
+    assert transcribe.run(Settings(recordings=(talk, second), model="demo"), None, "txt") == 1
+    assert len(second.with_suffix(".txt").read_text().splitlines()) == 2
+
+
+def test_a_detector_that_there_is_not_is_told_before_the_model_is_loaded(talk, monkeypatch):
+    monkeypatch.setattr(transcribe, "load_with", lambda choice, settings: lambda tell: pytest.fail("was loaded"))
+    with pytest.raises(InputError, match="There is no voice detector 'ears'"):
+        transcribe.run(Settings(recordings=(talk,), model="demo", vad="ears"), None, "txt")
 
 
 def overwritten(talk, monkeypatch) -> int:

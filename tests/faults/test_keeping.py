@@ -95,7 +95,18 @@ def test_sound_that_the_user_keeps_is_named(state, capsys):
     folder = finished_session()
     keeping.leave_folder(folder, ended=True, keep_sound=True)
     assert capsys.readouterr().err == f"Sound: {folder.path / '0-Me.flac'}\n"
+    assert [path.name for path in folder.path.iterdir()] == ["0-Me.flac"]
     assert unfinished_sessions() == []
+
+
+def test_the_sounds_of_two_sides_are_kept_in_their_order_whatever_they_are_called(state):
+    folder, scripts = SessionFolder.create(), {"Ana M.": "abc", "Ana-M": "defgh"}
+    session = prepare(folder, [ScriptedSource(script, name=name) for name, script in scripts.items()])
+    session.start(lambda event: None)
+    assert session.wait(PATIENCE_SECONDS)
+    kept = folder.keep_sound()
+    assert [path.name for path in kept] == ["0-Ana-M.flac", "1-Ana-M.flac"]
+    assert [soundfile.info(path).duration for path in kept] == pytest.approx([0.3, 0.5])
 
 
 def no_room(sound, recording):

@@ -182,6 +182,18 @@ def test_a_damaged_chunk_becomes_a_gap_and_the_next_one_is_heard(tmp_path):
     np.testing.assert_array_equal(heard(tmp_path / "0")[1], from_pcm(to_pcm(samples[CHUNK_SAMPLES:])))
 
 
+def test_a_damaged_place_in_a_finished_chunk_takes_nothing_before_it(tmp_path):
+    samples = np.tile(noise(1.0), 61)
+    spool_of(tmp_path / "0", samples)
+    with (tmp_path / "0" / "00000000000000.flac").open("r+b") as chunk:
+        chunk.seek(chunk.seek(0, os.SEEK_END) // 2)
+        chunk.write(bytes(10_000))
+    sound, gap, _ = heard(tmp_path / "0")
+    assert len(sound) > 29 * SAMPLE_RATE
+    np.testing.assert_array_equal(sound, from_pcm(to_pcm(samples[: len(sound)])))
+    assert gap == AudioGap(len(sound), CHUNK_SAMPLES, NOT_KEPT)
+
+
 def test_a_crash_between_compressing_and_deleting_repeats_nothing(tmp_path):
     samples = np.tile(noise(1.0), 61)
     spool_of(tmp_path / "0", samples)
@@ -319,6 +331,18 @@ def test_the_sound_that_is_kept_is_one_recording_that_is_silent_where_nothing_wa
     samples, rate = soundfile.read(tmp_path / "Me.flac", dtype="float32")
     assert rate == SAMPLE_RATE
     np.testing.assert_array_equal(samples, from_pcm(to_pcm(sound_of("ab...cd"))))
+
+
+def test_a_gap_of_minutes_is_as_long_in_the_sound_that_is_kept(tmp_path):
+    """As of a pause; what was said after it would stand too early, and beside the other side's at another time."""
+    spool, heard_at = Spool(tmp_path / "0"), (0, 3 * CHUNK_SAMPLES)
+    expected = np.zeros(heard_at[-1] + 1600, np.int16)
+    for start in heard_at:
+        expected[start : start + 1600] = 1000
+        spool.write(expected[start : start + 1600], start)
+    spool.close()
+    join(tmp_path / "0", tmp_path / "Me.flac")
+    np.testing.assert_array_equal(soundfile.read(tmp_path / "Me.flac", dtype="int16")[0], expected)
 
 
 def test_all_of_a_kept_recording_is_on_the_disk_before_what_it_was_made_of_goes(tmp_path, monkeypatch):

@@ -49,3 +49,10 @@ def test_the_lowest_threshold_leaves_silence_silent():
 def test_settings_cannot_be_changed_under_a_running_segmenter():
     with pytest.raises(FrozenInstanceError):
         SegmenterSettings().tail_ms = 900
+
+
+def test_the_longest_utterance_leaves_room_for_the_silence_that_ends_it():
+    """Together they are no more than the model takes."""
+    SegmenterSettings(min_silence_ms=2000, max_utterance_s=35.5)
+    with pytest.raises(InputError, match=r"longest utterance of 35\.6 s"):
+        SegmenterSettings(min_silence_ms=2000, max_utterance_s=35.6)
