@@ -59,14 +59,19 @@ def stream(path: Path, unknown: str, channel: int | None = None) -> Iterator[NDA
         for samples in _pieces(program, channel):
             read += len(samples)
             yield samples
-        failed = program.wait() != 0
+        code = program.wait()
         said = _said(log)
     reason, seconds = _reason(said, path), read / SAMPLE_RATE
     if not read:
         _check_readable(path)
         raise _no_sound(unknown, reason)
+    if code < 0 and not reason:
+        raise RecordingBrokenOff(
+            f"Recording '{path}' was read only up to {seconds:.1f} seconds, where ffmpeg was killed, perhaps for want "
+            "of memory; close other programs and run it again."
+        )
     told = _told_seconds(said)
-    if failed or (reason and told and told - seconds > 1):
+    if code or (reason and told and told - seconds > 1):
         _check_readable(path)
         raise RecordingBrokenOff(
             f"Recording '{path}' can be read only up to {seconds:.1f} seconds (ffmpeg: {reason}): "
