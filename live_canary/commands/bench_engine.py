@@ -108,7 +108,7 @@ def time_steps(model: "CanaryQwen", samples: object, new_tokens: int, runs: int)
     """Seconds of each step of transcribing (n,) samples, `runs` times after one run that warms up."""
     import torch
 
-    from live_canary.model.decoder import Prompted
+    from live_canary.model.answer import Prompted
 
     sound = torch.as_tensor(samples, device=model.device)
     mel = model.perception.preprocessor(sound)

@@ -11,10 +11,11 @@ from torch import Tensor
 
 from live_canary.errors import AudioTooLong, AudioTooShort, CheckpointError, InputError
 from live_canary.model import encoder, kernels, llm
+from live_canary.model.answer import Answer, Prompted
 from live_canary.model.checkpoint import destinations, load_weights, no_meta_tensors_left
 from live_canary.model.compute import DType, choose_device, choose_dtype, is_memory_full, memory_full, use_threads
 from live_canary.model.config import CanaryConfig, read_config
-from live_canary.model.decoder import Answer, LeanDecoder, Prompted
+from live_canary.model.decoder import LeanDecoder
 from live_canary.model.encoder import Perception, encoded_frames
 from live_canary.model.fixed import FixedDecoder, FixedEncoder
 from live_canary.model.hub import find_backbone_file, find_checkpoint

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - as everybody calls it
 
 from live_canary.errors import LiveCanaryError
+from live_canary.model.answer import Answer, Growing, Prompted
 from live_canary.model.llm import QwenWrapper
 
 CACHE_STEP = 256  # positions by which the cache grows
@@ -70,56 +71,6 @@ class _Layer:
     post_norm: Tensor
     gate_up: Callable[[Tensor], Tensor]
     down: Callable[[Tensor], Tensor]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What greedy decoding chose."""
-
-    ids: list[int]
-    """Without the end token."""
-    probabilities: list[float]
-    """In (0, 1], that the model gave each of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prompted:
-    """An utterance that wants its answer."""
-
-    embeddings: Tensor
-    """(n, hidden) of its prompt."""
-    max_new_tokens: int
-    draft: Sequence[int] = ()
-    """A guess of the answer."""
-
-
-class _Growing:
-    """An answer on its way, a token at a time."""
-
-    def __init__(self, prompted: Prompted, chosen: Sequence[int], likely: Sequence[float], end_id: int):
-        """chosen, likely: what follows the prompt and each token of its draft, and how probable it is."""
-        self._most, self._end_id = prompted.max_new_tokens, end_id
-        accepted = _common_prefix(prompted.draft[: self._most], chosen)
-        self.ids, self.probabilities = list(prompted.draft[:accepted]), list(likely[:accepted])
-        self.token, self.is_whole = self._end_id, accepted == self._most
-        if not self.is_whole:
-            self.take(chosen[accepted], likely[accepted])
-
-    def take(self, token: int, probability: float) -> None:
-        self.token = token
-        if token != self._end_id:
-            self.ids.append(token)
-            self.probabilities.append(probability)
-        self.is_whole = token == self._end_id or not self.tokens_left
-
-    @property
-    def tokens_left(self) -> int:
-        return self._most - len(self.ids)
-
-    @property
-    def answer(self) -> Answer:
-        length = self.ids.index(self._end_id) if self._end_id in self.ids else len(self.ids)  # a draft may have it
-        return Answer(self.ids[:length], self.probabilities[:length])
 
 
 class LeanDecoder:
@@ -199,15 +150,15 @@ class LeanDecoder:
         prompt, draft = prompted.embeddings.to(self.dtype), prompted.draft[: prompted.max_new_tokens]
         return torch.cat([prompt, self.embed(draft)]) if draft else prompt
 
-    def _begun(self, prompted: Prompted, hidden: Tensor, end_id: int) -> _Growing:
+    def _begun(self, prompted: Prompted, hidden: Tensor, end_id: int) -> Growing:
         """hidden: what the last input of the prompt and those of its draft have become (1 + drafted, hidden)."""
-        return self._checked(_Growing(prompted, *self._choose(hidden), end_id))
+        return self._checked(Growing(prompted, *self._choose(hidden), end_id))
 
-    def _take(self, growing: _Growing, token: int, probability: float) -> None:
+    def _take(self, growing: Growing, token: int, probability: float) -> None:
         growing.take(token, probability)
         self._checked(growing)
 
-    def _checked(self, growing: _Growing) -> _Growing:
+    def _checked(self, growing: Growing) -> Growing:
         """An answer whose last token, also if that is its first, was chosen among numbers."""
         if growing.ids and math.isnan(growing.probabilities[-1]):  # more would be decoded in vain
             self._forget()
@@ -327,10 +278,3 @@ def _merged(projection: Any) -> Tensor:
     base = projection.base_layer.weight
     merged = base.detach().float() + projection.get_delta_weight("default").detach().float()
     return merged.to(base.dtype)
-
-
-def _common_prefix(draft: Sequence[int], chosen: Sequence[int]) -> int:
-    count = 0
-    while count < len(draft) and draft[count] == chosen[count]:
-        count += 1
-    return count

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from live_canary.model import kernels
-from live_canary.model.decoder import Answer, LeanDecoder, Prompted
+from live_canary.model.answer import Answer, Prompted
+from live_canary.model.decoder import LeanDecoder
 from live_canary.model.quantize import QuantizedLinear
 
 

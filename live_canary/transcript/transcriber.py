@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from live_canary.model.answer import Answer
 from live_canary.model.canary import CanaryQwen
 from live_canary.model.compute import DType, empty_cache, is_memory_full
-from live_canary.model.decoder import Answer
 from live_canary.model.memory import return_free_memory
 from live_canary.transcript.hypothesis import Hypothesis, Sound
 from live_canary.transcript.loops import without_loops

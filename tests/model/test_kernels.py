@@ -17,9 +17,10 @@ from safetensors.torch import load_file, save_file
 
 from live_canary.errors import InputError, LiveCanaryError
 from live_canary.model import kernels, quantized_file
+from live_canary.model.answer import Prompted
 from live_canary.model.canary import CanaryQwen
 from live_canary.model.compute import choose_dtype
-from live_canary.model.decoder import LeanDecoder, Prompted
+from live_canary.model.decoder import LeanDecoder
 from live_canary.model.encoder import InPieces
 from live_canary.model.kernel_decoder import KernelDecoder
 from live_canary.model.kernel_encoder import KernelConformer

@@ -5,7 +5,7 @@ import math
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from live_canary.model.decoder import Answer
+from live_canary.model.answer import Answer
 
 
 def test_a_word_is_as_probable_as_its_tokens_together_whatever_its_punctuation(demo):

@@ -3,7 +3,7 @@
 import numpy as np
 import soundfile
 
-from live_canary.model.decoder import Answer
+from live_canary.model.answer import Answer
 from live_canary.transcript.transcriber import CanaryTranscriber
 from tests.conftest import ROOT
 
