@@ -351,7 +351,7 @@ def test_a_command_line_that_means_nothing_is_refused_in_one_line(arguments, sai
 def test_a_recording_without_a_command_is_told_its_two_ways(beginning):
     """`whisper talk.wav` is how others begin."""
     said = refusal("--model", "demo", beginning)
-    assert f"'{beginning}' is no command but a file: `live-canary transcribe`" in said
+    assert f"'{beginning}' is a file, not a command: put `live-canary transcribe`" in said
     assert "`live-canary --replay`" in said
 
 

@@ -214,7 +214,7 @@ class LiveSource:
         obstacle = self._capture.switch(wanted.chosen)
         self._switch_tried = wanted
         if obstacle:
-            yield SourceWarning(f"{obstacle} {before.name} is heard on.")
+            yield SourceWarning(f"{obstacle} {before.name} stays in use.")
         if not self._capture.is_open:
             yield from self._lose()
         elif not self._lost:

@@ -213,7 +213,7 @@ def _why_empty(path: Path) -> str:
     if path.stat().st_size < LONGEST_HEADER:
         return "it is 0 seconds long; record it again"
     return (  # the length of a WAV is written when it ends
-        "its header says 0 seconds, as where a recorder was cut off; what follows the header can be had with "
+        "its header says 0 seconds, as when a recorder was cut off; get the sound behind the header with "
         "sox --ignore-length RECORDING recording.wav"
     )
 

@@ -88,7 +88,7 @@ def live(
         bool,
         switch("--follow-default", "If the input is unplugged, hear the default one.", SOUND),
     ] = False,
-    paused: Annotated[bool, switch("--paused", "Begin with a pause, which p or SIGUSR1 ends.", SOUND)] = False,
+    paused: Annotated[bool, switch("--paused", "Start paused; p or SIGUSR1 resumes.", SOUND)] = False,
     mic_name: Annotated[
         str, typer.Option("--mic-name", metavar="NAME", help="Who speaks into the microphone.", rich_help_panel=SOUND)
     ] = "Me",
@@ -123,7 +123,7 @@ def live(
     ] = False,
     no_spool: Annotated[
         bool,
-        switch("--no-spool", "Put no sound on the disk; a crash then loses it.", SOUND),
+        switch("--no-spool", "Keep no sound on the disk; a crash then loses it.", SOUND),
     ] = False,
     keep_audio: Annotated[bool, switch("--keep-audio", "Leave the sound as FLAC files at the end.", SOUND)] = False,
     model: ModelOption = "auto",
@@ -136,7 +136,7 @@ def live(
     min_silence_ms: SilenceOption = None,
     pre_roll_ms: PreRollOption = None,
     max_utterance_s: LongestOption = None,
-    offline: Annotated[bool, switch("--offline", "Never reach for the network.", MODEL)] = False,
+    offline: Annotated[bool, switch("--offline", "Never use the network.", MODEL)] = False,
     profile: Annotated[
         str | None,
         typer.Option(
@@ -267,7 +267,7 @@ def transcribe(
 @app.command(epilog=epilog("recover"), rich_help_panel=LATER)
 def recover(
     session: Annotated[str | None, typer.Argument(metavar="[SESSION]", help="Only this one.")] = None,
-    only_list: Annotated[bool, switch("--list", "Only say which there are.")] = False,
+    only_list: Annotated[bool, switch("--list", "Only list them.")] = False,
     discard: Annotated[bool, switch("--discard", "Delete instead of finishing.")] = False,
     model: Annotated[
         str | None, typer.Option("--model", metavar="NAME", help="Another model than the session's.")

@@ -39,9 +39,9 @@ def bench_engine(
     threads: ThreadsOption = None,
     audio: Annotated[Path | None, typer.Option("--audio", metavar="FILE", help="A recording of at most 38 s.")] = None,
     max_new_tokens: Annotated[
-        int, typer.Option("--max-new-tokens", metavar="N", min=1, max=600, help="Decode so many tokens.")
+        int, typer.Option("--max-new-tokens", metavar="N", min=1, max=600, help="How many tokens to decode.")
     ] = 24,
-    runs: Annotated[int, typer.Option("--runs", metavar="N", min=1, max=1000, help="Measure so often.")] = 5,
+    runs: Annotated[int, typer.Option("--runs", metavar="N", min=1, max=1000, help="How many times to measure.")] = 5,
     json: JsonOption = False,
 ) -> None:
     """Time each step of transcribing one utterance: load, features, encoder, prefill, tokens, draft, memory."""
@@ -78,7 +78,7 @@ def bench_live(
     threads: ThreadsOption = None,
     mode: ModeOption = "dictation",
 ) -> None:
-    """Replay recordings as live sound and measure how soon words and finals stand there."""
+    """Replay recordings as live sound and measure how soon words and finals appear."""
     from live_canary.commands import bench_live as command
 
     settings = Settings(

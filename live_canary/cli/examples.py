@@ -19,8 +19,8 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "live-canary transcribe *.mp3 --format srt": "subtitles",
         "live-canary transcribe a.wav --output-dir texts": "into a folder",
         "live-canary transcribe a.wav --mode meeting": "longer pauses within a line",
-        "live-canary transcribe a.wav --channels Me,Them": "a speaker a channel",
-        "live-canary transcribe --together a.wav b.wav": "or a recording",
+        "live-canary transcribe a.wav --channels Me,Them": "one speaker per channel",
+        "live-canary transcribe --together a.wav b.wav": "or per recording",
     },
     "recover": {
         "live-canary recover --list": "what was cut off",
@@ -54,7 +54,7 @@ EXAMPLES: dict[str, dict[str, str]] = {
     "config path": {"live-canary config path": "say where it is, or would be"},
     "bench": {
         "live-canary bench engine": "each step of one utterance",
-        "live-canary bench live talk.wav": "how soon the text stands there",
+        "live-canary bench live talk.wav": "how soon the text appears",
     },
     "bench engine": {
         "live-canary bench engine": "the model in use",
@@ -73,15 +73,15 @@ HUB = (
 )
 EXIT_CODES = (
     "[bold]Exit codes[/bold]\n"
-    "0 finished, 1 the session could not go on, 2 something given cannot be used,\n"
-    "3 the model is not on this machine, 130 cut off by Ctrl-C (a live session:\n"
-    "by the second)"
+    "0 finished, 1 something failed, at least in part, 2 something you gave cannot\n"
+    "be used, 3 the model is not on this machine, 130 cut off by Ctrl-C (a live\n"
+    "session: by the second one, or by one before it has begun)"
 )
 SETTINGS = (
     "[bold]Settings[/bold]\n"
     "Every flag but --replay and --profile is also a key of config.toml (which\n"
     "live-canary config init writes) and a variable (LIVE_CANARY_MODEL). A flag\n"
-    "counts more than a variable, and that more than the file."
+    "overrides a variable, and that overrides the file."
 )
 
 

@@ -39,8 +39,8 @@ class HearsFirst(TyperGroup):
         is_command = not arguments or arguments[0] in self.commands
         if not is_command and not context.resilient_parsing and files.is_file(Path(arguments[0])):
             raise InputError(
-                f"'{arguments[0]}' is no command but a file: `live-canary transcribe` in front of it writes its text "
-                "beside it, `live-canary --replay` hears it as if live."
+                f"'{arguments[0]}' is a file, not a command: put `live-canary transcribe` before it to write its text "
+                "beside it, or `live-canary --replay` to play it as if live."
             )
         return super().resolve_command(context, arguments)
 

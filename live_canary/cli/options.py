@@ -65,7 +65,7 @@ ThreadsOption = Annotated[
         metavar="N",
         min=1,
         max=MOST_THREADS,
-        help="Compute on so many threads; by default one a core, for a small model one.",
+        help="Threads to compute on; by default one per core, or one for a small model.",
         rich_help_panel=MODEL,
     ),
 ]
@@ -81,7 +81,7 @@ ThresholdOption = Annotated[
     typer.Option(
         "--vad-threshold",
         metavar="N",
-        help="Probability from which on sound is speech, 0.05 to 0.95.",
+        help="Probability at which sound counts as speech, 0.05 to 0.95.",
         rich_help_panel=CUTTING,
     ),
 ]
@@ -111,19 +111,19 @@ SpellingOption = Annotated[
     typer.Option(
         "--spelling",
         metavar="NAME",
-        help="Write a name so: Canary-Qwen, or “canary queen = Canary-Qwen” for what is heard as other words. "
+        help="How to write a name: Canary-Qwen, or “canary queen = Canary-Qwen” if the model hears other words. "
         "May be given several times.",
         rich_help_panel=TEXT,
     ),
 ]
 OverwriteOption = Annotated[bool, switch("--overwrite", "Replace existing files.", TEXT)]
-StillOption = Annotated[bool, switch("--plain", "Show no progress that is redrawn.")]
+StillOption = Annotated[bool, switch("--plain", "Show no moving progress.")]
 ChannelsOption = Annotated[
     str | None,
     typer.Option("--channels", metavar="NAMES", help="Who speaks in each channel of a recording, as in Me,Them."),
 ]
 TogetherOption = Annotated[
-    bool, switch("--together", "One transcript of all: they began at the same moment, one a speaker.")
+    bool, switch("--together", "One transcript of all: one per speaker, begun at the same moment.")
 ]
 JsonOption = Annotated[bool, switch("--json", "One JSON object on stdout.")]
 

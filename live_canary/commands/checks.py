@@ -128,7 +128,7 @@ def sound(
         except DeviceError as error:
             yield Finding("system sound", "fail", str(error), CHOOSE)
     else:
-        text = f"{through} lets nobody hear what the computer plays"
+        text = f"{through} has no way to hear what the computer plays"
         step = f"only --system needs it: {NOTHING_TO_HEAR['system'].partition(': ')[2].rstrip('.')}"
         yield Finding("system sound", "fail" if system else "warn", text, step)
 
@@ -169,7 +169,7 @@ def model(wanted: str = "auto") -> Iterator[Finding]:
         again += " --from DIR"
     wrong = [path for owner, path in _model_files(repo_id, folder) if not _is_right(owner, path)]
     for path in wrong:
-        yield Finding("model", "fail", f"{path} is damaged: it has not the right checksum", again)
+        yield Finding("model", "fail", f"{path} is damaged: its checksum is wrong", again)
     if not wrong:
         weights = folder / "model.safetensors"
         held_to = "published" if hub.is_pinned(repo_id, weights) else "the hub announced when it was fetched"

@@ -27,7 +27,7 @@ def leave_folder(folder: SessionFolder, *, ended: bool, keep_sound: bool) -> Non
     ended: all that was heard has been through the detector and the model, as after a failure it may not have been.
     """
     if not ended or not folder.journal.is_settled:
-        note(f"What is in no transcript yet is kept: live-canary recover {folder.path.name}")
+        note(f"What no transcript has yet is kept: live-canary recover {folder.path.name}")
         return
     try:
         clear(folder, keep_sound=keep_sound)

@@ -228,7 +228,7 @@ def _print_lines(session: Session, info: SessionInfo, choice: ModelChoice, setti
     if choice.notice:
         note(choice.notice)
     if info.paused:
-        note(f"Nothing is heard before the signal SIGUSR1: {pausing_command()}")
+        note(f"Paused until the signal SIGUSR1: {pausing_command()}")
     line_of: plain_lines.LineOf = plain_lines.text_line
     if settings.json_lines:
         line_of = plain_lines.json_line_with_partials if settings.partials else plain_lines.json_line

@@ -170,7 +170,7 @@ def _end(
         said += "; no words were heard in it"
     if file.unsaved:
         lines = "1 line" if file.unsaved == 1 else f"{file.unsaved} lines"
-        said += f", without {lines}: see above, mend that, and run it again"
+        said += f", without {lines}: see above, fix that, and run it again"
     elif not went_well:
         said += ", but see above"
     progress.console.print(said)

@@ -49,7 +49,7 @@ def voices_of(recordings: Sequence[Path], channels: Sequence[str]) -> tuple[Voic
         return (Voice(recordings[0]),)
     names = [_speaker(path) for path in recordings]
     for name in _twice(names):
-        raise InputError(f"Two of the recordings that are --together are of '{name}'; rename one of them.")
+        raise InputError(f"Two of the --together recordings are of '{name}'; rename one of them.")
     return tuple(map(Voice, recordings, names))
 
 

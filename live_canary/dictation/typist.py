@@ -103,7 +103,7 @@ class Typist:
 
         typed = self._ask(watched, loss)
         if windows and _are_two(windows[0], windows[-1]):
-            self._tell("Another window got the focus while that was typed: look what went into which.")
+            self._tell("Another window got the focus while that was typed: check what went into which.")
             typed = None
         self._typed.append(_Laid(typed.characters, windows[-1]) if typed else _Laid(None))
 

@@ -164,7 +164,7 @@ class LeanDecoder:
             self._forget()
             kind = str(self.dtype).removeprefix("torch.")
             raise LiveCanaryError(
-                f"What the model computes in {kind} is no number; choose --compute fp32, or get the model again"
+                f"The model computes no valid numbers in {kind}; choose --compute fp32, or get the model again"
             )
         return growing
 

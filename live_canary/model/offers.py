@@ -95,7 +95,7 @@ def look_up(
     difference = _difference(announced.size, etag, known) if known else ""
     if difference:
         raise DownloadError(
-            f"{host(url)} has another {name} of {repo_id} than is known to be right: {difference}. "
+            f"{host(url)} has a {name} of {repo_id} that is not the one known to be right: {difference}. "
             f"Try another HF_ENDPOINT, or {_take_another(model or repo_id)}."
         )
     commit = announced.commit_hash

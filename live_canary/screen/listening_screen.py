@@ -153,7 +153,7 @@ class ListeningScreen(EditingScreen):
         if auditions:
             self.app.push_screen(InputDialog(auditions, self.state.sources), self._switch)
         else:
-            self.tell("Only what is heard live has another input to choose.")
+            self.tell("Only live sound has other inputs to choose.")
 
     def _switch(self, choice: Choice | None) -> None:
         if choice:
@@ -175,7 +175,7 @@ class ListeningScreen(EditingScreen):
         if self._search.is_on:
             self._search.go(step)
         else:
-            self.tell("Nothing is searched for; / begins.")
+            self.tell("There is no search; / starts one.")
 
     def action_back(self) -> None:
         """Ends the search if there is one, else the selection."""

@@ -91,7 +91,7 @@ class JournalFile(Journal):
             os.close(self._descriptor)
             if isinstance(error, BlockingIOError):
                 raise SessionError(
-                    f"Session {path.parent.name} is still running, or another recover finishes it."
+                    f"Session {path.parent.name} is still running, or another recover is finishing it."
                 ) from None
             raise
         self._path = path

@@ -162,8 +162,8 @@ def _begin(line: dict[str, Any]) -> SessionRecord:
             return SessionRecord(settings, datetime.fromisoformat(started), echo_of, with_source)
         case {"type": "session", "version": int(version)} if version != VERSION:
             raise SessionError(
-                f"Another version of live-canary has kept it (form {version}; this one reads {VERSION}): "
-                "recover it with that."
+                f"Another version of live-canary kept this session (form {version}; this one reads {VERSION}): "
+                "recover it with that version."
             )
     raise ValueError("no session")
 

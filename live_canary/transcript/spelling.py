@@ -57,8 +57,8 @@ class Spelling:
             )
         if not equals and len(letters) == 1 < len(written):
             raise InputError(
-                f"The spelling {written!r} would be written for every {letters.upper()}, as in vitamin C; "
-                "give what is heard in front of it, as in 'C plus plus = C++'."
+                f"The spelling {written!r} would replace every {letters.upper()}, as in vitamin C; "
+                "put what is heard before it, as in 'C plus plus = C++'."
             )
         return cls(letters, written)
 

@@ -684,7 +684,7 @@ def test_an_input_that_refuses_leaves_the_one_that_was_heard(sound, clock):
     items = heard(source, clock, 5.0)
     (warning,) = [news for news in news_in(items) if isinstance(news, SourceWarning)]
     assert "Input 'USB' cannot be opened" in warning.message
-    assert "Built-in is heard on" in warning.message
+    assert "Built-in stays in use" in warning.message
     assert source.input.name == "Built-in"
     assert blocks_in(items)[-1].end_sample == pytest.approx(5.0 * 16_000, abs=320)
 

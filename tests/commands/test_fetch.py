@@ -110,7 +110,7 @@ def test_a_damaged_file_is_deleted_and_named(hub):
 
 def test_another_file_than_the_one_known_to_be_right_is_not_fetched(hub):
     said = r"checksum [0-9a-f]{64} instead of 0{64}\. .*--revision main"
-    with pytest.raises(DownloadError, match=rf"has another model\.safetensors of somebody/canary .*{said}"):
+    with pytest.raises(DownloadError, match=rf"has a model\.safetensors of somebody/canary that is not .*{said}"):
         look_up(REPO, NAME, "main", Known(300_000, "0" * 64), endpoint=hub.endpoint)
     assert not hub.ranges
 

@@ -491,7 +491,7 @@ def test_a_transcript_that_lacks_lines_for_want_of_room_is_made_again_the_next_t
         assert transcribe.run(Settings(recordings=(talk,), model="demo"), None, "txt") == 1
     assert not talk.with_suffix(".txt").exists()
     told = capsys.readouterr().err.replace("\n", " ")
-    assert "talk.unfinished.txt, without 2 lines: see above, mend that, and run it again" in told
+    assert "talk.unfinished.txt, without 2 lines: see above, fix that, and run it again" in told
     assert transcribe.run(Settings(recordings=(talk,), model="demo"), None, "txt") == 0
     assert len(talk.with_suffix(".txt").read_text().splitlines()) == 2
 

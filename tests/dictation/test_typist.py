@@ -200,7 +200,7 @@ def test_of_what_went_into_two_windows_nothing_is_erased():
     hands.take_back()
     assert keys.window == "One. "
     assert told == [
-        "Another window got the focus while that was typed: look what went into which.",
+        "Another window got the focus while that was typed: check what went into which.",
         "It is not known how much of that was typed; erase it by hand.",
     ]
 

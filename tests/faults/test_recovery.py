@@ -810,7 +810,8 @@ def test_a_session_of_another_version_is_left_to_that(state, capsys):
     journal.write_text(journal.read_text().replace('"version": 1', '"version": 2'))
     assert command.run(None) == 1
     said = capsys.readouterr().err
-    assert "Another version of live-canary has kept it (form 2; this one reads 1): recover it with that." in said
+    kept = "Another version of live-canary kept this session (form 2; this one reads 1): recover it with that version."
+    assert kept in said
     assert "--discard" not in said
     assert len(list(state.iterdir())) == 1
 

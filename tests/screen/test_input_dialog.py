@@ -88,7 +88,7 @@ def test_that_another_input_is_heard_is_told_when_it_is_open():
 
 
 def test_of_an_input_that_refuses_when_it_was_chosen_only_the_reason_is_told():
-    refused = SourceWarned(MICROPHONE, "Input 'Blue Yeti' cannot be opened: busy. Built-in Audio is heard on.")
+    refused = SourceWarned(MICROPHONE, "Input 'Blue Yeti' cannot be opened: busy. Built-in Audio stays in use.")
     assert choosing(refused, InputOpened(MICROPHONE, "Built-in Audio")) == [refused.message]
     assert choosing(refused, InputOpened(MICROPHONE, "Blue Yeti")) == [refused.message]  # another one of that name
 
@@ -145,7 +145,7 @@ def test_an_input_that_is_picked_stays_so_when_those_of_the_other_side_are_found
 def test_a_recording_has_no_other_input():
     async def scenario(pilot: Pilot[Outcome]) -> None:
         await pilot.press("i")
-        assert any("Only what is heard live" in notification.message for notification in pilot.app._notifications)
+        assert any("Only live sound" in notification.message for notification in pilot.app._notifications)
 
     in_app(scenario, FakeSession(*OPENED))
 

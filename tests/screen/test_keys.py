@@ -595,7 +595,7 @@ def test_a_file_that_another_session_writes_is_never_replaced(tmp_path):
         ("s", "There is nothing to save yet."),
         ("b", "There is nothing to bookmark yet."),
         ("left_square_bracket", "There is no bookmark; b sets one."),
-        ("n", "Nothing is searched for; / begins."),
+        ("n", "There is no search; / starts one."),
         ("u", "There is no edit to undo."),
         ("2", "There is no such source."),
     ],
