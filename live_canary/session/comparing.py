@@ -58,10 +58,10 @@ class Comparison:
         """What becomes of a file that holds `contents`."""
         begin = self._begin(contents)
         final = self._lines(self.amended)
-        if digest_of(contents) == self.output.becoming:
-            found: _Found | None = _Found(final, self.output.becoming_entries, len(contents), b"")
-        else:
-            found = self._found(contents, begin) if contents else _Found([], 0, 0, b"")
+        found = self._found(contents, begin) if contents else _Found([], 0, 0, b"")
+        is_known = digest_of(contents) == self.output.becoming
+        if is_known and (found is None or found.there < self.output.becoming_entries):
+            found = _Found(final, self.output.becoming_entries, len(contents), b"")
         missed = 0
         if found is None:
             there, whole, missed = self._corrected(contents, final)

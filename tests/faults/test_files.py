@@ -369,6 +369,24 @@ def test_what_is_recovered_of_a_session_stands_before_the_one_that_was_begun_aft
     assert output.read_text() == expected
 
 
+@pytest.mark.parametrize("suffix", [".txt", ".md"])
+def test_what_a_second_recovery_has_of_a_session_stands_before_the_one_that_was_begun_after_it(tmp_path, suffix):
+    """The model had failed on it at first: it stood under the heading of the later session."""
+    output, known, announced = tmp_path / f"notes{suffix}", FORMATS[suffix], []
+    for started in (STARTED, STARTED + timedelta(hours=1)):
+        record = output_before(output, overwrite=False)
+        with closing(TranscriptFile(output, started=started)) as cut_off:
+            cut_off.write_utterance(SAID[0])
+        if not record.continued:
+            record.entries, record.size, earlier = 1, output.stat().st_size, record
+    first_time = Comparison(earlier, SAID[:2], STARTED, False, ())
+    assert completing.complete_file(first_time, announced.append) == 1
+    earlier.becoming, earlier.becoming_entries = announced[0], 2
+    assert completing.complete_file(Comparison(earlier, SAID, STARTED, False, ())) == 1
+    first, second = (pieces(known, said, with_source=False) for said in (SAID, SAID[:1]))
+    assert output.read_text() == known.header(STARTED) + "".join([*first, known.seam(started), *second])
+
+
 def test_a_file_that_is_as_recovery_meant_it_to_be_is_complete(tmp_path):
     """However it came to be so: killed before it could be noted, with another session's lines in the middle."""
     output = OutputRecord(tmp_path / "talk.txt", 0, False, 0, 0)
