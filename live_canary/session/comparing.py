@@ -72,7 +72,7 @@ class Comparison:
                 whole = contents[:begin] + self._break_before(contents[:begin], written) + written + found.rest
         first_index = self._first_index(whole, there)
         missing = b"".join(self._lines(self.amended, first_index)[there:])
-        at = self._next_session(whole, len(whole) - len(found.rest)) if found and there else len(whole)
+        at = self._end(whole, found, final[:there])
         whole = whole[:at] + self._break_before(whole[:at], missing) + missing + whole[at:]
         amendments = self._missing_amendments(whole, there, first_index)
         whole += self._break_before(whole, amendments) + amendments
@@ -107,6 +107,18 @@ class Comparison:
         head, begin = self._head.encode() * self.output.continued, min(self.output.begins, len(contents))
         moved = head and not contents.startswith(self._break_before(contents[:begin], head) + head, begin)
         return contents.index(head) if moved and contents.count(head) == 1 else begin
+
+    def _end(self, contents: bytes, found: _Found | None, lines: list[bytes]) -> int:
+        """Where these lines of the session end: before a later one in the same file, where that is known."""
+        if found and found.rest and lines:
+            return self._next_session(contents, len(contents) - len(found.rest))
+        head = self._head.encode() * self.output.continued  # else it begins the file, whatever others made of it
+        if head and contents.count(head) != 1:
+            return len(contents)
+        begin = contents.find(head) + len(head)
+        end = self._next_session(contents, begin)
+        last = next((line for line in reversed(self._own_lines(lines)) if line), None)
+        return end if last and b"\n" + last in b"\n" + contents[begin:end] else len(contents)
 
     def _next_session(self, contents: bytes, position: int) -> int:
         """Where from `position` on a session begins that the same file was given to later; else the end."""

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 from contextlib import ExitStack, closing, suppress
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -367,6 +368,36 @@ def test_what_is_recovered_of_a_session_stands_before_the_one_that_was_begun_aft
     assert output.read_text() == expected
     assert [completing.complete_file(session) for session in sessions] == [0, 0]
     assert output.read_text() == expected
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".md"])
+@pytest.mark.parametrize("continued", [False, True])
+@pytest.mark.parametrize("wrong", [False, True])
+def test_what_is_recovered_of_a_session_whose_lines_were_edited_stands_before_the_next_one(
+    tmp_path, suffix, continued, wrong
+):
+    """wrong: the last of its lines is no more there, so that nobody can tell which heading is the next."""
+    output, known, said = tmp_path / f"notes{suffix}", FORMATS[suffix], [replace(SAID[0], text="Mr Smyth."), *SAID[1:]]
+    if continued:
+        with closing(TranscriptFile(output, started=STARTED - timedelta(days=1))) as before:
+            before.write_utterance(SAID[2])
+    record = output_before(output, overwrite=False)
+    with closing(TranscriptFile(output, started=STARTED)) as cut_off:
+        cut_off.write_utterance(said[0])
+        cut_off.write_utterance(said[1])
+    record.entries, record.size = 2, output.stat().st_size
+    edited = output.read_text().replace("Smyth", "Smith")
+    edited = edited.replace("Yes.", "Yes!") if wrong else edited
+    later = known.seam(STARTED + timedelta(hours=1)) + pieces(known, [SAID[0]], with_source=False)[0]
+    output.write_text(edited + later)
+    all_said, announced = [*said, Utterance(3, 0.2, 0.3, "Er.", "talk.wav")], []
+    *_, missing, tried_again = pieces(known, all_said, with_source=False)
+    assert completing.complete_file(Comparison(record, said, STARTED, False, ()), announced.append) == 1
+    assert output.read_text() == (edited + later + missing if wrong else edited + missing + later)
+    record.becoming, record.becoming_entries = announced[0], 3
+    assert completing.complete_file(Comparison(record, all_said, STARTED, False, ())) == 1
+    missing += tried_again
+    assert output.read_text() == (edited + later + missing if wrong else edited + missing + later)
 
 
 @pytest.mark.parametrize("suffix", [".txt", ".md"])
