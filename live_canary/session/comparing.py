@@ -204,7 +204,8 @@ class Comparison:
         for line in lines:
             end = _behind(amendments, contents, end)
             expected = self._break_before(contents[:end], line) + line if end == position else line
-            if not contents.startswith(expected, end):
+            heads_the_next = line == b"\n" and self._next_session(contents, end) == end  # it is no paragraph's
+            if heads_the_next or not contents.startswith(expected, end):
                 break
             there, end = there + 1, end + len(expected)
         end = _behind(amendments, contents, end)

@@ -370,6 +370,22 @@ def test_what_is_recovered_of_a_session_stands_before_the_one_that_was_begun_aft
     assert output.read_text() == expected
 
 
+def test_the_empty_line_before_the_next_session_is_not_taken_for_a_paragraph_that_is_missing(tmp_path):
+    """What follows the paragraph stood in the part of the next session, or the heading without its empty line."""
+    output, known = tmp_path / "notes.txt", FORMATS[".txt"]
+    said = [SAID[0], Utterance(1, 1.1, 1.9, "New paragraph.", "talk.wav", command="new paragraph"), SAID[2]]
+    record = output_before(output, overwrite=False)
+    for later in range(3):
+        with closing(TranscriptFile(output, started=STARTED + timedelta(hours=later))) as cut_off:
+            cut_off.write_utterance(SAID[0])
+        if not later:
+            record.entries, record.size = 1, output.stat().st_size
+    others = output.read_text().removeprefix("Yes.\n")
+    assert others.startswith(known.seam(STARTED + timedelta(hours=1)))
+    assert completing.complete_file(Comparison(record, said, STARTED, False, ())) == 2
+    assert output.read_text() == "Yes.\n\nNo.\n" + others
+
+
 @pytest.mark.parametrize("suffix", [".txt", ".md"])
 @pytest.mark.parametrize("continued", [False, True])
 @pytest.mark.parametrize("wrong", [False, True])
