@@ -185,9 +185,9 @@ class CanaryQwen:
     def answers(
         self, audios: Sequence[Audio], sample_rate: int = 16_000, drafts_ids: Sequence[Sequence[int]] = ()
     ) -> list[Answer]:
-        """The same of several utterances, answer for answer, in less time where `most_at_once` is more than one.
+        """The same ids for several utterances, in less time where `most_at_once` is more than one.
 
-        drafts_ids: one for each of them, or none at all.
+        In int8 their probabilities may differ by a few hundredths. drafts_ids: one for each of them, or none at all.
         """
         answers = [Answer([], [])] * len(audios)
         prompts: dict[int, Prompted] = {}

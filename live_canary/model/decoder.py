@@ -139,7 +139,7 @@ class LeanDecoder:
         return growing.answer
 
     def generate_several(self, prompts: Sequence[Prompted], end_id: int, same: int = 0) -> list[Answer]:
-        """The same of several utterances, answer for answer."""
+        """The same ids for several utterances; the probabilities may differ by a few hundredths in 8-bit weights."""
         return [
             self.generate(prompted.embeddings, prompted.max_new_tokens, end_id, prompted.draft, same)
             for prompted in prompts
