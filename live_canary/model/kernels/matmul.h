@@ -1,6 +1,8 @@
 /* A whole product, of the vectors' own `quantize`, `two_panels` and `two_upper_panels`, and ROWS: how many rows the first two
    take at once. */
 
+enum { FEW_ROWS = 12 }; /* for which reading the weights takes longer than multiplying them */
+
 static int64_t within(int64_t n, int64_t least, int64_t most) { return n < least ? least : n > most ? most : n; }
 
 static void panels_together(const void *context, int64_t item) {
@@ -9,15 +11,15 @@ static void panels_together(const void *context, int64_t item) {
     for (int64_t i = item * p->together; i < (end < p->items ? end : p->items); i++) two_panels(context, i);
 }
 
-/* Of the rows from `first` on. Of a single row a core takes several pairs of panels at once: a long walk through memory is
-   the faster one. */
+/* Of the rows from `first` on. Of a few rows a core takes several pairs of panels at once: a long walk through memory is the
+   faster one. */
 static void multiply(const Matrix *w, const Activations *a, float *y, int64_t first, int64_t rows, float add, int threads) {
     const int64_t wanted = rows - first, bytes = wanted * a->padded;
     const int64_t slabs = (bytes + CACHED - 1) / CACHED; /* of activations that stay in the cache */
     const int64_t height = pad((wanted + slabs - 1) / slabs, ROWS);
     for (; first < rows; first += height) {
         const int64_t items = panels_of(w) / PANELS;
-        const int64_t together = wanted > 1 ? 1 : within(items / (threads * 4), 1, 32);
+        const int64_t together = wanted > FEW_ROWS ? 1 : within(items / (threads * 4), 1, 32);
         const int64_t end = rows - first < height ? rows : first + height;
         const Product product = {w, a, y, first, end, threads, items, together, add};
         run(panels_together, &product, (items + together - 1) / together, threads);
