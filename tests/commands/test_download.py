@@ -81,7 +81,7 @@ def published(hub: SmallHub, home, monkeypatch) -> SmallHub:
 def test_the_way_out_of_another_models_download_names_that_model(hub: SmallHub, home):
     hub.files = CHECKPOINT | LLM  # the tokenizer is not the pinned one
     done = live_canary("download", "somebody/canary", home=home, endpoint=hub.endpoint)
-    assert "of Qwen/Qwen3-1.7B than is known" in done.stderr
+    assert "of Qwen/Qwen3-1.7B that is not the one known" in done.stderr
     assert "live-canary download somebody/canary --revision main" in done.stderr
     hub.files, hub.error = {}, "RevisionNotFound"
     done = live_canary("download", "somebody/canary", "--revision", "ab" * 20, home=home, endpoint=hub.endpoint)
