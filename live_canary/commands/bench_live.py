@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -33,7 +32,7 @@ from live_canary.segments.segmenter import Segmenter
 from live_canary.segments.vad import load_detector
 from live_canary.session.session import Session
 from live_canary.settings import Settings
-from live_canary.transcript.hypothesis import Hypothesis, Sound, Transcriber, most_at_once, transcribe_several
+from live_canary.transcript.hypothesis import Sound, WrappedTranscriber
 from live_canary.transcript.stabilizer import revised_words
 
 
@@ -111,27 +110,13 @@ class LiveObserver:
         self._settled, self._has_partial = "", False
 
 
-class TimedTranscriber:
+class TimedTranscriber(WrappedTranscriber):
     """A transcriber that counts the seconds it works."""
 
-    def __init__(self, inner: Transcriber):
-        self._inner = inner
-        self.busy_seconds = 0.0
-
-    def transcribe(self, samples: NDArray[np.float32], draft: Hypothesis | None = None) -> Hypothesis:
-        with self._timed():
-            return self._inner.transcribe(samples, draft)
-
-    @property
-    def most_at_once(self) -> int:
-        return most_at_once(self._inner)
-
-    def transcribe_several(self, sounds: Sequence[Sound]) -> list[Hypothesis]:
-        with self._timed():
-            return transcribe_several(self._inner, sounds)
+    busy_seconds = 0.0
 
     @contextmanager
-    def _timed(self) -> Iterator[None]:
+    def around(self, sounds: Sequence[Sound]) -> Iterator[None]:
         begun = time.perf_counter()
         try:
             yield

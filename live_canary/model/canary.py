@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from live_canary.errors import AudioTooLong, AudioTooShort, CheckpointError, InputError
-from live_canary.model import encoder, kernels, llm
+from live_canary.model import encoder, llm
 from live_canary.model.answer import Answer, Prompted
 from live_canary.model.checkpoint import destinations, load_weights, no_meta_tensors_left
 from live_canary.model.compute import DType, choose_device, choose_dtype, is_memory_full, memory_full, use_threads
@@ -19,11 +19,10 @@ from live_canary.model.decoder import LeanDecoder
 from live_canary.model.encoder import Perception, encoded_frames
 from live_canary.model.fixed import FixedDecoder, FixedEncoder
 from live_canary.model.hub import find_backbone_file, find_checkpoint
-from live_canary.model.kernel_decoder import KernelDecoder
 from live_canary.model.llm import QwenWrapper, read_qwen_config
-from live_canary.model.memory import keep_few_kernels, release_pages
+from live_canary.model.memory import keep_few_kernels
 from live_canary.model.prompt import Prompt, inject_audio_embeddings
-from live_canary.model.quantized_file import QuantizedFile
+from live_canary.model.quantized_file import quantized
 from live_canary.model.samples import mono_float32
 
 BITS = {"int8": 8, "int4": 4}
@@ -128,7 +127,7 @@ class CanaryQwen:
         perception.to(chosen).requires_grad_(False)
         qwen.to(chosen).requires_grad_(False)
         if form in BITS:
-            return cls(config, perception, qwen, prompt, _quantized(perception, qwen, weights, BITS[form]), form)
+            return cls(config, perception, qwen, prompt, quantized(perception, qwen, weights, BITS[form]), form)
         if chosen.type != "cuda":
             return cls(config, perception, qwen, prompt, LeanDecoder(qwen))
         model = cls(config, perception, qwen, prompt)
@@ -298,18 +297,3 @@ class CanaryQwen:
                 "cut it at pauses, as `live-canary transcribe` does"
             )
         return torch.from_numpy(mono).to(self.device)
-
-
-def _quantized(perception: Perception, qwen: QwenWrapper, weights: Path, bits: int) -> LeanDecoder:
-    """The decoder in int8 or int4 weights; the encoder, which is not read again for every token, in int8.
-
-    Trees as stored, on the CPU; the pages of what has been quantised are given back.
-    """
-    for tree in (perception, qwen):  # opening the file has touched every tensor, which may have brought 2 MB with each
-        release_pages(tree)
-    file = QuantizedFile.of(weights, bits)
-    make_decoder = KernelDecoder if kernels.available() else LeanDecoder
-    decoder = make_decoder(qwen, file.maker(bits), torch.float32, after_each=release_pages)
-    perception.quantize(file.maker(8), after_each=release_pages)
-    file.keep_meanwhile()
-    return decoder

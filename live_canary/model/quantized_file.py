@@ -28,7 +28,11 @@ from live_canary import files
 from live_canary.console import DEAF_SECONDS
 from live_canary.model import kernels
 from live_canary.model.checkpoint import MAX_HEADER_BYTES
-from live_canary.model.memory import HUGE_PAGE, map_file
+from live_canary.model.decoder import LeanDecoder
+from live_canary.model.encoder import Perception
+from live_canary.model.kernel_decoder import KernelDecoder
+from live_canary.model.llm import QwenWrapper
+from live_canary.model.memory import HUGE_PAGE, map_file, release_pages
 from live_canary.model.quantize import MakeQuantized, QuantizedLinear
 
 LAYOUT = 6  # to be raised whenever the same checkpoint would be quantised or laid out differently
@@ -215,3 +219,18 @@ def _checkpoint_is_gone(path: Path) -> bool:
 def _end(header: dict[str, Any]) -> int:
     """Where the last tensor ends."""
     return max((entry["data_offsets"][1] for entry in header.values() if "data_offsets" in entry), default=0)
+
+
+def quantized(perception: Perception, qwen: QwenWrapper, weights: Path, bits: int) -> LeanDecoder:
+    """The decoder in int8 or int4 weights; the encoder, which is not read again for every token, in int8.
+
+    Trees as stored, on the CPU; the pages of what has been quantised are given back.
+    """
+    for tree in (perception, qwen):  # opening the file has touched every tensor, which may have brought 2 MB with each
+        release_pages(tree)
+    file = QuantizedFile.of(weights, bits)
+    make_decoder = KernelDecoder if kernels.available() else LeanDecoder
+    decoder = make_decoder(qwen, file.maker(bits), torch.float32, after_each=release_pages)
+    perception.quantize(file.maker(8), after_each=release_pages)
+    file.keep_meanwhile()
+    return decoder

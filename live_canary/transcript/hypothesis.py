@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     import numpy as np
     from numpy.typing import NDArray
@@ -70,3 +71,26 @@ def transcribe_several(transcriber: Transcriber, sounds: Sequence[Sound]) -> lis
     if isinstance(transcriber, GroupTranscriber):
         return transcriber.transcribe_several(sounds)
     return [transcriber.transcribe(sound.samples, sound.draft) for sound in sounds]
+
+
+class WrappedTranscriber:
+    """The same transcriber, with something going on around each of its answers."""
+
+    def __init__(self, transcriber: Transcriber):
+        self._transcriber = transcriber
+
+    def around(self, sounds: Sequence[Sound]) -> AbstractContextManager[None]:
+        """What goes on while these are transcribed."""
+        raise NotImplementedError
+
+    @property
+    def most_at_once(self) -> int:
+        return most_at_once(self._transcriber)
+
+    def transcribe(self, samples: NDArray[np.float32], draft: Hypothesis | None = None) -> Hypothesis:
+        with self.around([Sound(samples, draft)]):
+            return self._transcriber.transcribe(samples, draft)
+
+    def transcribe_several(self, sounds: Sequence[Sound]) -> list[Hypothesis]:
+        with self.around(sounds):
+            return transcribe_several(self._transcriber, sounds)

@@ -39,39 +39,37 @@ class CanaryTranscriber:
 
         return cls(CanaryQwen.load(folder, device, dtype, threads, tell), on_the_processor)
 
+    @property
+    def most_at_once(self) -> int:
+        return self.model.most_at_once
+
     def transcribe(self, samples: NDArray[np.float32], draft: Hypothesis | None = None) -> Hypothesis:
+        [hypothesis] = self.transcribe_several([Sound(samples, draft)])
+        return hypothesis
+
+    def transcribe_several(self, sounds: Sequence[Sound]) -> list[Hypothesis]:
         """Nothing is lost to a full graphics card: its cache is emptied, and if need be the processor goes on."""
         try:
-            return self._transcribe(samples, draft)
+            return self._transcribe(sounds)
         except RuntimeError as error:
             if not is_memory_full(error):
                 raise
             empty_cache()
         try:
-            return self._transcribe(samples, draft)
+            return self._transcribe(sounds)
         except RuntimeError as error:
             if self._on_the_processor is None or not is_memory_full(error):
                 raise
         self.model = self._on_the_processor()
         self._on_the_processor = None
         empty_cache()
-        return self._transcribe(samples, draft)
+        return self._transcribe(sounds)
 
-    @property
-    def most_at_once(self) -> int:
-        return self.model.most_at_once
-
-    def transcribe_several(self, sounds: Sequence[Sound]) -> list[Hypothesis]:
-        """Where there are several at once, there is no graphics card that may be full."""
+    def _transcribe(self, sounds: Sequence[Sound]) -> list[Hypothesis]:
         drafts = [sound.draft.ids if sound.draft else () for sound in sounds]
         answers = self.model.answers([sound.samples for sound in sounds], drafts_ids=drafts)
         return_free_memory()
         return [self._hypothesis(answer, len(sound.samples)) for answer, sound in zip(answers, sounds, strict=True)]
-
-    def _transcribe(self, samples: NDArray[np.float32], draft: Hypothesis | None) -> Hypothesis:
-        answer = self.model.answer(samples, draft_ids=draft.ids if draft else ())
-        return_free_memory()
-        return self._hypothesis(answer, len(samples))
 
     def _hypothesis(self, answer: Answer, samples: int) -> Hypothesis:
         words = self.model.words(answer)

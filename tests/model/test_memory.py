@@ -89,11 +89,11 @@ class Full:
     def __getattr__(self, name):
         return getattr(self.model, name)
 
-    def answer(self, samples, draft_ids=()):
+    def answers(self, audios, drafts_ids=()):
         self.times -= 1
         if self.times >= 0:
             raise TOLD[self.times % len(TOLD)]
-        return self.model.answer(samples, draft_ids=draft_ids)
+        return self.model.answers(audios, drafts_ids=drafts_ids)
 
 
 @pytest.mark.parametrize(("times", "loaded"), [(1, 0), (2, 1), (100, 1)])

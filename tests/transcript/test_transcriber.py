@@ -26,8 +26,8 @@ def test_every_word_has_a_confidence(demo):
 class Stuck:
     """A model that says one word again and again, ever surer of it."""
 
-    def answer(self, samples, draft_ids=()):
-        return Answer([0] * 10, [0.5] * 10)
+    def answers(self, audios, drafts_ids=()):
+        return [Answer([0] * 10, [0.5] * 10) for _ in audios]
 
     def words(self, answer):
         return [("well", 0.1), *(("and", 0.2 + k / 20) for k in range(8)), ("then", 0.9)]

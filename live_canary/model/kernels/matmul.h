@@ -1,7 +1,7 @@
 /* A whole product, of the vectors' own `quantize`, `two_panels` and `two_upper_panels`, and ROWS: how many rows the first two
    take at once. */
 
-enum { FEW_ROWS = 12 }; /* for which reading the weights takes longer than multiplying them */
+enum { FEW_ROWS = 12 }; /* for which it matters how the weights are read */
 
 static int64_t within(int64_t n, int64_t least, int64_t most) { return n < least ? least : n > most ? most : n; }
 
