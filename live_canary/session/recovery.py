@@ -100,9 +100,7 @@ def _source_of(known: SourceRecord, folder: SessionFolder, record: SessionRecord
         return BrokenOffSource(spooled, sound, record.breaks.get(known.name, ()))
     for path in known.recordings:
         check_recording(path)
-    source = RecordingSource(known.recordings, speed=None)
-    source.name = known.name
-    return source
+    return RecordingSource(known.recordings, speed=None, name=known.name)
 
 
 class LoadedOnce:
