@@ -17,7 +17,7 @@ from live_canary.session.comparing import Comparison, digest_of
 from live_canary.session.journal import JournalFile
 from live_canary.session.record import OutputRecord, SessionRecord
 from live_canary.transcript.amending import left_alone, newline_of
-from live_canary.transcript.places import check_output, format_of
+from live_canary.transcript.places import check_output, format_of, open_and_lock
 from live_canary.transcript.utterance import Entry
 
 
@@ -121,23 +121,16 @@ def complete_file(
 def _hold(path: Path) -> int:
     """A descriptor of the file, made if it is gone, that no session can write to meanwhile. Raises OSError."""
     while True:
-        descriptor = files.open_file(path, os.O_RDWR | os.O_CREAT, private=False)
         try:
-            _lock(descriptor, path)
+            descriptor = open_and_lock(path)
+        except BlockingIOError:
+            raise OutputError(
+                f"'{one_line(str(path))}' is being written by a running session; run recover again when that has ended."
+            ) from None
+        try:
             if files.is_in_place(descriptor, path):
                 return descriptor
-        except (OSError, OutputError):
+        except OSError:
             os.close(descriptor)
             raise
         os.close(descriptor)  # a session that was about to end has put another file in its place
-
-
-def _lock(descriptor: int, path: Path) -> None:
-    try:
-        files.lock(descriptor)
-    except BlockingIOError:
-        raise OutputError(
-            f"'{one_line(str(path))}' is being written by a running session; run recover again when that has ended."
-        ) from None
-    except OSError:  # a network file system without locks
-        return
