@@ -64,7 +64,8 @@ class LiveCanaryApp(App[Outcome]):
         self._session = session
         self._feed = SessionFeed(self)
         self._failure: LiveCanaryError | None = None
-        self._first_screen: ListeningScreen
+        self._listening_screen: ListeningScreen
+        """At the bottom of the stack, whatever dialog is open above it."""
         self._leaving = False
         self._interrupts = Presses()
         self._unread: deque[str] = deque(maxlen=UNREAD)
@@ -76,15 +77,8 @@ class LiveCanaryApp(App[Outcome]):
         """Sources that were muted already when all were paused."""
 
     def get_default_screen(self) -> Screen[None]:
-        self._first_screen = ListeningScreen(self.state, self._session)
-        return self._first_screen
-
-    @property
-    def _listening_screen(self) -> ListeningScreen:
-        """The screen at the bottom of the stack, whatever dialog is open above it."""
-        listening_screen = self.screen_stack[0]
-        assert isinstance(listening_screen, ListeningScreen)
-        return listening_screen
+        self._listening_screen = ListeningScreen(self.state, self._session)
+        return self._listening_screen
 
     def on_mount(self) -> None:
         loop = asyncio.get_running_loop()
@@ -148,7 +142,7 @@ class LiveCanaryApp(App[Outcome]):
     def printed(self) -> list[str]:
         """The transcript as it was left, a line an entry: for when the screen is gone."""
         self._take_the_rest()
-        lines, with_source = self._first_screen.transcript.lines, self.state.info.with_source
+        lines, with_source = self._listening_screen.transcript.lines, self.state.info.with_source
         return [printed_line(lines.entries[number], with_source=with_source) for number in lines.shown()]
 
     def unread(self) -> list[str]:
@@ -158,7 +152,7 @@ class LiveCanaryApp(App[Outcome]):
 
     def _take_the_rest(self) -> None:
         """What the session told when the screen had closed."""
-        lines = self._first_screen.transcript.lines
+        lines = self._listening_screen.transcript.lines
         for event in self._feed.take():
             match event:
                 case StageFailed(_, message) | ModelWarned(message):
