@@ -13,6 +13,7 @@ down every bit; so where the last minutes took more, the lowest bits are rounded
 import io
 import math
 import os
+import struct
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
@@ -23,6 +24,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from live_canary import files
+from live_canary.audio import wav
 from live_canary.audio.source import (
     SAMPLE_RATE,
     AudioBlock,
@@ -38,6 +40,7 @@ RETRY_SAMPLES = 5 * SAMPLE_RATE  # of sound, after which a disk that refused is 
 SYNC_SAMPLES = SAMPLE_RATE  # of sound, at most, that a power cut may take
 BITS_A_SAMPLE = 60e6 * 8 / (3600 * SAMPLE_RATE)  # of 60 MB an hour
 CHUNKS_AVERAGED = 10  # so that pauses count
+WAV_FORM = struct.pack("<HHIIHH", 1, 1, SAMPLE_RATE, 2 * SAMPLE_RATE, 2, 16)  # PCM, mono, 16 bits
 
 
 class SpoolingSource:
@@ -187,7 +190,7 @@ class _Chunk:
         self._synced = start_sample
         self._descriptor = files.open_file(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
-            self._put(_wav_header(CHUNK_SAMPLES))
+            self._put(wav.header(WAV_FORM, 2 * CHUNK_SAMPLES))
         except OSError:
             self.close()
             self.path.unlink()
@@ -244,16 +247,6 @@ def compress(chunk: Path) -> tuple[int, int]:
     unfinished.replace(chunk.with_suffix(".flac"))
     chunk.unlink()
     return 8 * compressed.getbuffer().nbytes, len(pcm)
-
-
-def _wav_header(samples: int) -> bytes:
-    """44 bytes: PCM, mono, 16 kHz, 16 bits."""
-    size = samples * 2
-    numbers = [
-        (16, 4), (1, 2), (1, 2), (SAMPLE_RATE, 4), (SAMPLE_RATE * 2, 4), (2, 2), (16, 2),
-    ]  # fmt: skip
-    form = b"".join(number.to_bytes(width, "little") for number, width in numbers)
-    return b"RIFF" + (size + 36).to_bytes(4, "little") + b"WAVEfmt " + form + b"data" + size.to_bytes(4, "little")
 
 
 def _goes_on_without(error: OSError) -> str:

@@ -41,7 +41,7 @@ def more_than_told(file: BinaryIO, size: int) -> Sound | None:
             form = _read(file, start, min(length, LARGEST_FORMAT))
         if name == b"data":
             end = _end_of_sound(file, start + length, size)
-            return Sound(_header(form, end - start), start, end) if end > start + length else None
+            return Sound(header(form, end - start), start, end) if end > start + length else None
     return None
 
 
@@ -84,8 +84,11 @@ def _chunks(file: BinaryIO, position: int) -> Iterator[tuple[bytes, int, int]]:
         position = start + length + length % 2
 
 
-def _header(form: bytes, sound_bytes: int) -> bytes:
-    """Up to the sound; that of an RF64 (EBU Tech 3306), which has room for 64 bits, where 32 do not do."""
+def header(form: bytes, sound_bytes: int) -> bytes:
+    """Up to the sound; that of an RF64 (EBU Tech 3306), which has room for 64 bits, where 32 do not do.
+
+    form: what the chunk `fmt ` holds.
+    """
     kind = _chunk(b"fmt ", form)
     riff_bytes = len(_riff(kind)) - _CHUNK_HEADER + sound_bytes
     if riff_bytes < _ALL_BITS:
