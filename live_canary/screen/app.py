@@ -20,13 +20,14 @@ from live_canary.audio.clock import Clock
 from live_canary.console import ENDING_SIGNALS, PAUSE_KEY, PAUSING_SIGNALS, Presses, react
 from live_canary.errors import LiveCanaryError, SessionError
 from live_canary.events import Event, ModelWarned, SessionEnded, StageFailed, UtteranceAmended, UtteranceFinal
-from live_canary.screen.contract import Outcome, RunningSession, SessionInfo
+from live_canary.screen.contract import Outcome, SessionInfo
 from live_canary.screen.editing_screen import NOTICE_SECONDS
 from live_canary.screen.feed import EventsWaiting, SessionFeed
 from live_canary.screen.help_screen import key_names
 from live_canary.screen.listening_screen import ListeningScreen
 from live_canary.screen.state import SessionState
 from live_canary.screen.themes import DARK, LIGHT, THEMES
+from live_canary.session.session import Session
 from live_canary.transcript.lines import printed_line
 
 UNREAD = 5  # of what went wrong last
@@ -46,7 +47,7 @@ class LiveCanaryApp(App[Outcome]):
 
     def __init__(
         self,
-        session: RunningSession,
+        session: Session,
         info: SessionInfo,
         *,
         clock: Callable[[], float] | None = None,

@@ -8,11 +8,11 @@ from textual.screen import Screen
 
 from live_canary.events import Event, UtteranceAmended
 from live_canary.printable import clock, one_line
-from live_canary.screen.contract import RunningSession
 from live_canary.screen.corrections import Corrections, Step
 from live_canary.screen.edit_dialog import EditDialog
 from live_canary.screen.state import SessionState
 from live_canary.screen.transcript_view import TranscriptView
+from live_canary.session.session import Session
 from live_canary.transcript.utterance import Utterance
 
 NOTICE_SECONDS = 3.0
@@ -23,7 +23,7 @@ NAMED_LETTERS = 30  # of a line, in a notice about it
 class EditingScreen(Screen[None]):
     """The part of the listening screen that changes what was heard."""
 
-    def __init__(self, state: SessionState, session: RunningSession) -> None:
+    def __init__(self, state: SessionState, session: Session) -> None:
         super().__init__()
         self.state, self.session = state, session
         self.transcript = TranscriptView(with_source=state.info.with_source, id="transcript")

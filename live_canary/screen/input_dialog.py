@@ -15,9 +15,9 @@ from textual.widgets import Label, OptionList
 from live_canary.audio.soundsystem import Input
 from live_canary.events import LevelChanged
 from live_canary.printable import one_line
-from live_canary.screen.contract import Audition
 from live_canary.screen.state import SourceState
 from live_canary.screen.status_line import meter
+from live_canary.session.audition import Audition
 
 LEVELS_SECONDS = 0.1
 WIDEST_ROW = 74  # cells, in a dialog of 80

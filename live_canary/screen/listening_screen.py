@@ -23,7 +23,6 @@ from live_canary.events import (
     UtteranceFinal,
 )
 from live_canary.screen.clipboard import Copying
-from live_canary.screen.contract import RunningSession
 from live_canary.screen.editing_screen import EditingScreen, counted
 from live_canary.screen.empty_state import EmptyState
 from live_canary.screen.export_dialog import ExportDialog, export
@@ -35,6 +34,7 @@ from live_canary.screen.search import SearchBar, next_match
 from live_canary.screen.state import SessionState
 from live_canary.screen.status_line import StatusLine
 from live_canary.screen.transcript_view import TranscriptView
+from live_canary.session.session import Session
 from live_canary.transcript.taking_back import Latest
 from live_canary.transcript.utterance import Utterance
 
@@ -65,7 +65,7 @@ class ListeningScreen(EditingScreen):
         Binding("escape", "back", "End search or selection", show=False),
     ]
 
-    def __init__(self, state: SessionState, session: RunningSession) -> None:
+    def __init__(self, state: SessionState, session: Session) -> None:
         super().__init__(state, session)
         self._clipboard = Copying(self)
         self._latest = Latest()

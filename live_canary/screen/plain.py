@@ -41,8 +41,9 @@ from live_canary.events import (
     UtteranceAmended,
 )
 from live_canary.printable import clock, one_line
-from live_canary.screen.contract import Outcome, RunningSession, SessionInfo
+from live_canary.screen.contract import Outcome, SessionInfo
 from live_canary.screen.plain_lines import LineOf, text_line
+from live_canary.session.session import Session
 from live_canary.transcript.lines import gap_notice
 
 BEHIND_SECONDS = 5.0  # of sound waiting for the model, from which on it is worth a line
@@ -65,7 +66,7 @@ class PlainScreen:
     """
 
     def __init__(
-        self, session: RunningSession, info: SessionInfo, out: TextIO, err: TextIO, *, line_of: LineOf = text_line
+        self, session: Session, info: SessionInfo, out: TextIO, err: TextIO, *, line_of: LineOf = text_line
     ) -> None:
         """`line_of` decides what goes to `out`; everything that a person should know goes to `err`."""
         self._session = session

@@ -140,16 +140,13 @@ class Session:
                 self._tell(SourceWarned(source.name, "a recording cannot be muted"))
 
     def auditions(self) -> dict[str, Audition]:
-        """The inputs that each source could hear, by its name, being listened to until they are closed.
-
-        Recordings have none.
-        """
+        """The inputs that each live source could hear, by its name, being listened to until they are closed."""
         return self._auditions.begin(lambda body: self._stages.begin("try inputs", body, fatal=False))
 
     def switch_input(self, source_name: str, chosen: Input) -> None:
         """Have a source hear another input from now on; the stretch between is marked as a gap. Returns at once.
 
-        All auditions are closed first.
+        All auditions are closed first. InputOpened tells that it does, SourceWarned why it does not.
         """
         self._auditions.switch(source_name, chosen)
 
