@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 
 from textual.message import Message
 from textual.message_pump import MessagePump
@@ -31,19 +32,14 @@ class SessionFeed:
             self._waiting.append(event)
             wake = len(self._waiting) == 1
         if wake:
-            self._wake()
+            with suppress(RuntimeError):  # the event loop has closed between the question and the call
+                self._screen.post_message(EventsWaiting())
 
     def take(self) -> list[Event]:
         """All that wait, in order, without what a later one among them makes obsolete."""
         with self._lock:
             waiting, self._waiting = self._waiting, []
         return newest(waiting)
-
-    def _wake(self) -> None:
-        try:
-            self._screen.post_message(EventsWaiting())
-        except RuntimeError:  # the event loop has closed between the question and the call
-            return
 
 
 def newest(events: Sequence[Event]) -> list[Event]:

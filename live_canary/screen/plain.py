@@ -151,17 +151,14 @@ class PlainScreen:
 
     def _grant_wishes(self) -> None:
         while wish := self._wishes.get():
-            self._grant(wish)
-
-    def _grant(self, wish: Wish) -> None:
-        match wish:
-            case Wish.FINISH:
-                self._session.stop()
-                self._note("Finishing what was heard; Ctrl-C again stops at once.")
-            case Wish.PAUSE:
-                self._paused = not self._paused
-                for source in self._info.sources:
-                    self._session.mute(source, muted=self._paused)
+            match wish:
+                case Wish.FINISH:
+                    self._session.stop()
+                    self._note("Finishing what was heard; Ctrl-C again stops at once.")
+                case Wish.PAUSE:
+                    self._paused = not self._paused
+                    for source in self._info.sources:
+                        self._session.mute(source, muted=self._paused)
 
     @contextmanager
     def _signals_handled(self) -> Iterator[None]:

@@ -132,7 +132,9 @@ def session_facts(state: SessionState) -> Parts:
     if state.backlog_seconds >= BACKLOG_SHOWN_SECONDS:
         worrying = state.backlog_seconds >= BACKLOG_WORRIES_SECONDS
         facts.append((f"{state.backlog_seconds:.1f} s behind", "$text-warning" if worrying else "$text-muted"))
-    facts += [(text, "$text-warning") for text in _unsaved_lines(state)]
+    for path, count in state.unsaved.items():
+        if count:
+            facts.append((f"{count} not saved in {one_line(path.name)}", "$text-warning"))
     median, slowest = state.latency(50), state.latency(95)
     if median is not None and slowest is not None:
         facts.append((f"text after {_duration(median)}, 95% within {_duration(slowest)}", "$text-muted"))
@@ -155,10 +157,6 @@ def _files(state: SessionState) -> str:
     names = ", ".join(one_line(path.name) for path in state.info.outputs)
     saved = len(state.unsaved) == len(state.info.outputs) and not any(state.unsaved.values())
     return f"✓ {names}" if saved else names
-
-
-def _unsaved_lines(state: SessionState) -> list[str]:
-    return [f"{count} not saved in {one_line(path.name)}" for path, count in state.unsaved.items() if count]
 
 
 def _position(dbfs: float, cells: int) -> int:

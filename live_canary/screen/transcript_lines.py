@@ -60,9 +60,7 @@ class TranscriptLines:
             self._moved_from = self._moved = 0
 
     def append(self, entry: Entry) -> None:
-        text = spoken_text(entry)
-        if self._with_source:
-            text = self.label(entry.source) + text
+        text = self.label(entry.source) + spoken_text(entry)
         ends = self._ends
         ends.append((ends[-1] if ends else 0) + line_count(text, self._width))
         if isinstance(entry, Utterance):

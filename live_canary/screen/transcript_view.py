@@ -220,9 +220,6 @@ class TranscriptView(TranscriptDrawing, can_focus=True):
         if self.lines.first_line(number) < self.scroll_offset.y:
             self.scroll_to(y=self.lines.first_line(number), animate=False)
 
-    def _scroll_to_end(self) -> None:
-        self.scroll_to(y=self.max_scroll_y, animate=False)
-
     def _show_from(self, line: int) -> None:
         """Draws `line` and everything below it anew, and follows."""
         self._changed_from = NOTHING
@@ -240,7 +237,7 @@ class TranscriptView(TranscriptDrawing, can_focus=True):
         self.virtual_size = Size(self._cells, height)
         self.refresh_lines(line, max(height, before) - line)
         if following:
-            self._scroll_to_end()
+            self.scroll_to(y=self.max_scroll_y, animate=False)
         self._count_below()
 
     def _count_below(self) -> None:
