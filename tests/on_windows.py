@@ -92,7 +92,7 @@ def test_recovery_never_waits_without_a_limit_so_that_ctrl_c_reaches_it(tmp_path
 
 def test_a_corrected_text_file_is_made_anew_although_the_session_has_it_open(tmp_path):
     with closing(TranscriptFile(tmp_path / "notes.txt")) as file:
-        file.write_utterance(saying("Bugdet."))
+        file.write(saying("Bugdet."))
         file.amend(0, Revision("Budget."))
     assert (tmp_path / "notes.txt").read_bytes() == b"Budget.\n"
 

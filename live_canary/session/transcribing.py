@@ -30,7 +30,7 @@ from live_canary.session.journal import NOT_TRANSCRIBED, Journal
 from live_canary.session.rehearing import sound_of
 from live_canary.transcript.hypothesis import Transcriber
 from live_canary.transcript.taking_back import TakingBack
-from live_canary.transcript.utterance import Revision, TranscriptGap, Utterance
+from live_canary.transcript.utterance import Entry, Revision, TranscriptGap, Utterance
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +46,7 @@ class TranscriptSink(Protocol):
     @property
     def unsaved(self) -> int: ...
 
-    def write_utterance(self, utterance: Utterance) -> None: ...
-
-    def write_gap(self, gap: TranscriptGap) -> None: ...
+    def write(self, entry: Entry) -> None: ...
 
     @property
     def uncorrected(self) -> int: ...
@@ -157,7 +155,8 @@ class Scribe:
     def _release(self, finals: list[Finished]) -> None:
         for final in finals:
             if isinstance(final.entry, TranscriptGap):
-                self._write_gap(final.entry)
+                self._write(final.entry)
+                self.tell(GapMarked(final.entry))
                 continue
             if final.is_echo:
                 self.echoes[final.entry.source] += 1
@@ -166,9 +165,7 @@ class Scribe:
             utterance = replace(final.entry, index=self.utterances)
             self.utterances += 1
             self._told.append(utterance)
-            self.journal.entry(utterance)
-            for sink in self.sinks:
-                self._keep(sink, partial(sink.write_utterance, utterance))
+            self._write(utterance)
             self.tell(UtteranceFinal(utterance, self.clock() - final.noted_at))
             if (taken := self._taking_back.heed(utterance)) is not None:
                 self._amend(taken, None, obeys=utterance.index)
@@ -199,11 +196,10 @@ class Scribe:
         message = f"{segment.seconds:.1f} s of {work.source} could not be transcribed ({error}); the next will be"
         self.tell(StageFailed("transcribe", message, fatal=False))
 
-    def _write_gap(self, gap: TranscriptGap) -> None:
-        self.journal.entry(gap)
+    def _write(self, entry: Entry) -> None:
+        self.journal.entry(entry)
         for sink in self.sinks:
-            self._keep(sink, partial(sink.write_gap, gap))
-        self.tell(GapMarked(gap))
+            self._keep(sink, partial(sink.write, entry))
 
     def _answer(self, request: Request, transcriber: Transcriber | None) -> None:
         if not 0 <= request.index < self.utterances:

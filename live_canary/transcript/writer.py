@@ -27,7 +27,7 @@ from live_canary.transcript.places import (
     sync_folder,
 )
 from live_canary.transcript.standing import first_missing
-from live_canary.transcript.utterance import Entry, Revision, TranscriptGap, Utterance
+from live_canary.transcript.utterance import Entry, Revision, Utterance
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +114,17 @@ class TranscriptFile:
         """Amendments that could not be saved when it was time to."""
         return sum(not piece.is_entry for piece in self._unsaved) + (self._closed and not self._in_order)
 
-    def write_utterance(self, utterance: Utterance) -> None:
+    def write(self, entry: Entry) -> None:
         """Raises OutputError if it could not be saved now; it then waits for the next write."""
-        self._write(utterance)
-
-    def write_gap(self, gap: TranscriptGap) -> None:
-        """Raises OutputError if it could not be saved now; it then waits for the next write."""
-        self._write(gap)
+        self._entries.append(entry)
+        if isinstance(entry, Utterance):
+            self._heard[entry.index] = Revision(entry.text)
+            entry = replace(entry, index=self._first_index + entry.index)
+        line = self._format.entry(self._counted + 1, entry, with_source=self._with_source)
+        self._counted += self._format.numbers_in(line)
+        self._unsaved.append(_Piece(self._seam + line, is_entry=True))
+        self._seam = ""
+        self._save()
 
     def amend(self, index: int, revision: Revision) -> None:
         """Utterance `index` of this session was changed; may be called after `close` too.
@@ -177,17 +181,6 @@ class TranscriptFile:
     @property
     def _closed(self) -> bool:
         return self._descriptor < 0
-
-    def _write(self, entry: Entry) -> None:
-        self._entries.append(entry)
-        if isinstance(entry, Utterance):
-            self._heard[entry.index] = Revision(entry.text)
-            entry = replace(entry, index=self._first_index + entry.index)
-        line = self._format.entry(self._counted + 1, entry, with_source=self._with_source)
-        self._counted += self._format.numbers_in(line)
-        self._unsaved.append(_Piece(self._seam + line, is_entry=True))
-        self._seam = ""
-        self._save()
 
     def _save(self) -> None:
         try:

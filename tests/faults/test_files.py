@@ -317,7 +317,7 @@ def test_amendments_between_the_lines_of_a_file_do_not_hide_those_behind_them(tm
     output = OutputRecord(tmp_path / "talk.jsonl", 0, False, 0, 0)
     with closing(TranscriptFile(output.path, started=STARTED)) as file:
         for utterance, amendment in zip(SAID, CORRECTED, strict=True):
-            file.write_utterance(utterance)
+            file.write(utterance)
             file.amend(*amendment)
     whole = output.path.read_bytes()
     for cut in range(1, len(whole) + 1, 7):
@@ -336,7 +336,7 @@ def test_lines_recovered_behind_a_later_session_have_indices_of_their_own(tmp_pa
     complete_file(cut_off, SAID[:1])
     with closing(TranscriptFile(output, started=STARTED)) as later:
         for utterance in SAID:
-            later.write_utterance(utterance)
+            later.write(utterance)
     complete_file(cut_off, SAID, amended=[(0, "Yes?"), (2, "No!")])
     lines = [json.loads(line) for line in output.read_text().splitlines()]
     assert [(line["index"], line["text"]) for line in lines] == [
@@ -354,12 +354,12 @@ def test_what_is_recovered_of_a_session_stands_before_the_one_that_was_begun_aft
     """Restarted after a crash for the same file: last words of the first session stood under the second's heading."""
     output, known, sessions = tmp_path / f"notes{suffix}", FORMATS[suffix], []
     with closing(TranscriptFile(output, started=STARTED - timedelta(days=1))) as before:
-        before.write_utterance(SAID[0])
+        before.write(SAID[0])
     expected = output.read_text()
     for started in (STARTED, STARTED + timedelta(seconds=seconds_later)):
         record = output_before(output, overwrite=False)
         with closing(TranscriptFile(output, started=started)) as cut_off:
-            cut_off.write_utterance(SAID[0])
+            cut_off.write(SAID[0])
         record.entries, record.size = 1, output.stat().st_size
         sessions.append(Comparison(record, SAID, started, False, amended))
         expected += known.seam(started) + "".join(pieces(known, SAID, with_source=False, amendments=dict(amended)))
@@ -377,7 +377,7 @@ def test_the_empty_line_before_the_next_session_is_not_taken_for_a_paragraph_tha
     record = output_before(output, overwrite=False)
     for later in range(3):
         with closing(TranscriptFile(output, started=STARTED + timedelta(hours=later))) as cut_off:
-            cut_off.write_utterance(SAID[0])
+            cut_off.write(SAID[0])
         if not later:
             record.entries, record.size = 1, output.stat().st_size
     others = output.read_text().removeprefix("Yes.\n")
@@ -396,11 +396,11 @@ def test_what_is_recovered_of_a_session_whose_lines_were_edited_stands_before_th
     output, known, said = tmp_path / f"notes{suffix}", FORMATS[suffix], [replace(SAID[0], text="Mr Smyth."), *SAID[1:]]
     if continued:
         with closing(TranscriptFile(output, started=STARTED - timedelta(days=1))) as before:
-            before.write_utterance(SAID[2])
+            before.write(SAID[2])
     record = output_before(output, overwrite=False)
     with closing(TranscriptFile(output, started=STARTED)) as cut_off:
-        cut_off.write_utterance(said[0])
-        cut_off.write_utterance(said[1])
+        cut_off.write(said[0])
+        cut_off.write(said[1])
     record.entries, record.size = 2, output.stat().st_size
     edited = output.read_text().replace("Smyth", "Smith")
     edited = edited.replace("Yes.", "Yes!") if wrong else edited
@@ -423,7 +423,7 @@ def test_what_a_second_recovery_has_of_a_session_stands_before_the_one_that_was_
     for started in (STARTED, STARTED + timedelta(hours=1)):
         record = output_before(output, overwrite=False)
         with closing(TranscriptFile(output, started=started)) as cut_off:
-            cut_off.write_utterance(SAID[0])
+            cut_off.write(SAID[0])
         if not record.continued:
             record.entries, record.size, earlier = 1, output.stat().st_size, record
     first_time = Comparison(earlier, SAID[:2], STARTED, False, ())
@@ -439,7 +439,7 @@ def test_a_file_that_is_as_recovery_meant_it_to_be_is_complete(tmp_path):
     output = OutputRecord(tmp_path / "talk.txt", 0, False, 0, 0)
     complete_file(output, SAID[:1])
     with closing(TranscriptFile(output.path, started=STARTED)) as later:
-        later.write_utterance(SAID[0])
+        later.write(SAID[0])
     announced: list[str] = []
     assert complete_file(output, SAID, announce=announced.append) == 2
     completed = output.path.read_bytes()
@@ -581,7 +581,7 @@ def test_files_are_written_and_completed_where_the_file_system_has_no_locks(tmp_
     monkeypatch.setattr(files, "lock", refuse)
     output = OutputRecord(tmp_path / "talk.txt", 0, False, 0, 0)
     with closing(TranscriptFile(output.path, started=STARTED)) as file:
-        file.write_utterance(SAID[0])
+        file.write(SAID[0])
     assert complete_file(output, SAID) == 2
     assert output.path.read_bytes() == b"Yes.\nYes.\nNo.\n"
 
@@ -621,13 +621,13 @@ def test_a_file_that_is_another_sessions_by_now_gets_no_line_of_this_one(tmp_pat
     known = OutputRecord(tmp_path / f"talk{suffix}", 0, False, 0, 0)
     with closing(TranscriptFile(known.path, started=STARTED)) as file:
         for said in SAID[:saved]:
-            file.write_utterance(said)
+            file.write(said)
     known.entries, known.size = saved, known.path.stat().st_size if saved else 0
     if moved:
         known.path.rename(tmp_path / f"old{suffix}")
     with closing(TranscriptFile(known.path, overwrite=True)) as later:
         for index, text in enumerate(["Another", "day", "another", "talk."]):
-            later.write_utterance(Utterance(index, index + 0.3, index + 0.7, text, "talk.wav"))
+            later.write(Utterance(index, index + 0.3, index + 0.7, text, "talk.wav"))
     others = known.path.read_bytes()
     record = SessionRecord(Settings(), STARTED, None, False, outputs=[known], entries=[*SAID[:saved]])
     told: list[str] = []
@@ -647,14 +647,14 @@ def test_a_file_that_is_another_sessions_by_now_gets_no_line_of_this_one(tmp_pat
 def test_a_file_that_was_continued_and_is_another_sessions_by_now_is_left_alone_too(tmp_path, suffix):
     path = tmp_path / f"talk{suffix}"
     with closing(TranscriptFile(path, started=STARTED - timedelta(days=1))) as earlier:
-        earlier.write_utterance(SAID[0])
+        earlier.write(SAID[0])
     known = output_before(path, overwrite=False)
     with closing(TranscriptFile(path, started=STARTED)) as file:
         for said in SAID[:2]:
-            file.write_utterance(said)
+            file.write(said)
     known.entries, known.size = 2, path.stat().st_size
     with closing(TranscriptFile(path, overwrite=True)) as later:
-        later.write_utterance(Utterance(0, 0.3, 0.7, "Another day, another talk.", "talk.wav"))
+        later.write(Utterance(0, 0.3, 0.7, "Another day, another talk.", "talk.wav"))
     others = path.read_bytes()
     record = SessionRecord(Settings(), STARTED, None, False, outputs=[known], entries=SAID[:2])
     with closing(SessionFolder.create(tmp_path / "sessions").journal) as journal:
@@ -688,7 +688,7 @@ def test_what_was_corrected_and_finds_no_place_is_told(tmp_path):
     told: list[str] = []
     with closing(TranscriptFile(known.path, started=STARTED)) as file:
         for said in SAID:
-            file.write_utterance(said)
+            file.write(said)
             known.path.write_text(known.path.read_text() + "A note.\n\n")
     known.path.write_text(known.path.read_text().replace("Yes.", "Yes!"))
     known.size = known.path.stat().st_size

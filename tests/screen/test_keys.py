@@ -579,7 +579,7 @@ def test_a_file_that_another_session_writes_is_never_replaced(tmp_path):
         await pilot.press("enter", "escape")
 
     with closing(TranscriptFile(tmp_path / "theirs.txt")) as theirs:
-        theirs.write_utterance(said("Their words.").utterance)
+        theirs.write(said("Their words.").utterance)
         with_transcript(scenario)
     assert (tmp_path / "theirs.txt").read_text() == "Their words.\n"
 

@@ -119,11 +119,8 @@ class MemorySink:
         self.bookmarks: set[int] = set()
         self.closed = False
 
-    def write_utterance(self, utterance: object) -> None:
-        self.entries.append(utterance)
-
-    def write_gap(self, gap: object) -> None:
-        self.entries.append(gap)
+    def write(self, entry: object) -> None:
+        self.entries.append(entry)
 
     def amend(self, index: int, revision: Revision) -> None:
         self.amendments.append((index, revision.text))

@@ -201,7 +201,7 @@ def test_a_file_that_refuses_is_told_and_the_session_goes_on():
     class FullDisk(MemorySink):
         unsaved = 1
 
-        def write_utterance(self, utterance):
+        def write(self, entry):
             raise OutputError("'notes.txt' cannot be written: no space left")
 
     good = MemorySink()

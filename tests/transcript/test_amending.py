@@ -30,7 +30,7 @@ def corrected(tmp_path):
         path = tmp_path / name
         with closing(TranscriptFile(path, started=STARTED)) as file:
             for index, text in enumerate(TEXTS):
-                file.write_utterance(saying(text, index))
+                file.write(saying(text, index))
             file.amend(1, Revision("The budget is approved."))
             file.amend(3, Revision(None))
             meanwhile(path)
@@ -63,7 +63,7 @@ def test_a_bookmark_is_no_change_to_a_file_that_shows_none(tmp_path, extension):
     """It was told as one that was lost when the user had moved the file away."""
     path = tmp_path / f"talk{extension}"
     with closing(TranscriptFile(path, started=STARTED)) as file:
-        file.write_utterance(saying("Budget."))
+        file.write(saying("Budget."))
     path.unlink()
     for revision in (Revision("Budget.", is_bookmarked=True), Revision("Budget.")):
         file.amend(0, revision)
@@ -76,7 +76,7 @@ def test_a_bookmark_stands_in_a_file_that_shows_such_and_leaves_others_as_they_a
     path = tmp_path / f"talk{extension}"
     with closing(TranscriptFile(path, started=STARTED)) as file:
         for index, text in enumerate(("Budget.", "Yes.")):
-            file.write_utterance(saying(text, index))
+            file.write(saying(text, index))
         written = path.read_text()
         file.amend(1, Revision("Yes.", is_bookmarked=True))
     lines = path.read_text().splitlines()
@@ -101,7 +101,7 @@ def test_subtitles_are_what_an_export_would_give(corrected, tmp_path, name):
 def test_deleting_in_the_middle_leaves_no_hole_in_the_numbers_of_cues(tmp_path):
     with closing(TranscriptFile(tmp_path / "a.srt")) as file:
         for index, text in enumerate(TEXTS):
-            file.write_utterance(saying(text, index))
+            file.write(saying(text, index))
         file.amend(0, Revision(None))
     assert [cue.split("\n")[0] for cue in (tmp_path / "a.srt").read_text().split("\n\n")] == ["1", "2", "3", ""]
 
@@ -117,10 +117,10 @@ def test_a_correction_to_more_or_fewer_cues_moves_the_numbers_of_all_that_follow
 
     with closing(TranscriptFile(path, started=STARTED)) as file:
         for utterance in said[:3]:
-            file.write_utterance(utterance)
+            file.write(utterance)
         file.amend(0, Revision(AT_LENGTH))
         file.amend(2, Revision("No."))
-        file.write_utterance(said[3])
+        file.write(said[3])
         assert path.read_text() == exported({})
     amendments: dict[int, Revision] = {0: Revision(AT_LENGTH), 2: Revision("No.")}
     assert path.read_text() == exported(amendments)
@@ -133,8 +133,8 @@ def test_a_correction_to_more_or_fewer_cues_moves_the_numbers_of_all_that_follow
 def test_subtitles_that_others_have_written_into_keep_that_when_an_utterance_gets_more_cues(tmp_path):
     path = tmp_path / "a.srt"
     with closing(TranscriptFile(path, started=STARTED)) as file:
-        file.write_utterance(saying("Yes.", 0))
-        file.write_utterance(saying(AT_LENGTH, 1))
+        file.write(saying("Yes.", 0))
+        file.write(saying(AT_LENGTH, 1))
         path.write_text("0\n00:00:00,000 --> 00:00:00,001\nMy title\n\n" + path.read_text())
         file.amend(0, Revision(AT_LENGTH))
         file.amend(1, Revision("No."))
@@ -148,7 +148,7 @@ def test_jsonl_gets_a_record_at_once_and_is_never_rewritten(tmp_path):
     path = tmp_path / "a.jsonl"
     write(path, "Earlier.")
     with closing(TranscriptFile(path)) as file:
-        file.write_utterance(saying("Bugdet."))
+        file.write(saying("Bugdet."))
         file.amend(0, Revision("Budget."))
         file.amend(0, Revision(None))
         lines = [json.loads(line) for line in path.read_text().splitlines()]
@@ -179,9 +179,9 @@ def test_a_deleted_line_goes_although_others_wrote_something_before_it(tmp_path,
     """What was left stood in the file all in one piece, so that the file was taken to be in order already."""
     path = tmp_path / "a.txt"
     with closing(TranscriptFile(path)) as file:
-        file.write_utterance(saying("No.", 0))
+        file.write(saying("No.", 0))
         path.write_text(f"No.\n{remark}\n")
-        file.write_utterance(saying("Yes.", 1))
+        file.write(saying("Yes.", 1))
         file.amend(1, Revision(None))
     assert path.read_text() == f"No.\n{remark}\n"
 
@@ -193,10 +193,10 @@ def test_the_first_line_goes_although_others_wrote_something_below_it(tmp_path, 
     path = tmp_path / f"talk{suffix}"
     with closing(TranscriptFile(path, started=STARTED)) as file:
         header = path.read_text()
-        file.write_utterance(saying("This is private."))
+        file.write(saying("This is private."))
         path.write_text(path.read_text() + "A note.\n\n")
-        file.write_utterance(saying("Two.", 1))
-        file.write_utterance(saying("Three.", 2))
+        file.write(saying("Two.", 1))
+        file.write(saying("Three.", 2))
         file.amend(0, Revision(None))
         if heading == "another" and header:
             path.write_text(path.read_text().replace(header.rstrip(), header.rstrip() + " and more"))
@@ -211,7 +211,7 @@ def test_a_correction_never_goes_into_an_earlier_session_of_the_file(tmp_path):
     earlier = path.read_text()
     with closing(TranscriptFile(path, started=STARTED)) as file:
         for index, text in enumerate(TEXTS):
-            file.write_utterance(saying(text, index))
+            file.write(saying(text, index))
         file.amend(1, Revision("The budget is approved."))
         path.write_text(earlier + path.read_text().removeprefix(earlier).replace("Yes.", "Aye.", 1))
     assert path.read_text() == (
@@ -226,8 +226,8 @@ def test_a_correction_never_goes_into_a_session_that_began_in_the_same_minute(tm
     write(path, *TEXTS)
     earlier = path.read_text()
     with closing(TranscriptFile(path, started=STARTED)) as file:
-        file.write_utterance(saying("Yes.", 0))
-        file.write_utterance(saying("We begin now.", 1))
+        file.write(saying("Yes.", 0))
+        file.write(saying("We begin now.", 1))
         file.amend(0, Revision("Yes, it is."))
         path.write_text(earlier + path.read_text().removeprefix(earlier).replace("We begin", "We began"))
     assert path.read_text() == f"{earlier}\n--- 2026-03-04 09:30 ---\n\nYes, it is.\nWe began now.\n"
@@ -245,8 +245,8 @@ def test_a_line_that_others_have_corrected_already_is_left_to_them_and_that_is_t
 def test_what_others_have_put_before_a_line_keeps_it_from_being_cut_in_the_middle(tmp_path):
     path = tmp_path / "a.txt"
     file = TranscriptFile(path, started=STARTED)
-    file.write_utterance(saying("Yes.", 0))
-    file.write_utterance(saying("No.", 1))
+    file.write(saying("Yes.", 0))
+    file.write(saying("No.", 1))
     file.amend(0, Revision("Yep."))
     path.write_text("A remark\nOh, Yes.\nNo.\n")
     with pytest.raises(OutputError, match="was changed by another program"):
@@ -259,7 +259,7 @@ def test_a_line_with_a_time_is_corrected_also_between_what_others_wrote_and_chan
     path = tmp_path / f"a{suffix}"
     with closing(TranscriptFile(path, started=STARTED)) as file:
         for index, text in enumerate(("Hello, jon.", "Fine with me.", "Then let us begin.")):
-            file.write_utterance(saying(text, index))
+            file.write(saying(text, index))
         edited = path.read_text().replace("jon", "John").replace("with me.\n\n", "with me.\n\nTODO ask Ana\n\n")
         path.write_text(edited)
         file.amend(1, Revision("Fine for me."))
@@ -270,7 +270,7 @@ def test_a_line_is_told_from_that_of_another_speaker_who_began_in_the_same_secon
     path = tmp_path / "a.md"
     with closing(TranscriptFile(path, with_source=True, started=STARTED)) as file:
         for index, (text, source) in enumerate((("Hi.", "Me"), ("On Friday.", "Them"), ("Good.", "Me"))):
-            file.write_utterance(Utterance(index, 3.0, 4.0, text, source))
+            file.write(Utterance(index, 3.0, 4.0, text, source))
         edited = path.read_text().replace("Hi.", "Hi!").replace("Good.", "Good!")
         path.write_text(edited)
         file.amend(1, Revision("On Monday."))
@@ -283,7 +283,7 @@ def test_a_line_of_an_earlier_session_with_the_same_time_and_words_stays(tmp_pat
     earlier = path.read_text()
     file = TranscriptFile(path, started=STARTED + timedelta(hours=2))
     for index, text in enumerate(("Hello again.", "Yes.")):
-        file.write_utterance(saying(text, index))
+        file.write(saying(text, index))
     ours = path.read_text().removeprefix(earlier)
     path.write_text(earlier + ours.replace("# Transcript", "# Notes").replace("Yes.", "Yes!"))
     file.amend(1, Revision("No."))
@@ -296,7 +296,7 @@ def test_of_lines_without_a_time_what_others_wrote_may_be_the_same_words(tmp_pat
     path, edited = tmp_path / "a.txt", "Hello, John.\nNo!\nNo.\n\nA remark\nThen let us begin.\n"
     with suppress(OutputError), closing(TranscriptFile(path, started=STARTED)) as file:
         for index, text in enumerate(("Hello, jon.", "No.", "Then let us begin.")):
-            file.write_utterance(saying(text, index))
+            file.write(saying(text, index))
         path.write_text(edited)
         file.amend(1, Revision("Well."))
     assert path.read_text() == edited
@@ -308,7 +308,7 @@ def test_a_file_that_cannot_be_made_anew_stays_whole_and_is_told(tmp_path, monke
 
     path = tmp_path / "a.txt"
     file = TranscriptFile(path)
-    file.write_utterance(saying("Bugdet."))
+    file.write(saying("Bugdet."))
     file.amend(0, Revision("Budget."))
     monkeypatch.setattr("live_canary.files.replace", refuse)
     with pytest.raises(OutputError, match="Permission denied; it lacks what was changed last"):
@@ -323,7 +323,7 @@ def test_a_file_keeps_its_permissions_and_what_links_to_it(tmp_path):
     path.chmod(0o640)
     link.symlink_to(path)
     with closing(TranscriptFile(link)) as file:
-        file.write_utterance(saying("Bugdet."))
+        file.write(saying("Bugdet."))
         file.amend(0, Revision("Budget."))
     assert link.is_symlink()
     assert path.read_text().endswith("Budget.\n")
@@ -374,7 +374,7 @@ def test_a_file_whose_name_is_as_long_as_a_name_may_be_is_corrected_too(correcte
 @pytest.mark.parametrize(("name", "end"), [("a.txt", "Budget.\n"), ("a.jsonl", '"text": "Budget."}\n')])
 def test_a_closed_file_can_still_be_corrected_and_corrected_back(tmp_path, name, end):
     file = TranscriptFile(tmp_path / name)
-    file.write_utterance(saying("Bugdet."))
+    file.write(saying("Bugdet."))
     file.close()
     file.amend(0, Revision(None))
     file.amend(0, Revision("Budget."))
@@ -387,7 +387,7 @@ def test_a_closed_file_can_still_be_corrected_and_corrected_back(tmp_path, name,
 def test_a_file_that_is_gone_when_the_session_is_over_is_not_made_again_without_its_lines(tmp_path, name):
     path = tmp_path / name
     with closing(TranscriptFile(path, started=STARTED)) as file:
-        file.write_utterance(saying("The bugdet is approved.", 0))
+        file.write(saying("The bugdet is approved.", 0))
     path.rename(tmp_path / "kept")
     with pytest.raises(OutputError, match=f"{name}' is not there any more, so it lacks what was changed last"):
         file.amend(0, Revision("The budget is approved."))

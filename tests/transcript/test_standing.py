@@ -37,7 +37,7 @@ def test_what_was_said_while_an_editor_held_an_older_copy_stands_behind_its_text
             for index, text in enumerate(SAID):
                 if path == paths[0] and when == "before the next" and index == 6:
                     save(path, opened.replace("bugdet", "budget"), how)
-                file.write_utterance(saying(text, index))
+                file.write(saying(text, index))
                 if index == 2:
                     opened = path.read_text()
             if path == paths[0] and when == "at the end":
@@ -67,9 +67,9 @@ def test_the_lines_behind_the_last_that_stands_there_come_back_and_no_edited_one
     path = tmp_path / "notes.txt"
     with closing(TranscriptFile(path)) as file:
         for index, text in enumerate(SAID[:6]):
-            file.write_utterance(saying(text, index))
+            file.write(saying(text, index))
         save(path, "".join(f"{line}\n" for line in edited), "in place")
-        file.write_utterance(saying(SAID[6], 6))
+        file.write(saying(SAID[6], 6))
     assert path.read_text().splitlines() == [*edited, *SAID[standing:]]
 
 
@@ -78,20 +78,20 @@ def test_a_remark_is_not_taken_for_the_number_or_the_times_of_a_cue(tmp_path, su
     """In neither is a word, and what has no words is like nothing."""
     path = tmp_path / f"talk{suffix}"
     with closing(TranscriptFile(path, started=STARTED)) as file:
-        file.write_utterance(saying(SAID[0]))
+        file.write(saying(SAID[0]))
         opened = path.read_text()
-        file.write_utterance(saying(SAID[1], 1))
+        file.write(saying(SAID[1], 1))
         save(path, opened + "My remark\n\n", "in place")
-        file.write_utterance(saying(SAID[2], 2))
+        file.write(saying(SAID[2], 2))
     assert all(text in path.read_text() for text in (*SAID[:3], "My remark"))
 
 
 def test_an_editor_that_saves_an_older_copy_again_and_again_removes_nothing(tmp_path):
     path = tmp_path / "notes.txt"
     with closing(TranscriptFile(path)) as file:
-        file.write_utterance(saying(SAID[0]))
+        file.write(saying(SAID[0]))
         for index in range(1, 7):
-            file.write_utterance(saying(SAID[index], index))
+            file.write(saying(SAID[index], index))
             save(path, "We begin now!\n", "by renaming")
     assert path.read_text().splitlines() == ["We begin now!", *SAID[1:]]
 
@@ -101,9 +101,9 @@ def test_what_stood_there_before_the_session_is_saved_again_and_the_session_foll
     write(path, "Yes.", "I do.")
     opened = path.read_text()
     with closing(TranscriptFile(path, started=STARTED)) as file:
-        file.write_utterance(saying("Yes."))
+        file.write(saying("Yes."))
         save(path, "My title\n" + opened, "by renaming")
-        file.write_utterance(saying("No.", 1))
+        file.write(saying("No.", 1))
     assert path.read_text() == "My title\nYes.\nI do.\n\n--- 2026-03-04 09:30 ---\n\nYes.\nNo.\n"
 
 
@@ -111,7 +111,7 @@ def test_corrections_reach_lines_that_came_back(tmp_path):
     path = tmp_path / "notes.txt"
     with closing(TranscriptFile(path)) as file:
         for index, text in enumerate(SAID[:3]):
-            file.write_utterance(saying(text, index))
+            file.write(saying(text, index))
         save(path, "We begin now, finally.\n", "in place")
         file.amend(1, Revision("The budget is approved."))
         file.amend(2, Revision(None))
@@ -124,14 +124,14 @@ def test_corrections_reach_lines_that_came_back(tmp_path):
 def test_a_file_with_nothing_of_it_left_is_not_written_to_until_it_is_moved_away(tmp_path):
     path = tmp_path / "notes.txt"
     with closing(TranscriptFile(path)) as file:
-        file.write_utterance(saying(SAID[0]))
-        file.write_utterance(saying(SAID[1], 1))
+        file.write(saying(SAID[0]))
+        file.write(saying(SAID[1], 1))
         save(path, "Shopping\n", "by renaming")
         with pytest.raises(OutputError, match=r"by another program: 2 lines are not in it any more, nor anything else"):
-            file.write_utterance(saying(SAID[2], 2))
+            file.write(saying(SAID[2], 2))
         assert (file.unsaved, path.read_text()) == (3, "Shopping\n")
         path.unlink()
-        file.write_utterance(saying(SAID[3], 3))
+        file.write(saying(SAID[3], 3))
         assert file.unsaved == 0
     assert path.read_text().splitlines() == list(SAID[:4])
 
@@ -139,7 +139,7 @@ def test_a_file_with_nothing_of_it_left_is_not_written_to_until_it_is_moved_away
 def test_a_session_that_ends_with_such_a_file_has_lines_that_are_not_saved(tmp_path):
     path = tmp_path / "notes.txt"
     file = TranscriptFile(path)
-    file.write_utterance(saying(SAID[0]))
+    file.write(saying(SAID[0]))
     save(path, "Shopping\n", "by renaming")
     with pytest.raises(OutputError, match="1 line is not in it any more"):
         file.close()
@@ -150,10 +150,10 @@ def test_lines_that_find_no_room_when_they_come_back_are_counted_and_come_later(
     path = tmp_path / "notes.txt"
     with closing(TranscriptFile(path)) as file:
         for index, text in enumerate(SAID[:3]):
-            file.write_utterance(saying(text, index))
+            file.write(saying(text, index))
         save(path, "We begin now!\n", "in place")
         with no_file_longer_than(20), pytest.raises(OutputError, match="3 lines are not saved yet"):
-            file.write_utterance(saying(SAID[3], 3))
+            file.write(saying(SAID[3], 3))
         assert file.unsaved == 3
     assert path.read_text().splitlines() == ["We begin now!", *SAID[1:4]]
 
@@ -161,10 +161,10 @@ def test_lines_that_find_no_room_when_they_come_back_are_counted_and_come_later(
 def test_lines_are_still_written_behind_what_an_editor_saved_in_another_encoding(tmp_path):
     path = tmp_path / "notes.txt"
     with closing(TranscriptFile(path)) as file:
-        file.write_utterance(saying("Grüße."))
-        file.write_utterance(saying(SAID[1], 1))
+        file.write(saying("Grüße."))
+        file.write(saying(SAID[1], 1))
         path.write_bytes("Grüße.\n".encode("latin-1"))
-        file.write_utterance(saying(SAID[2], 2))
+        file.write(saying(SAID[2], 2))
     assert path.read_bytes().splitlines()[1:] == [text.encode() for text in SAID[1:3]]
 
 

@@ -127,7 +127,7 @@ def test_subtitles_leave_commands_out_of_their_count(tmp_path):
     assert [cue.split("\n")[0] for cue in exported.strip().split("\n\n")] == ["1", "2", "3", "4"]
     file = TranscriptFile(tmp_path / "live.srt", started=STARTED)
     for utterance in LETTER:
-        file.write_utterance(utterance)
+        file.write(utterance)
     file.close()
     assert (tmp_path / "live.srt").read_text() == exported
 

@@ -23,7 +23,7 @@ def saying(text: str, index: int = 0) -> Utterance:
 def write(path: Path, *texts: str, overwrite: bool = False) -> None:
     with closing(TranscriptFile(path, overwrite=overwrite, started=STARTED)) as file:
         for index, text in enumerate(texts):
-            file.write_utterance(saying(text, index))
+            file.write(saying(text, index))
 
 
 @contextmanager
@@ -42,9 +42,9 @@ def no_file_longer_than(size: int) -> Iterator[None]:
 def test_an_utterance_is_in_the_file_before_the_next_one_is_spoken(tmp_path):
     path = tmp_path / "notes.txt"
     with closing(TranscriptFile(path)) as file:
-        file.write_utterance(saying("First."))
+        file.write(saying("First."))
         assert path.read_text() == "First.\n"
-        file.write_gap(TranscriptGap(start_seconds=1.0, end_seconds=2.0, reason="overflow", source="a"))
+        file.write(TranscriptGap(start_seconds=1.0, end_seconds=2.0, reason="overflow", source="a"))
         assert path.read_text() == "First.\n[1.0 s not heard: overflow]\n"
 
 
@@ -57,7 +57,7 @@ def test_on_a_mac_each_line_is_on_the_disk_itself(tmp_path, monkeypatch):
         mac.setattr(fcntl, "F_FULLFSYNC", full_sync, raising=False)
         mac.setattr(fcntl, "fcntl", lambda descriptor, command: asked.append(command))
         mac.setattr("sys.platform", "darwin")
-        file.write_utterance(saying("First."))
+        file.write(saying("First."))
     assert set(asked) == {full_sync}
 
 
@@ -68,7 +68,7 @@ def test_an_utterance_is_on_the_disk_before_the_next_one_is_spoken(tmp_path, mon
     with closing(TranscriptFile(path)) as file:
         assert os.path.samestat(synced[-1], tmp_path.stat())
         for index, size in enumerate([7, 14]):
-            file.write_utterance(saying("First.", index))
+            file.write(saying("First.", index))
             assert synced[-1].st_size == path.stat().st_size == size
 
 
@@ -144,7 +144,7 @@ def test_an_empty_subtitle_file_is_as_good_as_none(tmp_path):
 def test_two_sessions_cannot_write_the_same_file(tmp_path):
     path = tmp_path / "notes.txt"
     with closing(TranscriptFile(path)) as file:
-        file.write_utterance(saying("First."))
+        file.write(saying("First."))
         with pytest.raises(OutputError, match="already being written by a running session"):
             TranscriptFile(path, overwrite=True)
     assert path.read_text() == "First.\n"
@@ -153,15 +153,15 @@ def test_two_sessions_cannot_write_the_same_file(tmp_path):
 def test_a_full_disk_costs_no_line_and_leaves_no_half_of_one(tmp_path):
     path = tmp_path / "notes.txt"
     with closing(TranscriptFile(path)) as file:
-        file.write_utterance(saying("First."))
+        file.write(saying("First."))
         with no_file_longer_than(10):
             with pytest.raises(OutputError, match="1 line is not saved yet"):
-                file.write_utterance(saying("Second.", 1))
+                file.write(saying("Second.", 1))
             with pytest.raises(OutputError, match="2 lines are not saved yet"):
-                file.write_utterance(saying("Third.", 2))
+                file.write(saying("Third.", 2))
             assert path.read_text() == "First.\n"
         assert file.unsaved == 2
-        file.write_utterance(saying("Fourth.", 3))
+        file.write(saying("Fourth.", 3))
         assert file.unsaved == 0
     assert path.read_text() == "First.\nSecond.\nThird.\nFourth.\n"
 
@@ -169,12 +169,12 @@ def test_a_full_disk_costs_no_line_and_leaves_no_half_of_one(tmp_path):
 def test_a_full_disk_leaves_no_half_of_the_cues_of_an_utterance_and_no_hole_in_their_numbers(tmp_path):
     path = tmp_path / "talk.srt"
     with closing(TranscriptFile(path)) as file:
-        file.write_utterance(saying("First."))
+        file.write(saying("First."))
         begun = path.read_text()
         with no_file_longer_than(len(begun) + 150), pytest.raises(OutputError, match="1 line is not saved yet"):
-            file.write_utterance(saying(AT_LENGTH, 1))
+            file.write(saying(AT_LENGTH, 1))
         assert path.read_text() == begun
-        file.write_utterance(saying("Third.", 2))
+        file.write(saying("Third.", 2))
     assert [cue.number for cue in shown(path.read_text())] == [1, 2, 3, 4, 5, 6]
 
 
@@ -182,7 +182,7 @@ def test_closing_saves_what_an_earlier_write_could_not(tmp_path):
     path = tmp_path / "notes.txt"
     file = TranscriptFile(path)
     with no_file_longer_than(3), pytest.raises(OutputError):
-        file.write_utterance(saying("First."))
+        file.write(saying("First."))
     file.close()
     assert path.read_text() == "First.\n"
 
@@ -192,7 +192,7 @@ def test_closing_on_a_full_disk_says_how_much_is_missing_and_frees_the_file(tmp_
     file = TranscriptFile(path)
     with no_file_longer_than(3):
         with pytest.raises(OutputError):
-            file.write_utterance(saying("First."))
+            file.write(saying("First."))
         with pytest.raises(OutputError, match=r"notes\.txt' cannot be written: File too large; 1 line is not saved"):
             file.close()
     file.close()
@@ -203,11 +203,11 @@ def test_closing_on_a_full_disk_says_how_much_is_missing_and_frees_the_file(tmp_
 def test_an_editor_that_saves_by_renaming_does_not_steal_the_rest_of_the_transcript(tmp_path):
     path = tmp_path / "notes.txt"
     with closing(TranscriptFile(path)) as file:
-        file.write_utterance(saying("First."))
+        file.write(saying("First."))
         edited = tmp_path / "notes.txt~"
         edited.write_text("First, corrected")
         edited.rename(path)
-        file.write_utterance(saying("Second.", 1))
+        file.write(saying("Second.", 1))
     assert path.read_text() == "First, corrected\nSecond.\n"
 
 
@@ -215,16 +215,16 @@ def test_a_deleted_file_comes_back_with_the_next_utterance(tmp_path):
     path = tmp_path / "notes.txt"
     with closing(TranscriptFile(path)) as file:
         path.unlink()
-        file.write_utterance(saying("Second."))
+        file.write(saying("Second."))
     assert path.read_text() == "Second.\n"
 
 
 def test_subtitles_that_were_deleted_come_back_with_their_header(tmp_path):
     path = tmp_path / "a.vtt"
     with closing(TranscriptFile(path, started=STARTED)) as file:
-        file.write_utterance(saying("One.", 0))
+        file.write(saying("One.", 0))
         path.unlink()
-        file.write_utterance(saying("Two.", 1))
+        file.write(saying("Two.", 1))
     assert path.read_text().startswith("WEBVTT\n\n00:")
 
 
@@ -232,10 +232,10 @@ def test_subtitles_that_were_deleted_come_back_with_their_header(tmp_path):
 def test_an_editor_that_ends_lines_as_windows_does_puts_no_empty_line_before_the_next_utterance(tmp_path, suffix):
     path = tmp_path / f"talk{suffix}"
     with closing(TranscriptFile(path, started=STARTED)) as file:
-        file.write_utterance(saying("One.", 0))
+        file.write(saying("One.", 0))
         edited = path.read_bytes().replace(b"\n", b"\r\n")
         path.write_bytes(edited)
-        file.write_utterance(saying("Two.", 1))
+        file.write(saying("Two.", 1))
     assert path.read_bytes().removeprefix(edited)[:1] in (b"2", b"*")
 
 
@@ -245,9 +245,9 @@ def test_a_file_that_was_emptied_in_place_begins_anew(tmp_path, suffix):
     path = tmp_path / f"talk{suffix}"
     with closing(TranscriptFile(path, started=STARTED)) as file:
         begun = path.read_text()
-        file.write_utterance(saying("Hello."))
+        file.write(saying("Hello."))
         path.write_text("")
-        file.write_utterance(saying("World.", 1))
+        file.write(saying("World.", 1))
     assert path.read_text().startswith(begun)
     assert "World." in path.read_text()
 
@@ -258,10 +258,10 @@ def test_an_editor_that_trims_the_last_empty_line_leaves_the_next_utterance_by_i
     paths = [tmp_path / f"{name}{suffix}" for name in ("trimmed", "as-it-was")]
     for path in paths:
         with closing(TranscriptFile(path, started=STARTED)) as file:
-            file.write_utterance(saying("Hello."))
+            file.write(saying("Hello."))
             if path == paths[0]:
                 path.write_text(path.read_text().rstrip("\n") + end)
-            file.write_utterance(saying("World.", 1))
+            file.write(saying("World.", 1))
             file.amend(0, Revision("Good evening."))
     assert paths[0].read_text() == paths[1].read_text()
 
