@@ -37,14 +37,8 @@ class _Piece:
     """Not an amendment."""
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
-    """What tells whether a file is still as it was: it changes when another program saves it."""
-
-    device: int
-    inode: int
-    size: int
-    changed_ns: int
+_State = tuple[int, int, int, int]
+"""What tells whether a file is still as it was: it changes when another program saves it."""
 
 
 class TranscriptFile:
@@ -209,8 +203,8 @@ class TranscriptFile:
         """Finds what is gone; of a file that was emptied nothing new. Raises OutputError if that cannot be told, and
         OSError.
         """
-        now = _state(self.path.stat())
-        if self._left in (None, now) or not now.size:
+        now = self.path.stat()
+        if self._left in (None, _state(now)) or not now.st_size:
             return
         contents = self.path.read_text(encoding="utf-8-sig", errors="replace")
         first = first_missing([self._before, *(piece.text for piece in self._saved)], contents)
@@ -253,7 +247,7 @@ class TranscriptFile:
 
 
 def _state(status: os.stat_result) -> _State:
-    return _State(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _lines_are(count: int) -> str:
