@@ -40,7 +40,6 @@ class SpeechEnded:
     """The pause after an utterance has been recognised; its text is on the way."""
 
     source: str
-    end_seconds: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,7 +223,7 @@ class LiveSource:
     def _tell_silence(self) -> Iterator[SourceItem]:
         if self._capture.hears == "microphone":  # a computer that plays nothing is nothing to report
             name = self._capture.chosen.name
-            yield DeviceSilent(name, SILENT_SECONDS) if self._silence.silent else DeviceHeard(name)
+            yield DeviceSilent(name, SILENT_SECONDS) if self._silence.silent else DeviceHeard()
 
     @property
     def _gap_reason(self) -> str:

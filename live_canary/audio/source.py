@@ -78,8 +78,6 @@ class DeviceSilent:
 class DeviceHeard:
     """The end of a digital silence that was reported."""
 
-    device: str
-
 
 @dataclass(frozen=True, slots=True)
 class SourcePaused:

@@ -177,7 +177,7 @@ class Listener:
                 case segmenting.TailHeard(segment):
                     self.agenda.offer(self._work(Kind.TAIL, segment))
                 case Segment():
-                    self.tell(SpeechEnded(self.source.name, output.speech_end_seconds))
+                    self.tell(SpeechEnded(self.source.name))
                     self.journal.segment(self.source.name, output)
                     work = self._work(Kind.FINAL, self._to_wait(output))
                     self.agenda.put_final(work, wait=not self.source.live)

@@ -426,7 +426,7 @@ def test_ten_seconds_of_zeros_are_told_once_and_so_is_their_end(sound, clock):
     clock.at(40.0, lambda: setattr(sound.inputs[0], "muted", False))
     source = microphone(clock)
     items = heard(source, clock, 45.0)
-    assert news_in(items)[1:] == [DeviceSilent("Built-in", 10.0), DeviceHeard("Built-in")]
+    assert news_in(items)[1:] == [DeviceSilent("Built-in", 10.0), DeviceHeard()]
     told = items.index(DeviceSilent("Built-in", 10.0))
     assert total_samples(items[:told]) == pytest.approx(15.0 * 16_000, abs=800)
 

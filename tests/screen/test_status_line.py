@@ -55,7 +55,7 @@ def level(rms_dbfs: float, peak_dbfs: float | None = None) -> LevelChanged:
 def test_a_source_listens_speaks_and_listens_again():
     assert doing() == "listening"
     assert doing(SpeechStarted(MICROPHONE, 1.0)) == "speaking"
-    assert doing(SpeechStarted(MICROPHONE, 1.0), SpeechEnded(MICROPHONE, 2.0)) == "listening"
+    assert doing(SpeechStarted(MICROPHONE, 1.0), SpeechEnded(MICROPHONE)) == "listening"
 
 
 def test_a_source_is_lost_until_it_is_back():
