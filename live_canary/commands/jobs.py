@@ -23,8 +23,7 @@ class Output:
     @property
     def place(self) -> Path:
         """The transcript itself, not a link to it."""
-        is_link = os.path.islink(self.transcript)  # noqa: PTH114 - see files.is_there
-        return Path(os.path.realpath(self.transcript)) if is_link else self.transcript
+        return Path(os.path.realpath(self.transcript)) if files.is_link(self.transcript) else self.transcript
 
     @property
     def unfinished(self) -> Path:

@@ -94,18 +94,13 @@ def _deliver(transcript: list[Entry], record: SessionRecord, journal: JournalFil
         return
     try:
         for entry in with_amendments(transcript, record.amendments):
-            _print(entry, with_source=record.with_source)
+            if not (isinstance(entry, Utterance) and entry.command):
+                print(printed_line(entry, with_source=record.with_source), flush=True)  # noqa: T201
     except OSError as error:
         discard(sys.stdout)
         raise OutputError(
             f"No more lines can be printed ({error.strerror}); run recover again when they can."
         ) from None
-
-
-def _print(entry: Entry, *, with_source: bool) -> None:
-    if isinstance(entry, Utterance) and entry.command:
-        return
-    print(printed_line(entry, with_source=with_source), flush=True)  # noqa: T201
 
 
 def _discard(path: Path) -> None:

@@ -208,7 +208,7 @@ class Scribe:
             self._amend(request.index, request.text)
         elif isinstance(request, Bookmarking):
             self._revise(request.index, self._revised(request))
-        elif self._text_of(request.index) is not None:  # a voice may have taken it back meanwhile
+        elif self._revision_of(request.index).text is not None:  # a voice may have taken it back meanwhile
             self._hear_again(self._told[request.index], transcriber)
 
     def leave_amendments(self) -> None:
@@ -245,9 +245,6 @@ class Scribe:
 
     def _revision_of(self, index: int) -> Revision:
         return self._amended.get(index) or Revision(self._told[index].text)
-
-    def _text_of(self, index: int) -> str | None:
-        return self._revision_of(index).text
 
     def _hear_again(self, utterance: Utterance, transcriber: Transcriber | None) -> None:
         """What the model makes of it with more of the sound around it; the line stays when that is nothing."""
