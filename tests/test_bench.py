@@ -6,6 +6,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 
@@ -17,9 +18,10 @@ from live_canary.commands.histogram import write_histogram
 from live_canary.errors import InputError, OutputError
 from live_canary.events import BacklogChanged, PartialChanged, SourceOpened, UtteranceFinal
 from live_canary.model import kernels, random_checkpoint
+from live_canary.model.canary import CanaryQwen
 from live_canary.settings import Settings
 from live_canary.transcript.utterance import Utterance
-from tests.conftest import DEMO, ROOT
+from tests.conftest import DEMO, ROOT, TINY
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is what it is compared with")
@@ -48,6 +50,16 @@ def test_the_engine_benchmark_gives_every_figure_as_json(capsys):
     assert figures["new_tokens"] == 5
     assert figures["audio_s"] == pytest.approx(soundfile.info(ROOT / "assets" / "noisy.wav").duration, abs=0.01)
     assert figures["encode_s"] > 0
+
+
+def test_the_engine_benchmark_decodes_as_a_session_does(monkeypatch):
+    model, calls = CanaryQwen.load(TINY, "cpu", "float32"), []
+    decode = model.decoder.generate_several
+    monkeypatch.setattr(model.decoder, "generate_several", lambda *asked: calls.append(asked) or decode(*asked))
+    bench_engine.time_steps(model, np.zeros(16_000, np.float32), 2, runs=1)
+    timed_with_one_before = 2 * len(("prefill", "generate", "verify", "total", "together"))
+    assert len(calls) == 1 + timed_with_one_before
+    assert {same for _, _, same in calls} == {model.before_audio}
 
 
 def test_a_recording_that_no_utterance_could_be_is_refused_before_a_model_is_loaded():

@@ -116,7 +116,8 @@ def time_steps(model: "CanaryQwen", samples: object, new_tokens: int, runs: int)
     decoder = model.decoder
 
     def decode(prompt: "Tensor", new_tokens: int, draft: Sequence[int] = ()) -> list[int]:
-        return decoder.generate(prompt, new_tokens, NEVER, draft, model.before_audio).ids
+        [answer] = decoder.generate_several([Prompted(prompt, new_tokens, draft)], NEVER, model.before_audio)
+        return answer.ids
 
     def whole(draft: list[int]) -> list[int]:
         return decode(model.inputs_embeds([sound])[0][0], new_tokens, draft)
