@@ -21,6 +21,7 @@ from torch import Tensor
 
 from live_canary.commands.bench_engine import NEVER, machine_name, timed
 from live_canary.model.canary import CanaryQwen
+from live_canary.model.compute import DType
 from live_canary.model.quantize import QuantizedLinear
 from live_canary.model.quantized_file import wait_until_kept
 
@@ -38,7 +39,7 @@ class Form:
     """Of each run: what they read, added up."""
 
 
-def measured(folder: Path, form: str, runs: int) -> Form:
+def measured(folder: Path, form: DType, runs: int) -> Form:
     decoder = CanaryQwen.load(folder, "cpu", form).decoder
     wait_until_kept()
     matrices = [decoder.head, *(getattr(layer, part) for layer in decoder.layers for part in layer.__slots__)]

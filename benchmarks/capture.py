@@ -25,10 +25,14 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 ROOT = Path(__file__).parent.parent
 SCRIPT = ROOT / "tests" / "microphone" / "virtual_sound.sh"
 SPEECH = ROOT / "assets" / "long.wav"
 WARM_UP_SECONDS = 5.0
+Samples = NDArray[np.float32]
 
 
 PROGRAM = """
@@ -63,7 +67,7 @@ class Measured:
         return sorted(self.delays_ms)[min(len(self.delays_ms) - 1, len(self.delays_ms) * percent // 100)]
 
 
-def listen(seconds: float, hear: Callable[[object], object]) -> Measured:
+def listen(seconds: float, hear: Callable[[Samples], object]) -> Measured:
     """Listen to the default microphone for so long; every block goes to `hear`, whose time counts."""
     from live_canary.audio.capture import Capture
     from live_canary.audio.live import LiveSource
@@ -128,7 +132,7 @@ def speaking() -> Iterator[None]:
         player.wait()
 
 
-def segmenter() -> Callable[[object], object]:
+def segmenter() -> Callable[[Samples], object]:
     from live_canary.segments.segmenter import Segmenter
     from live_canary.segments.vad import SileroDetector
 

@@ -76,7 +76,7 @@ def samples(name: str, seconds: float, start: float = 0) -> "np.ndarray[tuple[in
         assert file.getframerate() == 16_000 and file.getnchannels() == 1 and file.getsampwidth() == 2
         file.setpos(round(start * 16_000))
         heard = file.readframes(round(seconds * 16_000))
-    return np.frombuffer(heard, dtype="<i2").astype(np.float32) / 32768
+    return np.frombuffer(heard, dtype="<i2").astype(np.float32) / np.float32(32768)
 
 
 def milliseconds(step: Callable[[], object], runs: int) -> dict[str, float]:
@@ -111,9 +111,15 @@ def memory(model: CanaryQwen, runs: int) -> object:
     return 2 * one.nbytes / 1e6 / milliseconds(lambda: other.copy_(one), runs)["median"]
 
 
+def decoder_of(model: CanaryQwen) -> FixedDecoder:
+    """What decodes on a GPU."""
+    assert isinstance(model.decoder, FixedDecoder)
+    return model.decoder
+
+
 def token(model: CanaryQwen, runs: int) -> object:
     """Milliseconds of one token after so many positions, launched one after the other without looking at any."""
-    decoder, told = model.decoder, {}
+    decoder, told = decoder_of(model), {}
     for position in (95, 200):
         step = decoder.decode_step(position)
         decoder._token.fill_(5)
@@ -130,15 +136,17 @@ def token(model: CanaryQwen, runs: int) -> object:
     return told
 
 
-def errors(decoder: FixedDecoder) -> object:
+def errors(model: CanaryQwen) -> object:
     """As a part of torch's; or why there are no kernels of our own, which a user is not told."""
+    decoder = decoder_of(model)
     return TokenKernels(decoder, _compiled(source(decoder))).errors()
 
 
 def kernels(model: CanaryQwen, runs: int) -> object:
     """Of two replays of a token: how often each kernel runs, and microseconds a run."""
-    step = model.decoder.decode_step(95)
-    model.decoder._position.fill_(95)
+    decoder = decoder_of(model)
+    step = decoder.decode_step(95)
+    decoder._position.fill_(95)
     step()
     torch.cuda.synchronize()
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profiled:
@@ -182,8 +190,7 @@ def utterance(model: CanaryQwen, runs: int) -> object:
         "whole, 15 tokens": milliseconds(lambda: ours(15), runs),
         "whole, 15 tokens, canonical": milliseconds(lambda: canonical(15), few),
     }
-    told["times as fast"] = told["whole, 15 tokens, canonical"]["median"] / told["whole, 15 tokens"]["median"]
-    return told
+    return told | {"times as fast": told["whole, 15 tokens, canonical"]["median"] / told["whole, 15 tokens"]["median"]}
 
 
 def draft(model: CanaryQwen, runs: int) -> object:
@@ -243,7 +250,7 @@ def main() -> None:
     model = CanaryQwen.load(args.model, "cuda", "bfloat16")
     model.prompt.end_id = NEVER
     if args.kernels == "on":
-        part(told, "error of our own kernels' logits", partial(errors, model.decoder))
+        part(told, "error of our own kernels' logits", partial(errors, model))
     for measure in measures:
         part(told, measure.__name__, partial(measure, model, args.runs))
     if args.output:

@@ -14,16 +14,17 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
 from textual.pilot import Pilot
 
+from live_canary.audio.soundsystem import Input
 from live_canary.events import Event, LevelChanged, ModelProgress, PartialChanged, SourceOpened, UtteranceFinal
 from live_canary.screen.app import LiveCanaryApp
-from live_canary.screen.contract import Outcome, SessionInfo
+from live_canary.screen.contract import Audition, Outcome, SessionInfo
 from live_canary.screen.transcript_view import TranscriptView
 from live_canary.transcript.utterance import Utterance
 
@@ -42,7 +43,12 @@ class Silent:
     def stop(self) -> None: ...
     def abort(self) -> None: ...
     def mute(self, source_name: str, *, muted: bool) -> None: ...
+    def auditions(self) -> dict[str, Audition]:
+        return {}
+
+    def switch_input(self, source_name: str, chosen: Input) -> None: ...
     def amend(self, index: int, text: str | None) -> None: ...
+    def bookmark(self, index: int, *, is_set: bool) -> None: ...
     def hear_again(self, index: int) -> None: ...
 
 
@@ -171,7 +177,7 @@ def partial_of(action: Callable[..., Awaitable[None]], *arguments: int) -> Step:
     return acted
 
 
-async def share_of_core(session: Silent, seconds: float, each_second: list[Event]) -> float:
+async def share_of_core(session: Silent, seconds: float, each_second: Sequence[Event]) -> float:
     """Of the whole process, while `each_second` is told again and again."""
     cpu, begun, told = time.process_time(), time.monotonic(), 0
     while (passed := time.monotonic() - begun) < seconds:

@@ -48,7 +48,8 @@ class Bench:
         conditions = {"clean": [clean], "40 dB quieter": [clean.louder(-40)]}
         noises = (collection.environment, collection.music, collection.pink)
         conditions |= {f"{snr} dB": [clean.under(noise, snr) for noise in noises] for snr in SNRS_DB}
-        detectors = {"silero": SileroDetector()} | {f"webrtc {mode}": WebrtcDetector(mode) for mode in range(4)}
+        detectors: dict[str, VoiceActivityDetector] = {"silero": SileroDetector()}
+        detectors |= {f"webrtc {mode}": WebrtcDetector(mode) for mode in range(4)}
         recorded = {
             (name, condition): [record(detector, stream.samples) for stream in streams]
             for name, detector in detectors.items()

@@ -97,7 +97,7 @@ class Collection:
         return [entry for entry in self.entries if entry["kind"] in kinds]
 
     def load(self, entry: dict[str, Any]) -> Sound:
-        samples, _ = sf.read(self.folder / entry["file"], dtype="float32")
+        samples: Sound = sf.read(self.folder / entry["file"], dtype="float32")[0]
         return samples
 
     @cached_property
@@ -158,7 +158,8 @@ def spoken_sounds(collection: Collection) -> list[tuple[str, Sound, Runs]]:
 
 def at_level(samples: Sound, runs: Runs) -> Sound:
     speech = np.concatenate([samples[start:end] for start, end in runs])
-    return (samples * 10 ** (SPEECH_DBFS / 20) / np.sqrt((speech**2).mean())).astype(np.float32)
+    rms = float(np.sqrt((speech**2).mean()))
+    return (samples * 10 ** (SPEECH_DBFS / 20) / rms).astype(np.float32)
 
 
 def build_stream(collection: Collection) -> Stream:

@@ -69,6 +69,8 @@ def hold(seconds: float, speed: float | None, folder: Path) -> Measured:
     from live_canary.settings import Settings
     from live_canary.transcript.writer import TranscriptFile
 
+    measured, ended, began = Measured(), threading.Event(), 0.0
+
     class Endless(RecordingSource):
         """Recordings again and again, as the paths of one source never end."""
 
@@ -116,7 +118,6 @@ def hold(seconds: float, speed: float | None, folder: Path) -> Measured:
         while not ended.wait(SAMPLE_INTERVAL_SECONDS):
             measured.samples.append(sample_of(os.getpid(), microphone.heard_seconds))
 
-    measured, ended, began = Measured(), threading.Event(), 0.0
     microphone = Microphone()
     settings = Settings(model="demo", outputs=(folder / "talk.jsonl",))
     choice = choose_model("demo")

@@ -80,7 +80,8 @@ def first_of_each_kind(recordings: list[Recording], limit: int) -> list[Recordin
 
 def read_samples(path: Path) -> np.ndarray:
     samples, rate = sf.read(path, dtype="float32", always_2d=True)
-    return soxr.resample(samples.mean(1), rate, SAMPLE_RATE)
+    resampled: np.ndarray = soxr.resample(samples.mean(1), rate, SAMPLE_RATE)
+    return resampled
 
 
 def transcribe(model: CanaryQwen, samples: np.ndarray) -> str:

@@ -1,6 +1,7 @@
 """The ear: log-mel features through a FastConformer and a projection into the LLM's embedding space."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,7 @@ from live_canary.model.quantize import MakeQuantized, quantize_linears
 
 SUBSAMPLING = 8  # mel frames that become one
 PIECE_FRAMES = 256  # a multiple of that
+Frames = TypeVar("Frames", int, Tensor)
 
 # transformers' names for the FastConformer's parts, and the checkpoint's; applied in this order.
 _CHECKPOINT_NAMES = (
@@ -107,7 +109,7 @@ class InPieces(nn.Module):
         return torch.cat(pieces, dim=1)
 
 
-def encoded_frames(mel_frames: int) -> int:
+def encoded_frames(mel_frames: Frames) -> Frames:
     """Number of audio embeddings of so many 10 ms feature frames: three halvings, each rounded up."""
     return -(-mel_frames // SUBSAMPLING)
 

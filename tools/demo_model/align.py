@@ -131,7 +131,8 @@ def best_path(
     for t in range(frames - 1, -1, -1):
         path[t] = state
         state -= int(steps[t, state])
-    starts, ends, scores = (np.zeros(len(ids), kind) for kind in (np.int64, np.int64, np.float32))
+    starts, ends = np.zeros(len(ids), np.int64), np.zeros(len(ids), np.int64)
+    scores = np.zeros(len(ids), np.float32)
     for token in range(len(ids)):
         at = np.flatnonzero(path == 2 * token + 1)
         starts[token], ends[token] = at[0], at[-1] + 1

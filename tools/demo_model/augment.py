@@ -42,7 +42,7 @@ def coloured_noise(tilt: float, rng: np.random.Generator, n: int = NOISE_SAMPLES
 def hum(rng: np.random.Generator, n: int = NOISE_SAMPLES) -> Wave:
     """50 or 60 Hz with a few harmonics."""
     turns = np.arange(n) * (2 * np.pi * rng.choice([50, 60]) / SAMPLE_RATE)
-    return sum(rng.uniform(0, 1) / k * np.sin(k * turns) for k in range(1, 9)).astype(np.float32)
+    return sum((rng.uniform(0, 1) / k * np.sin(k * turns) for k in range(1, 9)), np.zeros(n)).astype(np.float32)
 
 
 def music(rng: np.random.Generator, n: int = NOISE_SAMPLES) -> Wave:
@@ -108,7 +108,7 @@ def song(rng: np.random.Generator, n: int = NOISE_SAMPLES) -> Wave:
             start += len(note)
     drums = rng.uniform(0, 2) * wave.std()
     for start in range(0, n, int(beat * SAMPLE_RATE)):
-        hit = rng.standard_normal(min(n - start, rng.integers(500, 6000))) * drums
+        hit = rng.standard_normal(min(n - start, int(rng.integers(500, 6000)))) * drums
         wave[start : start + len(hit)] += hit * np.exp(-np.arange(len(hit)) / len(hit) * 6)
     return wave
 
@@ -120,7 +120,7 @@ def make_noises(speech: list[Wave], recorded: list[Wave], rng: np.random.Generat
     noises += [make(rng) for make, count in ((music, 3), (song, 4), (calls, 4)) for _ in range(count)]
     for voices in (5, 8):
         tracks = [np.concatenate([speech[i] for i in rng.permutation(len(speech))[:12]]) for _ in range(voices)]
-        noises.append(sum(np.resize(track, NOISE_SAMPLES) for track in tracks))
+        noises.append(sum((np.resize(track, NOISE_SAMPLES) for track in tracks), np.zeros(NOISE_SAMPLES, np.float32)))
     noises += recorded
     return [(noise / (noise.std() + 1e-9)).astype(np.float32) for noise in noises]
 
@@ -144,7 +144,8 @@ class Augmenter:
         wave = self.noise(n) * np.float32(10 ** self.rng.uniform(-5, -0.7))
         if self.rng.random() < 0.1:
             wave[: self.rng.integers(n)] = 0
-        return np.clip(wave, -1, 1)
+        clipped: Wave = np.clip(wave, -1, 1)
+        return clipped
 
     def spoken(self, wave: Wave) -> tuple[Wave, float, int]:
         """The clip as another microphone might hear it, its speed-up, and the samples of silence before it."""

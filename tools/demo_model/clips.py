@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -70,6 +71,9 @@ class Clip:
     """Of a recording of a person: the samples and the letters where it may be cut between two words."""
 
 
+Utterance = TypeVar("Utterance", list[Clip], list[Clip] | int)
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     mel: Tensor
@@ -105,7 +109,7 @@ def read_index(folder: Path, pattern: str) -> list[Clip]:
 
 def read_wave(clip: Clip) -> Wave:
     stored = np.fromfile(clip.shard, np.int16, clip.n, offset=2 * clip.offset)
-    return stored.astype(np.float32) / 32768
+    return stored.astype(np.float32) / np.float32(32768)
 
 
 class Clips(IterableDataset[Batch]):
@@ -193,7 +197,9 @@ class Clips(IterableDataset[Batch]):
         """Features (frames, mel_bins), token ids, the guessed token of each audio embedding, those of each token."""
         if isinstance(utterance, int):
             text, letter_times, wave = "", np.zeros(1), self.augmenter.wordless(utterance)
+            of_a_person = False
         else:
+            of_a_person = bool(utterance[0].cuts)
             text = " ".join(clip.text for clip in utterance)
             wave, letter_times = join(utterance, self.rng)
             wave, speed, left = self.augmenter.spoken(wave)
@@ -202,7 +208,6 @@ class Clips(IterableDataset[Batch]):
         if text:
             if self.rng.random() < 0.4 * self.augment:
                 mel = stretch_bands(mel, self.rng)
-            of_a_person = bool(utterance[0].cuts)
             if of_a_person or self.rng.random() < self.augment:
                 mask_bands(mel, self.rng, heavily=of_a_person)
         coded = self.prompt.tokenizer.encode(text)
@@ -215,7 +220,7 @@ class Clips(IterableDataset[Batch]):
         return mel, torch.tensor(coded.ids, dtype=torch.long), guess, torch.from_numpy(spans)
 
 
-def batches(utterances: list[list[Clip] | int], batch_seconds: float) -> list[list[list[Clip] | int]]:
+def batches(utterances: list[Utterance], batch_seconds: float) -> list[list[Utterance]]:
     """Those that are about as long together: about as many as the longest of them is long."""
     left, found = sorted(utterances, key=seconds), []
     while left:

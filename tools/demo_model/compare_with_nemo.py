@@ -30,7 +30,8 @@ def nemo_text(model: SALM, samples: np.ndarray, end_id: int) -> str:
         do_sample=False,
     )
     ids = ids.tolist()
-    return model.tokenizer.ids_to_text(ids[: ids.index(end_id)] if end_id in ids else ids).strip()
+    text: str = model.tokenizer.ids_to_text(ids[: ids.index(end_id)] if end_id in ids else ids)
+    return text.strip()
 
 
 def main() -> None:

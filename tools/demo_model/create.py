@@ -8,6 +8,7 @@ The tokenizer, byte-level BPE, is trained on TRAIN.txt (a sentence a line). The 
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -25,7 +26,7 @@ from tools.demo_model.trainee import export
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 
 
-def main_config(args: argparse.Namespace) -> dict:
+def main_config(args: argparse.Namespace) -> dict[str, Any]:
     """config.json as nvidia/canary-qwen-2.5b has it, but for the sizes."""
     return {
         "pretrained_llm": "Qwen/Qwen3-1.7B",

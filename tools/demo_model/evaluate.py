@@ -13,7 +13,7 @@ import math
 import re
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -146,7 +146,7 @@ def print_cut(canary: CanaryQwen, data: Path, name: str) -> None:
 def wordless(data: Path) -> Iterator[tuple[str, Wave]]:
     """Names and samples: a minute of each synthetic sound at three levels, in halves; every recording of test_noise."""
     rng, half = np.random.default_rng(2026), 30 * SAMPLE_RATE
-    makers = {
+    makers: dict[str, Callable[[], Wave]] = {
         "white": lambda: coloured_noise(0, rng, half),
         "pink": lambda: coloured_noise(0.5, rng, half),
         "brown": lambda: coloured_noise(1.0, rng, half),

@@ -82,7 +82,8 @@ def speak(text: str, voice: str) -> np.ndarray:
     assert rate == SAMPLE_RATE
     loud = np.flatnonzero(np.abs(wave) > 0.01 * np.abs(wave).max())
     wave = wave[max(0, loud[0] - 800) : loud[-1] + 800]
-    return wave * (0.4 / np.abs(wave).max())
+    spoken: np.ndarray = wave * (0.4 / np.abs(wave).max())
+    return spoken
 
 
 def silence(seconds: float) -> np.ndarray:
@@ -100,14 +101,14 @@ def noise(n: int, tilt: float, rng: np.random.Generator) -> np.ndarray:
     """Noise whose amplitude falls with frequency to the power of tilt (0 white, 1 brown), root mean square 1."""
     spectrum = np.fft.rfft(rng.standard_normal(n)) / np.maximum(np.arange(n // 2 + 1), n // 160) ** tilt
     wave = np.fft.irfft(spectrum, n)
-    return wave / wave.std()
+    return wave / float(wave.std())
 
 
 def hum(n: int) -> np.ndarray:
     """Mains hum of 50 Hz with its first harmonics, root mean square 1."""
     seconds = np.arange(n) / SAMPLE_RATE
-    wave = sum(np.sin(2 * np.pi * 50 * k * seconds) / k for k in (1, 2, 3, 5))
-    return wave / wave.std()
+    wave = sum((np.sin(2 * np.pi * 50 * k * seconds) / k for k in (1, 2, 3, 5)), np.zeros(n))
+    return wave / float(wave.std())
 
 
 def silence_and_noise(rng: np.random.Generator) -> np.ndarray:

@@ -27,7 +27,7 @@ class Muon(torch.optim.Optimizer):
             for p in group["params"]:
                 stacks.setdefault(p.shape, []).append(p)
             for params in stacks.values():
-                grads = torch.stack([p.grad for p in params])
+                grads = torch.stack([gradient(p) for p in params])
                 update = torch.zeros_like(grads)
                 mine = grads[rank::world]
                 state = self.state[params[0]]
@@ -37,6 +37,12 @@ class Muon(torch.optim.Optimizer):
                     dist.all_reduce(update)
                 for p, change in zip(params, update, strict=True):
                     p.mul_(1 - group["lr"] * group["weight_decay"]).add_(change, alpha=-group["lr"])
+
+
+def gradient(parameter: nn.Parameter) -> Tensor:
+    """That of a parameter which a loss has reached."""
+    assert parameter.grad is not None
+    return parameter.grad
 
 
 def orthogonal(stack: Tensor) -> Tensor:
@@ -54,4 +60,5 @@ def orthogonal(stack: Tensor) -> Tensor:
         total = step if total is None else step @ total
         gram = step @ gram @ step
     x = total @ x
-    return (x.mT if tall else x) * (0.2 * math.sqrt(max(stack.shape[1:])))
+    scaled: Tensor = (x.mT if tall else x) * (0.2 * math.sqrt(max(stack.shape[1:])))
+    return scaled

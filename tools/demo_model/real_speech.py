@@ -16,6 +16,7 @@ import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile as sf
@@ -36,14 +37,14 @@ TRAIN_SPEAKERS = (
 HARD_CORPUS = "LibriSpeech test-other"
 
 
-def trained_on(recording: dict) -> bool:
+def trained_on(recording: dict[str, Any]) -> bool:
     """Whether a recording is for training. Speakers of such recordings are not tested with any other."""
     return recording["kind"] == "read" and (
         (recording.get("corpus") or "").startswith(TRAIN_CORPORA) or recording["speaker"] in TRAIN_SPEAKERS
     )
 
 
-def for_training_noise(recording: dict) -> bool:
+def for_training_noise(recording: dict[str, Any]) -> bool:
     """Every second sound without words, by its checksum."""
     return int(recording["sha256"][:8], 16) % 2 == 0
 
@@ -76,7 +77,8 @@ def clean(text: str) -> str | None:
 
 def read(path: Path) -> Wave:
     wave, rate = sf.read(path, dtype="float32", always_2d=True)
-    return soxr.resample(wave.mean(1), rate, SAMPLE_RATE)
+    resampled: Wave = soxr.resample(wave.mean(1), rate, SAMPLE_RATE)
+    return resampled
 
 
 @dataclass(frozen=True, slots=True)

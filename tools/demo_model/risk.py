@@ -59,7 +59,7 @@ def word_errors(got: list[str], wanted: str) -> list[float]:
 
     def wrong(a: str, b: str) -> int:
         found = jiwer.process_words(a or "-", b or "-")
-        return found.substitutions + found.deletions + found.insertions
+        return int(found.substitutions + found.deletions + found.insertions)
 
     return [(1 - WRITTEN) * wrong(plain(wanted), plain(text)) + WRITTEN * wrong(wanted, text) for text in got]
 

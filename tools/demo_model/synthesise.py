@@ -17,7 +17,6 @@ import os
 import random
 import subprocess
 import tempfile
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -95,7 +94,8 @@ def speak(text: str, voice: str, rng: random.Random) -> np.ndarray:
     wave = soxr.resample(wave, rate, SAMPLE_RATE, quality="MQ") if rate != SAMPLE_RATE else wave
     loud = np.flatnonzero(np.abs(wave) > 0.01 * np.abs(wave).max())
     wave = wave[max(0, loud[0] - 800) : loud[-1] + 800]
-    return (wave * (0.5 / np.abs(wave).max()) * 32767).astype(np.int16)
+    spoken: np.ndarray = (wave * (0.5 / np.abs(wave).max()) * 32767).astype(np.int16)
+    return spoken
 
 
 def speak_command(text: str, voice: str, rng: random.Random) -> tuple[np.ndarray, int]:
@@ -103,7 +103,8 @@ def speak_command(text: str, voice: str, rng: random.Random) -> tuple[np.ndarray
     with tempfile.NamedTemporaryFile(suffix=".wav") as file:
         argv, stdin = command(voice, text, file.name, rng)
         subprocess.run(argv, input=stdin, timeout=20, capture_output=True, check=True)
-        return sf.read(file.name, dtype="float32")
+        spoken: tuple[np.ndarray, int] = sf.read(file.name, dtype="float32")
+    return spoken
 
 
 def speak_hibari(text: str, rng: random.Random) -> tuple[np.ndarray, float]:
@@ -157,7 +158,7 @@ def joe() -> Any:
 
 
 @cache
-def hibari() -> Callable[..., np.ndarray]:
+def hibari() -> Any:
     from hibari import Hibari  # only this voice needs the package
 
     return Hibari(threads=1)

@@ -40,8 +40,8 @@ def plain_sentence(line: str, most_words: int = 18) -> str | None:
 
 def read_sentences(source: Path) -> list[str]:
     """All plain sentences of a file or a folder of lists, each once (case and punctuation aside)."""
-    found, paths = {}, sorted(source.glob("*.txt")) if source.is_dir() else [source]
-    for path in paths:
+    found: dict[str, str] = {}
+    for path in sorted(source.glob("*.txt")) if source.is_dir() else [source]:
         for text in filter(None, map(plain_sentence, path.read_text("utf-8", "ignore").splitlines())):
             found.setdefault(re.sub(r"[^a-z ]", "", text.lower()), text)
     return list(found.values())
@@ -49,10 +49,8 @@ def read_sentences(source: Path) -> list[str]:
 
 def short_utterances(sentences: list[str], rng: random.Random, count: int = 3000) -> list[str]:
     """One to four words: digits, commands, dates, numbers and the commonest words, each with a final stop."""
-    common = {}
-    for word in re.findall(r"[A-Za-z']+", " ".join(sentences)):
-        common[word.lower()] = common.get(word.lower(), 0) + 1
-    common = [w for w in sorted(common, key=common.get, reverse=True)[:1500] if len(w) > 2 and "'" not in w]
+    counts = Counter(word.lower() for word in re.findall(r"[A-Za-z']+", " ".join(sentences)))
+    common = [word for word, _ in counts.most_common(1500) if len(word) > 2 and "'" not in word]
     spoken = []
     for _ in range(count):
         words, most = (
@@ -74,7 +72,8 @@ def rarer_words(sentences: list[str], dictionary: list[str]) -> list[str]:
         counts.update(word.lower() for word in (first, *others))
         within.update(others)
     spelt = {word.lower(): word for word in dictionary if word.isalpha()}
-    spelt |= {word.lower(): word for word in sorted(within, key=within.get)}  # with the capitals that it mostly has
+    by_count = sorted(within, key=within.__getitem__)
+    spelt |= {word.lower(): word for word in by_count}  # with the capitals that it mostly has
     plain = {word: form for word, form in spelt.items() if re.fullmatch(r"[a-z][a-z']{2,14}", word)}
     return [form for word, form in plain.items() for _ in range(ENOUGH - counts[word] if counts[word] else UNMET)]
 

@@ -25,13 +25,14 @@ import torch
 import torch.distributed as dist
 from safetensors.torch import load_file, save_file
 from torch import nn
+from torch.multiprocessing.spawn import spawn
 from torch.utils.data import DataLoader
 
 from live_canary.model.canary import CanaryQwen
 from tools.demo_model.average import Average
-from tools.demo_model.clips import Clips
+from tools.demo_model.clips import Batch, Clips
 from tools.demo_model.evaluate import measure, read_clips
-from tools.demo_model.muon import Muon
+from tools.demo_model.muon import Muon, gradient
 from tools.demo_model.trainee import Trainee, export, resume
 
 WARM_UP_STEPS = 100
@@ -115,7 +116,7 @@ def multiplies_bfloat16(device: torch.device) -> bool:
     return device.type == "cuda" or bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
-def make_batches(args: argparse.Namespace, canary: CanaryQwen, seed: int) -> DataLoader:
+def make_batches(args: argparse.Namespace, canary: CanaryQwen, seed: int) -> DataLoader[Batch]:
     """Features are made on the CPU: in the training process itself, or in `--workers` others beside a GPU."""
     mel = copy.deepcopy(canary.perception.preprocessor).to("cpu")
     clips = Clips(args.data, mel, canary.prompt, args.batch_seconds, seed, args.augment)
@@ -142,7 +143,7 @@ def average_gradients(model: Trainee, facts: torch.Tensor, processes: int) -> to
     if processes == 1:
         return facts
     params = [p for p in model.parameters() if p.requires_grad]
-    flat = torch.cat([*[p.grad.flatten() for p in params], facts]) / processes
+    flat = torch.cat([*[gradient(p).flatten() for p in params], facts]) / processes
     dist.all_reduce(flat)
     *grads, facts = flat.split([*[p.numel() for p in params], len(facts)])
     for p, grad in zip(params, grads, strict=True):
@@ -242,7 +243,7 @@ def main() -> None:
     else:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exit, unlike a signal, ends the processes too
         os.environ |= KEPT_KERNELS | memory_settings()  # read where a process begins, so only the new ones have them
-        torch.multiprocessing.spawn(train_process, (args,), nprocs=args.processes, daemon=True)
+        spawn(train_process, (args,), nprocs=args.processes, daemon=True)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers.models.qwen3.modeling_qwen3 import apply_rotary_pos_emb
+from transformers.models.qwen3.modeling_qwen3 import Qwen3Attention, apply_rotary_pos_emb
 
 from live_canary.model import encoder, llm
 from live_canary.model.canary import CanaryQwen
@@ -39,7 +39,8 @@ class Trainee(nn.Module):
 
     @property
     def embedding(self) -> nn.Embedding:
-        return self.canary.qwen.causal_lm.model.embed_tokens
+        embedding: nn.Embedding = self.canary.qwen.causal_lm.model.embed_tokens
+        return embedding
 
     def listen(self, mel: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
         """Features (B, frames, bins) -> audio embeddings (B, T, D) and how many of each row are valid."""
@@ -146,7 +147,7 @@ class Trainee(nn.Module):
 class Looking:
     """Where the heads of an attention layer look that share its first key head; of the newest call within it."""
 
-    def __init__(self, attention: nn.Module):
+    def __init__(self, attention: Qwen3Attention):
         self.attention, self.within = attention, False
         attention.register_forward_pre_hook(self.note, with_kwargs=True)
 
@@ -156,7 +157,7 @@ class Looking:
     def __exit__(self, *_: object) -> None:
         self.within = False
 
-    def note(self, attention: nn.Module, _: object, called: dict[str, Any]) -> None:
+    def note(self, attention: Qwen3Attention, _: object, called: dict[str, Any]) -> None:
         if not self.within:
             return
         hidden, (cos, sin) = called["hidden_states"], called["position_embeddings"]
@@ -180,7 +181,8 @@ class Looking:
         start, end = (edge[:, None, :, None] for edge in spans.unbind(-1))
         near = (at >= start - SLACK_EMBEDDINGS) & (at < end + SLACK_EMBEDDINGS)
         within = seen.masked_fill(~near, NOWHERE)
-        return within.logsumexp(-1) - seen.logsumexp(-1)
+        shares: Tensor = within.logsumexp(-1) - seen.logsumexp(-1)
+        return shares
 
 
 def resume(model: Trainee, path: Path) -> tuple[float, float, dict[str, Any] | None]:
@@ -194,7 +196,9 @@ def resume(model: Trainee, path: Path) -> tuple[float, float, dict[str, Any] | N
 
 def export(canary: CanaryQwen, folder: Path) -> None:
     """Write FOLDER/model.safetensors: the published names, bfloat16."""
-    named = {encoder.checkpoint_key(key): value for key, value in canary.perception.state_dict().items()}
+    named: dict[str | None, Tensor] = {
+        encoder.checkpoint_key(key): value for key, value in canary.perception.state_dict().items()
+    }
     named |= {llm.checkpoint_key(key): value for key, value in canary.qwen.tree.state_dict().items()}
     stored = {
         key: value.to("cpu", torch.bfloat16 if value.is_floating_point() else None).clone().contiguous()
