@@ -14,10 +14,11 @@ import pytest
 
 from live_canary import files
 from live_canary.cli.main import main
-from live_canary.console import arguments, is_reader_gone, react
+from live_canary.console import arguments, is_reader_gone
 from live_canary.session import record
 from live_canary.session.folder import SessionFolder, unfinished_sessions
 from live_canary.session.session import Session
+from live_canary.signals import react
 from live_canary.transcript.utterance import Revision
 from live_canary.transcript.writer import TranscriptFile
 from tests.faults.sessions import abort, recover

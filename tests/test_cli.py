@@ -13,8 +13,9 @@ import soundfile
 
 from live_canary.cli.arguments import spread_replay
 from live_canary.cli.options import parse_speed
-from live_canary.console import PAUSING_SIGNALS, can_be_drawn_on
+from live_canary.console import can_be_drawn_on
 from live_canary.errors import InputError
+from live_canary.signals import PAUSING_SIGNALS
 from tests.conftest import ROOT
 
 LIVE_CANARY = [sys.executable, "-m", "live_canary"]
@@ -189,7 +190,7 @@ def test_the_key_that_pauses_a_session_does_not_end_a_command_that_runs_beside_i
 @pytest.mark.skipif(not PAUSING_SIGNALS, reason="Windows has no signal for it")
 def test_the_command_that_is_told_for_the_pause_reaches_the_program(tmp_path):
     """`python -m live_canary`, and every script on macOS, runs under the name of its interpreter."""
-    asks = "from live_canary.console import pausing_command; print(pausing_command())"
+    asks = "from live_canary.signals import pausing_command; print(pausing_command())"
     with subprocess.Popen([sys.executable, "-c", asks], stdout=subprocess.PIPE, text=True) as program:
         assert program.communicate(timeout=60)[0] == f"kill -USR1 {program.pid}\n"
     script = tmp_path / "live-canary"

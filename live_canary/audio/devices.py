@@ -8,8 +8,8 @@ from live_canary.audio.loopback import Loopback
 from live_canary.audio.portaudio import PortAudio
 from live_canary.audio.pulse import Pulse, is_running
 from live_canary.audio.soundsystem import Hears, Input, SoundSystem
-from live_canary.console import ending_at_once
 from live_canary.errors import DeviceError
+from live_canary.signals import ending_at_once
 
 NOTHING_TO_HEAR: dict[Hears, str] = {
     "microphone": "This machine has no microphone; plug one in, or transcribe a recording with --replay FILE.",

@@ -9,9 +9,10 @@ import typer
 
 from live_canary.cli.app import app
 from live_canary.cli.arguments import spread_replay
-from live_canary.console import CUT_OFF, NoRoomError, arguments, discard, prepare_streams, survive_pausing
+from live_canary.console import NoRoomError, arguments, discard, prepare_streams
 from live_canary.errors import LiveCanaryError
 from live_canary.printable import one_line
+from live_canary.signals import CUT_OFF, survive_pausing
 
 
 def main() -> None:

@@ -18,11 +18,11 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from live_canary.console import CUT_OFF
 from live_canary.errors import DownloadError, InputError
 from live_canary.model import hub
 from live_canary.model.fetch import checksum, fetch, make_current
 from live_canary.model.offers import Offer, check_room, gigabytes, look_up
+from live_canary.signals import CUT_OFF
 
 LICENCES = (
     "Canary-Qwen 2.5B is by NVIDIA, licensed CC-BY-4.0 (https://creativecommons.org/licenses/by/4.0): name NVIDIA when "

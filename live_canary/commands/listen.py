@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from live_canary.audio.capture import Capture
 from live_canary.audio.devices import list_inputs, output_meant
-from live_canary.console import ending_at_once
 from live_canary.errors import DeviceError
 from live_canary.settings import Settings
+from live_canary.signals import ending_at_once
 
 
 def run(settings: Settings, opened: list[Capture] | None = None) -> int:

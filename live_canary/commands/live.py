@@ -19,16 +19,7 @@ from live_canary.audio.source import Source
 from live_canary.commands import dictating, keeping
 from live_canary.commands.hangup import finish_when_the_terminal_closes
 from live_canary.commands.model_choice import Ask, ModelChoice, choose_model, load_with, terminal_question
-from live_canary.console import (
-    CUT_OFF,
-    PAUSING_SIGNALS,
-    can_be_drawn_on,
-    drop_typed_keys,
-    has_every_letter,
-    note,
-    pausing_command,
-    survive_pausing,
-)
+from live_canary.console import can_be_drawn_on, drop_typed_keys, has_every_letter, note
 from live_canary.dictation.dictation import Dictation
 from live_canary.errors import InputError, OutputError
 from live_canary.printable import one_line
@@ -39,6 +30,7 @@ from live_canary.session.completing import output_before
 from live_canary.session.folder import SessionFolder
 from live_canary.session.session import Session
 from live_canary.settings import Settings
+from live_canary.signals import CUT_OFF, PAUSING_SIGNALS, pausing_command, survive_pausing
 from live_canary.transcript.lines import echo_notice
 from live_canary.transcript.places import check_free, check_output
 from live_canary.transcript.writer import TranscriptFile

@@ -15,7 +15,7 @@ from live_canary.commands.jobs import Job, Output, plan
 from live_canary.commands.live import check_outputs
 from live_canary.commands.model_choice import choose_model, load_with, terminal_question
 from live_canary.commands.voices import played
-from live_canary.console import DEAF_SECONDS, WIDEST_TABLE, ending_at_once
+from live_canary.console import WIDEST_TABLE
 from live_canary.errors import InputError, OutputError
 from live_canary.events import Event, ModelWarned, SessionEnded, SourceWarned, StageFailed, UtteranceFinal
 from live_canary.printable import one_line
@@ -23,6 +23,7 @@ from live_canary.segments.segmenter import Segmenter
 from live_canary.segments.vad import load_detector
 from live_canary.session.session import ABORT_SECONDS, Session
 from live_canary.settings import Settings
+from live_canary.signals import DEAF_SECONDS, ending_at_once
 from live_canary.transcript.hypothesis import Transcriber
 from live_canary.transcript.lines import echo_notice
 from live_canary.transcript.writer import TranscriptFile

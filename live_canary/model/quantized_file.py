@@ -25,7 +25,6 @@ import torch
 from torch import Tensor
 
 from live_canary import files
-from live_canary.console import DEAF_SECONDS
 from live_canary.model import kernels
 from live_canary.model.checkpoint import MAX_HEADER_BYTES
 from live_canary.model.decoder import LeanDecoder
@@ -34,6 +33,7 @@ from live_canary.model.kernel_decoder import KernelDecoder
 from live_canary.model.llm import QwenWrapper
 from live_canary.model.memory import HUGE_PAGE, map_file, release_pages
 from live_canary.model.quantize import MakeQuantized, QuantizedLinear
+from live_canary.signals import DEAF_SECONDS
 
 LAYOUT = 6  # to be raised whenever the same checkpoint would be quantised or laid out differently
 ALIGNMENT = 64  # bytes, in the file as in the processor's cache

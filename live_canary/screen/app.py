@@ -17,7 +17,6 @@ from textual.events import Key
 from textual.screen import Screen
 
 from live_canary.audio.clock import Clock
-from live_canary.console import ENDING_SIGNALS, PAUSE_KEY, PAUSING_SIGNALS, Presses, react
 from live_canary.errors import LiveCanaryError, SessionError
 from live_canary.events import Event, ModelWarned, SessionEnded, StageFailed, UtteranceAmended, UtteranceFinal
 from live_canary.screen.contract import Outcome, SessionInfo
@@ -28,6 +27,7 @@ from live_canary.screen.listening_screen import ListeningScreen
 from live_canary.screen.state import SessionState
 from live_canary.screen.themes import DARK, LIGHT, THEMES
 from live_canary.session.session import Session
+from live_canary.signals import ENDING_SIGNALS, PAUSE_KEY, PAUSING_SIGNALS, Presses, react
 from live_canary.transcript.lines import printed_line
 
 UNREAD = 5  # of what went wrong last

@@ -15,15 +15,7 @@ from enum import Enum, auto
 from types import FrameType
 from typing import TextIO
 
-from live_canary.console import (
-    DEAF_SECONDS,
-    ENDING_SIGNALS,
-    PAUSE_KEY,
-    PAUSING_SIGNALS,
-    Presses,
-    discard,
-    is_reader_gone,
-)
+from live_canary.console import discard, is_reader_gone
 from live_canary.errors import SessionError
 from live_canary.events import (
     BacklogChanged,
@@ -44,6 +36,7 @@ from live_canary.printable import clock, one_line
 from live_canary.screen.contract import Outcome, SessionInfo
 from live_canary.screen.plain_lines import LineOf, text_line
 from live_canary.session.session import Session
+from live_canary.signals import DEAF_SECONDS, ENDING_SIGNALS, PAUSE_KEY, PAUSING_SIGNALS, Presses
 from live_canary.transcript.lines import gap_notice
 
 BEHIND_SECONDS = 5.0  # of sound waiting for the model, from which on it is worth a line

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from live_canary.audio.soundsystem import Input
 from live_canary.audio.source import SAMPLE_RATE, PausableSource, Source
-from live_canary.console import DEAF_SECONDS
 from live_canary.events import (
     Event,
     ModelWarned,
@@ -31,6 +30,7 @@ from live_canary.session.loading import AwaitedModel, LoadTranscriber
 from live_canary.session.stages import Stages
 from live_canary.session.transcribing import Scribe, TranscriptSink
 from live_canary.session.watchdog import PATIENCE_SECONDS, WatchedTranscriber
+from live_canary.signals import DEAF_SECONDS
 
 CLOSE_SOURCE_SECONDS = 3.0  # a sound system that hangs must not keep the program from ending
 ABORT_SECONDS = 5.0  # of patience with a model that is at work when the user interrupts

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from live_canary.cli import main as cli
-from live_canary.console import SAME_PRESS_SECONDS
 from live_canary.session.folder import SessionFolder, unfinished_sessions
+from live_canary.signals import SAME_PRESS_SECONDS
 from tests.conftest import ROOT, needs_full_disk
 from tests.faults.sessions import abort
 

@@ -9,7 +9,6 @@ from textual.pilot import Pilot
 
 from live_canary.audio.clock import Clock
 from live_canary.commands import live
-from live_canary.console import HELD_KEY_SECONDS, PAUSING_SIGNALS, PauseKey, Presses
 from live_canary.errors import DeviceError, SessionError
 from live_canary.events import (
     GapMarked,
@@ -24,6 +23,7 @@ from live_canary.events import (
 from live_canary.screen.app import LiveCanaryApp
 from live_canary.screen.contract import Outcome, SessionInfo
 from live_canary.screen.transcript_view import TranscriptView
+from live_canary.signals import HELD_KEY_SECONDS, PAUSING_SIGNALS, PauseKey, Presses
 from live_canary.transcript.utterance import TranscriptGap
 from tests.screen.fake_session import ENDED, FakeSession, said
 from tests.screen.in_app import INFO, in_app, rows, until_shown
@@ -293,7 +293,7 @@ def test_what_goes_wrong_while_the_user_leaves_is_told_when_the_screen_is_gone(m
 
     run = partialmethod(LiveCanaryApp.run, headless=True, auto_pilot=leave)
     monkeypatch.setattr(LiveCanaryApp, "run", run)
-    monkeypatch.setattr("live_canary.console.PAUSE_KEY", PauseKey())
+    monkeypatch.setattr("live_canary.signals.PAUSE_KEY", PauseKey())
     session = Leaving(*OPENED, StageFailed("dictation", "That could be read.", fatal=False))
     assert live._open_screen(session, INFO, None, is_kept=True) == Outcome(ENDED)
     assert capsys.readouterr().err == "'a.md' was changed by another program.\n'b.md' cannot be corrected.\n"

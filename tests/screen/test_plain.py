@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from live_canary.console import HELD_KEY_SECONDS, PAUSING_SIGNALS, PauseKey, Presses
 from live_canary.errors import SessionError
 from live_canary.events import (
     BacklogChanged,
@@ -29,6 +28,7 @@ from live_canary.events import (
 from live_canary.screen.contract import Outcome, SessionInfo
 from live_canary.screen.plain import PlainScreen
 from live_canary.screen.plain_lines import json_line, json_line_with_partials
+from live_canary.signals import HELD_KEY_SECONDS, PAUSING_SIGNALS, PauseKey, Presses
 from live_canary.transcript.utterance import TranscriptGap
 from tests.conftest import needs_full_disk
 from tests.screen.fake_session import ENDED, FakeSession, said
