@@ -30,7 +30,7 @@ def replay(demo, recording, speed, transcript=None, partial_interval_ms=None) ->
         lambda: Segmenter(load_detector("silero")),
         lambda tell: CanaryTranscriber(demo),
         [TranscriptFile(transcript)] if transcript else [],
-        partial_interval_ms,
+        partial_interval_ms=partial_interval_ms,
     )
     session.start(follow)
     assert session.wait(180)

@@ -54,6 +54,7 @@ class Session:
         make_segmenter: Callable[[], Segmenter],
         load_transcriber: LoadTranscriber,
         sinks: Sequence[TranscriptSink] = (),
+        *,
         partial_interval_ms: int | None = None,
         echo_of: str | None = None,
         clock: Callable[[], float] = time.monotonic,

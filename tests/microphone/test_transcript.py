@@ -37,7 +37,7 @@ class Meeting:
         self._news = threading.Condition()
         self._levels: set[str] = set()
         self.session = Session(
-            sources, lambda: Segmenter(load_detector("silero")), lambda tell: CanaryTranscriber(model), [], None
+            sources, lambda: Segmenter(load_detector("silero")), lambda tell: CanaryTranscriber(model)
         )
         self.session.start(self._follow)
         with self._news:
@@ -74,8 +74,6 @@ def replay(demo, recording: Path) -> list[str]:
         [RecordingSource([recording], speed=None)],
         lambda: Segmenter(load_detector("silero")),
         lambda tell: CanaryTranscriber(demo),
-        [],
-        None,
     )
     session.start(lambda event: texts.append(event.utterance.text) if isinstance(event, UtteranceFinal) else None)
     assert session.wait(180)

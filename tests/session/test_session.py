@@ -76,7 +76,9 @@ def run(*sources, model=None, sinks=(), load=None, partial_interval_ms=None) -> 
     """A whole session, from start to end."""
     recorder = Recorder()
     model = model or LetterModel()
-    session = Session(sources, make_segmenter, load or (lambda tell: model), sinks, partial_interval_ms)
+    session = Session(
+        sources, make_segmenter, load or (lambda tell: model), sinks, partial_interval_ms=partial_interval_ms
+    )
     session.start(recorder)
     assert session.wait(PATIENCE_SECONDS), recorder.events
     return recorder
@@ -367,7 +369,7 @@ def test_a_lost_source_ends_what_was_being_said_and_holds_nobody_back():
         ScriptedSource(ENDPOINT + "ttt" + ENDPOINT, name="Them", live=True, endless=True),
     )
     recorder = Recorder()
-    session = Session(sources, make_segmenter, lambda tell: LetterModel(), [])
+    session = Session(sources, make_segmenter, lambda tell: LetterModel())
     session.start(recorder)
     recorder.wait_for(UtteranceFinal, count=2)  # while both go on
     assert [(event.utterance.source, event.utterance.text) for event in recorder.of(UtteranceFinal)] == [
