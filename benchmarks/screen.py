@@ -18,14 +18,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import cast
 
 from textual.pilot import Pilot
 
 from live_canary.audio.soundsystem import Input
 from live_canary.events import Event, LevelChanged, ModelProgress, PartialChanged, SourceOpened, UtteranceFinal
 from live_canary.screen.app import LiveCanaryApp
-from live_canary.screen.contract import Audition, Outcome, SessionInfo
+from live_canary.screen.contract import Outcome, SessionInfo
 from live_canary.screen.transcript_view import TranscriptView
+from live_canary.session.session import Session
 from live_canary.transcript.utterance import Utterance
 
 NAME = "USB Microphone"
@@ -43,7 +45,7 @@ class Silent:
     def stop(self) -> None: ...
     def abort(self) -> None: ...
     def mute(self, source_name: str, *, muted: bool) -> None: ...
-    def auditions(self) -> dict[str, Audition]:
+    def auditions(self) -> dict[str, object]:
         return {}
 
     def switch_input(self, source_name: str, chosen: Input) -> None: ...
@@ -84,7 +86,7 @@ async def seconds(pilot: Pilot[Outcome], step: Step) -> tuple[float, float]:
 @asynccontextmanager
 async def running(session: Silent) -> AsyncIterator[tuple[LiveCanaryApp, Pilot[Outcome]]]:
     """The application with one source and a model that is ready."""
-    app = LiveCanaryApp(session, SessionInfo("demo model", (NAME,)), started=datetime(2026, 3, 4, 9, 30))
+    app = LiveCanaryApp(cast(Session, session), SessionInfo("demo model", (NAME,)), started=datetime(2026, 3, 4, 9, 30))
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
         session.tell(SourceOpened(NAME))
