@@ -276,7 +276,7 @@ def test_closing_the_terminal_finishes_what_was_heard(state, tmp_path, flags, ha
     ids=["screen", "lines", "lines through make"],
 )
 def test_what_only_a_terminal_had_that_closed_can_be_recovered(state, flags, through):
-    """Nobody has read it, and no file has it. What was being said when it closed may be two lines."""
+    """Nobody has read it, and no file has it. What was being said when it closed may be cut there, into two lines if words follow."""
     child, terminal = pty.fork()
     if not child:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -290,5 +290,5 @@ def test_what_only_a_terminal_had_that_closed_can_be_recovered(state, flags, thr
     undisturbed = live_canary("--replay", TALK, "--speed", "max", "--model", "demo", "--plain").stdout.splitlines()
     recovered = live_canary("recover").stdout.splitlines()
     assert (recovered[0], recovered[-1]) == (undisturbed[0], undisturbed[-1])
-    assert len(recovered) - len(undisturbed) == len(set(undisturbed) - set(recovered)) <= 1
+    assert 0 <= len(recovered) - len(undisturbed) <= len(set(undisturbed) - set(recovered)) <= 1
     assert not list(state.iterdir())
