@@ -4,6 +4,7 @@ import queue
 import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -117,7 +118,8 @@ def _transcribe(job: Job, settings: Settings, transcriber: Transcriber, progress
         session.abort()
         session.wait(ABORT_SECONDS)
         for output in job.outputs:
-            output.unfinished.unlink(missing_ok=True)
+            with suppress(OSError):  # on Windows, while a model at work keeps it open; the next attempt takes its place
+                output.unfinished.unlink(missing_ok=True)
             progress.console.print(f"Stopped; {output} was not written.")
         raise
     if course.cut_off and not course.utterances:

@@ -441,6 +441,23 @@ def test_ctrl_c_does_not_wait_for_a_model_that_is_at_work(talk, monkeypatch):
     assert len(heard) == 1
 
 
+def test_ctrl_c_is_told_where_a_file_that_is_being_written_cannot_be_deleted_as_on_windows(talk, monkeypatch, capsys):
+    """It ended in a traceback, for the model was still at work and its transcript open."""
+
+    def interrupted(events, progress, task):
+        raise KeyboardInterrupt
+
+    def refuse(path, missing_ok=False):
+        raise PermissionError(errno.EACCES, "The process cannot access the file because it is in use", str(path))
+
+    monkeypatch.setattr(transcribe, "load_with", instant)
+    monkeypatch.setattr(transcribe, "_follow", interrupted)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(KeyboardInterrupt):
+        transcribe.run(Settings(recordings=(talk,), model="demo"), None, "txt", "md")
+    assert capsys.readouterr().err.count("was not written") == 2
+
+
 def test_what_was_there_is_not_replaced_by_a_transcript_with_holes(talk, monkeypatch):
     monkeypatch.setattr(transcribe, "load_with", lambda choice, settings: lambda tell: Failing())
     talk.with_suffix(".txt").write_text("better\n")
