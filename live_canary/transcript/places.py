@@ -1,5 +1,6 @@
 """Where a transcript may be written, in which format, and by one session at a time."""
 
+import codecs
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -40,9 +41,17 @@ def _obstacle(path: Path, known: Format, overwrite: bool) -> str | None:
         return "is not a regular file; give the name of one."
     if not os.access(path if path.exists() else path.parent, os.W_OK):
         return "cannot be written: permission denied; choose another folder."
+    if not overwrite and path.exists() and _is_utf_16(path):
+        return "is in UTF-16; save it as UTF-8 in an editor, or give another name, or --overwrite."
     if path.exists() and path.stat().st_size and not (overwrite or known.can_continue):
         return f"exists, and {known.extension} files cannot be continued; give another name, or --overwrite."
     return None
+
+
+def _is_utf_16(path: Path) -> bool:
+    """As Windows PowerShell writes what a program prints. Raises OSError."""
+    with path.open("rb") as file:
+        return file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def format_of(path: Path) -> Format:

@@ -284,6 +284,16 @@ def test_windows_refuses_a_name_behind_which_no_file_would_be(name, tmp_path, mo
     check_output(tmp_path / "call.md")
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_file_in_utf_16_is_not_continued_in_utf_8(encoding, tmp_path):
+    """As Windows PowerShell makes one with `live-canary --plain > notes.txt`: every line behind it was unreadable."""
+    path = tmp_path / "notes.txt"
+    path.write_bytes("\ufeffEarlier.\r\n".encode(encoding))
+    with pytest.raises(OutputError, match=r"notes\.txt' is in UTF-16; save it as UTF-8 in an editor, or give another"):
+        TranscriptFile(path)
+    check_output(path, overwrite=True)
+
+
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(OutputError, match=r"there is no folder '.*minutes'; create it first"):
         check_output(tmp_path / "minutes" / "talk.txt")
