@@ -3,10 +3,11 @@
 Texts hold no secrets: of the environment only names of variables, never their values, but of a setting that is refused.
 """
 
+import os
 import platform
+import secrets
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -208,8 +209,7 @@ def folder(topic: str, path: Path, needed_bytes: int, when_full: str) -> Finding
     """Whether it can be written to, or made, and has room."""
     existing = next(parent for parent in (path, *path.parents) if files.is_there(parent))
     try:
-        with tempfile.TemporaryFile(dir=existing) as file:
-            file.write(b"?")
+        _try_to_make(existing / f".live-canary-{secrets.token_hex(8)}", a_folder=existing != path)
         free = shutil.disk_usage(existing).free
     except OSError as error:
         reason = f"{path} cannot be written to: {error.strerror or error}"
@@ -220,6 +220,23 @@ def folder(topic: str, path: Path, needed_bytes: int, when_full: str) -> Finding
             topic, "warn", f"{path} has {gigabytes(free)} free of {gigabytes(needed_bytes)} needed", when_full
         )
     return Finding(topic, "ok", f"{path}, {gigabytes(free)} free")
+
+
+def _try_to_make(place: Path, *, a_folder: bool) -> None:
+    """A folder, or a file with something in it, and take it away again. Raises OSError.
+
+    Windows Pythons before 3.13 try names for a temporary file for a day where none is allowed (CPython's issue 66305).
+    """
+    if a_folder:
+        place.mkdir()
+        place.rmdir()
+        return
+    descriptor = files.open_file(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    try:
+        files.write_all(descriptor, b"?")
+    finally:
+        os.close(descriptor)
+        place.unlink()
 
 
 def transcription(wanted: str, device: str, compute: str, threads: int | None = None) -> Iterator[Finding]:

@@ -1,8 +1,11 @@
 """The doctor tells what works, what does not and what to do, and gives nothing away."""
 
+import errno
 import hashlib
 import json
+import os
 import shutil
+import tempfile
 from collections import namedtuple
 from pathlib import Path
 
@@ -285,6 +288,44 @@ def test_a_full_disk_and_a_folder_of_somebody_else_are_told(tmp_path, monkeypatc
     not_a_folder = checks.folder("cache", tmp_path / "file" / "a", 0, "")
     assert (not_a_folder.state, "cannot be written to" in not_a_folder.text) == ("warn", True)
     assert f"check the permissions of {tmp_path / 'file'}" in not_a_folder.next_step
+
+
+class LikeWindows:
+    """`os`, as tempfile finds it on Windows."""
+
+    name, O_TEMPORARY = "nt", 0
+
+    def __init__(self, open_file):
+        self.open = open_file
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(os, name)
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_folder_that_takes_no_new_file_is_told_at_once(is_there, tmp_path, monkeypatch):
+    """On Windows Python 3.11 and 3.12 would try 2,147,483,647 names for a temporary file: a day (CPython 66305)."""
+    tried = []
+
+    def refuse(path, *_, **__):
+        tried.append(path)
+        raise PermissionError(errno.EACCES, "Access is denied", str(path))
+
+    wanted = tmp_path if is_there else tmp_path / "a" / "b"
+    monkeypatch.setattr(tempfile, "TMP_MAX", 100)
+    monkeypatch.setattr(tempfile, "_os", LikeWindows(refuse))
+    monkeypatch.setattr(tempfile, "TemporaryFile", tempfile.NamedTemporaryFile)  # as it is there
+    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr(os, "mkdir", refuse)
+    found = checks.folder("cache", wanted, 0, "")
+    assert (found.state, found.text) == ("warn", f"{wanted} cannot be written to: Access is denied")
+    assert len(tried) == 1
+
+
+def test_trying_a_folder_leaves_nothing_in_it(tmp_path):
+    for wanted in (tmp_path, tmp_path / "a" / "b"):
+        assert checks.folder("cache", wanted, 0, "").state == "ok"
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("words", "took_s", "state"), [(30, 1.0, "ok"), (30, 10.0, "warn"), (0, 1.0, "fail")])
