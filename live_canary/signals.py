@@ -16,11 +16,16 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
 if sys.platform == "win32":
+    from subprocess import CREATE_NEW_PROCESS_GROUP, CREATE_NO_WINDOW
+
+    APART = CREATE_NEW_PROCESS_GROUP | CREATE_NO_WINDOW
     ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGBREAK)
     PAUSING_SIGNALS: tuple[signal.Signals, ...] = ()
 else:
+    APART = 0
     ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
     PAUSING_SIGNALS = (signal.SIGUSR1,)
+"""APART: what to give `creationflags`, beside `start_new_session`, of a program that Ctrl-C is not to reach."""
 
 SAME_PRESS_SECONDS = 0.5
 HELD_KEY_SECONDS = 0.7  # desktops let a key repeat after 0.25 to 0.66

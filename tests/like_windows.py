@@ -56,7 +56,7 @@ def pytest_configure() -> None:
         os: {"O_BINARY": BINARY, "O_NOINHERIT": os.O_CLOEXEC, "open": _open},
         signal: {"SIGBREAK": signal.SIGUSR1},
         time: {},
-        subprocess: {"CREATE_NEW_PROCESS_GROUP": 0, "CREATE_NO_WINDOW": 0},
+        subprocess: {"CREATE_NEW_PROCESS_GROUP": 0x200, "CREATE_NO_WINDOW": 0x8000000, "Popen": Popen},
         ctypes: {"WinDLL": Kernel32, "get_last_error": lambda: 33, "WinError": WinError},
     }
     for name in [name for name in sys.modules if name.split(".")[0] == "live_canary"]:
@@ -102,6 +102,13 @@ class Kernel32:
         except BlockingIOError:
             return False
         return True
+
+
+class Popen(subprocess.Popen):
+    """Takes the flags of a new process that there are only on Windows."""
+
+    def __init__(self, command, *, creationflags: int = 0, **more):
+        super().__init__(command, **more)
 
 
 class WinError(PermissionError):

@@ -15,6 +15,7 @@ import pytest
 from live_canary import files
 from live_canary.cli.main import main
 from live_canary.console import arguments, is_reader_gone
+from live_canary.dictation import programs
 from live_canary.session import record
 from live_canary.session.folder import SessionFolder, unfinished_sessions
 from live_canary.session.session import Session
@@ -117,6 +118,21 @@ def test_a_signal_reaches_the_screen():
             signal.raise_signal(signal.SIGINT)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_reaches_no_program_that_types_or_copies(monkeypatch):
+    """The utterance being typed was cut off by the Ctrl-C that was to finish it: there is no setsid on Windows."""
+
+    windows, flags = programs.subprocess, []
+
+    class Noted(windows.Popen):
+        def __init__(self, command, *, creationflags=0, **more):
+            flags.append(creationflags)
+            super().__init__(command, creationflags=creationflags, **more)
+
+    monkeypatch.setattr(windows, "Popen", Noted)
+    assert programs.run([sys.executable, "-c", "print(input())"], "abc") == "abc"
+    assert flags == [windows.CREATE_NEW_PROCESS_GROUP | windows.CREATE_NO_WINDOW]
 
 
 def test_a_journal_names_files_as_the_system_does(monkeypatch):

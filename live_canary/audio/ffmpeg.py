@@ -9,7 +9,6 @@ import re
 import shutil
 import struct
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from live_canary.audio.resample import to_mono
 from live_canary.audio.source import SAMPLE_RATE
 from live_canary.errors import RecordingBrokenOff, RecordingError
+from live_canary.signals import APART
 
 PROGRAM = "ffmpeg"
 READ_FRAMES = SAMPLE_RATE // 10
@@ -32,9 +32,6 @@ CONTAINERS = (
 LONGEST_REASON = 200  # characters
 MOST_SAID = 1 << 20  # bytes read of what it says; the length and the first complaints come early
 MOST_ERRORS = 5  # while it decodes, two for a frame; one or two were cut where a stream was begun or ended
-APART = 0
-if sys.platform == "win32":
-    APART = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
 
 _AU_HEADER = struct.Struct(">4s5I")  # its name, where the sound begins, its size, encoding, rate and channels
 _NO_TRACK = "matches no streams"

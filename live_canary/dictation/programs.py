@@ -8,6 +8,8 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 
+from live_canary.signals import APART
+
 PROBE_SECONDS = 3.0
 ENDING = (1, 2, 9, 15)  # SIGHUP, SIGINT, SIGKILL, SIGTERM: by others it crashes
 LONGEST_REASON = 200  # characters of what a failing program said
@@ -47,7 +49,13 @@ def run(command: Sequence[str], text: str = "", *, timeout_seconds: float = PROB
     with output_file as said:
         try:
             program = subprocess.Popen(  # noqa: S603 - a fixed program, found on PATH
-                command, stdin=subprocess.PIPE, stdout=said, stderr=said, env=environment, start_new_session=True
+                command,
+                stdin=subprocess.PIPE,
+                stdout=said,
+                stderr=said,
+                env=environment,
+                start_new_session=True,
+                creationflags=APART,
             )
         except FileNotFoundError:
             raise ToolFailed("not installed") from None
