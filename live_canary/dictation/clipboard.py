@@ -10,7 +10,8 @@ from live_canary.dictation.programs import ToolFailed, run
 from live_canary.errors import DictationError
 
 WAYLAND, X11 = [["wl-copy"]], [["xclip", "-selection", "clipboard"], ["xsel", "--clipboard", "--input"]]
-ELSEWHERE = [[sys.executable, "-c", "import sys, pyperclip; pyperclip.copy(sys.stdin.buffer.read().decode())"]]
+_COPY = "import sys, pyperclip; pyperclip.copy(sys.stdin.buffer.read().decode())"
+ELSEWHERE = [[sys.executable, "-P", "-c", _COPY]]  # -P: without what lies in the folder the user is in
 
 
 class Clipboard:

@@ -16,7 +16,7 @@ from live_canary.dictation.spare_keys import SpareKeys
 SECONDS_A_KEY = 0.25  # xdotool takes 0.1 to 0.2 for a letter that the layout lacks (xdotool issue 10)
 PYNPUT_STARTS_SECONDS = 7.0  # a Python and the system's libraries, for the first time since the machine was started
 LEAST_SECONDS = 5.0
-X11_KEYS = (sys.executable, "-m", "live_canary.dictation.x11_keys")
+X11_KEYS = (sys.executable, "-P", "-m", "live_canary.dictation.x11_keys")  # -P: without what lies in the user's folder
 X11_KEYS_SECONDS = 4.0  # it waits two for a user who holds keys
 WTYPE = ("wtype", "-p", "F23", "-p", "F24", "-s", "20")
 """Releases two keys that nobody pressed, and waits 20 ms.
@@ -260,7 +260,7 @@ class Pynput(_Unseeing):
         self._ask("break-line")
 
     def _ask(self, *arguments: str, text: str = "", keys: int = 1) -> None:
-        command = [sys.executable, "-m", "live_canary.dictation.pynput_keys", *arguments]
+        command = [sys.executable, "-P", "-m", "live_canary.dictation.pynput_keys", *arguments]
         run(command, text, timeout_seconds=PYNPUT_STARTS_SECONDS + seconds_for(keys))
 
 

@@ -3,12 +3,15 @@ import errno
 import io
 import re
 import threading
+from functools import partial
 
 import pytest
 from textual.pilot import Pilot
 
-from live_canary.dictation.clipboard import Clipboard, clipboard_programs
+from live_canary.dictation.clipboard import ELSEWHERE, Clipboard, clipboard_programs
 from live_canary.dictation.dictation import Dictation
+from live_canary.dictation.keyboards import X11_KEYS, Pynput
+from live_canary.dictation.programs import ToolFailed, run
 from live_canary.errors import DictationError
 from live_canary.events import SessionEnded
 from live_canary.screen.contract import Outcome
@@ -71,6 +74,19 @@ def test_each_desktop_has_its_programs():
     assert [program[0] for program in both] == ["wl-copy", "xclip", "xsel"]
     [[*_, code]] = clipboard_programs({}, "darwin")
     assert "pyperclip.copy" in code
+
+
+def test_a_file_of_the_user_is_not_run_in_the_place_of_a_library(tmp_path, monkeypatch):
+    """In a folder with a typing.py or an AppKit.py nothing was typed or copied, and that file was run."""
+    for name in ("pyperclip", "ctypes", "pynput"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('a file of the user')")
+    monkeypatch.chdir(tmp_path)
+    slowly = partial(run, timeout_seconds=60)
+    for attempt in (partial(slowly, *ELSEWHERE, "text"), partial(slowly, [*X11_KEYS, "released"]), Pynput().check):
+        try:
+            attempt()
+        except ToolFailed as failure:
+            assert "a file of the user" not in str(failure)
 
 
 def test_the_latest_utterance_is_copied_in_one_line():
