@@ -140,7 +140,8 @@ def from_file(file: Path, keys: Mapping[str, Key], profile: str | None, check: C
     except UnicodeDecodeError:
         raise InputError(f"{file} is not in UTF-8; save it as UTF-8 in your editor, or move the file away.") from None
     except (ValueError, RecursionError) as error:  # not TOML, too large a number, too deep a list
-        raise InputError(f"{file} is not a settings file: {error}; correct that line, or move the file away.") from None
+        correct = f"correct that line, or move the file away.{_of_backslash(str(error), text)}"
+        raise InputError(f"{file} is not a settings file: {error}; {correct}") from None
     profiles = _table(entries.pop("profile", {}), f"{file}: profile")
     found = _entries(entries, keys, file, text, "", check)
     for name, table in profiles.items():
@@ -184,6 +185,14 @@ def _check_size(text: str) -> None:
     longest = max(map(len, text.splitlines()), default=0)
     if len(text) > MOST_LETTERS or longest > MOST_LETTERS_IN_A_LINE:
         raise ValueError(f"{len(text)} letters, {longest} of them in one line, are too much")
+
+
+def _of_backslash(refusal: str, text: str) -> str:
+    """What may be wrong with a line that has one, as a path of Windows does, where TOML cannot read it."""
+    line = re.search(r"at line (\d+)", refusal)
+    if line is None or "\\" not in text.split("\n")[int(line[1]) - 1]:
+        return ""
+    return " Between \"\" a \\ begins an escape: write C:/notes, or 'C:\\notes'."
 
 
 def _table(value: object, place: str) -> dict[str, object]:

@@ -26,6 +26,7 @@ EXAMPLES: dict[str, object] = {
 HEAD = """\
 # Settings of live-canary. Remove the # before a line to set it.
 # A flag on the command line goes before LIVE_CANARY_MODEL and the like in the environment, and both before this file.
+# A path of Windows: 'C:\\notes\\call.md' or "C:/notes/call.md"; between "" a \\ begins an escape.
 """
 TAIL = """
 # --- Profiles: chosen with --profile, above all of the former

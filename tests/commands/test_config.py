@@ -419,6 +419,20 @@ def test_the_line_of_a_wrong_value_is_found_however_its_key_is_written(file, tex
         config_file.in_force(KEYS)
 
 
+@pytest.mark.parametrize("folder", [r"C:\Users\Ana", r"D:\models"])
+def test_a_backslash_that_toml_reads_in_its_own_way_is_told(file, folder):
+    file.write_text(f'model = "{folder}"')
+    with pytest.raises(InputError, match=r"line 1, .*\. Between \"\" a \\ begins an escape: write C:/notes"):
+        config_file.in_force(KEYS)
+    file.write_text(f"model = '{folder}'")
+    assert config_file.in_force(KEYS).values() == {"model": folder}
+
+
+def test_a_file_that_is_to_be_edited_says_how_a_path_of_windows_is_written(file):
+    assert CliRunner().invoke(app, ["config", "init"]).exit_code == 0
+    assert "# A path of Windows: 'C:\\notes\\call.md' or \"C:/notes/call.md\"" in file.read_text("utf-8")
+
+
 @pytest.mark.parametrize("text", ["# " + "a" * 4095, "# a\n" * 16_385])
 def test_a_file_that_is_longer_than_settings_are_is_refused_with_its_length(file, text):
     file.write_text(text)
