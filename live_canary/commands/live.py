@@ -22,6 +22,7 @@ from live_canary.commands.model_choice import Ask, ModelChoice, choose_model, lo
 from live_canary.console import can_be_drawn_on, drop_typed_keys, has_every_letter, note
 from live_canary.dictation.dictation import Dictation
 from live_canary.errors import InputError, OutputError
+from live_canary.files import place_of
 from live_canary.printable import one_line
 from live_canary.screen.contract import Outcome, SessionInfo
 from live_canary.segments.segmenter import Segmenter
@@ -171,12 +172,12 @@ def lasting_name(choice: ModelChoice, wanted: str) -> str:
 
 def check_outputs(paths: tuple[Path, ...], *, overwrite: bool) -> None:
     """Raises OutputError for a file that cannot be written or is named twice, before one of them is emptied."""
-    places: set[Path] = set()
+    places: set[str] = set()
     for path in paths:
         check_output(path, overwrite=overwrite)
         check_free(path)
         try:
-            place = path.resolve()
+            place = place_of(path.resolve())
         except OSError:
             raise OutputError(f"'{path}' cannot be written: this folder was deleted; change to another.") from None
         if place in places:
