@@ -46,8 +46,8 @@ def clear(folder: SessionFolder, *, keep_sound: bool) -> None:
         ) from None
     for recording in recordings:
         note(f"Sound: {recording}")
-    if not keep_sound:
-        folder.remove()
+    if not keep_sound and not folder.remove():  # on Windows, while a virus scanner reads some of it
+        note(f"Not all of this session could be deleted: live-canary recover --discard {folder.path.name}")
 
 
 def remind() -> None:

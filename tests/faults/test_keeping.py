@@ -83,6 +83,19 @@ def test_what_cannot_be_deleted_is_told_and_can_be_found_again(state, monkeypatc
     assert unfinished_sessions() == [folder.path]
 
 
+def test_sound_that_another_program_reads_at_the_end_is_not_left_without_a_word(state, monkeypatch, capsys):
+    """As a virus scanner does, on Windows; the next start called the session cut off, as if it lacked lines."""
+
+    def refuse(path, **how):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    folder = finished_session()
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+    keeping.leave_folder(folder, ended=True, keep_sound=False)
+    told = f"Not all of this session could be deleted: live-canary recover --discard {folder.path.name}\n"
+    assert capsys.readouterr().err == told
+
+
 def test_a_session_that_was_stopped_at_once_is_kept_and_named(state, capsys):
     folder = finished_session()
     keeping.leave_folder(folder, ended=False, keep_sound=False)
