@@ -29,6 +29,12 @@ def load_soundcard() -> Any:
         return importlib.import_module("soundcard")
     except (ImportError, OSError, AssertionError) as error:  # it asserts that a sound server answers
         raise DeviceError("To hear what this computer plays: pip install soundcard.") from error
+    except RuntimeError as error:  # it asks for COM at once
+        raise _refused(error) from error
+
+
+def _refused(error: Exception) -> DeviceError:
+    return DeviceError(f"What this computer plays cannot be heard: {error}; {ANOTHER_INPUT}")
 
 
 class Loopback:
@@ -40,7 +46,7 @@ class Loopback:
             outputs = [one for one in soundcard.all_microphones(include_loopback=True) if one.isloopback]
             default_id = soundcard.default_speaker().id if outputs else None
         except TROUBLE as error:
-            raise DeviceError(f"What this computer plays cannot be heard: {error}; {ANOTHER_INPUT}") from error
+            raise _refused(error) from error
         return [
             Input(FIRST_INDEX + position, one.name, CHANNELS, RATE, one.id == default_id, "system", str(one.id))
             for position, one in enumerate(outputs)
