@@ -222,7 +222,8 @@ class Listener:
                 self.tell(InputOpened(name, device))  # another one may have taken its place
                 self.tell(SourceRecovered(name, gap_seconds))
             case DeviceSilent(device, seconds):
-                self.tell(SourceWarned(name, f"{device} has been completely silent for {seconds:.0f} s: is it muted?"))
+                asked = "is it muted, or do the system's settings keep it from programs?"  # macOS then gives zeros
+                self.tell(SourceWarned(name, f"{device} has been completely silent for {seconds:.0f} s: {asked}"))
             case DeviceHeard():
                 self.tell(SourceWarned(name, "There is sound again."))
             case SourcePaused():

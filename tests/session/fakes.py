@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from live_canary.audio.source import AudioBlock, AudioGap, DeviceLost, DeviceRecovered, SourceItem
+from live_canary.audio.source import AudioBlock, AudioGap, DeviceLost, DeviceRecovered, DeviceSilent, SourceItem
 from live_canary.segments.segmenter import Segmenter
 from live_canary.segments.settings import SegmenterSettings
 from live_canary.transcript.hypothesis import Hypothesis
@@ -54,7 +54,7 @@ class ScriptedSource:
 
     def __init__(
         self,
-        *script: str | AudioGap | DeviceLost | DeviceRecovered | Exception,
+        *script: str | AudioGap | DeviceLost | DeviceRecovered | DeviceSilent | Exception,
         name: str = "talk",
         live: bool = False,
         endless: bool = False,
@@ -74,7 +74,7 @@ class ScriptedSource:
                 position = item.end_sample
                 yield item
                 continue
-            if isinstance(item, DeviceLost | DeviceRecovered):
+            if isinstance(item, DeviceLost | DeviceRecovered | DeviceSilent):
                 yield item
                 continue
             for letter in item:

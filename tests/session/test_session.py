@@ -12,7 +12,7 @@ import pytest
 from live_canary.audio.capture import Capture
 from live_canary.audio.live import LiveSource
 from live_canary.audio.soundsystem import Input
-from live_canary.audio.source import AudioBlock, AudioGap, DeviceLost, DeviceRecovered
+from live_canary.audio.source import AudioBlock, AudioGap, DeviceLost, DeviceRecovered, DeviceSilent
 from live_canary.audio.spool import SpoolingSource
 from live_canary.errors import CheckpointError, DeviceError, OutputError, RecordingError
 from live_canary.events import (
@@ -816,6 +816,13 @@ def test_an_input_that_hangs_in_its_close_keeps_nobody_from_another(patient, mon
     system.may_close["hw:1"].set()
     session.stop()
     assert session.wait(PATIENCE_SECONDS)
+
+
+def test_a_silent_microphone_may_also_be_one_that_the_system_lets_no_program_hear():
+    """macOS gives zeros to a terminal that may not hear; nobody found the mute key that was asked for."""
+    told = run(ScriptedSource("..", DeviceSilent("USB", 10.0), ".."))
+    question = "is it muted, or do the system's settings keep it from programs?"
+    assert told.of(SourceWarned) == [SourceWarned("talk", f"USB has been completely silent for 10 s: {question}")]
 
 
 def test_what_a_lost_source_hears_when_it_is_back_is_told():
