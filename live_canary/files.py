@@ -8,6 +8,7 @@ replaced.
 import errno
 import os
 import sys
+import time
 import unicodedata
 from contextlib import suppress
 from hashlib import sha256
@@ -24,6 +25,7 @@ NO_ROOM = errno.ENOSPC, errno.EDQUOT
 OPEN_FILES_MAY_GO = sys.platform != "win32"
 """Whether a file that is open can be deleted or replaced; whoever has it open then keeps what was there."""
 
+_HELD_SECONDS = 1.0 if sys.platform == "win32" else 0.0  # a virus scanner or an indexer reads what is new so long
 _FAR_BEHIND_THE_END = 1 << 30  # times 4 GB: Windows lets nobody else read or write the bytes that one has locked
 _HELD_BY_ANOTHER = 33  # ERROR_LOCK_VIOLATION
 
@@ -189,11 +191,24 @@ def replace(path: Path, contents: bytes) -> None:
             file.write(contents)
             file.flush()
             sync(descriptor)
-        unfinished.replace(path)
+        take_place(unfinished, path)
     except OSError:
         with suppress(OSError):
             unfinished.unlink()
         raise
+
+
+def take_place(unfinished: Path, path: Path) -> None:
+    """Give a file that is whole now the name `path`. Raises OSError; on Windows, where another has it open, in a second."""
+    until = time.monotonic() + _HELD_SECONDS
+    while True:
+        try:
+            unfinished.replace(path)
+            return
+        except PermissionError:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(_HELD_SECONDS / 20)
 
 
 def _unfinished_beside(path: Path) -> Path:

@@ -163,7 +163,7 @@ def _end(
         progress.console.print(f"{output} was written by another program meanwhile and is left alone.")
     elif is_whole and (went_well or not output.place.exists()):  # what was there may be better
         try:
-            output.unfinished.replace(output.place)
+            files.take_place(output.unfinished, output.place)
             written = output.transcript
         except OSError as error:  # on Windows, while another program has it open
             went_well = False

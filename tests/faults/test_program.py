@@ -276,7 +276,7 @@ def test_closing_the_terminal_finishes_what_was_heard(state, tmp_path, flags, ha
     ids=["screen", "lines", "lines through make"],
 )
 def test_what_only_a_terminal_had_that_closed_can_be_recovered(state, flags, through):
-    """Nobody has read it, and no file has it. What was being said when it closed may be cut there, into two lines if words follow."""
+    """Nobody has read it, and no file has it. What was being said may be cut there, in two where words follow."""
     child, terminal = pty.fork()
     if not child:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)

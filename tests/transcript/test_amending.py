@@ -1,9 +1,10 @@
 """What is corrected stands in every file, whatever others have written there."""
 
+import errno
 import json
 import os
 import stat
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -354,6 +355,28 @@ def test_what_a_file_is_to_hold_is_on_the_disk_before_it_takes_the_place(tmp_pat
     monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append((os.fstat(descriptor).st_size, path.read_text())))
     files.replace(path, b"whole")
     assert synced == [(5, "earlier")]
+
+
+@pytest.mark.parametrize("refusals", [2, 10_000])
+def test_a_file_that_a_virus_scanner_reads_on_windows_is_asked_for_again(tmp_path, monkeypatch, refusals):
+    (path := tmp_path / "a.txt").write_text("earlier")
+    replace, left = Path.replace, [refusals]
+
+    def held(place, target):
+        left[0] -= 1
+        if left[0] >= 0:
+            raise PermissionError(errno.EACCES, "Access is denied", str(target))
+        return replace(place, target)
+
+    monkeypatch.setattr(Path, "replace", held)
+    with pytest.raises(PermissionError):
+        files.replace(path, b"whole")  # elsewhere nothing holds a file up
+    left[0] = refusals
+    monkeypatch.setattr(files, "_HELD_SECONDS", 0.1)
+    with nullcontext() if refusals == 2 else pytest.raises(PermissionError):
+        files.replace(path, b"whole")
+    assert path.read_bytes() == (b"whole" if refusals == 2 else b"earlier")
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_no_link_beside_a_file_leads_what_it_is_to_hold_elsewhere(tmp_path, monkeypatch):
