@@ -12,6 +12,8 @@ from live_canary.model import kernels
 DType = Literal["auto", "float32", "bfloat16", "float16", "int8", "int4"]
 
 SMALL_CHECKPOINT_BYTES = 500_000_000  # below it float32 costs nothing and is exact
+# What torch tells of a card without room; the last two come of libraries that could not begin (its issue 119420).
+_FULL = ("out of memory", "ALLOC_FAILED", "STATUS_NOT_INITIALIZED", "CUFFT_INTERNAL_ERROR")
 
 
 def choose_device(name: str) -> torch.device:
@@ -60,9 +62,7 @@ def use_threads(wanted: int | None, weights: Path) -> None:
 
 def is_memory_full(error: RuntimeError) -> bool:
     """Whether a graphics card refused for want of memory: not only torch's allocator asks it for some."""
-    return isinstance(error, torch.OutOfMemoryError) or any(
-        told in str(error) for told in ("out of memory", "STATUS_ALLOC_FAILED")
-    )
+    return isinstance(error, torch.OutOfMemoryError) or any(told in str(error) for told in _FULL)
 
 
 def empty_cache() -> None:

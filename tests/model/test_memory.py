@@ -26,10 +26,14 @@ TOLD = [  # by torch's allocator, by CUDA where not even it can begin, by a libr
     torch.OutOfMemoryError("CUDA out of memory."),
     torch.AcceleratorError("CUDA error: out of memory"),
     RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"),
+    RuntimeError("cuFFT error: CUFFT_ALLOC_FAILED"),
+    RuntimeError("cuFFT error: CUFFT_INTERNAL_ERROR"),
 ]
+TOLD_BY = ["torch", "CUDA", "cuBLAS", "cuBLAS's handle", "cuFFT", "cuFFT inside"]
 
 
-@pytest.fixture(params=TOLD, ids=["torch", "CUDA", "cuBLAS"])
+@pytest.fixture(params=TOLD, ids=TOLD_BY)
 def full_card(monkeypatch, request):
     """A card that refuses every model; gives the devices on which loading was tried."""
     tried = []
@@ -96,7 +100,7 @@ class Full:
         return self.model.answers(audios, drafts_ids=drafts_ids)
 
 
-@pytest.mark.parametrize(("times", "loaded"), [(1, 0), (2, 1), (100, 1)])
+@pytest.mark.parametrize(("times", "loaded"), [(1, 0), *((times, 1) for times in range(2, len(TOLD) + 1)), (100, 1)])
 def test_no_utterance_is_lost_to_a_full_card_and_the_processor_is_called_once(demo, times, loaded):
     loads = []
     transcriber = CanaryTranscriber(Full(demo, times), lambda: loads.append(1) or demo)
