@@ -13,7 +13,7 @@ from live_canary.errors import AudioTooLong, AudioTooShort, CheckpointError, Inp
 from live_canary.model import encoder, llm
 from live_canary.model.answer import Answer, Prompted
 from live_canary.model.checkpoint import destinations, load_weights, no_meta_tensors_left
-from live_canary.model.compute import DType, choose_device, choose_dtype, is_memory_full, memory_full, use_threads
+from live_canary.model.compute import DType, choose_device, choose_dtype, refusal_of, use_threads
 from live_canary.model.config import CanaryConfig, read_config
 from live_canary.model.decoder import LeanDecoder
 from live_canary.model.encoder import Perception, encoded_frames
@@ -70,8 +70,8 @@ class CanaryQwen:
 
         dtype: of the weights; "int8" and "int4" are for processors; "auto" is the fastest that keeps the text.
         threads: of torch, in the whole process; None for one a core, and a single one for a small model.
-        tell: hears that the model did not fit into the graphics card and was put on the processor, which happens for
-        the device "auto" only.
+        tell: hears that the graphics card is full or unknown to torch and the model was put on the processor, which
+        happens for the device "auto" only.
         Strict: every tensor of the file is used exactly once and none is missing. On the CPU in bfloat16 the weights
         stay memory-mapped. Raises CheckpointError, and InputError for a model that does not fit.
         """
@@ -84,12 +84,12 @@ class CanaryQwen:
         try:
             return cls._load(folder, device, dtype)
         except RuntimeError as error:
-            if not is_memory_full(error):
+            if not (refusal := refusal_of(error)):
                 raise
-            too_large = memory_full(folder / "model.safetensors")
+            reason, remedy = refusal(folder / "model.safetensors")
         if device != "auto":
-            raise InputError(f"{too_large}; close what else uses it, or choose --compute-device cpu")
-        tell(f"{too_large}: using the processor, which is slower")
+            raise InputError(f"{reason}; {remedy}, or choose --compute-device cpu")
+        tell(f"{reason}: using the processor, which is slower")
         return cls._load(folder, "cpu", "auto")
 
     @classmethod

@@ -1,5 +1,6 @@
 """Where a model computes, and in what form of its weights."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +15,8 @@ DType = Literal["auto", "float32", "bfloat16", "float16", "int8", "int4"]
 SMALL_CHECKPOINT_BYTES = 500_000_000  # below it float32 costs nothing and is exact
 # What torch tells of a card without room; the last two come of libraries that could not begin (its issue 119420).
 _FULL = ("out of memory", "ALLOC_FAILED", "STATUS_NOT_INITIALIZED", "CUFFT_INTERNAL_ERROR")
+# And of one whose kernels it lacks, which it finds available all the same.
+_UNKNOWN = ("no kernel image is available", "invalid device function")
 
 
 def choose_device(name: str) -> torch.device:
@@ -73,11 +76,25 @@ def empty_cache() -> None:
         torch.accelerator.empty_cache()
 
 
-def memory_full(weights: Path) -> str:
-    """Of a graphics card that has just refused the model: what there is and what is needed."""
+def refusal_of(error: RuntimeError) -> Callable[[Path], tuple[str, str]] | None:
+    """What tells, given its weights, why a graphics card has just refused a model and what to do; None if it is not
+    the card that does.
+    """
+    if is_memory_full(error):
+        return memory_full
+    return not_built_for if any(told in str(error) for told in _UNKNOWN) else None
+
+
+def not_built_for(weights: Path) -> tuple[str, str]:
+    reason = f"torch {torch.__version__} was not built for the {torch.cuda.get_device_name()}"
+    return reason, "install one that was (https://pytorch.org/get-started/locally/)"
+
+
+def memory_full(weights: Path) -> tuple[str, str]:
     needed = f"the model needs {weights.stat().st_size / 1e9:.1f} GB and room to compute"
+    remedy = "close what else uses it"
     try:
         free, total = torch.cuda.mem_get_info()
     except (RuntimeError, AssertionError):  # so full that it cannot be asked, or no card of CUDA's
-        return f"The graphics card's memory is full: {needed}"
-    return f"The graphics card has {free / 1e9:.1f} of {total / 1e9:.1f} GB free, but {needed}"
+        return f"The graphics card's memory is full: {needed}", remedy
+    return f"The graphics card has {free / 1e9:.1f} of {total / 1e9:.1f} GB free, but {needed}", remedy

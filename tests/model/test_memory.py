@@ -33,23 +33,39 @@ TOLD = [  # by torch's allocator, by CUDA where not even it can begin, by a libr
 TOLD_BY = ["torch", "CUDA", "cuBLAS", "cuBLAS's handle", "cuFFT", "cuFFT inside"]
 
 
-@pytest.fixture(params=TOLD, ids=TOLD_BY)
-def full_card(monkeypatch, request):
-    """A card that refuses every model; gives the devices on which loading was tried."""
+UNKNOWN = [  # by a card that torch was not built for: NVIDIA's before Turing from CUDA 13 on, many of AMD's
+    torch.AcceleratorError("CUDA error: no kernel image is available for execution on the device"),
+    torch.AcceleratorError("HIP error: invalid device function"),
+]
+
+
+def card(monkeypatch, refusal: Exception) -> list[str]:
+    """One that refuses every model; gives the devices on which loading was tried."""
     tried = []
     load_weights = canary.load_weights
 
     def load(path, wanted, device, dtype):
         tried.append(device.type)
         if device.type == "cuda":
-            raise request.param
+            raise refusal
         load_weights(path, wanted, device, dtype)
 
     monkeypatch.setattr(canary, "load_weights", load)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (1_500_000_000, 8_000_000_000))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "NVIDIA GeForce GTX 1080")
     return tried
+
+
+@pytest.fixture(params=TOLD, ids=TOLD_BY)
+def full_card(monkeypatch, request):
+    return card(monkeypatch, request.param)
+
+
+@pytest.fixture(params=UNKNOWN, ids=["NVIDIA", "AMD"])
+def unknown_card(monkeypatch, request):
+    return card(monkeypatch, request.param)
 
 
 def test_by_itself_the_model_goes_on_the_processor_when_the_card_is_full_and_says_so(full_card):
@@ -73,6 +89,19 @@ def test_a_card_so_full_that_it_cannot_even_be_asked_is_left_for_the_processor(f
     said = []
     assert CanaryQwen.load(TINY, tell=said.append).device.type == "cpu"
     assert said[0].startswith("The graphics card's memory is full: the model needs 0.0 GB")
+
+
+def test_a_card_that_torch_has_no_kernels_for_is_left_for_the_processor(unknown_card):
+    """torch.cuda.is_available() is true of it all the same: its first kernel fails, and with it every session did."""
+    said = []
+    assert CanaryQwen.load(TINY, tell=said.append).device.type == "cpu"
+    assert unknown_card == ["cuda", "cpu"]
+    assert re.fullmatch(r"torch .* was not built for the NVIDIA GeForce GTX 1080: using the processor, .*", *said)
+
+
+def test_a_card_that_was_asked_for_and_is_unknown_to_torch_is_an_error_with_a_way_out(unknown_card):
+    with pytest.raises(InputError, match=r"GTX 1080; install one that was .*, or choose --compute-device cpu"):
+        CanaryQwen.load(TINY, device="cuda")
 
 
 def test_what_else_goes_wrong_on_a_card_is_not_taken_for_a_full_one(full_card, monkeypatch):
