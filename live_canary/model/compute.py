@@ -1,5 +1,6 @@
 """Where a model computes, and in what form of its weights."""
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -69,7 +70,15 @@ def is_memory_full(error: RuntimeError) -> bool:
 
 
 def empty_cache() -> None:
-    """Give the graphics card's memory that torch keeps back to the system."""
+    """Give the graphics card's memory that nothing uses any more back to the system.
+
+    A model that was let go is garbage first, since its parts refer to each other; also where a session has frozen it.
+    """
+    is_frozen = gc.get_freeze_count() > 0
+    gc.unfreeze()
+    gc.collect()
+    if is_frozen:
+        gc.freeze()
     if torch.backends.mps.is_available():
         torch.mps.empty_cache()  # torch.accelerator's raises there before torch 2.13 (its issue 186430)
     elif torch.accelerator.is_available():

@@ -4,11 +4,14 @@ And what a process keeps of the sound it has heard: nothing that grows.
 """
 
 import ctypes
+import gc
 import os
 import re
 import shutil
 import subprocess
 import sys
+import weakref
+from copy import copy
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +50,7 @@ def card(monkeypatch, refusal: Exception) -> list[str]:
     def load(path, wanted, device, dtype):
         tried.append(device.type)
         if device.type == "cuda":
-            raise refusal
+            raise copy(refusal)  # one that is kept would keep what its frames hold
         load_weights(path, wanted, device, dtype)
 
     monkeypatch.setattr(canary, "load_weights", load)
@@ -91,6 +94,36 @@ def test_a_card_so_full_that_it_cannot_even_be_asked_is_left_for_the_processor(f
     assert said[0].startswith("The graphics card's memory is full: the model needs 0.0 GB")
 
 
+class Weights:
+    """On a card. They refer to themselves, as a model does in many ways."""
+
+    def __init__(self):
+        self.model = self
+
+
+def test_what_the_attempt_itself_took_is_the_cards_again_before_its_room_is_told(full_card, monkeypatch):
+    """Its own gigabytes were told as another program's, and stayed taken as long as the processor computed."""
+    attempts, emptied, load_weights = [], [], canary.load_weights
+
+    def take_and_fail(path, wanted, device, dtype):
+        weights = Weights()
+        attempts.append(weakref.ref(weights))
+        load_weights(path, wanted, device, dtype)
+
+    def mem_get_info():
+        is_free = emptied and attempts[0]() is None
+        return (3_900_000_000 if is_free else 0, 4_000_000_000)
+
+    monkeypatch.setattr(canary, "load_weights", take_and_fail)
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    monkeypatch.setattr(torch.accelerator, "empty_cache", lambda: emptied.append(attempts[0]() is None))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", mem_get_info)
+    said = []
+    assert CanaryQwen.load(TINY, tell=said.append).device.type == "cpu"
+    assert said[0].startswith("The graphics card has 3.9 of 4.0 GB free")
+    assert emptied == [True]
+
+
 def test_a_card_that_torch_has_no_kernels_for_is_left_for_the_processor(unknown_card):
     """torch.cuda.is_available() is true of it all the same: its first kernel fails, and with it every session did."""
     said = []
@@ -125,7 +158,7 @@ class Full:
     def answers(self, audios, drafts_ids=()):
         self.times -= 1
         if self.times >= 0:
-            raise TOLD[self.times % len(TOLD)]
+            raise copy(TOLD[self.times % len(TOLD)])
         return self.model.answers(audios, drafts_ids=drafts_ids)
 
 
@@ -137,6 +170,21 @@ def test_no_utterance_is_lost_to_a_full_card_and_the_processor_is_called_once(de
     expected = CanaryTranscriber(demo).transcribe(noise)
     assert [transcriber.transcribe(noise), transcriber.transcribe(noise)] == [expected, expected]
     assert len(loads) == loaded
+
+
+def test_a_model_that_leaves_a_full_card_gives_its_memory_back_though_the_session_froze_it(demo):
+    """Its steps and what they compute refer to each other, and what is frozen is never looked through for garbage."""
+    model = CanaryQwen.load(TINY, "cpu", "float32")
+    model.use_fixed_shapes()
+    decoder, transcriber = weakref.ref(model.decoder), CanaryTranscriber(Full(model, 2), lambda: demo)
+    del model
+    gc.freeze()
+    try:
+        transcriber.transcribe(np.zeros(16_000, np.float32))
+        assert decoder() is None
+        assert gc.get_freeze_count()  # or every thread would be held up again
+    finally:
+        gc.unfreeze()
 
 
 def test_threads_are_torchs_and_a_small_model_has_one():
