@@ -87,6 +87,9 @@ class FixedEncoder:
 class FixedDecoder(LeanDecoder):
     """The lean decoder, with prompts padded at their end and each token chosen without leaving the device."""
 
+    _recorded: Tensor | None = None
+    """The cache that the steps read and write."""
+
     def __init__(self, qwen: QwenWrapper, longest: int):
         """longest: positions of prompt and answer for which the cache is made at once; more move it."""
         super().__init__(qwen, fused)
@@ -97,17 +100,17 @@ class FixedDecoder(LeanDecoder):
         self._kernels = token_kernels(self)
 
     def _reserve(self, positions: int) -> None:
-        earlier = self.cache
         super()._reserve(positions + SPARE)
-        if self.cache is earlier:
+        if self._recorded is self.cache:
             return
+        self._prefills: dict[int, Step] = {}
+        self._decodes: dict[int, Step] = {}
         self.cache.zero_()
         _, hidden = self.embeddings.shape
         self._inputs = torch.zeros(self.cache.shape[3], hidden, dtype=self.dtype, device=self.device)
         self._everywhere = torch.arange(self.cache.shape[3], device=self.device)
-        self._prefills: dict[int, Step] = {}
-        self._decodes: dict[int, Step] = {}
         self._pool = new_pool(self.device)
+        self._recorded = self.cache  # last: where memory ended before, all of it is made again
 
     def _forget(self) -> None:
         """What is masked out must still be numbers, or none in the padding makes none of all."""

@@ -102,6 +102,23 @@ def test_an_answer_longer_than_the_cache_moves_it(tiny, prompt):
     assert fixed.generate(prompt, 40, end_id=-1).ids == LeanDecoder(tiny.qwen).generate(prompt, 40, -1).ids
 
 
+def test_steps_are_made_again_where_memory_ended_when_the_cache_had_just_moved(tiny, prompt, monkeypatch):
+    """Those of the cache before read, on a GPU, what may belong to others by now."""
+    fixed = FixedDecoder(tiny.qwen, longest=PREFILL_STEP)
+    fixed.generate(prompt[:5], 10, end_id=-1)
+
+    def refuse(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    with monkeypatch.context() as full:
+        full.setattr(torch, "zeros", refuse)
+        with pytest.raises(torch.OutOfMemoryError):
+            fixed.generate(prompt, 300, end_id=-1)
+    found, expected = (decoder.generate(prompt, 300, end_id=-1) for decoder in (fixed, LeanDecoder(tiny.qwen)))
+    assert found.ids == expected.ids
+    assert found.probabilities == pytest.approx(expected.probabilities, rel=1e-4)
+
+
 @pytest.mark.parametrize("spoilt", [5, CACHE_STEP - 20])
 def test_an_utterance_whose_numbers_overflowed_spoils_no_later_one(tiny, fixed_decoder, prompt, spoilt):
     """Its keys and values were masked out of the next utterances, but what is no number is none behind a mask too."""
