@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 
-from benchmarks import bandwidth
+from benchmarks import bandwidth, gpu
 from live_canary.audio.recording import RecordingSource
 from live_canary.commands import bench_engine, bench_live
 from live_canary.commands.bench_live import LiveObserver, Spread
@@ -171,3 +172,14 @@ def test_a_tokens_time_is_measured_beside_that_of_its_weights():
     form = bandwidth.measured(DEMO, "int8", runs=2)
     assert len(form.token_s) == len(form.read_s) == 2
     assert 0 < form.read_bytes < (DEMO / "model.safetensors").stat().st_size
+
+
+@pytest.mark.parametrize(("free", "copied"), [(1_200_000_000, 300_000_000), (130_000_000_000, 4 << 30)])
+def test_what_a_cards_memory_is_measured_with_fits_beside_the_model(monkeypatch, free, copied):
+    """On a card of 8 GB two tensors of 4 GB did not."""
+    asked = []
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free, 8_000_000_000))
+    monkeypatch.setattr(torch, "empty", lambda size, **_: asked.append(size) or torch.zeros(8, dtype=torch.uint8))
+    monkeypatch.setattr(gpu, "milliseconds", lambda step, runs: {"median": 1.0})
+    gpu.memory(None, runs=1)
+    assert asked == [copied]
