@@ -20,7 +20,7 @@ from live_canary.model.encoder import Perception, encoded_frames
 from live_canary.model.fixed import FixedDecoder, FixedEncoder
 from live_canary.model.hub import find_backbone_file, find_checkpoint
 from live_canary.model.llm import QwenWrapper, read_qwen_config
-from live_canary.model.memory import keep_few_kernels
+from live_canary.model.memory import keep_few_kernels, keep_few_plans
 from live_canary.model.prompt import Prompt, inject_audio_embeddings
 from live_canary.model.quantized_file import quantized
 from live_canary.model.samples import mono_float32
@@ -77,8 +77,7 @@ class CanaryQwen:
         """
         keep_few_kernels()
         torch.backends.cudnn.allow_tf32 = False  # who computes in float32 wants all of it; convolutions had 10 bits
-        # torch prefers it on Hopper and builds a plan for every length: 0.4 s each (FunASR's issue 3704)
-        torch.backends.cuda.enable_cudnn_sdp(False)
+        torch.backends.cuda.enable_cudnn_sdp(False)  # on Hopper, 0.4 s for every length's plan (FunASR's issue 3704)
         folder = find_checkpoint(path_or_id)
         use_threads(threads, folder / "model.safetensors")
         try:
@@ -137,6 +136,7 @@ class CanaryQwen:
 
     def use_fixed_shapes(self) -> None:
         """Go in steps of fixed shapes from now on: what a GPU records, `RECORDED_SECONDS` of them at once."""
+        keep_few_plans(self.device)
         samples = round(MAX_SECONDS * self.sample_rate)
         frames, recorded = (
             round(seconds * self.sample_rate) // self.config.features.hop_samples

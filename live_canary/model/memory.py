@@ -1,4 +1,4 @@
-"""Advice to the system and to oneDNN about memory; where it is not taken, nothing happens."""
+"""Advice to the system, to oneDNN and to cuFFT about memory; where it is not taken, nothing happens."""
 
 import ctypes
 import mmap
@@ -13,6 +13,7 @@ HUGE_PAGE = 2 << 20  # bytes, on most processors
 _DONTNEED, _HUGEPAGE = (getattr(mmap, name, None) for name in ("MADV_DONTNEED", "MADV_HUGEPAGE"))
 _POPULATE_READ = 22 if _HUGEPAGE is not None else None  # of Linux 5.14; earlier ones refuse it, which does no harm
 _KERNELS_KEPT = "32"
+_PLANS_KEPT = 32
 
 
 def keep_few_kernels() -> None:
@@ -22,6 +23,16 @@ def keep_few_kernels() -> None:
     demonstration model, and no faster (benchmarks/results/soak.md).
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", _KERNELS_KEPT)
+
+
+def keep_few_plans(device: torch.device) -> None:
+    """Bound how many plans cuFFT keeps on a graphics card: features want a new one for every length of sound.
+
+    torch keeps 4096 of them, which may take half a megabyte each and are not among what its allocator counts (its
+    issue 94893); to make one takes half a millisecond (CuPy's issue 3588).
+    """
+    if device.type == "cuda":
+        torch.backends.cuda.cufft_plan_cache[device].max_size = _PLANS_KEPT
 
 
 def release_pages(module: nn.Module) -> None:

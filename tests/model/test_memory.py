@@ -11,8 +11,10 @@ import shutil
 import subprocess
 import sys
 import weakref
+from collections import defaultdict
 from copy import copy
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -205,6 +207,18 @@ def test_onednn_keeps_the_kernels_of_few_lengths_of_sound_unless_the_user_wants_
     monkeypatch.setenv(name, wished) if wished else monkeypatch.delenv(name, raising=False)
     CanaryQwen.load(TINY, "cpu")
     assert os.environ[name] == kept
+
+
+def test_cufft_keeps_the_plans_of_few_lengths_of_sound(demo, monkeypatch):
+    """Every length wants one of its own, and those of torch's own 4096 may take 2 GB of a card (its issue 94893)."""
+    caches = defaultdict(SimpleNamespace)
+    monkeypatch.setattr(torch.backends.cuda, "cufft_plan_cache", caches)
+    model = CanaryQwen(demo.config, demo.perception, demo.qwen, demo.prompt)
+    model.use_fixed_shapes()
+    assert not caches  # a processor has none
+    monkeypatch.setattr(CanaryQwen, "device", torch.device("cuda", 0))
+    model.use_fixed_shapes()
+    assert caches[torch.device("cuda", 0)].max_size == 32
 
 
 def resident_bytes() -> int:
