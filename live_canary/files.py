@@ -199,7 +199,7 @@ def replace(path: Path, contents: bytes) -> None:
 
 
 def take_place(unfinished: Path, path: Path) -> None:
-    """Give a file that is whole now the name `path`. Raises OSError; on Windows, where another has it open, in a second."""
+    """Give a whole file the name `path`. Raises OSError, on Windows a second later if another has it open."""
     until = time.monotonic() + _HELD_SECONDS
     while True:
         try:

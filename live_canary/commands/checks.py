@@ -69,14 +69,7 @@ def processors(threads: int | None = None) -> Iterator[Finding]:
     from live_canary.model import kernels
 
     if torch.cuda.is_available():
-        free, total = torch.cuda.mem_get_info()
-        major, minor = torch.cuda.get_device_capability()
-        text = (
-            f"{torch.cuda.get_device_name()}, compute capability {major}.{minor}, CUDA {torch.version.cuda}, driver "
-            f"{_nvidia_driver() or 'unknown'}, {gigabytes(free)} of {gigabytes(total)} free"
-        )
-        room = free > hub.MODEL_BYTES * 1.2
-        yield Finding("gpu", "ok" if room else "warn", text, "" if room else "close other programs that use the GPU")
+        yield graphics_card()
     elif driver := _nvidia_driver():
         text = f"an NVIDIA driver {driver} is here, but torch {torch.__version__} cannot use it"
         yield Finding("gpu", "warn", text, "install a torch with CUDA: https://pytorch.org/get-started/locally/")
@@ -85,6 +78,28 @@ def processors(threads: int | None = None) -> Iterator[Finding]:
     else:
         yield Finding("gpu", "ok", "none; the processor does it in 8 bits")
     yield processor(_cpu_flags(), threads or torch.get_num_threads(), compiled=kernels.available())
+
+
+def graphics_card() -> Finding:
+    """That of NVIDIA or AMD which torch takes."""
+    import torch
+
+    try:
+        free, total = torch.cuda.mem_get_info()
+        major, minor = torch.cuda.get_device_capability()
+        name = torch.cuda.get_device_name()
+    except RuntimeError as error:  # so full that it cannot be asked, or out of order
+        why, _, _ = str(error).partition("\n")
+        text = f"the graphics card gives no answer ({why})"
+        return Finding("gpu", "warn", text, "close other programs that use it, or restart the computer")
+    if torch.version.cuda:
+        driver = _nvidia_driver() or "unknown"
+        made_for = f"compute capability {major}.{minor}, CUDA {torch.version.cuda}, driver {driver}"
+    else:
+        made_for = f"ROCm {torch.version.hip}"
+    text = f"{name}, {made_for}, {gigabytes(free)} of {gigabytes(total)} free"
+    room = free > hub.MODEL_BYTES * 1.2
+    return Finding("gpu", "ok" if room else "warn", text, "" if room else "close other programs that use the GPU")
 
 
 def processor(flags: set[str], threads: int, *, compiled: bool) -> Finding:

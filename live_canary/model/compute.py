@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -69,8 +70,21 @@ def is_memory_full(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or any(told in str(error) for told in _FULL)
 
 
+def trouble_of(error: RuntimeError) -> str | None:
+    """What is wrong with the graphics card, for people; None if the error is not the card's.
+
+    One that fails, as after a laptop has slept (CuPy's issue 7774), gives this process no answer ever again.
+    """
+    if is_memory_full(error):
+        return "The graphics card's memory is full"
+    if isinstance(error, torch.AcceleratorError):
+        why, _, _ = str(error).partition("\n")
+        return f"The graphics card fails ({why})"
+    return None
+
+
 def empty_cache() -> None:
-    """Give the graphics card's memory that nothing uses any more back to the system.
+    """Give the graphics card's memory that nothing uses any more back to the system; of one that fails, none.
 
     A model that was let go is garbage first, since its parts refer to each other; also where a session has frozen it.
     """
@@ -79,10 +93,11 @@ def empty_cache() -> None:
     gc.collect()
     if is_frozen:
         gc.freeze()
-    if torch.backends.mps.is_available():
-        torch.mps.empty_cache()  # torch.accelerator's raises there before torch 2.13 (its issue 186430)
-    elif torch.accelerator.is_available():
-        torch.accelerator.empty_cache()
+    with suppress(torch.AcceleratorError):
+        if torch.backends.mps.is_available():
+            torch.mps.empty_cache()  # torch.accelerator's raises there before torch 2.13 (its issue 186430)
+        elif torch.accelerator.is_available():
+            torch.accelerator.empty_cache()
 
 
 def refusal_of(error: RuntimeError) -> Callable[[Path], tuple[str, str]] | None:

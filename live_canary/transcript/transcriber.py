@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from live_canary.model.answer import Answer
 from live_canary.model.canary import CanaryQwen
-from live_canary.model.compute import DType, empty_cache, is_memory_full
+from live_canary.model.compute import DType, empty_cache, trouble_of
 from live_canary.model.memory import return_free_memory
 from live_canary.transcript.hypothesis import Hypothesis, Sound
 from live_canary.transcript.loops import without_loops
@@ -17,8 +17,8 @@ from live_canary.transcript.loops import without_loops
 class CanaryTranscriber:
     """Canary-Qwen as the session wants it: every hypothesis is the draft of the next, and loops are cut."""
 
-    def __init__(self, model: CanaryQwen, on_the_processor: Callable[[], CanaryQwen] | None = None):
-        """on_the_processor: loads the same model there, for when the graphics card is full."""
+    def __init__(self, model: CanaryQwen, on_the_processor: Callable[[str], CanaryQwen] | None = None):
+        """on_the_processor: loads the same model there, and is given what is wrong with the graphics card."""
         self.model = model
         self._on_the_processor = on_the_processor
 
@@ -33,8 +33,8 @@ class CanaryTranscriber:
     ) -> "CanaryTranscriber":
         """tell: hears what the user should know, also later. Raises CheckpointError."""
 
-        def on_the_processor() -> CanaryQwen:
-            tell("The graphics card's memory is full: going on with the processor, which is slower")
+        def on_the_processor(trouble: str) -> CanaryQwen:
+            tell(f"{trouble}: going on with the processor, which is slower")
             return CanaryQwen.load(folder, "cpu")
 
         return cls(CanaryQwen.load(folder, device, dtype, threads, tell), on_the_processor)
@@ -48,19 +48,22 @@ class CanaryTranscriber:
         return hypothesis
 
     def transcribe_several(self, sounds: Sequence[Sound]) -> list[Hypothesis]:
-        """Nothing is lost to a full graphics card: its cache is emptied, and if need be the processor goes on."""
+        """Nothing is lost to a graphics card that is full or fails: its cache is emptied, and if need be the processor
+        goes on.
+        """
         try:
             return self._transcribe(sounds)
         except RuntimeError as error:
-            if not is_memory_full(error):
+            if trouble_of(error) is None:
                 raise
             empty_cache()
         try:
             return self._transcribe(sounds)
         except RuntimeError as error:
-            if self._on_the_processor is None or not is_memory_full(error):
+            trouble = trouble_of(error)
+            if self._on_the_processor is None or trouble is None:
                 raise
-        self.model = self._on_the_processor()
+        self.model = self._on_the_processor(trouble)
         self._on_the_processor = None
         empty_cache()
         return self._transcribe(sounds)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from live_canary.audio.soundsystem import Input
@@ -200,6 +201,25 @@ def test_a_graphics_card_is_described_and_a_full_one_is_a_warning(monkeypatch):
         assert card.state == state
         said = f"RTX 5090, compute capability 12.0, CUDA 13.0, driver 580.1, {free / 1e9:.1f} GB of 32.0 GB free"
         assert card.text == said
+
+
+def test_a_graphics_card_that_gives_no_answer_is_a_warning(monkeypatch):
+    def fail():
+        raise torch.AcceleratorError("CUDA error: out of memory\nCUDA kernel errors might be ...")
+
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.mem_get_info", fail)
+    card = next(checks.processors())
+    assert (card.state, card.text) == ("warn", "the graphics card gives no answer (CUDA error: out of memory)")
+
+
+def test_amds_graphics_card_is_described_by_its_own_software(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "Radeon RX 7900 XTX")
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda: (11, 0))
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda: (20 * 10**9, 24 * 10**9))
+    monkeypatch.setattr("torch.version.hip", "7.1")
+    assert next(checks.processors()).text == "Radeon RX 7900 XTX, ROCm 7.1, 20.0 GB of 24.0 GB free"
 
 
 def test_a_torch_that_cannot_use_the_card_is_told(monkeypatch):

@@ -167,18 +167,38 @@ class Full:
 @pytest.mark.parametrize(("times", "loaded"), [(1, 0), *((times, 1) for times in range(2, len(TOLD) + 1)), (100, 1)])
 def test_no_utterance_is_lost_to_a_full_card_and_the_processor_is_called_once(demo, times, loaded):
     loads = []
-    transcriber = CanaryTranscriber(Full(demo, times), lambda: loads.append(1) or demo)
+    transcriber = CanaryTranscriber(Full(demo, times), lambda trouble: loads.append(1) or demo)
     noise = np.random.default_rng(0).normal(0, 0.05, 16_000).astype(np.float32)
     expected = CanaryTranscriber(demo).transcribe(noise)
     assert [transcriber.transcribe(noise), transcriber.transcribe(noise)] == [expected, expected]
     assert len(loads) == loaded
 
 
+class Failing:
+    """A model whose card gives no answer any more, whatever it is asked."""
+
+    most_at_once = 1
+
+    def answers(self, audios, drafts_ids=()):
+        raise torch.AcceleratorError("CUDA error: unspecified launch failure\nCUDA kernel errors might be ...")
+
+
+def test_no_utterance_is_lost_to_a_card_that_fails(demo, monkeypatch):
+    """Every one after it was, since the process never gets an answer of that card again."""
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    monkeypatch.setattr(torch.accelerator, "empty_cache", lambda: Failing().answers([]))
+    told, noise = [], np.random.default_rng(0).normal(0, 0.05, 16_000).astype(np.float32)
+    transcriber = CanaryTranscriber(Failing(), lambda trouble: told.append(trouble) or demo)
+    expected = CanaryTranscriber(demo).transcribe(noise)
+    assert [transcriber.transcribe(noise), transcriber.transcribe(noise)] == [expected, expected]
+    assert told == ["The graphics card fails (CUDA error: unspecified launch failure)"]
+
+
 def test_a_model_that_leaves_a_full_card_gives_its_memory_back_though_the_session_froze_it(demo):
     """Its steps and what they compute refer to each other, and what is frozen is never looked through for garbage."""
     model = CanaryQwen.load(TINY, "cpu", "float32")
     model.use_fixed_shapes()
-    decoder, transcriber = weakref.ref(model.decoder), CanaryTranscriber(Full(model, 2), lambda: demo)
+    decoder, transcriber = weakref.ref(model.decoder), CanaryTranscriber(Full(model, 2), lambda trouble: demo)
     del model
     gc.freeze()
     try:
