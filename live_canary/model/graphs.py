@@ -4,12 +4,17 @@ On CUDA a step is recorded once and replayed ever after, with what it reads and 
 the same step runs as it is, which is how the tests on a processor hold it to the computation of free shapes.
 """
 
+import logging
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from live_canary.model.compute import is_memory_full
+
+log = logging.getLogger(__name__)
 
 WARM_UP_RUNS = 2  # before recording: libraries choose and allocate at their first calls
 
@@ -32,9 +37,20 @@ class Step:
                 for _ in range(WARM_UP_RUNS):
                     compute()
             torch.cuda.current_stream(device).wait_stream(side)
-            self._graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self._graph, pool=pool, capture_error_mode="thread_local"):  # others may go on
-                self._answer = compute()
+            self._record(torch.cuda.current_stream(device), pool)
+
+    def _record(self, current: torch.cuda.Stream, pool: Any) -> None:
+        """A step that cannot be recorded, as a driver or a library may forbid, is computed anew each time."""
+        graph = torch.cuda.CUDAGraph()
+        try:
+            with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):  # others may go on
+                self._answer = self._compute()
+            self._graph = graph
+        except RuntimeError as error:
+            torch.cuda.set_stream(current)  # torch stays on the one that it recorded on
+            if any(isinstance(cause, RuntimeError) and is_memory_full(cause) for cause in (error, error.__context__)):
+                raise
+            log.warning("A step on the graphics card cannot be recorded, and takes longer", exc_info=True)
 
     def __call__(self) -> Tensor:
         if self._graph is None:

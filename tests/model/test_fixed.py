@@ -1,5 +1,6 @@
 """Steps of fixed shapes, as a GPU records them, give what the free shapes give."""
 
+import itertools
 from contextlib import nullcontext
 
 import pytest
@@ -173,6 +174,39 @@ def test_all_steps_warm_up_on_one_stream(monkeypatch):
         graphs.Step(lambda: torch.zeros(1), torch.device("cuda"))
     graphs._side_stream.cache_clear()
     assert len(streams) == 3 and len(set(streams)) == 1
+
+
+class BreaksOff:
+    """A recording that fails, and hides why behind what ending it says, as torch's does."""
+
+    def __enter__(self):
+        pass
+
+    def __exit__(self, *why):
+        raise RuntimeError("CUDA error: operation failed due to a previous error during capture")
+
+
+def test_a_step_that_cannot_be_recorded_is_computed_each_time_and_memory_that_ends_is_told(monkeypatch, caplog):
+    went_back = []
+    monkeypatch.setattr(graphs, "_side_stream", PlayedStream)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: PlayedStream("the session's"))
+    monkeypatch.setattr(torch.cuda, "set_stream", lambda stream: went_back.append(stream.device))
+    monkeypatch.setattr(torch.cuda, "stream", lambda stream: nullcontext())
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
+    monkeypatch.setattr(torch.cuda, "graph", lambda *_, **__: BreaksOff())
+    counted = itertools.count()
+    step = graphs.Step(lambda: torch.tensor(next(counted)), torch.device("cuda"))
+    assert [int(step()), int(step())] == [3, 4]
+    assert "previous error during capture" in caplog.text
+
+    def fill_up():
+        if next(counted) > 6:  # at the third run, which is recorded
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return torch.zeros(1)
+
+    with pytest.raises(RuntimeError):
+        graphs.Step(fill_up, torch.device("cuda"))
+    assert went_back == ["the session's"] * 2
 
 
 class Kernels(TorchDispatchMode):

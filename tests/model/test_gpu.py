@@ -50,6 +50,8 @@ def test_recorded_steps_choose_the_tokens_of_free_shapes(model, sounds):
             assert likely == pytest.approx(as_likely, rel=1e-3 if model.compute == "float32" else 0.15)
             if ours != theirs:
                 break
+    steps = (*model._encoder._steps.values(), *model.decoder._prefills.values(), *model.decoder._decodes.values())
+    assert all(step._graph for step in steps)  # none had to go on unrecorded
 
 
 def test_a_token_takes_our_own_kernels_in_bfloat16(model):
