@@ -204,14 +204,15 @@ class ListeningScreen(EditingScreen):
         self.state_changed()
 
     def action_export(self) -> None:
-        numbers = self.transcript.lines.shown(self.transcript.selected)
+        selected = self.transcript.selected
+        numbers = self.transcript.lines.shown(selected)
         if not numbers:
             self.tell("There is nothing to save yet.")
             return
-        what = f"the selection ({counted(len(numbers))})" if self.transcript.selected else "the whole transcript"
+        what = f"the selection ({counted(len(numbers))})" if selected else "the whole transcript"
         suggestion = f"transcript-{self.state.started:%Y-%m-%d-%H%M}.md"
         dialog = ExportDialog(what, suggestion, self.state.info.outputs)
-        self.app.push_screen(dialog, partial(self._export, numbers))
+        self.app.push_screen(dialog, partial(self._export, selected))
 
     def _copy(self, numbers: list[int]) -> None:
         if not numbers:
@@ -221,10 +222,15 @@ class ListeningScreen(EditingScreen):
         self._clipboard.copy("\n".join(self.transcript.lines.texts[number] for number in numbers), cut)
         self.tell(f"Copied {counted(len(numbers))}.")
 
-    def _export(self, numbers: list[int], path: Path | None) -> None:
+    def _export(self, selected: range | None, path: Path | None) -> None:
+        """Saves what stands there by now: while the name was typed, words may have come or been taken back."""
         if path is None:
             return
         lines = self.transcript.lines
+        numbers = lines.shown(selected)
+        if not numbers:
+            self.tell("There is nothing left to save.")
+            return
         marked_entries = (lines.entries[number] for number in self.transcript.bookmarks)
         marked = {entry.index for entry in marked_entries if isinstance(entry, Utterance)}
         with_source = self.state.info.with_source

@@ -509,6 +509,35 @@ def test_saves_the_selection_if_there_is_one(tmp_path):
     assert [line["text"] for line in lines] == list(TEXTS[2:])
 
 
+def test_what_is_saved_is_the_transcript_as_it_is_then(tmp_path):
+    """What a voice had taken back while the name was being typed was saved, and what was said meanwhile was not."""
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("s")
+        await until_shown(pilot, "Enter saves")
+        session.tell(UtteranceAmended(3, None))
+        session.tell(said("Last words.", 20.0))
+        await correct_path(pilot, tmp_path / "a.txt")
+        await until_true(pilot, lambda: any("Saved 4 utterances" in one for one in notices(pilot)))
+
+    session = FakeSession(*OPENED, *(said(text) for text in TEXTS))
+    in_app(scenario, session)
+    assert (tmp_path / "a.txt").read_text().splitlines() == [*TEXTS[:3], "Last words."]
+
+
+def test_what_was_taken_back_while_a_name_was_typed_is_not_saved(tmp_path):
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("up", "s")
+        await until_shown(pilot, "Enter saves")
+        session.tell(UtteranceAmended(3, None))
+        await correct_path(pilot, tmp_path / "a.txt")
+        await until_true(pilot, lambda: "There is nothing left to save." in notices(pilot))
+
+    session = FakeSession(*OPENED, *(said(text) for text in TEXTS))
+    in_app(scenario, session)
+    assert not (tmp_path / "a.txt").exists()
+
+
 def test_bookmarks_are_saved_with_their_lines_also_corrected_ones(tmp_path):
     async def scenario(pilot: Pilot[Outcome]) -> None:
         await pilot.press("up", "up", "up", "up", "b", "e", *" Yes", "enter", "end", "b", "escape")
