@@ -182,7 +182,7 @@ class LiveCanaryApp(App[Outcome]):
             self._muted_before = muted
             self._mute(names, muted=True)
         else:
-            self._mute([name for name in names if name not in self._muted_before] or names, muted=False)
+            self._mute([name for name in names if name not in self._muted_before], muted=False)
 
     def action_mute(self, number: int) -> None:
         for name in self._to_be_muted(number):
