@@ -46,7 +46,6 @@ class SearchBar(Horizontal):
         self.display = True
         typed = self.query_one(Input)
         self.screen.set_focus(typed)  # now: the next letter is one to look for, and no key
-        typed.select_all()
         self._pattern = pattern_for(typed.value)
         self.look_again()
 
