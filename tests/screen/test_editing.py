@@ -327,6 +327,15 @@ def test_what_is_brought_back_is_named_and_in_view():
     in_app(scenario, FakeSession(*OPENED, *(said(f"Number {second}.", float(second)) for second in range(60))))
 
 
+def test_a_long_line_is_named_by_how_it_begins():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("d")
+        told = [notification.message for notification in pilot.app._notifications]
+        assert told == ["Deleted 00:00:00 “The budget for the summer is…”; u brings it back."]
+
+    in_app(scenario, FakeSession(*OPENED, said("The budget for the summer is approved, with one change.")))
+
+
 def test_a_line_that_grew_is_in_view_to_its_end():
     async def scenario(pilot: Pilot[Outcome]) -> None:
         await pilot.press("up")

@@ -2,7 +2,7 @@ from textual.pilot import Pilot
 
 from live_canary.events import Event, InputOpened, LevelChanged, SourceWarned, StageFailed
 from live_canary.screen.contract import Outcome
-from tests.screen.fake_session import FakeAudition, FakeSession
+from tests.screen.fake_session import ENDED, FakeAudition, FakeSession
 from tests.screen.in_app import in_app, rows, until_shown, until_true
 from tests.screen.test_keys import OPENED
 
@@ -148,6 +148,17 @@ def test_a_recording_has_no_other_input():
         assert any("Only live sound" in notification.message for notification in pilot.app._notifications)
 
     in_app(scenario, FakeSession(*OPENED))
+
+
+def test_after_the_end_no_input_is_opened_to_be_looked_at():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        session.tell(ENDED)
+        await pilot.press("i")
+        assert notices(pilot) == ["Only live sound has other inputs to choose."]
+
+    session = FakeSession(*OPENED)
+    session.audition_of = {MICROPHONE: FakeAudition()}
+    in_app(scenario, session)
 
 
 def test_the_input_is_named_before_anybody_speaks():

@@ -1,5 +1,6 @@
 """What each key does, one test a key; the tests of leaving are in test_app.py."""
 
+import errno
 import json
 from contextlib import closing
 from dataclasses import replace
@@ -10,6 +11,7 @@ from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from live_canary import files
 from live_canary.events import (
     GapMarked,
     ModelProgress,
@@ -19,6 +21,7 @@ from live_canary.events import (
     UtteranceAmended,
 )
 from live_canary.screen.contract import Outcome, SessionInfo
+from live_canary.screen.editing_screen import counted
 from live_canary.screen.listening_screen import ListeningScreen
 from live_canary.screen.transcript_view import TranscriptView
 from live_canary.transcript.utterance import TranscriptGap
@@ -364,6 +367,28 @@ def test_letters_typed_into_the_search_are_not_keys():
     assert with_transcript(scenario).asked == ["start"]
 
 
+def test_signs_typed_into_the_search_are_looked_for_as_they_stand():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("slash", "left_parenthesis", "1", "slash", "2", "question_mark")
+        assert pilot.app.screen.query_one("#search-input", Input).value == "(1/2?"
+        assert transcript(pilot).selected == range(1, 2)
+        await pilot.press("enter")
+        await at_once(pilot, "slash", "q")  # in place of what was looked for before
+        assert pilot.app.screen.query_one("#search-input", Input).value == "q"
+
+    with_transcript(scenario, "A quarter.", "A half (1/2?).", "A third.")
+
+
+def test_escape_ends_a_search_in_which_nothing_was_typed():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("slash", "enter")
+        assert "words to find" in "".join(rows(pilot))
+        await pilot.press("escape")
+        assert "words to find" not in "".join(rows(pilot))
+
+    with_transcript(scenario)
+
+
 def test_an_utterance_that_comes_during_a_search_is_found_too():
     async def scenario(pilot: Pilot[Outcome]) -> None:
         await look_for(pilot, "budget")
@@ -389,6 +414,7 @@ def test_copies_the_newest_utterance_or_the_selection_or_everything(keys, copied
     async def scenario(pilot: Pilot[Outcome]) -> None:
         await pilot.press(*keys)
         assert pilot.app.clipboard == copied
+        assert notices(pilot) == [f"Copied {counted(len(copied.splitlines()))}."]
 
     with_transcript(scenario)
 
@@ -434,13 +460,14 @@ def test_of_a_call_only_what_the_microphone_hears_is_kept_on_the_clipboard():
     in_app(scenario, session, info=info)
 
 
-def test_a_text_too_long_for_some_terminals_is_copied_with_a_warning():
+@pytest.mark.parametrize("text", ["word " * 16_000, "日本 " * 11_000], ids=["words", "letters of three bytes"])
+def test_a_text_too_long_for_some_terminals_is_copied_with_a_warning(text):
     async def scenario(pilot: Pilot[Outcome]) -> None:
         await pilot.press("C")
-        assert len(pilot.app.clipboard) > 75_000
+        assert len(pilot.app.clipboard.encode()) > 75_000
         assert any("Some terminals cut" in notification.message for notification in pilot.app._notifications)
 
-    with_transcript(scenario, "word " * 16_000)
+    with_transcript(scenario, text)
 
 
 def test_a_program_that_is_slow_to_copy_does_not_stop_the_screen_and_gets_the_newest_text_last(tmp_path, monkeypatch):
@@ -509,6 +536,15 @@ def test_saves_the_selection_if_there_is_one(tmp_path):
     assert [line["text"] for line in lines] == list(TEXTS[2:])
 
 
+def test_what_is_saved_of_a_call_says_who_speaks(tmp_path):
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await type_path(pilot, tmp_path / "a.txt")
+
+    info = SessionInfo(model="demo model", sources=("USB Microphone", "System audio"))
+    in_app(scenario, FakeSession(*OPENED, said("Hello.", source="System audio")), info=info)
+    assert (tmp_path / "a.txt").read_text() == "System audio: Hello.\n"
+
+
 def test_what_is_saved_is_the_transcript_as_it_is_then(tmp_path):
     """What a voice had taken back while the name was being typed was saved, and what was said meanwhile was not."""
 
@@ -559,6 +595,44 @@ def test_a_name_that_cannot_be_saved_to_is_told_and_can_be_corrected(tmp_path):
     assert (tmp_path / "a.md").exists()
 
 
+def test_what_is_wrong_with_a_name_is_said_no_more_when_it_is_corrected(tmp_path):
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await type_path(pilot, tmp_path / "a.doc")
+        await until_shown(pilot, "must end in one of")
+        await pilot.press("backspace")
+        await pilot.pause()
+        assert "must end in one of" not in "".join(rows(pilot))
+
+    with_transcript(scenario)
+
+
+def test_a_name_may_begin_with_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("s")
+        await until_shown(pilot, "Enter saves")
+        await pilot.press("ctrl+u", *" ~/a.txt ", "enter")
+        await until_true(pilot, (tmp_path / "a.txt").exists)
+
+    with_transcript(scenario)
+
+
+def test_a_file_that_a_full_disk_does_not_take_is_told_and_leaves_nothing_behind(tmp_path, monkeypatch):
+    def fill(path: Path, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files, "replace", fill)
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await type_path(pilot, tmp_path / "a.txt")
+        await until_true(pilot, lambda: any("cannot be written: No space left" in one for one in notices(pilot)))
+
+    with_transcript(scenario)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
@@ -589,7 +663,36 @@ def test_a_file_is_replaced_only_when_enter_is_pressed_again(tmp_path):
     assert path.read_text().startswith("The budget first.")
 
 
-def test_a_file_that_the_session_writes_is_never_replaced(tmp_path):
+def test_another_file_is_replaced_only_when_that_was_asked_too(tmp_path):
+    first, second = tmp_path / "a.txt", tmp_path / "b.txt"
+    for path in (first, second):
+        path.write_text("earlier")
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await type_path(pilot, first)
+        await until_shown(pilot, "Enter again replaces it")
+        await correct_path(pilot, second)
+        await until_shown(pilot, "Enter again replaces it")
+
+    with_transcript(scenario)
+    assert [first.read_text(), second.read_text()] == ["earlier"] * 2
+
+
+def test_a_link_to_a_file_stays_one(tmp_path):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "a.txt").symlink_to(tmp_path / "notes" / "today.txt")
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await type_path(pilot, tmp_path / "a.txt")
+
+    with_transcript(scenario)
+    assert (tmp_path / "a.txt").is_symlink()
+    assert (tmp_path / "notes" / "today.txt").read_text().startswith("The budget first.")
+
+
+@pytest.mark.parametrize("is_relative", [False, True])
+def test_a_file_that_the_session_writes_is_never_replaced(tmp_path, monkeypatch, is_relative):
+    monkeypatch.chdir(tmp_path)
     path = tmp_path / "notes.txt"
     path.write_text("The budget first.\n")
 
@@ -597,7 +700,8 @@ def test_a_file_that_the_session_writes_is_never_replaced(tmp_path):
         await type_path(pilot, path)
         await pilot.press("enter", "escape")
 
-    with_transcript(scenario, info=SessionInfo("demo model", ("USB Microphone",), (path,)))
+    output = Path(path.name) if is_relative else path
+    with_transcript(scenario, info=SessionInfo("demo model", ("USB Microphone",), (output,)))
     assert path.read_text() == "The budget first.\n"
 
 
@@ -740,6 +844,13 @@ def test_t_changes_between_dark_and_light():
         assert pilot.app.theme == "canary-dark"
 
     with_transcript(scenario)
+
+
+def test_a_user_who_wants_light_gets_it_from_the_beginning():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        assert pilot.app.theme == "canary-light"
+
+    with_transcript(scenario, info=replace(INFO, light=True))
 
 
 def test_the_command_palette_offers_what_keys_do():
