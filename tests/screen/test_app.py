@@ -14,9 +14,11 @@ from live_canary.events import (
     GapMarked,
     InputOpened,
     ModelProgress,
+    ModelWarned,
     PartialChanged,
     SourceLost,
     SourceOpened,
+    SourceRecovered,
     StageFailed,
     UtteranceAmended,
 )
@@ -29,6 +31,7 @@ from tests.screen.fake_session import ENDED, FakeSession, said
 from tests.screen.in_app import INFO, in_app, rows, until_shown
 
 OPENED = (SourceOpened("USB Microphone"), ModelProgress("The demo model is ready", ready=True))
+TWO = replace(INFO, sources=("USB Microphone", "System audio"))
 
 
 def test_an_utterance_stands_on_the_screen_with_its_time():
@@ -44,6 +47,14 @@ def test_the_header_counts_the_seconds_of_the_lines_also_while_the_computer_slee
     app = LiveCanaryApp(FakeSession(), INFO)
     now += 3600
     assert app.state.elapsed_seconds == 3600
+
+
+def test_the_header_goes_on_counting_while_nobody_speaks():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        pilot.app.state._clock.seconds = 61.0
+        await until_shown(pilot, "00:01:01")
+
+    in_app(scenario, FakeSession(*OPENED))
 
 
 def test_what_is_being_spoken_stands_below_until_its_final_takes_its_place():
@@ -125,6 +136,15 @@ def test_the_final_of_a_cut_utterance_leaves_the_partial_of_what_follows():
     in_app(scenario, session)
 
 
+def test_what_one_side_of_a_call_has_said_leaves_what_the_other_is_saying():
+    session = FakeSession(*OPENED, PartialChanged("System audio", 0.0, "", "And"), said("Yes.", 1.0))
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        assert rows(pilot)[1:3] == [" 00:00:01  USB Microphone: Yes.", " 00:00:00  System audio: And"]
+
+    in_app(scenario, session, info=TWO)
+
+
 def test_a_gap_is_marked_in_the_transcript():
     gap = TranscriptGap(start_seconds=3.0, end_seconds=5.0, reason="unplugged", source="USB Microphone")
 
@@ -172,6 +192,19 @@ def test_a_lost_source_is_told_where_the_reader_looks():
     in_app(scenario, FakeSession(*OPENED, SourceLost("USB Microphone", "unplugged")))
 
 
+def test_a_warning_is_told_until_it_has_been_read_and_good_news_for_a_moment():
+    lost = SourceLost("USB Microphone", "Yeti [/x]\x1b[2J: unplugged")
+    script = (lost, ModelWarned("The model is slow."), SourceRecovered("USB Microphone", 2.0))
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        told = {notification.message: notification.timeout for notification in pilot.app._notifications}
+        lost, slow, back = "USB Microphone: Yeti [/x]: unplugged", "The model is slow.", "USB Microphone is back."
+        assert told == {lost: 12.0, slow: 12.0, back: 3.0}
+        assert not any(notification.markup for notification in pilot.app._notifications)
+
+    in_app(scenario, FakeSession(*OPENED, *script))
+
+
 def test_events_of_other_threads_are_shown():
     session = FakeSession(*OPENED)
 
@@ -216,6 +249,14 @@ def test_what_the_screen_showed_can_be_printed_when_it_is_gone():
     assert app.printed() == ["[00:00:00] The first.", "[00:00:00] The third."]
 
 
+def test_what_is_printed_of_a_call_says_who_speaks():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("q")
+
+    app = in_app(scenario, FakeSession(*OPENED, said("Hello.", source="System audio")), info=TWO)
+    assert app.printed() == ["[00:00:00] System audio: Hello."]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_polite_kill_finishes_too(number):
     session = FakeSession(*OPENED)
@@ -251,14 +292,29 @@ def test_a_pause_that_is_asked_for_before_anything_is_heard_begins_with_the_hear
     async def scenario(pilot: Pilot[Outcome]) -> None:
         signal.raise_signal(signal.SIGUSR1)
         await pilot.pause()
+        session.tell(SourceOpened("USB Microphone"))
+        await pilot.pause()
         assert session.asked == ["start"]
-        for event in OPENED:
-            session.tell(event)
+        session.tell(SourceOpened("System audio"))
         await pilot.pause()
         await pilot.press("q")
 
+    in_app(scenario, session, info=TWO)
+    assert session.asked == ["start", "mute USB Microphone", "mute System audio", "stop"]
+
+
+@pytest.mark.skipif(not PAUSING_SIGNALS, reason="Windows has no signal for it")
+def test_a_key_that_repeats_while_it_is_held_pauses_once(monkeypatch):
+    monkeypatch.setattr("live_canary.screen.app.PAUSE_KEY", PauseKey(count(step=0.04).__next__))
+    session = FakeSession(*OPENED)
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        for _ in range(3):
+            signal.raise_signal(signal.SIGUSR1)
+            await pilot.pause()
+
     in_app(scenario, session)
-    assert session.asked == ["start", "mute USB Microphone", "stop"]
+    assert session.asked == ["start", "mute USB Microphone"]
 
 
 @pytest.mark.parametrize(("apart_seconds", "asked"), [(0.6, ["stop", "abort"]), (0.4, ["stop"])])
@@ -330,6 +386,25 @@ def test_a_failure_that_ends_the_session_is_shown_and_handed_on():
     assert isinstance(app.return_value.failure, SessionError)
 
 
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_failure_while_the_user_leaves_is_handed_on(at_once):
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("q")
+        session.tell(StageFailed("model", "The model ran out of memory.", fatal=True))
+        await pilot.pause()
+        if at_once:
+            await pilot.press("ctrl+c")
+        else:
+            session.tell(ENDED)
+            await pilot.pause()
+
+    session = FakeSession(*OPENED, ends=False)
+    outcome = in_app(scenario, session).return_value
+    assert outcome is not None
+    assert outcome.ended == (None if at_once else ENDED)
+    assert str(outcome.failure) == "The model ran out of memory."
+
+
 def test_a_failure_is_told_whole_also_when_it_is_longer_than_a_row():
     message = "The model cannot be loaded: model.safetensors lacks perception.encoder.pre_encode.out.weight; fetch it"
 
@@ -351,6 +426,24 @@ def test_a_session_that_cannot_begin_ends_the_application_with_its_reason():
     app = in_app(scenario, NoMicrophone())
     assert app.return_value is not None
     assert isinstance(app.return_value.failure, DeviceError)
+
+
+class LeftAtOnce(LiveCanaryApp):
+    CSS_PATH = None
+
+    def on_mount(self) -> None:
+        self.action_finish()
+
+
+def test_who_leaves_before_the_first_paint_opens_no_microphone(monkeypatch):
+    monkeypatch.setattr("tests.screen.in_app.LiveCanaryApp", LeftAtOnce)
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.pause()
+
+    session = FakeSession(*OPENED, ends=False)
+    assert in_app(scenario, session).return_value == Outcome(None)
+    assert session.asked == ["stop"]
 
 
 def test_what_is_told_after_the_end_of_the_application_is_dropped_without_complaint():
