@@ -94,6 +94,23 @@ def test_what_is_being_spoken_wraps_like_everything_else():
     in_app(scenario, FakeSession(*OPENED, partial), size=(40, 24))
 
 
+def test_a_line_has_its_time_and_its_bookmark_only_where_it_begins():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("b")
+        assert [row[1:11] for row in rows(pilot)[1:9]] == ["00:00:00 ◆", *[" " * 10] * 3, "00:00:09  ", *[" " * 10] * 3]
+
+    partial = PartialChanged("USB Microphone", 9.0, LONG, "")
+    in_app(scenario, FakeSession(*OPENED, said(LONG), partial), size=(40, 24))
+
+
+def test_of_a_line_that_is_higher_than_the_screen_the_beginning_is_shown_when_it_is_selected():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("home", "down", "down")
+        assert rows(pilot)[1].startswith("▌00:00:00  Number 1.")
+
+    in_app(scenario, FakeSession(*OPENED, *(said(f"Number {n}. {LONG} {LONG}") for n in range(3))), size=(40, 10))
+
+
 def test_without_colour_everything_is_still_told_in_words(monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
 

@@ -24,7 +24,7 @@ from live_canary.screen.contract import SessionInfo
 from live_canary.screen.header_line import phase
 from live_canary.screen.state import SessionState
 from live_canary.screen.status_line import Parts, doing_of, meter, session_row, source_row
-from tests.screen.fake_session import said
+from tests.screen.fake_session import commanded, said
 from tests.screen.in_app import FrozenClock
 
 MICROPHONE = "USB Microphone"
@@ -123,6 +123,15 @@ def test_backlog_is_told_once_it_can_be_felt():
     assert "3.2 s behind" in text(session_row(state_after(*OPENED, BacklogChanged(3.2)), 80))
 
 
+def test_what_is_over_is_told_no_more_after_the_end():
+    state = state_after(SourceOpened(MICROPHONE), ModelProgress("reading 5.1 GB"), BacklogChanged(3.2))
+    state.finish()
+    row = text(session_row(state, 120))
+    assert all(told in row for told in ("finishing what was heard", "reading 5.1 GB", "3.2 s behind"))
+    state.apply(SessionEnded(1, 2.0))
+    assert text(session_row(state, 120)) == " notes.md, talk.srt · demo model on cpu"
+
+
 def test_latency_is_told_as_median_and_95th_percentile():
     finals = [UtteranceFinal(said("Yes.").utterance, latency_seconds=n / 1000) for n in range(1, 101)]
     assert "text after 50 ms, 95% within 95 ms" in text(session_row(state_after(*OPENED, *finals), 80))
@@ -137,6 +146,12 @@ def test_files_have_a_mark_once_everything_is_on_the_disk():
     row = text(session_row(state_after(*OPENED, *both, OutputWritten(NOTES, 3)), 80))
     assert "3 not saved in notes.md" in row
     assert "✓" not in row
+
+
+def test_that_there_is_no_file_is_told():
+    state = state_after(*OPENED)
+    state.info = SessionInfo("demo model on cpu", (MICROPHONE,))
+    assert text(session_row(state, 80)) == " not written to a file · demo model on cpu"
 
 
 def test_loading_of_the_model_comes_first():
@@ -178,14 +193,14 @@ def test_a_long_or_wide_name_is_shortened_to_its_column():
 def test_the_header_tells_the_phases_of_a_session():
     state = state_after()
     told = [phase(state)[0]]
-    for event in (SourceOpened(MICROPHONE), ModelProgress("ready", ready=True)):
+    for event in (*OPENED, SourceLost(MICROPHONE, "unplugged")):
         state.apply(event)
         told.append(phase(state)[0])
     state.finish()
     told.append(phase(state)[0])
     state.apply(SessionEnded(1, 2.0))
     told.append(phase(state)[0])
-    assert told == ["not listening", "listening, model loading", "listening", "finishing…", "ended"]
+    assert told == ["not listening", "listening, model loading", "listening", "not listening", "finishing…", "ended"]
 
 
 def test_time_stands_still_when_the_session_has_ended():
@@ -199,3 +214,8 @@ def test_time_stands_still_when_the_session_has_ended():
 
 def test_words_are_counted():
     assert state_after(*OPENED, said("one two"), said("three", index=1)).words == 3
+
+
+def test_a_voice_command_is_no_word_of_the_transcript():
+    state = state_after(*OPENED, said("one two"), commanded("New line.", "new line", index=1))
+    assert (state.words, state.utterances) == (2, 1)

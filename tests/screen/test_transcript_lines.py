@@ -85,6 +85,18 @@ def test_of_the_commands_between_lines_those_are_saved_that_had_an_effect():
     assert [entry.text for entry in lines.to_save([0, 1])] == ["one", "new line", "two"]
 
 
+def test_of_a_selection_only_the_commands_within_are_saved():
+    lines = lines_of()
+    for index, text in enumerate(("one", "new line", "two", "new paragraph", "three", "new line")):
+        utterance = said(text, index=index).utterance
+        if text.startswith("new"):
+            lines.obey(replace(utterance, command=text))
+        else:
+            lines.append(utterance)
+    assert [entry.text for entry in lines.to_save([1, 2])] == ["two", "new paragraph", "three"]
+    assert [entry.text for entry in lines.to_save([0, 1])] == ["one", "new line", "two"]
+
+
 def test_a_gap_is_an_entry_too():
     lines = lines_of("one", width=80)
     lines.append(TranscriptGap(start_seconds=1.0, end_seconds=3.0, reason="unplugged", source="USB Microphone"))
