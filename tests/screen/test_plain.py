@@ -19,11 +19,15 @@ from live_canary.events import (
     GapMarked,
     LevelChanged,
     ModelProgress,
+    ModelWarned,
     PartialChanged,
     SourceLost,
+    SourceMuted,
     SourceOpened,
     SourceRecovered,
+    SourceWarned,
     StageFailed,
+    UtteranceAmended,
 )
 from live_canary.screen.contract import Outcome, SessionInfo
 from live_canary.screen.plain import PlainScreen
@@ -58,9 +62,12 @@ def test_sources_are_named_when_there_are_several():
 
 def test_what_is_not_transcript_goes_to_stderr():
     gap = TranscriptGap(start_seconds=3.0, end_seconds=5.0, reason="unplugged", source="USB Microphone")
-    out, err, _ = shown(
+    out, err, outcome = shown(
         SourceOpened("USB Microphone"),
         ModelProgress("Loading the demo model"),
+        ModelProgress("ready", ready=True),
+        ModelWarned("The model is slow."),
+        SourceWarned("USB Microphone", "It is very quiet."),
         SourceLost("USB Microphone", "unplugged"),
         GapMarked(gap),
         SourceRecovered("USB Microphone", 2.0),
@@ -70,11 +77,15 @@ def test_what_is_not_transcript_goes_to_stderr():
     assert err.splitlines() == [
         "Listening to USB Microphone; Ctrl-C finishes.",
         "Loading the demo model",
+        "The model is ready.",
+        "The model is slow.",
+        "USB Microphone: It is very quiet.",
         "USB Microphone was lost: unplugged",
         "[00:00:03] USB Microphone: [2.0 s not heard: unplugged]",
         "USB Microphone is back after 2.0 s",
         "'a.txt' cannot be written: disk full; 1 line is not saved yet.",
     ]
+    assert outcome == Outcome(ended=ENDED)
 
 
 def test_what_changes_many_times_a_second_is_not_printed():
@@ -107,6 +118,15 @@ def test_a_pipe_can_have_partials_too():
     assert utterance["type"] == "utterance"
 
 
+def test_a_pipe_is_told_what_was_corrected_and_what_was_deleted():
+    out = io.StringIO()
+    session = FakeSession(said("First."), UtteranceAmended(0, "The first."), UtteranceAmended(0, None), ENDED)
+    PlainScreen(session, ONE, out, io.StringIO(), line_of=json_line).run()
+    _, corrected, deleted = (json.loads(line) for line in out.getvalue().splitlines())
+    assert corrected == {"type": "amendment", "index": 0, "text": "The first."}
+    assert deleted == {"type": "amendment", "index": 0, "text": None}
+
+
 def test_falling_behind_and_catching_up_are_told_once():
     _, err, _ = shown(*(BacklogChanged(seconds) for seconds in (1, 4, 6, 9, 7, 5, 0.5, 0)))
     assert err == "The model is 6 s behind; nothing is lost.\nThe model has caught up.\n"
@@ -122,6 +142,29 @@ def test_a_line_cannot_steer_the_terminal():
     assert out == "[00:00:00] mic: gone [00:00:09] forged\n"
 
 
+@pytest.mark.parametrize(
+    "event",
+    [
+        SourceOpened("\x1b[2Ja\nb"),
+        SourceLost("\x1b[2Ja\nb", "\x1b[2Ja\nb"),
+        SourceRecovered("\x1b[2Ja\nb", 2.0),
+        SourceWarned("\x1b[2Ja\nb", "\x1b[2Ja\nb"),
+        SourceMuted("\x1b[2Ja\nb", True),
+        GapMarked(TranscriptGap(0.0, 1.0, "\x1b[2Ja\nb", "\x1b[2Ja\nb")),
+        ModelProgress("\x1b[2Ja\nb"),
+        ModelWarned("\x1b[2Ja\nb"),
+        StageFailed("files", "\x1b[2Ja\nb", fatal=False),
+    ],
+    ids=lambda event: type(event).__name__,
+)
+def test_what_is_told_cannot_steer_the_terminal(event):
+    """Devices and files have names that other people chose."""
+    _, err, _ = shown(event)
+    assert "a b" in err
+    assert "\x1b" not in err
+    assert err.count("\n") == 1
+
+
 def test_a_failure_that_ends_the_session_is_the_outcome():
     session = FakeSession(StageFailed("model", "The model ran out of memory.", fatal=True))
     outcome = PlainScreen(session, ONE, io.StringIO(), io.StringIO()).run()
@@ -129,6 +172,16 @@ def test_a_failure_that_ends_the_session_is_the_outcome():
     assert isinstance(outcome.failure, SessionError)
     assert str(outcome.failure) == "The model ran out of memory."
     assert session.asked == ["start", "stop"]
+
+
+def test_a_failure_is_the_outcome_also_where_the_user_stops_at_once(monkeypatch):
+    moments = count()
+    monkeypatch.setattr("live_canary.screen.plain.Presses", lambda: Presses(moments.__next__))
+    failed = StageFailed("model", "The model ran out of memory.", fatal=True)
+    session = FakeSession(failed, said("First."), said("Second."), ends=False)
+    outcome = PlainScreen(session, ONE, Interrupting("First.", "Second."), io.StringIO()).run()
+    assert outcome.ended is None
+    assert str(outcome.failure) == "The model ran out of memory."
 
 
 class Interrupting(io.StringIO):
@@ -302,7 +355,7 @@ def test_a_reader_that_leaves_finishes_the_session_quietly():
         "from tests.screen.test_plain import ONE\n"
         "session = FakeSession(said('First.'), said('Second.'))\n"
         "outcome = PlainScreen(session, ONE, sys.stdout, sys.stderr).run()\n"
-        "print(session.asked, outcome.ended.utterances, file=sys.stderr)\n"
+        "print(session.asked, outcome.unread, outcome.ended.utterances, file=sys.stderr)\n"
     )
     reader, writer = os.pipe()
     os.close(reader)
@@ -310,7 +363,7 @@ def test_a_reader_that_leaves_finishes_the_session_quietly():
         ended = subprocess.run([sys.executable, "-c", program], stdout=closed_pipe, stderr=subprocess.PIPE, text=True)
     assert ended.returncode == 0
     assert ended.stderr.startswith("['start', 'stop'")
-    assert ended.stderr.endswith(" 2\n")
+    assert ended.stderr.endswith(" True 2\n")
 
 
 @needs_full_disk
