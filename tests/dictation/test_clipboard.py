@@ -13,7 +13,7 @@ from live_canary.dictation.dictation import Dictation
 from live_canary.dictation.keyboards import X11_KEYS, Pynput
 from live_canary.dictation.programs import ToolFailed, run
 from live_canary.errors import DictationError
-from live_canary.events import SessionEnded
+from live_canary.events import SessionEnded, UtteranceAmended
 from live_canary.screen.contract import Outcome
 from live_canary.transcript.taking_back import Latest
 from tests.dictation.tools import FAILS
@@ -36,6 +36,14 @@ def test_a_terminal_is_asked_to_copy():
     assert copied(terminal) == "Grüße – 🎉"
 
 
+def test_a_terminal_gets_the_text_at_once():
+    """What is meant for it holds no end of a line, for which a stream waits."""
+    raw = io.BytesIO()
+    terminal = io.TextIOWrapper(io.BufferedWriter(raw), "utf-8", line_buffering=True)
+    Clipboard(terminal, []).put("One.")
+    assert raw.getvalue().endswith(b"\a")
+
+
 def test_a_desktop_program_gets_the_text_on_stdin(tools):
     tools.put("xsel")
     assert Clipboard(None, X11).put("-version") is None
@@ -49,7 +57,11 @@ def test_a_program_that_fails_is_told_once_and_the_next_one_copies(tools):
     clipboard = Clipboard(None, X11)
     assert clipboard.put("One.") == "Copying does not work as it should. xclip: no such display."
     assert clipboard.put("Two.") is None
+    tools.put("xclip")
+    assert clipboard.put("Three.") is None
     assert tools.took("xsel") == "One.Two."
+    tools.put("xclip", FAILS)
+    assert clipboard.put("Four.") == "Copying does not work as it should. xclip: no such display."
 
 
 def test_without_room_for_what_a_program_says_it_is_told_that_nothing_was_copied(tools, monkeypatch):
@@ -106,6 +118,19 @@ def test_what_is_taken_back_by_voice_is_not_pasted_any_more():
         lambda event: over.set() if isinstance(event, SessionEnded) else None
     )
     for event in (said("One."), said("Two.", index=1), commanded("Scratch that.", "scratch that", index=2), ENDED):
+        tell(event)
+    assert over.wait(10)
+    assert copied(terminal) == "One."
+
+
+def test_what_was_deleted_by_a_key_does_not_come_back_to_the_clipboard():
+    terminal, over = io.StringIO(), threading.Event()
+    tell = Dictation("USB Microphone", clipboard=Clipboard(terminal, [])).between(
+        lambda event: over.set() if isinstance(event, SessionEnded) else None
+    )
+    for event in (said("One."), said("Two.", index=1), said("Three.", index=2)):
+        tell(event)
+    for event in (UtteranceAmended(1, None), commanded("Scratch that.", "scratch that", index=3), ENDED):
         tell(event)
     assert over.wait(10)
     assert copied(terminal) == "One."

@@ -3,11 +3,13 @@
 import os
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from live_canary.dictation import keyboards
+from live_canary.dictation import keyboards, pynput_keys
 from live_canary.dictation.keyboards import (
     CannotType,
     Dotool,
@@ -58,8 +60,9 @@ def test_dotool_takes_keys_as_lines_of_stdin(tools):
     assert tools.took("dotool") == "key backspace backspace\nkey shift+enter\n"
 
 
-def test_a_letter_that_dotool_has_no_key_for_is_reported(tools):
-    tools.put("dotool", "echo 'dotool: WARNING: impossible character for layout: ü' >&2")
+@pytest.mark.parametrize("warning", ["impossible character for layout", "invalid character"])
+def test_a_letter_that_dotool_has_no_key_for_is_reported(tools, warning):
+    tools.put("dotool", f"echo 'dotool: WARNING: {warning}: ü' >&2")
     assert Dotool().type("Tür") == Typed(2, missing="ü")
 
 
@@ -118,9 +121,10 @@ def test_wtype_never_gets_more_different_letters_than_keys_that_browsers_take_fo
 KEYS = "echo 'keycode  38 = a A a A'; echo 'keycode  93 ='; echo 'keycode  97 = '"
 
 
-def test_what_a_tool_was_typing_when_somebody_ended_it_may_be_there_in_part(tools):
-    tools.put("xdotool", "kill -9 $$")
-    with pytest.raises(ToolStopped, match="ended by signal 9"):
+@pytest.mark.parametrize("number", [1, 2, 9, 15])
+def test_what_a_tool_was_typing_when_somebody_ended_it_may_be_there_in_part(tools, number):
+    tools.put("xdotool", f"kill -{number} $$")
+    with pytest.raises(ToolEnded, match=f"ended by signal {number}"):
         Xdotool().type("Half of this.")
 
 
@@ -155,6 +159,14 @@ def test_xdotool_types_also_where_no_key_is_to_spare(tools):
     assert tools.took("xdotool") == "fürfür"
 
 
+def test_who_ends_what_prepares_the_typing_wants_nothing_typed(tools):
+    tools.put("xdotool")
+    tools.put("xmodmap", "kill -9 $$")
+    with pytest.raises(ToolEnded):
+        Xdotool().type("für")
+    assert tools.asked("xdotool") == []
+
+
 def test_a_wtype_that_fails_in_the_midst_has_typed_a_part(tools, tmp_path):
     tools.put("wtype", f"[ $(/bin/wc -l < {tmp_path}/wtype.asked) = 1 ] || {{ {FAILS}; }}")
     with pytest.raises(ToolStopped, match="no such display"):
@@ -187,6 +199,20 @@ def test_a_desktop_has_the_tools_that_can_reach_its_windows(environment, platfor
     assert [keyboard.name for keyboard in desktop_of(environment, platform).keyboards] == names
 
 
+@pytest.mark.parametrize(
+    ("environment", "platform", "advice"),
+    [
+        ({"WAYLAND_DISPLAY": "wayland-0"}, "linux", "install wtype"),
+        ({"DISPLAY": ":0"}, "linux", "Install xdotool"),
+        ({}, "linux", "Neither WAYLAND_DISPLAY nor DISPLAY is set"),
+        ({}, "darwin", "accessibility settings"),
+        ({}, "win32", "administrator"),
+    ],
+)
+def test_where_nothing_can_type_a_desktop_has_advice_of_its_own(environment, platform, advice):
+    assert advice in desktop_of(environment, platform).advice
+
+
 def test_a_tool_that_hangs_is_ended_with_whatever_it_started(tools, tmp_path):
     tools.put("wtype", f"/bin/sleep 600 & echo $! > {tmp_path}/child; wait")
     with pytest.raises(ToolStopped, match="no answer"):
@@ -195,6 +221,34 @@ def test_a_tool_that_hangs_is_ended_with_whatever_it_started(tools, tmp_path):
     deadline = time.monotonic() + 5
     while command.exists() and command.read_bytes():  # empty: it has ended, but nobody has asked how
         assert time.monotonic() < deadline, "the child lives on"
+
+
+def test_a_tool_reads_letters_as_they_are_written_whatever_its_users_language(tools, monkeypatch):
+    monkeypatch.setenv("LC_ALL", "C")
+    tools.put("wtype", "echo $LC_ALL")
+    assert run(["wtype"]) == "C.UTF-8"
+
+
+@pytest.mark.parametrize(
+    ("then", "reason"),
+    [
+        ("exit 3", "exit code 3"),
+        ("echo 'No such display.' >&2; echo 'Giving up.' >&2; exit 1", "No such display. Giving up"),
+        ("printf '%0300d' 0; exit 1", "0" * 200),
+    ],
+)
+def test_a_tool_that_fails_has_a_reason_that_fits_into_a_sentence(tools, then, reason):
+    tools.put("wtype", then)
+    with pytest.raises(ToolFailed) as failure:
+        run(["wtype"])
+    assert str(failure.value) == reason
+
+
+def test_a_tool_that_may_not_be_run_is_the_reason(tools, tmp_path):
+    tools.put("wtype")
+    (tmp_path / "wtype").chmod(0o644)
+    with pytest.raises(ToolFailed, match="cannot be started: Permission denied"):
+        run(["wtype"])
 
 
 def test_a_program_that_stays_behind_is_not_waited_for(tools):
@@ -249,6 +303,19 @@ def test_pynput_types_what_it_gets_on_stdin(tmp_path, monkeypatch, arguments, te
     (package / "keyboard.py").write_text(FAKE_PYNPUT)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
     assert run([sys.executable, "-m", "live_canary.dictation.pynput_keys", *arguments], text) == did
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_a_terminal_that_macos_does_not_let_type_is_told_so(monkeypatch, is_trusted):
+    """macOS drops the keys without a word."""
+    accessibility = ModuleType("HIServices")
+    accessibility.AXIsProcessTrusted = lambda: is_trusted
+    monkeypatch.setitem(sys.modules, "HIServices", accessibility)
+    monkeypatch.setitem(sys.modules, "pynput", ModuleType("pynput"))
+    monkeypatch.setitem(sys.modules, "pynput.keyboard", ModuleType("pynput.keyboard"))
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with nullcontext() if is_trusted else pytest.raises(SystemExit, match="does not allow this terminal to type"):
+        pynput_keys.main("check")
 
 
 def test_a_pynput_that_is_not_there_is_the_reason(tmp_path, monkeypatch):

@@ -162,6 +162,26 @@ def test_what_was_typed_into_one_window_is_not_erased_in_another():
     assert len(keys.window) == len("One. Two. ") - len("One. ")
 
 
+def test_who_holds_keys_is_waited_for_before_anything_is_typed_or_erased():
+    class Waiting(FakeKeyboard):
+        def settle(self) -> None:
+            asked.append("settle")
+
+        def type(self, text: str) -> Typed:
+            asked.append("type")
+            return super().type(text)
+
+        def erase(self, characters: int) -> None:
+            asked.append("erase")
+            super().erase(characters)
+
+    asked: list[str] = []
+    hands, _ = typist(Waiting())
+    hands.type("One.")
+    hands.take_back()
+    assert asked == ["settle", "type", "settle", "erase"]
+
+
 def test_another_tool_takes_no_part_in_what_one_did_that_somebody_ended():
     """`pkill xdotool` stops a text in the midst; xdotool types the next one, and knows windows."""
     first, second = FakeKeyboard("xdotool"), FakeKeyboard("dotool")

@@ -99,6 +99,17 @@ def test_what_is_typed_while_a_key_is_held_makes_no_shortcut(window, key):
         press("keyup", key)
 
 
+@pytest.mark.parametrize("key", ["Super_L", "ISO_Level3_Shift"])
+def test_keys_that_do_nothing_to_a_terminal_are_waited_for_too(window, key):
+    """Super makes shortcuts of a desktop, AltGr other letters of many layouts."""
+    press("keydown", key)
+    try:
+        assert run([*keyboards.X11_KEYS, "released"], timeout_seconds=PATIENCE_SECONDS) not in ("", "0")
+    finally:
+        press("keyup", key)
+    assert run([*keyboards.X11_KEYS, "released"], timeout_seconds=PATIENCE_SECONDS) == "0"
+
+
 def test_a_user_who_leaves_while_a_key_is_held_gets_no_shortcuts(window):
     """Ctrl is held: that is how Ctrl-C is pressed."""
     dictation = Dictation("USB Microphone", [Xdotool()])
