@@ -25,6 +25,11 @@ def test_text_is_one_utterance_a_line():
     assert written(".txt", GREETING, UNPLUGGED) == "Good morning.\n[2.5 s not heard: microphone unplugged]\n"
 
 
+def test_of_the_voice_commands_a_text_has_the_paragraphs():
+    commands = [replace(saying(f"{one}."), command=one) for one in ("new line", "new paragraph")]
+    assert written(".txt", saying("One."), *commands, saying("Two.")) == "One.\n\nTwo.\n"
+
+
 def test_what_is_bookmarked_shows_where_a_reader_or_a_program_looks_for_it():
     marked, plain = replace(GREETING, index=1), saying("Plain.")
     known = {
@@ -56,6 +61,7 @@ def test_markdown_is_a_dated_heading_and_a_paragraph_with_its_time():
 
 def test_markdown_shows_marks_of_its_own_as_they_were_said():
     assert "**00:00:00 a\\_b** 2 \\* 3 \\<b\\>" in written(".md", saying("2 * 3 <b>", source="a_b"), with_source=True)
+    assert r"a\`b\`c \~\~d\~\~ \[e\] C:\\f" in written(".md", saying(r"a`b`c ~~d~~ [e] C:\f"))
 
 
 def test_srt_numbers_its_cues_and_writes_milliseconds_after_a_comma():
@@ -73,6 +79,7 @@ def test_vtt_names_the_speaker_in_a_voice_tag():
 
 def test_vtt_escapes_what_would_be_a_tag():
     assert "Q&amp;A &lt;now&gt; --&gt;" in written(".vtt", saying("Q&A <now> -->"))
+    assert "<v R&amp;D &lt;left&gt;>Yes." in written(".vtt", saying("Yes.", source="R&D <left>"), with_source=True)
 
 
 @pytest.mark.parametrize("extension", [".srt", ".vtt"])
@@ -87,6 +94,10 @@ def test_a_subtitle_cannot_be_broken_by_the_name_of_its_speaker(entry):
     cue = written(".srt", entry, with_source=True)
     assert cue.count("-->") == 1
     assert "\nDesk -> Hall: " in cue
+
+
+def test_a_subtitle_cannot_be_broken_by_what_is_told_of_a_gap():
+    assert written(".srt", replace(UNPLUGGED, reason="Desk --> Hall")).count("-->") == 1
 
 
 def test_a_notice_without_a_length_lasts_a_millisecond():
@@ -129,6 +140,10 @@ def test_jsonl_says_how_sure_the_model_is_of_the_utterance_and_of_each_word():
     line = json.loads(written(".jsonl", replace(GREETING, confidences=(0.9, 0.41))))
     assert line["confidence"] == 0.66
     assert line["word_confidences"] == [0.9, 0.41]
+
+
+def test_jsonl_says_where_the_model_repeated_itself():
+    assert json.loads(written(".jsonl", replace(GREETING, flag="loop")))["flag"] == "loop"
 
 
 def test_jsonl_rounds_times_to_milliseconds_and_keeps_letters_readable():
