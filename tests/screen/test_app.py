@@ -185,6 +185,17 @@ def test_text_from_the_model_cannot_steer_the_terminal_or_the_markup():
     in_app(scenario, FakeSession(*OPENED, said("\x1b[2J[red]gone[/]\nhere")))
 
 
+def test_what_is_being_said_and_the_name_of_its_source_cannot_steer_the_terminal_either():
+    name = "\x1b[2JUSB\nmic"
+
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        assert rows(pilot)[1] == " 00:00:00  one two three four"
+        assert rows(pilot)[21].startswith(" ● USB mic ─")
+
+    script = (SourceOpened(name), PartialChanged(name, 0.0, "\x1b[2Jone\ntwo", "\x1b[2Jthree\nfour"))
+    in_app(scenario, FakeSession(*script), info=replace(INFO, sources=(name,)))
+
+
 def test_a_lost_source_is_told_where_the_reader_looks():
     async def scenario(pilot: Pilot[Outcome]) -> None:
         assert any("USB Microphone" in row and "lost: unplugged" in row for row in rows(pilot))

@@ -312,6 +312,19 @@ def test_what_is_selected_stays_so_when_a_voice_takes_back_another_line():
     in_app(scenario, session)
 
 
+def test_where_a_voice_takes_back_the_line_that_was_selected_last_a_key_acts_on_the_one_below():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("up", "shift+up")
+        session.tell(UtteranceAmended(2, None))
+        await pilot.pause()
+        assert transcript(pilot).selected == range(3, 4)
+        await pilot.press("r")
+
+    session = FakeSession(*OPENED, *(said(text) for text in TEXTS))
+    in_app(scenario, session)
+    assert session.asked[1:] == ["hear again 3"]
+
+
 def test_what_is_brought_back_is_named_and_in_view():
     """The line may be far from what is read: nothing seemed to happen."""
 
@@ -369,6 +382,14 @@ def test_words_are_counted_as_they_stand():
     with_transcript(scenario)
 
 
+@pytest.mark.parametrize(("count", "told"), [(1, " 1 word "), (1234, " 1,234 words ")])
+def test_the_count_of_words_reads_well(count, told):
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        assert told in rows(pilot)[0]
+
+    in_app(scenario, FakeSession(*OPENED, said(" ".join(["word"] * count))))
+
+
 def test_copies_searches_and_files_have_what_was_corrected(tmp_path: Path):
     async def scenario(pilot: Pilot[Outcome]) -> None:
         await edit(pilot, "Any answers?")
@@ -400,6 +421,13 @@ def test_r_has_the_model_hear_a_line_again():
         assert first_words(pilot) == list(TEXTS)
 
     assert with_transcript(scenario).asked[1:] == ["hear again 2"]
+
+
+def test_r_has_the_model_hear_all_selected_lines_again():
+    async def scenario(pilot: Pilot[Outcome]) -> None:
+        await pilot.press("up", "shift+up", "r")
+
+    assert with_transcript(scenario).asked[1:] == ["hear again 2", "hear again 3"]
 
 
 def test_what_was_typed_comes_back_where_the_model_hears_again_what_it_heard_at_first():

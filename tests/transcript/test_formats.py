@@ -164,6 +164,13 @@ def test_jsonl_continues_to_count_after_the_last_index_it_finds(earlier, index):
     assert FORMATS[".jsonl"].next_index(earlier) == index
 
 
+@pytest.mark.parametrize("extension", [".txt", ".md"])
+def test_where_a_session_begins_in_a_file_of_several_is_found(extension):
+    known = FORMATS[extension]
+    assert known.any_seam
+    assert known.any_seam.fullmatch(known.seam(STARTED).encode())
+
+
 @pytest.mark.parametrize("extension", list(FORMATS))
 def test_no_format_passes_an_escape_sequence_on(extension):
     gap = TranscriptGap(start_seconds=0.0, end_seconds=1.0, reason="\x1b[2Jgone", source="\x1b[2Ja")
