@@ -19,7 +19,7 @@ from live_canary.transcript.taking_back import Latest
 from tests.dictation.tools import FAILS
 from tests.screen.fake_session import ENDED, FakeSession, commanded, said
 from tests.screen.in_app import in_app
-from tests.screen.test_keys import OPENED
+from tests.screen.transcripts import OPENED
 
 X11 = clipboard_programs({"DISPLAY": ":0"}, "linux")
 

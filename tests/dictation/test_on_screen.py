@@ -19,7 +19,7 @@ from live_canary.transcript.voice_commands import VoiceCommand
 from tests.dictation.tools import FAILS
 from tests.screen.fake_session import ENDED, FakeSession, said
 from tests.screen.in_app import INFO, in_app, rows, until_shown
-from tests.screen.test_keys import type_path
+from tests.screen.transcripts import type_path
 
 OPENED = (SourceOpened("USB Microphone"), ModelProgress("ready", ready=True))
 

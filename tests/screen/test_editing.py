@@ -12,7 +12,7 @@ from live_canary.screen.transcript_view import TranscriptView
 from live_canary.transcript.utterance import TranscriptGap
 from tests.screen.fake_session import ENDED, FakeSession, said
 from tests.screen.in_app import at_once, in_app, look_for, rows, until_shown
-from tests.screen.test_keys import OPENED, TEXTS, readable, transcript, type_path, with_transcript
+from tests.screen.transcripts import OPENED, TEXTS, readable, transcript, type_path, with_transcript
 
 
 async def edit(pilot: Pilot[Outcome], text: str, key: str = "e") -> None:

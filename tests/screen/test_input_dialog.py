@@ -4,7 +4,7 @@ from live_canary.events import Event, InputOpened, LevelChanged, SourceWarned, S
 from live_canary.screen.contract import Outcome
 from tests.screen.fake_session import ENDED, FakeAudition, FakeSession
 from tests.screen.in_app import in_app, rows, until_shown, until_true
-from tests.screen.test_keys import OPENED
+from tests.screen.transcripts import OPENED
 
 MICROPHONE = "USB Microphone"
 
