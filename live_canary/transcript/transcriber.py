@@ -56,7 +56,7 @@ class CanaryTranscriber:
         except RuntimeError as error:
             if trouble_of(error) is None:
                 raise
-            empty_cache()
+        empty_cache()  # of what the attempt took, which its error has held until here
         try:
             return self._transcribe(sounds)
         except RuntimeError as error:

@@ -174,6 +174,31 @@ def test_no_utterance_is_lost_to_a_full_card_and_the_processor_is_called_once(de
     assert len(loads) == loaded
 
 
+class Taking(Full):
+    """A model whose failed attempts take memory of the card; gives whether its cache is emptied of that."""
+
+    def __init__(self, model, times):
+        super().__init__(model, times)
+        self.taken, self.emptied = [], []
+
+    def answers(self, audios, drafts_ids=()):
+        weights = Weights()
+        self.taken.append(weakref.ref(weights))
+        return super().answers(audios, drafts_ids)
+
+    def empty(self):
+        self.emptied.append(all(taken() is None for taken in self.taken))
+
+
+def test_what_an_attempt_took_is_the_cards_again_before_the_next(demo, monkeypatch):
+    """cuFFT and cuBLAS ask the card itself, which had not got back what the first attempt's error still held."""
+    model = Taking(demo, 1)
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    monkeypatch.setattr(torch.accelerator, "empty_cache", model.empty)
+    CanaryTranscriber(model).transcribe(np.zeros(16_000, np.float32))
+    assert model.emptied == [True]
+
+
 class Failing:
     """A model whose card gives no answer any more, whatever it is asked."""
 
