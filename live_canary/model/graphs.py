@@ -48,8 +48,10 @@ class Step:
             self._graph = graph
         except RuntimeError as error:
             torch.cuda.set_stream(current)  # torch stays on the one that it recorded on
-            if any(isinstance(cause, RuntimeError) and is_memory_full(cause) for cause in (error, error.__context__)):
+            if is_memory_full(error):
                 raise
+            if isinstance(error.__context__, RuntimeError) and is_memory_full(error.__context__):
+                raise error.__context__ from None  # what ended it, and not what torch then says of the recording
             log.warning("A step on the graphics card cannot be recorded, and takes longer", exc_info=True)
 
     def __call__(self) -> Tensor:
