@@ -199,6 +199,18 @@ def test_what_an_attempt_took_is_the_cards_again_before_the_next(demo, monkeypat
     assert model.emptied == [True]
 
 
+def test_a_cache_that_cannot_be_emptied_costs_no_utterance(demo, monkeypatch):
+    """Where a step could not be recorded, earlier torches go on as if its recording never ended."""
+
+    def refuse():
+        raise RuntimeError("captures_underway.empty() INTERNAL ASSERT FAILED, please report a bug to PyTorch.")
+
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    monkeypatch.setattr(torch.accelerator, "empty_cache", refuse)
+    silence = np.zeros(16_000, np.float32)
+    assert CanaryTranscriber(Full(demo, 1)).transcribe(silence) == CanaryTranscriber(demo).transcribe(silence)
+
+
 class Failing:
     """A model whose card gives no answer any more, whatever it is asked."""
 
