@@ -116,7 +116,10 @@ class SessionFolder:
         return list(recordings.values())
 
     def remove(self) -> bool:
-        """Everything of it, from the disk; whether nothing is left. The journal goes last, so that it can be found."""
+        """Everything of it, from the disk; whether all has gone but perhaps a folder with nothing in it.
+
+        The journal goes last, so that the rest can be found.
+        """
         self.journal.all_completed()
         with suppress(OSError):
             for one in list(self.path.iterdir()):
@@ -125,7 +128,9 @@ class SessionFolder:
                 elif one.name != JOURNAL:
                     one.unlink()
             self.journal.delete()
-            self.path.rmdir()
+            with suppress(OSError):  # on Windows, while another program has it open or looks at what was in it
+                self.path.rmdir()
+            return True
         return not self.path.exists()
 
 

@@ -9,6 +9,7 @@ import sys
 import threading
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import soundfile
@@ -94,6 +95,19 @@ def test_sound_that_another_program_reads_at_the_end_is_not_left_without_a_word(
     keeping.leave_folder(folder, ended=True, keep_sound=False)
     told = f"Not all of this session could be deleted: live-canary recover --discard {folder.path.name}\n"
     assert capsys.readouterr().err == told
+
+
+def test_an_empty_folder_that_another_program_holds_is_no_sound_that_is_left(state, monkeypatch, capsys):
+    """The command that was named for it knew no such session, for that has no journal any more."""
+
+    def refuse(path):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    folder = finished_session()
+    monkeypatch.setattr(Path, "rmdir", refuse)
+    keeping.leave_folder(folder, ended=True, keep_sound=False)
+    assert capsys.readouterr().err == ""
+    assert list(folder.path.iterdir()) == []
 
 
 def test_a_session_that_was_stopped_at_once_is_kept_and_named(state, capsys):
