@@ -219,6 +219,7 @@ def test_amds_graphics_card_is_described_by_its_own_software(monkeypatch):
     monkeypatch.setattr("torch.cuda.get_device_capability", lambda: (11, 0))
     monkeypatch.setattr("torch.cuda.mem_get_info", lambda: (20 * 10**9, 24 * 10**9))
     monkeypatch.setattr("torch.version.hip", "7.1")
+    monkeypatch.setattr("torch.version.cuda", None)
     assert next(checks.processors()).text == "Radeon RX 7900 XTX, ROCm 7.1, 20.0 GB of 24.0 GB free"
 
 
