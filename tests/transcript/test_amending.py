@@ -360,7 +360,7 @@ def test_what_a_file_is_to_hold_is_on_the_disk_before_it_takes_the_place(tmp_pat
 @pytest.mark.parametrize("refusals", [2, 10_000])
 def test_a_file_that_a_virus_scanner_reads_on_windows_is_asked_for_again(tmp_path, monkeypatch, refusals):
     (path := tmp_path / "a.txt").write_text("earlier")
-    replace, left = Path.replace, [refusals]
+    replace, left, now = Path.replace, [refusals], [0.0]
 
     def held(place, target):
         left[0] -= 1
@@ -372,9 +372,12 @@ def test_a_file_that_a_virus_scanner_reads_on_windows_is_asked_for_again(tmp_pat
     with pytest.raises(PermissionError):
         files.replace(path, b"whole")  # elsewhere nothing holds a file up
     left[0] = refusals
-    monkeypatch.setattr(files, "_HELD_SECONDS", 0.1)
+    monkeypatch.setattr(files, "_HELD_SECONDS", 1.0)
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    monkeypatch.setattr("time.sleep", lambda seconds: now.append(now.pop() + seconds))
     with nullcontext() if refusals == 2 else pytest.raises(PermissionError):
         files.replace(path, b"whole")
+    assert now == [pytest.approx(0.1 if refusals == 2 else 1.0)]
     assert path.read_bytes() == (b"whole" if refusals == 2 else b"earlier")
     assert list(tmp_path.iterdir()) == [path]
 
