@@ -13,7 +13,7 @@ from live_canary.errors import AudioTooLong, AudioTooShort, CheckpointError, Inp
 from live_canary.model import encoder, llm
 from live_canary.model.answer import Answer, Prompted
 from live_canary.model.checkpoint import destinations, load_weights, no_meta_tensors_left
-from live_canary.model.compute import DType, choose_device, choose_dtype, empty_cache, refusal_of, use_threads
+from live_canary.model.compute import DType, choose_device, choose_dtype, let_go, refusal_of, use_threads
 from live_canary.model.config import CanaryConfig, read_config
 from live_canary.model.decoder import LeanDecoder
 from live_canary.model.encoder import Perception, encoded_frames
@@ -85,7 +85,7 @@ class CanaryQwen:
         except RuntimeError as error:
             if not (refusal := refusal_of(error)):
                 raise
-        empty_cache()  # of what the attempt took, which its error has held until here
+        let_go()  # of what the attempt took, which its error has held until here
         reason, remedy = refusal(folder / "model.safetensors")
         if device != "auto":
             raise InputError(f"{reason}; {remedy}, or choose --compute-device cpu")

@@ -84,20 +84,25 @@ def trouble_of(error: RuntimeError) -> str | None:
 
 
 def empty_cache() -> None:
-    """Give the graphics card's memory that nothing uses any more back to the system, where the card can.
+    """Give the graphics card's memory that nothing uses any more back to the system, where the card can."""
+    with suppress(RuntimeError):  # the card fails, or torch is still in a recording that failed (its PR 180395)
+        if torch.backends.mps.is_available():
+            torch.mps.empty_cache()  # torch.accelerator's raises there before torch 2.13 (its issue 186430)
+        elif torch.accelerator.is_available():
+            torch.accelerator.empty_cache()
 
-    A model that was let go is garbage first, since its parts refer to each other; also where a session has frozen it.
+
+def let_go() -> None:
+    """Give back what a model had of it that is used no more; every thread waits for that, for 0.3 s.
+
+    It is garbage first, since its parts refer to each other; also where a session has frozen it.
     """
     is_frozen = gc.get_freeze_count() > 0
     gc.unfreeze()
     gc.collect()
     if is_frozen:
         gc.freeze()
-    with suppress(RuntimeError):  # the card fails, or torch has not got over a failed recording (its pull request 180395)
-        if torch.backends.mps.is_available():
-            torch.mps.empty_cache()  # torch.accelerator's raises there before torch 2.13 (its issue 186430)
-        elif torch.accelerator.is_available():
-            torch.accelerator.empty_cache()
+    empty_cache()
 
 
 def refusal_of(error: RuntimeError) -> Callable[[Path], tuple[str, str]] | None:

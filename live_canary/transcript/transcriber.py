@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from live_canary.model.answer import Answer
 from live_canary.model.canary import CanaryQwen
-from live_canary.model.compute import DType, empty_cache, trouble_of
+from live_canary.model.compute import DType, empty_cache, let_go, trouble_of
 from live_canary.model.memory import return_free_memory
 from live_canary.transcript.hypothesis import Hypothesis, Sound
 from live_canary.transcript.loops import without_loops
@@ -65,7 +65,7 @@ class CanaryTranscriber:
                 raise
         self.model = self._on_the_processor(trouble)
         self._on_the_processor = None
-        empty_cache()
+        let_go()
         return self._transcribe(sounds)
 
     def _transcribe(self, sounds: Sequence[Sound]) -> list[Hypothesis]:
