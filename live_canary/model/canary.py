@@ -70,8 +70,8 @@ class CanaryQwen:
 
         dtype: of the weights; "int8" and "int4" are for processors; "auto" is the fastest that keeps the text.
         threads: of torch, in the whole process; None for one a core, and a single one for a small model.
-        tell: hears that the graphics card is full or unknown to torch and the model was put on the processor, which
-        happens for the device "auto" only.
+        tell: hears that the graphics card is full, unknown to torch or fails and the model was put on the processor,
+        which happens for the device "auto" only.
         Strict: every tensor of the file is used exactly once and none is missing. On the CPU in bfloat16 the weights
         stay memory-mapped. Raises CheckpointError, and InputError for a model that does not fit.
         """

@@ -111,7 +111,10 @@ def refusal_of(error: RuntimeError) -> Callable[[Path], tuple[str, str]] | None:
     """
     if is_memory_full(error):
         return memory_full
-    return not_built_for if any(told in str(error) for told in _UNKNOWN) else None
+    if any(told in str(error) for told in _UNKNOWN):
+        return not_built_for
+    trouble = trouble_of(error)
+    return None if trouble is None else lambda weights: (trouble, "close what else uses it or restart the computer")
 
 
 def not_built_for(weights: Path) -> tuple[str, str]:

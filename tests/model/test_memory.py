@@ -139,6 +139,17 @@ def test_a_card_that_was_asked_for_and_is_unknown_to_torch_is_an_error_with_a_wa
         CanaryQwen.load(TINY, device="cuda")
 
 
+def test_a_card_that_fails_while_the_model_is_loaded_is_left_for_the_processor_too(monkeypatch):
+    """As where another program has it for itself alone: 'Internal error in load model ... please report it'."""
+    why = "CUDA error: all CUDA-capable devices are busy or unavailable"
+    tried, said = card(monkeypatch, torch.AcceleratorError(f"{why}\nCUDA kernel errors might be ...")), []
+    assert CanaryQwen.load(TINY, tell=said.append).device.type == "cpu"
+    assert tried == ["cuda", "cpu"]
+    assert said == [f"The graphics card fails ({why}): using the processor, which is slower"]
+    with pytest.raises(InputError, match=r"unavailable\); close what else uses it or restart .*, or choose --compute"):
+        CanaryQwen.load(TINY, device="cuda")
+
+
 def test_what_else_goes_wrong_on_a_card_is_not_taken_for_a_full_one(full_card, monkeypatch):
     def break_down(*_):
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
