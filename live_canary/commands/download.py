@@ -18,6 +18,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from live_canary import files
 from live_canary.errors import DownloadError, InputError
 from live_canary.model import hub
 from live_canary.model.fetch import checksum, fetch, make_current
@@ -201,4 +202,4 @@ def _place(source: Path, target: Path) -> None:
         os.link(source.resolve(), unfinished)
     except OSError:  # another disk, or one without links
         shutil.copyfile(source, unfinished)
-    unfinished.replace(target)
+    files.take_place(unfinished, target)

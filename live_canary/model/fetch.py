@@ -21,6 +21,7 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]
 )
 from huggingface_hub.utils import WeakFileLock, build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
 
+from live_canary import files
 from live_canary.errors import DownloadError
 from live_canary.model.offers import Offer, gigabytes, host, size_of, why_not
 
@@ -50,7 +51,7 @@ def fetch(offer: Offer, told: Told, wait: Callable[[float], None] = time.sleep) 
                 if not offer.blob.exists():
                     _receive_all(offer, told, wait)
                     _verify(offer)
-                    offer.partial.replace(offer.blob)
+                    files.take_place(offer.partial, offer.blob)
                 _point(offer.path, offer.blob)
     except OSError as error:
         raise _unwritable(offer.name, offer.blob.parent, error) from None

@@ -100,7 +100,7 @@ class QuantizedFile:
                     with suppress(OSError):  # another program deletes it too, or, on Windows, still reads it
                         other.unlink()
             self._write(unfinished)
-            unfinished.replace(self._path)
+            files.take_place(unfinished, self._path)
         except OSError:
             with suppress(OSError):
                 unfinished.unlink(missing_ok=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import platformdirs
 
+from live_canary import files
 from live_canary.audio.recording import RecordingSource
 from live_canary.audio.source import Source
 from live_canary.audio.spool import SpoolingSource
@@ -147,7 +148,7 @@ def _join(sounds: Path, recording: Path) -> None:
     unfinished = recording.with_suffix(".part")
     try:
         join(sounds, unfinished)
-        unfinished.replace(recording)
+        files.take_place(unfinished, recording)
     except OSError:
         unfinished.unlink(missing_ok=True)
         raise

@@ -1,12 +1,15 @@
 """Files come whole and right over bad networks, or not at all."""
 
+import errno
 import shutil
 from collections import namedtuple
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from huggingface_hub import close_session, constants
 
+from live_canary import files
 from live_canary.errors import DownloadError, InputError
 from live_canary.model.fetch import fetch, make_current
 from live_canary.model.hub import Known, cached_file
@@ -46,6 +49,22 @@ def test_a_name_that_cannot_be_written_is_told_in_a_sentence(hub):
     (offer.repo_folder / "refs" / "main").mkdir(parents=True)
     with pytest.raises(DownloadError, match=r"^main cannot be written to .*/refs: Is a directory; "):
         make_current(offer)
+
+
+def test_a_file_that_a_virus_scanner_reads_on_windows_is_not_refused_at_once(hub, monkeypatch):
+    take, refused = Path.replace, []
+
+    def held(path, target):
+        if not refused:
+            refused.append(target)
+            raise PermissionError(errno.EACCES, "Access is denied", str(target))
+        return take(path, target)
+
+    monkeypatch.setattr(Path, "replace", held)
+    monkeypatch.setattr(files, "_HELD_SECONDS", 60.0)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    assert fetch(offer := offered(hub), lambda _: None).read_bytes() == content(hub)
+    assert refused == [offer.blob]
 
 
 def test_what_is_here_is_not_fetched_again(hub):

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from live_canary import files
 from live_canary.audio.source import DeviceLost
 from live_canary.commands import keeping, live, recover
 from live_canary.commands.hangup import finish_when_the_terminal_closes
@@ -124,6 +125,24 @@ def test_sound_that_the_user_keeps_is_named(state, capsys):
     assert capsys.readouterr().err == f"Sound: {folder.path / '0-Me.flac'}\n"
     assert [path.name for path in folder.path.iterdir()] == ["0-Me.flac"]
     assert unfinished_sessions() == []
+
+
+def test_a_recording_that_a_virus_scanner_reads_on_windows_is_not_refused_at_once(state, monkeypatch, capsys):
+    take, refused = Path.replace, []
+
+    def held(path, target):
+        if not refused:
+            refused.append(target.name)
+            raise PermissionError(errno.EACCES, "Access is denied", str(target))
+        return take(path, target)
+
+    folder = finished_session()
+    monkeypatch.setattr(Path, "replace", held)
+    monkeypatch.setattr(files, "_HELD_SECONDS", 60.0)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    keeping.leave_folder(folder, ended=True, keep_sound=True)
+    assert capsys.readouterr().err == f"Sound: {folder.path / '0-Me.flac'}\n"
+    assert refused == ["0-Me.flac"]
 
 
 def test_the_sounds_of_two_sides_are_kept_in_their_order_whatever_they_are_called(state):
