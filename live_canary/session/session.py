@@ -131,7 +131,10 @@ class Session:
         self.stop()
 
     def mute(self, source_name: str, *, muted: bool) -> None:
-        """Hear nothing of a live source for a while; the time is marked as a gap. A recording cannot be muted."""
+        """Hear nothing of a live source for a while; the time is marked as a gap. A recording cannot be muted.
+
+        SourceMuted tells that it is so, SourceWarned why it is not.
+        """
         for source in self._sources:
             if source.name != source_name:
                 continue
