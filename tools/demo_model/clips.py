@@ -38,8 +38,8 @@ LONGEST_SECONDS = LONGEST_SEGMENT_S  # the pieces that the program makes of an u
 WORDLESS_SHARE = 0.12
 REPEATS = {  # so many times as often as other clips
     "train_seldom": 2.5,
-    "train_likely": 0.7,
-    "train_wrong": 0.7,
+    "train_likely": 0.3,
+    "train_wrong": 0.3,
     "train_again": 1.5,
     "train_often": 1.5,
     "train_natural": 3,
@@ -47,7 +47,7 @@ REPEATS = {  # so many times as often as other clips
     "train_rare": 0.4,
     "train_more": 1,
     "train_kokoro": 8,
-    "train_real": 20,
+    "train_real": 40,
 }
 PART_SHARE = 0.75  # so often only a part of a person's recording is heard, lest it is learnt by heart
 PART_SECONDS = 0.8
