@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import shutil
 import sys
 from dataclasses import replace
@@ -440,3 +441,27 @@ def test_errors_are_told_by_how_often_training_heard_the_word(tmp_path, capsys):
         "heard at most 0 times: 50.0% of the words, 0.0% of them wrong, 0.0% of the errors",
         "heard at most 3 times: 50.0% of the words, 50.0% of them wrong, 100.0% of the errors",
     ]
+
+
+@pytest.mark.parametrize(("flags", "usual"), [((), (400.0, 1, 3)), (("--device", "cpu"), (40.0, 4, 0))])
+def test_what_is_usual_is_that_of_the_device_which_is_asked_for(tmp_path, monkeypatch, flags, usual):
+    """On a machine with a GPU and four cores."""
+    begun = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1, 2, 3})
+    monkeypatch.setattr(os, "environ", {**os.environ})
+    monkeypatch.setattr(train.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(train, "prepare", lambda *_: None)
+    monkeypatch.setattr(train, "train_process", lambda rank, args: begun.append(args))
+    monkeypatch.setattr(train, "spawn", lambda process, args, **_: process(0, *args))
+    monkeypatch.setattr(sys, "argv", ["train", str(tmp_path / "model"), "data", *flags])
+    train.main()
+    [args] = begun
+    assert (args.batch_seconds, args.processes, args.workers) == usual
+
+
+def test_several_processes_are_not_begun_on_one_gpu(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["train", str(tmp_path), "data", "--device", "cuda", "--processes", "2"])
+    with pytest.raises(SystemExit):
+        train.main()
+    assert "a GPU is used by one process" in capsys.readouterr().err

@@ -120,12 +120,10 @@ def make_batches(args: argparse.Namespace, canary: CanaryQwen, seed: int) -> Dat
     """Features are made on the CPU: in the training process itself, or in `--workers` others beside a GPU."""
     mel = copy.deepcopy(canary.perception.preprocessor).to("cpu")
     clips = Clips(args.data, mel, canary.prompt, args.batch_seconds, seed, args.augment)
-    start_one = (lambda _: torch.set_num_threads(1)) if args.workers else None
     return DataLoader(
         clips,
         batch_size=None,
         num_workers=args.workers,
-        worker_init_fn=start_one,
         generator=torch.Generator().manual_seed(seed),
     )
 
@@ -200,7 +198,6 @@ def prepare(model: Path, starts: list[Path]) -> None:
 
 
 def main() -> None:
-    on_gpu = torch.cuda.is_available()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
     parser.add_argument("data", type=Path)
@@ -227,15 +224,22 @@ def main() -> None:
     )
     parser.add_argument("--guide", type=float, default=0.0, help="share of the time the alignment guide takes to fade")
     parser.add_argument("--augment", type=float, default=1.0, help="share of the usual augmentation; 0.5 to end with")
-    parser.add_argument("--batch-seconds", type=float, default=400.0 if on_gpu else 40.0, help="audio a process a step")
+    parser.add_argument("--batch-seconds", type=float, help="audio a process a step; by default 40, on a GPU 400")
     parser.add_argument("--freeze-subsampling", action="store_true", help="for a trained start: 15 %% less work a step")
-    parser.add_argument("--device", default="cuda" if on_gpu else "cpu")
-    parser.add_argument("--processes", type=int, default=1 if on_gpu else os.cpu_count())
-    parser.add_argument("--workers", type=int, default=(os.cpu_count() or 2) - 1 if on_gpu else 0)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--processes", type=int, help="by default one a core, on a GPU one")
+    parser.add_argument("--workers", type=int, help="that make features beside a GPU; by default all cores but one")
     parser.add_argument("--save-every", type=float, default=5.0, help="minutes")
     parser.add_argument("--port", type=int, default=29511)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
+    on_gpu, cores = args.device.startswith("cuda"), len(os.sched_getaffinity(0))
+    on_a_gpu, on_cores = (400.0, 1, cores - 1), (40.0, cores, 0)
+    for name, usual in zip(("batch_seconds", "processes", "workers"), on_a_gpu if on_gpu else on_cores, strict=True):
+        if getattr(args, name) is None:
+            setattr(args, name, usual)
+    if on_gpu and args.processes > 1:
+        parser.error("a GPU is used by one process; leave --processes away")
     args.model.mkdir(parents=True, exist_ok=True)
     prepare(args.model, args.starts)
     if args.processes == 1:
