@@ -1,18 +1,21 @@
-"""Compiles the kernels while a wheel is built, on x86-64 Linux with a C compiler; without them torch computes.
+"""Compiles the kernels while a wheel is built, with this machine's C compiler or with Zig; without them torch computes.
 
 The library calls nothing of Python's and little of the C library's: one wheel serves every Python.
 """
 
 import hashlib
+import importlib.util
 import os
 import platform
 import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
@@ -22,43 +25,92 @@ FLAGS = (
     "-ffp-contract=off",  # every rounding is written out: the results are torch's, bit by bit
 )
 AVX2 = ("-mavx2", "-mfma", "-mf16c")
-OBJECTS = {  # each made of a source for processors that are asked what they can before it is used
+DOT_PRODUCTS = "-march=armv8.2-a+dotprod"
+Objects = dict[str, tuple[str, ...]]
+X86: Objects = {  # each made of a source for processors that are asked what they can before it is used
     "start": ("start.c",),
     "team": ("team.c",),
     "avx2": ("kernels.c", *AVX2),
     "avxvnni": ("kernels.c", *AVX2, "-mavxvnni"),
     "avx512": ("kernels.c", "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512vnni", "-mfma", "-mf16c"),
 }
+ARM: Objects = {"start": ("start.c",), "team": ("team.c",), "neon": ("kernels.c", DOT_PRODUCTS)}
 YOUNG = {"avxvnni"}  # left out where a compiler does not know it yet: gcc before 11
-PLATFORM = "manylinux_2_17_x86_64"  # aligned_alloc is the youngest that it asks of the C library
+# Where there is no compiler: clang for every system, with the libraries to link with, which pip fetches for the build
+# and deletes afterwards.
+ZIG = "ziglang==0.15.2"
+ZIG_FLAGS = {DOT_PRODUCTS: ("-mcpu=baseline+dotprod",), "-mavx512f": ("-mavx512f", "-mevex512")}  # as it calls them
+
+
+class Machine(NamedTuple):
+    objects: Objects
+    wheel: str
+    """On which machines its wheel runs."""
+    zig: str
+    """What Zig calls it."""
+    flags: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
+    library: str = "kernels.so"
+
+
+MACHINES = {  # as sysconfig calls those of the Python that will load the library
+    "linux-x86_64": Machine(X86, "manylinux_2_17_x86_64", "x86_64-linux-gnu.2.17", libraries=("-lm",)),
+    "linux-aarch64": Machine(ARM, "manylinux_2_17_aarch64", "aarch64-linux-gnu.2.17", libraries=("-lm",)),
+    "macosx-arm64": Machine(ARM, "macosx_11_0_arm64", "aarch64-macos.11.0", ("-mmacosx-version-min=11.0",)),
+    "win-amd64": Machine(
+        X86, "win_amd64", "x86_64-windows-gnu", (), ("-lapi-ms-win-core-synch-l1-2-0",), "kernels.dll"
+    ),
+}
+
+
+def this_machine() -> Machine | None:
+    """None where there are no kernels for it."""
+    if sys.platform == "darwin":  # whose Python may be for both kinds of processor
+        return MACHINES.get(f"macosx-{platform.machine()}")
+    return MACHINES.get(sysconfig.get_platform())
 
 
 class KernelsBuildHook(BuildHookInterface):  # type: ignore[type-arg]
+    def dependencies(self) -> list[str]:
+        return [ZIG] if self.target_name == "wheel" and this_machine() and not compiler() else []
+
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        if self.target_name != "wheel" or not compiled(Path(self.root)):
+        machine = this_machine()
+        if self.target_name != "wheel" or machine is None or not compiled(Path(self.root)):
             return
-        build_data["artifacts"].append(str(FOLDER / "kernels.so"))
+        build_data["artifacts"].append(str(FOLDER / machine.library))
         build_data["pure_python"] = False
-        build_data["tag"] = f"py3-none-{PLATFORM}"
+        build_data["tag"] = f"py3-none-{machine.wheel}"
+
+
+def compiler() -> list[str]:
+    """This machine's: what CC says, such as "ccache gcc", which need not be there; empty if Zig is to do it."""
+    if os.environ.get("CC"):
+        return shlex.split(os.environ["CC"])
+    if sys.platform == "win32":  # Microsoft's does not know C's atomics, and MinGW's gcc may misalign vectors
+        return []
+    if sys.platform == "darwin" and subprocess.run(["xcode-select", "-p"], capture_output=True).returncode:
+        return []  # there is a `cc`, but it only offers to install a compiler
+    return ["cc"] if shutil.which("cc") else []
 
 
 def compiled(root: Path) -> bool:
-    """Whether `kernels.so` is there, made of the sources as they are."""
-    folder = root / FOLDER
-    library = folder / "kernels.so"
-    compiler = shlex.split(os.environ.get("CC") or "cc")  # such as "ccache gcc"
-    if sys.platform != "linux" or platform.machine() != "x86_64" or shutil.which(compiler[0]) is None:
-        library.unlink(missing_ok=True)  # of other sources, perhaps
+    """Whether the library is there, made of the sources as they are."""
+    folder, machine = root / FOLDER, this_machine()
+    if machine is None:
         return False
-    made = library.with_suffix(".new")  # a running program keeps the library that it has opened
+    library = folder / machine.library
     with tempfile.TemporaryDirectory() as objects:
-        refused = compile_library(compiler, folder, Path(objects), made)
-    if refused:
-        library.unlink(missing_ok=True)
-        print(f"live-canary: no kernels, torch will compute instead:\n{refused}", file=sys.stderr)
-        return False
-    made.replace(library)
-    return True
+        made = Path(objects) / machine.library
+        refused = compile_library(machine, folder, made)
+        if refused is None:
+            new = library.with_suffix(".new")  # a running program keeps the library that it has opened
+            shutil.move(made, new)
+            new.replace(library)
+            return True
+    library.unlink(missing_ok=True)  # of other sources, perhaps
+    print(f"live-canary: no kernels, torch will compute instead: {refused}", file=sys.stderr)
+    return False
 
 
 def sources_digest(folder: Path) -> str:
@@ -66,22 +118,33 @@ def sources_digest(folder: Path) -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.[ch]")))).hexdigest()
 
 
-def compile_library(compiler: list[str], sources: Path, objects: Path, library: Path) -> str:
-    """What the compiler has against it; "" when the library was made."""
+def compile_library(machine: Machine, sources: Path, library: Path) -> str | None:
+    """What is against it; None when the library was made. Its folder is for whatever is needed meanwhile."""
+    own = compiler()
+    if (shutil.which(own[0]) if own else importlib.util.find_spec("ziglang")) is None:
+        return "there is no C compiler"
+    command = own or [sys.executable, "-m", "ziglang", "cc", "-target", machine.zig]
     linked, digest = [], f'-DSOURCES="{sources_digest(sources)}"'
-    for name, (source, *flags) in OBJECTS.items():
-        made = objects / f"{name}.o"
-        refused = complaint([*compiler, *FLAGS, *flags, digest, "-c", str(sources / source), "-o", str(made)])
-        if not refused:
+    for name, (source, *given) in machine.objects.items():
+        made = library.with_name(f"{name}.o")
+        flags = [*FLAGS, *machine.flags, *given] if own else [*FLAGS, *zig_flags(given)]
+        refused = complaint([*command, *flags, digest, "-c", str(sources / source), "-o", str(made)], library.parent)
+        if refused is None:
             linked.append(str(made))
         elif name not in YOUNG:
             return refused
-    return complaint([*compiler, "-shared", *linked, "-o", str(library), "-lm"])
+    return complaint([*command, "-shared", *linked, "-o", str(library), *machine.libraries], library.parent)
 
 
-def complaint(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True)
-    return (done.stderr or f"exit status {done.returncode}") if done.returncode else ""
+def zig_flags(flags: Sequence[str]) -> list[str]:
+    return [its for flag in flags for its in ZIG_FLAGS.get(flag, (flag,))]
+
+
+def complaint(command: Sequence[str], folder: Path) -> str | None:
+    """What it says if it fails; what it keeps for later goes into the folder."""
+    caches = {f"ZIG_{which}_CACHE_DIR": str(folder / "cache") for which in ("GLOBAL", "LOCAL")}
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | caches)
+    return (done.stderr or f"exit status {done.returncode}") if done.returncode else None
 
 
 if __name__ == "__main__":

@@ -34,8 +34,8 @@ from live_canary.model.fetch import checksum
 from live_canary.model.offers import gigabytes
 from live_canary.settings import COMPUTE, DEVICES, check_choice
 
-CPU_FEATURES = ("avx2", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
-FAST_INT8 = {"avx_vnni", "avx512_vnni", "amx_int8"}
+CPU_FEATURES = ("avx2", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16", "asimddp", "i8mm")
+FAST_INT8 = {"avx_vnni", "avx512_vnni", "amx_int8", "asimddp"}
 DOWNLOAD = "live-canary download"
 CHOOSE = "choose another: live-canary devices lists them, live-canary config says where this one is from"
 
@@ -106,7 +106,7 @@ def processor(flags: set[str], threads: int, *, compiled: bool) -> Finding:
     """flags: as /proc/cpuinfo names them, none where that is not known; compiled: whether the kernels are here."""
     found = [name for name in CPU_FEATURES if name in flags]
     text = f"{threads} threads, {', '.join(found) or 'features unknown'}"
-    if "avx2" in flags and not compiled:
+    if not compiled and (not flags or {"avx2", "asimddp"} & flags):
         step = "install a C compiler such as gcc, then live-canary again: words come several times as soon"
         return Finding("processor", "warn", f"{text}: the kernels for it are not compiled", step)
     if flags and not FAST_INT8 & flags:
@@ -291,7 +291,7 @@ def timed(words: int, took_s: float, how: str, load_s: float) -> Finding:
 def _cpu_flags() -> set[str]:
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text("utf-8").splitlines() if cpuinfo.exists() else []
-    return next((set(line.split(":")[1].split()) for line in lines if line.startswith("flags")), set())
+    return next((set(line.split(":")[1].split()) for line in lines if line.startswith(("flags", "Features"))), set())
 
 
 def _nvidia_driver() -> str | None:

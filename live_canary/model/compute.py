@@ -42,7 +42,7 @@ def choose_dtype(name: DType, device: torch.device, weights: Path) -> str:
     if name in ("int8", "int4") and device.type != "cpu":
         raise InputError(f"{name} is for processors; on '{device.type}' choose bf16 or fp16")
     if name == "int4" and not kernels.available():
-        raise InputError("int4 needs a processor with AVX2 and live-canary's compiled kernels; choose int8")
+        raise InputError("int4 needs live-canary's compiled kernels and a processor for them; choose int8")
     if name != "auto":
         return name
     if files.is_file(weights) and weights.stat().st_size < SMALL_CHECKPOINT_BYTES:

@@ -181,11 +181,13 @@ def test_a_second_of_the_microphone_is_heard(blocks, state, said):
 def test_a_processor_without_fast_8_bit_instructions_is_slow():
     assert checks.processor({"avx2", "sse"}, 4, compiled=True).state == "warn"
     assert checks.processor({"avx2", "avx512_vnni"}, 4, compiled=True).state == "ok"
-    assert checks.processor(set(), 4, compiled=False).state == "ok"
+    assert checks.processor({"asimddp"}, 4, compiled=True).state == "ok"
+    assert checks.processor(set(), 4, compiled=True).state == "ok"
 
 
-def test_kernels_that_were_not_compiled_are_told_with_what_is_missing():
-    finding = checks.processor({"avx2", "avx512_vnni"}, 4, compiled=False)
+@pytest.mark.parametrize("flags", [{"avx2", "avx512_vnni"}, {"asimd", "asimddp"}, set()])
+def test_kernels_that_were_not_compiled_are_told_with_what_is_missing(flags):
+    finding = checks.processor(flags, 4, compiled=False)
     assert (finding.state, "not compiled" in finding.text, "gcc" in finding.next_step) == ("warn", True, True)
 
 

@@ -430,7 +430,7 @@ def test_a_lesser_processor_writes_the_same_text(lesser):
 
 def test_four_bits_are_refused_without_kernels(monkeypatch):
     monkeypatch.setattr(kernels, "available", lambda: False)
-    with pytest.raises(InputError, match="int4 needs a processor with AVX2"):
+    with pytest.raises(InputError, match="int4 needs live-canary's compiled kernels"):
         choose_dtype("int4", torch.device("cpu"), TINY / "model.safetensors")
 
 

@@ -3,12 +3,17 @@
 #pragma once
 
 #include <float.h>
-#include <immintrin.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#ifdef __aarch64__
+#include <arm_neon.h>
+#else
+#include <immintrin.h>
+#endif
 
 enum { LANES = 16, PANELS = 2, CACHED = 3 << 19 };
 enum { GROUP = 64, FACTORED = 32, BLOCK = 256 }; /* inputs */
@@ -70,6 +75,25 @@ static float step_of(int32_t largest) {
     return step < FLT_MIN ? FLT_MIN : step;
 }
 
+#ifdef __aarch64__
+static float from_float16(uint16_t bits) {
+    __fp16 x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static uint16_t float16_of(float x) {
+    const __fp16 rounded = x;
+    uint16_t bits;
+    memcpy(&bits, &rounded, sizeof bits);
+    return bits;
+}
+#else
+static float from_float16(uint16_t bits) { return _cvtsh_ss(bits); }
+
+static uint16_t float16_of(float x) { return _cvtss_sh(x, _MM_FROUND_TO_NEAREST_INT); }
+#endif
+
 typedef struct {
     const Matrix *w;
     const Activations *a;
@@ -85,15 +109,15 @@ static int64_t panels_of(const Matrix *w) { return pad(w->out, LANES * PANELS) /
 static int64_t to_lower(const Matrix *w, int64_t padded) { return panels_of(w) * padded * LANES / 2; }
 
 /* With what a group's sum begins that consists of 16 times the upper halves, the lower ones taken as 8, their middle. */
-static int32_t start_of_halves(const Activations *a, int64_t group) { return a->starts[group] - a->starts[group] / 16; }
+static inline int32_t start_of_halves(const Activations *a, int64_t group) { return a->starts[group] - a->starts[group] / 16; }
 
-static void *room(char **at, int64_t bytes) {
-    void *here = *at;
+static void *room(intptr_t *at, int64_t bytes) {
+    void *here = (void *)*at;
     *at += pad(bytes, 64);
     return here;
 }
 
-static Activations activations(int64_t rows, int64_t in, int64_t weight_bits, char **at) {
+static Activations activations(int64_t rows, int64_t in, int64_t weight_bits, intptr_t *at) {
     const int64_t padded = pad(in, GROUP), groups = padded / GROUP;
     return (Activations){.steps = room(at, rows * padded),
                          .starts = room(at, rows * groups * 4),

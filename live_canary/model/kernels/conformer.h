@@ -178,7 +178,7 @@ static void convolve(const void *context, int64_t row) { /* each channel over th
     quantize(y, n, &e->from_width, row);
 }
 
-static Encoding lay_out_encoding(const Conformer *c, float *x, int64_t frames, char **at) {
+static Encoding lay_out_encoding(const Conformer *c, float *x, int64_t frames, intptr_t *at) {
     Encoding e = {.c = c, .x = x, .frames = frames, .padded = pad(frames, LANES)};
     const int64_t rows = frames * c->width * 4;
     e.normed = room(at, rows), e.q = room(at, rows), e.k = room(at, rows), e.v = room(at, rows);
@@ -200,9 +200,11 @@ static void feed_forward(Encoding *e, const Norm *norm, const Matrix *in, const 
 
 /* x (frames, width), frames <= longest, becomes what the layers make of it. 0, or -1 when there is no memory. */
 static int encode(const Conformer *c, float *x, int64_t frames, int threads) {
-    char *scratch = NULL, *at = NULL;
+    intptr_t at = 0;
     lay_out_encoding(c, x, frames, &at);
-    if (!(at = scratch = aligned_alloc(64, (intptr_t)at))) return -1;
+    void *scratch = malloc(at + 63);
+    if (!scratch) return -1;
+    at = pad((intptr_t)scratch, 64);
     Encoding e = lay_out_encoding(c, x, frames, &at);
     for (int64_t number = 0; number < c->layer_count; number++) {
         const ConformerLayer *l = e.layer = c->layers + number;

@@ -1,4 +1,5 @@
-/* Matrices in 8- or 4-bit weights, and the layers of the model around them, for x86 processors: compiled once for each kind.
+/* Matrices in 8- or 4-bit weights, and the layers of the model around them, for x86 and ARM processors: compiled once for each
+   kind.
 
    Weights lie as the processor multiplies them: panels of 16 outputs, of each output 4 inputs in a row, unsigned.
    Those of which only the largest output is asked for lie in halves of 4 bits: most outputs are told from the upper ones.
@@ -9,7 +10,10 @@
 
    Knows nothing of Python, files or checkpoints; __init__.py says how each tensor is laid out. */
 
-#if defined __AVX512VNNI__
+#if defined __aarch64__
+#include "products128.h"
+#define OF_THIS_KIND(name) live_canary_##name##_neon
+#elif defined __AVX512VNNI__
 #include "products512.h"
 #define OF_THIS_KIND(name) live_canary_##name##_avx512
 #elif defined __AVXVNNI__

@@ -43,9 +43,11 @@ static void round_row(const void *context, int64_t row) {
    there is no memory. */
 static int matmul(const Matrix *w, const float *x, float *y, int64_t rows, int threads) {
     if (!rows) return 0;
-    char *scratch = NULL, *at = NULL;
+    intptr_t at = 0;
     activations(rows, w->in, w->bits, &at);
-    if (!(at = scratch = aligned_alloc(64, (intptr_t)at))) return -1;
+    void *scratch = malloc(at + 63);
+    if (!scratch) return -1;
+    at = pad((intptr_t)scratch, 64);
     const Activations a = activations(rows, w->in, w->bits, &at);
     const Rounding rounding = {x, w->in, &a};
     run(round_row, &rounding, rows, threads);

@@ -29,7 +29,7 @@ static void read_inputs(const Packing *p, int64_t row, int64_t first, int64_t co
             memcpy(x + i, &bits, sizeof bits);
         }
     else if (p->kind == FLOAT16)
-        for (int64_t i = 0; i < there; i++) x[i] = _cvtsh_ss(halves[i]);
+        for (int64_t i = 0; i < there; i++) x[i] = from_float16(halves[i]);
     else if (there)
         memcpy(x, (const float *)p->parts[part] + at, there * sizeof *x);
     for (int64_t i = there; i < count; i++) x[i] = 0;
@@ -53,8 +53,6 @@ static float float_of(int32_t bits) {
     return x;
 }
 
-static uint16_t float16_of(float x) { return _cvtss_sh(x, _MM_FROUND_TO_NEAREST_INT); }
-
 /* In steps, from the least to the most; the most where it is no number. */
 static Vec in_steps(Vec x, float step, float least, float most) {
     const Vec steps = nearest(over(x, each(step == 0 ? 1 : step)));
@@ -64,7 +62,7 @@ static Vec in_steps(Vec x, float step, float least, float most) {
 /* 64 inputs of an output, 128 more, four in a row for every 64 bytes; returns the bits of their scale. */
 static uint16_t pack_group(const float *x, uint8_t *to) {
     const uint16_t bits = float16_of(float_of(largest_magnitude(x, GROUP)) / LARGEST);
-    const float scale = _cvtsh_ss(bits);
+    const float scale = from_float16(bits);
     float steps[GROUP];
     uint8_t bytes[GROUP];
     for (int i = 0; i < GROUP; i += LANES)
@@ -91,7 +89,7 @@ static void halve_group(const uint8_t *whole, const uint16_t *scales, uint8_t *u
             const int32_t off = (whole[(i / 4 * LANES + lane) * 4 + i % 4] & 15) - 8;
             squares += off * off;
         }
-        const float scale = _cvtsh_ss(scales[lane]), loss = squares / (float)GROUP * (scale * scale);
+        const float scale = from_float16(scales[lane]), loss = squares / (float)GROUP * (scale * scale);
         lost[lane] = loss > lost[lane] || loss != loss ? loss : lost[lane];
     }
 }
@@ -171,7 +169,7 @@ static void pack_panel4(const Packing *p, int64_t panel) {
                 largest[part] = some[at];
             }
             block->scale[lane] = float16_of(float_of(most) / (LARGEST_FACTOR * -LOWEST4));
-            const float scale = _cvtsh_ss(block->scale[lane]);
+            const float scale = from_float16(block->scale[lane]);
             for (int part = 0; part < BLOCK / FACTORED; part++) {
                 const int64_t first = b * BLOCK + part * FACTORED;
                 uint8_t unused[FACTORED / 2 * LANES], *to = p->weights + (panel * padded + first) * LANES / 2;

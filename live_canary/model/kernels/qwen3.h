@@ -138,7 +138,7 @@ static void gate_row(const void *context, int64_t row) {
     quantize(gate, p->d->inner, &p->inner, row);
 }
 
-static Pass lay_out(const Decoder *d, float *x, int64_t rows, char **at) {
+static Pass lay_out(const Decoder *d, float *x, int64_t rows, intptr_t *at) {
     Pass p = {.d = d, .x = x};
     p.normed = room(at, rows * d->hidden * 4);
     p.qkv = room(at, rows * (d->heads + 2 * d->kv_heads) * d->head_dim * 4);
@@ -154,9 +154,11 @@ static Pass lay_out(const Decoder *d, float *x, int64_t rows, char **at) {
    0, or -1 when there is no memory. */
 static int decode(const Decoder *d, float *x, int64_t rows, const int64_t *begins, const int64_t *positions, int64_t needed,
                   int threads) {
-    char *scratch = NULL, *at = NULL;
+    intptr_t at = 0;
     lay_out(d, x, rows, &at);
-    if (!(at = scratch = aligned_alloc(64, (intptr_t)at))) return -1;
+    void *scratch = malloc(at + 63);
+    if (!scratch) return -1;
+    at = pad((intptr_t)scratch, 64);
     Pass p = lay_out(d, x, rows, &at);
     p.begins = begins, p.positions = positions;
     const int64_t inner = pad(d->inner, GROUP), attended = pad(d->heads * d->head_dim, GROUP);

@@ -1,15 +1,36 @@
-/* Compiled for any x86-64, so that it may be called on any: which of the kernels this processor can run. */
-
-enum { AVX2 = 1, AVX_VNNI = 2, AVX512_VNNI = 4 };
+/* Compiled for every processor of its kind, so that it may be called on any: which of the kernels this one can run. */
 
 const char *live_canary_sources(void) { return SOURCES; }
 
+#ifdef __aarch64__
+enum { NEON = 1 };
+
+#ifdef __linux__
+#include <sys/auxv.h>
+
+int live_canary_can(void) { return getauxval(AT_HWCAP) & 1 << 20 /* ASIMDDP */ ? NEON : 0; }
+#else
+int live_canary_can(void) { return NEON; } /* Apple's all can */
+#endif
+
+#else
+#include <cpuid.h>
+
+enum { AVX2 = 1, AVX_VNNI = 2, AVX512_VNNI = 4 };
+enum { FMA = 1 << 12, OSXSAVE = 1 << 27, F16C = 1 << 29 }; /* of leaf 1 */
+enum { YMM = 0x06, ZMM = 0xe6 };                           /* registers that the system saves */
+
 /* Each that it can run has a bit: AMD's Zen 4 and Intel's Ice Lake have AVX-512 VNNI, but not AVX-VNNI. */
 int live_canary_can(void) {
-    int can = 0;
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("avx512vnni"))
-        can |= AVX512_VNNI;
-    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !__builtin_cpu_supports("f16c")) return can;
-    return can | AVX2 | (__builtin_cpu_supports("avxvnni") ? AVX_VNNI : 0);
+    unsigned a, b, c, d, first, saved, can = 0;
+    if (!__get_cpuid(1, &a, &b, &first, &d) || !(first & OSXSAVE)) return 0;
+    __asm__("xgetbv" : "=a"(saved), "=d"(d) : "c"(0));
+    if ((saved & YMM) != YMM || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
+    const unsigned avx512 = bit_AVX512F | bit_AVX512BW | bit_AVX512VL;
+    if ((saved & ZMM) == ZMM && (b & avx512) == avx512 && c & bit_AVX512VNNI) can |= AVX512_VNNI;
+    if (!(b & bit_AVX2) || !(first & FMA) || !(first & F16C)) return can;
+    can |= AVX2;
+    if (a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && a & 1 << 4) can |= AVX_VNNI;
+    return can;
 }
+#endif

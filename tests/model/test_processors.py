@@ -1,0 +1,133 @@
+"""The kernels give the same results on every kind of processor, bit by bit, and can be compiled for every system."""
+
+import ctypes
+import hashlib
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import hatch_build
+from live_canary.model import kernels
+from tests.conftest import ROOT
+
+SOURCES = ROOT / hatch_build.FOLDER
+PROGRAM = Path(__file__).with_name("every_processor.c")
+QEMU = ["qemu-aarch64-static", "-cpu", "max"]
+EXECUTABLE_FORMATS = {"win-amd64": b"MZ", "macosx-arm64": b"\xcf\xfa\xed\xfe"}
+
+here = hatch_build.this_machine()
+every_kind = [name for name in here.objects if name in kernels.VECTORS] if here else []
+
+
+def results(folder: Path, compiler: str, for_it: tuple[str, ...], run: list[str]) -> str:
+    """The digest of what the kernels, compiled so, make of the program's numbers."""
+    program = folder / "program"
+    sources = [str(PROGRAM), str(SOURCES / "team.c"), "-I", str(SOURCES)]
+    linked = ["-static", "-pthread", "-lm", "-o", str(program)]
+    subprocess.run([compiler, *hatch_build.FLAGS, *for_it, *sources, *linked], check=True, timeout=120)
+    told = subprocess.run([*run, str(program)], check=True, capture_output=True, timeout=120).stdout
+    assert len(told) > 2_000_000
+    return hashlib.sha256(told).hexdigest()
+
+
+def runs_here(vector: str) -> bool:
+    if not kernels.available():
+        return False
+    can: int = ctypes.CDLL(str(kernels._LIBRARY)).live_canary_can()
+    return bool(can >> kernels.VECTORS.index(vector) & 1)
+
+
+def flags(kind: str) -> tuple[str, ...]:
+    assert here
+    return here.objects[kind][1:]
+
+
+@pytest.fixture(scope="module")
+def least() -> str:
+    """The least kind of processor whose kernels run here."""
+    kind = next((name for name in every_kind if runs_here(name)), None)
+    if kind is None or shutil.which("cc") is None:
+        pytest.skip("no compiler, or no kernels for this processor")
+    return kind
+
+
+@pytest.fixture(scope="module")
+def of_this_processor(least, tmp_path_factory) -> str:
+    return results(tmp_path_factory.mktemp("first"), "cc", flags(least), [])
+
+
+@pytest.mark.parametrize("kind", every_kind[1:])
+def test_a_faster_processor_computes_the_same(kind, of_this_processor, tmp_path):
+    if not runs_here(kind):
+        pytest.skip("not on this processor")
+    assert results(tmp_path, "cc", flags(kind), []) == of_this_processor
+
+
+def test_threads_that_wait_as_on_macos_compute_the_same(least, of_this_processor, tmp_path):
+    assert results(tmp_path, "cc", (*flags(least), "-U__linux__"), []) == of_this_processor
+
+
+@pytest.mark.skipif(shutil.which("aarch64-linux-gnu-gcc") is None, reason="no compiler for ARM")
+@pytest.mark.skipif(shutil.which(QEMU[0]) is None, reason="no emulator of an ARM processor")
+def test_an_arm_processor_computes_the_same(of_this_processor, tmp_path):
+    assert results(tmp_path, "aarch64-linux-gnu-gcc", hatch_build.ARM["neon"][1:], QEMU) == of_this_processor
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("machine", EXECUTABLE_FORMATS)
+def test_zig_compiles_them_for_other_systems(machine, monkeypatch, tmp_path):
+    pytest.importorskip("ziglang", reason="which is fetched where there is no compiler")
+    monkeypatch.setattr(hatch_build, "compiler", list)
+    monkeypatch.setattr(hatch_build, "FLAGS", ["-O1" if flag == "-O3" else flag for flag in hatch_build.FLAGS])  # quick
+    made = hatch_build.MACHINES[machine]
+    library = tmp_path / made.library
+    assert hatch_build.compile_library(made, SOURCES, library) is None
+    content = library.read_bytes()
+    assert content.startswith(EXECUTABLE_FORMATS[machine])
+    kinds = [name for name in made.objects if name not in ("start", "team")]
+    for name in [f"live_canary_encode_{kind}" for kind in kinds] + ["live_canary_can", "live_canary_join"]:
+        assert name.encode() in content
+
+
+@pytest.mark.parametrize(
+    ("system", "own", "fetched"),
+    [("linux", "cc", []), ("linux", None, [hatch_build.ZIG]), ("win32", "cc", [hatch_build.ZIG])],
+)
+def test_pip_fetches_a_compiler_only_where_there_is_none(system, own, fetched, monkeypatch):
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setattr(hatch_build, "this_machine", lambda: hatch_build.MACHINES["win-amd64"])
+    monkeypatch.setattr(hatch_build.sys, "platform", system)
+    monkeypatch.setattr(hatch_build.shutil, "which", lambda name: own)
+    assert hook().dependencies() == fetched
+    monkeypatch.setenv("CC", "none")
+    assert hook().dependencies() == []
+
+
+def test_what_is_fetched_is_what_the_tests_compile_with():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert hatch_build.ZIG in project["optional-dependencies"]["dev"]
+
+
+def test_nothing_is_fetched_for_a_machine_that_has_no_kernels(monkeypatch):
+    monkeypatch.setattr(hatch_build, "this_machine", lambda: None)
+    monkeypatch.setattr(hatch_build, "compiler", list)
+    assert hook().dependencies() == []
+
+
+def hook() -> hatch_build.KernelsBuildHook:
+    return hatch_build.KernelsBuildHook(str(ROOT), {}, None, None, str(ROOT), "wheel")
+
+
+@pytest.mark.parametrize(
+    ("platform", "processor", "machine"),
+    [("macosx-10.9-universal2", "arm64", "macosx-arm64"), ("macosx-10.9-universal2", "x86_64", None)],
+)
+def test_a_macs_processor_says_which_kernels_it_gets(platform, processor, machine, monkeypatch):
+    """A Python of both kinds of processor does not."""
+    monkeypatch.setattr(hatch_build.sys, "platform", "darwin")
+    monkeypatch.setattr(hatch_build.sysconfig, "get_platform", lambda: platform)
+    monkeypatch.setattr(hatch_build.platform, "machine", lambda: processor)
+    assert hatch_build.this_machine() == (hatch_build.MACHINES[machine] if machine else None)
