@@ -228,7 +228,7 @@ def test_one_input_that_is_no_number_leaves_none_in_its_row_and_others_alone(vec
 )
 def test_a_weight_that_is_no_number_is_told_instead_of_becoming_nonsense(dtype, name, tmp_path):
     checkpoint = shutil.copytree(TINY, tmp_path / "checkpoint")
-    tensors = load_file(checkpoint / "model.safetensors")
+    tensors = load_file(TINY / "model.safetensors")
     tensors[name].view(-1)[-1] = torch.nan
     save_file(tensors, checkpoint / "model.safetensors")
     model = CanaryQwen.load(checkpoint, "cpu", dtype)
@@ -598,12 +598,12 @@ def test_a_cache_folder_that_cannot_be_costs_only_the_file(tmp_path):
 
 
 def test_a_checkpoint_keeps_its_quantised_weights_and_a_changed_one_makes_them_again(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda name, appauthor: tmp_path / name)
     monkeypatch.setattr(quantized_file, "SMALLEST_CHECKPOINT_BYTES", 0)
     weights = TINY / "model.safetensors"
     first = CanaryQwen.load(TINY, device="cpu", dtype="int8")
     wait_until_kept()
-    [path] = (tmp_path / "cache" / "live-canary" / "weights").iterdir()
+    [path] = (tmp_path / "live-canary" / "weights").iterdir()
     assert QuantizedFile.of(weights, 8)._kept
     assert torch.equal(CanaryQwen.load(TINY, "cpu", "int8").decoder.head.weight, first.decoder.head.weight)
     present = f'"belongs_to": "{quantized_file.LAYOUT} '.encode()
