@@ -7,7 +7,8 @@
 
 #include "vectors128.h"
 
-enum { ROWS = 4, SIXTEEN = 16 /* inputs, whose steps fill a vector */ };
+enum { ROWS = 4, MANY_ROWS = 12 /* of which it pays to unpack a panel once */ };
+enum { SIXTEEN = 16 }; /* inputs, whose steps fill a vector */
 
 static float32x4_t upto(const float *x, int64_t left) {
     float some[FOUR] = {0};
@@ -36,17 +37,18 @@ static void quantize(const float *x, int64_t n, const Activations *a, int64_t ro
     }
 }
 
-/* What weights are read for: as they are; in halves, to be whole; in halves, the upper ones alone. */
-typedef enum { WHOLE, IN_FOURS, IN_HALVES, UPPER } Form;
+/* How weights lie: 8 bits; 4 bits; 8 bits in halves, and of these the upper ones alone; signed, once they are unpacked. */
+typedef enum { WHOLE, IN_FOURS, IN_HALVES, UPPER, UNPACKED } Form;
 
-static inline int parts_of(Form form) { return form == WHOLE ? 1 : 2; } /* weights that share a byte */
+static inline int parts_of(Form form) { return form == WHOLE || form == UNPACKED ? 1 : 2; } /* that share a byte */
 
 /* Of 32 inputs' weights, which begin here, those for four inputs of four outputs, less what they are too large by. The i-th
    four of the 16 early inputs, or of those 16 later; to_lower: where they lie in halves; factor: of each, in 4 bits. */
 static inline __attribute__((always_inline)) int8x16_t weights_of(Form form, const uint8_t *weights, int64_t to_lower,
                                                                   int late, int i, int8x16_t factor) {
-    if (form == WHOLE)
-        return vreinterpretq_s8_u8(veorq_u8(vld1q_u8(weights + (late * FOUR + i) * LANES * 4), vdupq_n_u8(128)));
+    const uint8_t *vectors = weights + (late * FOUR + i) * LANES * 4;
+    if (form == UNPACKED) return vreinterpretq_s8_u8(vld1q_u8(vectors));
+    if (form == WHOLE) return vreinterpretq_s8_u8(veorq_u8(vld1q_u8(vectors), vdupq_n_u8(128)));
     const uint8x16_t both = vld1q_u8(weights + i * LANES * 4);
     if (form == IN_FOURS) {
         const uint8x16_t four = late ? vshrq_n_u8(both, 4) : vandq_u8(both, vdupq_n_u8(15));
@@ -81,23 +83,27 @@ static inline int8x16x4_t factors_of(const int8_t *sixteen) {
             __asm__("sdot %0.4s, %1.16b, %2.4b[" #i "]" : "+w"(sum[r][q]) : "w"(w), "w"(x[r]));               \
     }
 
-/* `rows` rows times one panel. `form` and `rows` are constants wherever this is inlined. */
+/* Of half a group, where there are any. */
+static inline int8x16x4_t factors_in(Form form, const Matrix *w, int64_t panel, int64_t padded, int64_t half) {
+    const Block *block = (const Block *)w->scales + panel * blocks_of(padded) + half * FACTORED / BLOCK;
+    return form == IN_FOURS ? factors_of(block->factor[half % (BLOCK / FACTORED)]) : (int8x16x4_t){0};
+}
+
+/* `rows` rows times one panel, whose weights begin here. `form` and `rows` are constants wherever this is inlined. */
 static inline __attribute__((always_inline)) void block(Form form, int rows, const Matrix *w, int64_t panel,
-                                                        const Activations *a, int64_t row, Vec *y) {
+                                                        const uint8_t *weights, const Activations *a, int64_t row, Vec *y) {
     const int64_t groups = a->padded / GROUP, lower = form == IN_HALVES ? to_lower(w, a->padded) : 0;
     const int8_t *steps = a->steps + row * a->padded;
-    const uint8_t *weights = w->weights + panel * a->padded * LANES / parts_of(form);
     const Block *blocks = (const Block *)w->scales + panel * blocks_of(a->padded);
     for (int r = 0; r < rows; r++) y[r] = zeros();
     for (int64_t g = 0; g < groups; g++) {
-        const Block *block = blocks + g * GROUP / BLOCK;
-        const uint16_t *scales = form == IN_FOURS ? block->scale : (const uint16_t *)w->scales + (panel * groups + g) * LANES;
+        const uint16_t *scales =
+            w->bits == 4 ? blocks[g * GROUP / BLOCK].scale : (const uint16_t *)w->scales + (panel * groups + g) * LANES;
         int32x4_t sum[ROWS][QUARTERS];
         for (int r = 0; r < rows; r++)
             for (int q = 0; q < QUARTERS; q++) sum[r][q] = vdupq_n_s32(0);
         for (int half = 0; half < GROUP / FACTORED; half++, weights += FACTORED * LANES / parts_of(form)) {
-            int8x16x4_t factor = {0};
-            if (form == IN_FOURS) factor = factors_of(block->factor[(g * 2 + half) % (BLOCK / FACTORED)]);
+            const int8x16x4_t factor = factors_in(form, w, panel, a->padded, g * 2 + half);
             for (int late = 0; late < 2; late++, steps += SIXTEEN) {
                 int8x16_t x[ROWS];
                 for (int r = 0; r < rows; r++) x[r] = vld1q_s8(steps + r * a->padded);
@@ -128,31 +134,53 @@ static void store(const Product *p, int64_t panel, int64_t row, int rows, const 
 }
 
 #define CASE(form, n) \
-    case n: block(form, n, p->w, panel, p->a, row, y); break;
-#define CASES(form) CASE(form, 1) CASE(form, 2) CASE(form, 3) default: block(form, ROWS, p->w, panel, p->a, row, y);
+    case n: block(form, n, w, panel, weights, p->a, row, y); break;
+#define CASES(form) CASE(form, 1) CASE(form, 2) CASE(form, 3) CASE(form, 4)
 
-static void two_panels(const void *context, int64_t item) {
-    const Product *p = context;
-    Vec y[ROWS];
-    for (int64_t panel = item * PANELS; panel < (item + 1) * PANELS; panel++)
-        for (int64_t row = p->first; row < p->end; row += ROWS) {
-            const int rows = p->end - row < ROWS ? p->end - row : ROWS;
-            if (p->w->bits == 4)
-                switch (rows) { CASES(IN_FOURS) }
-            else if (p->w->spread)
-                switch (rows) { CASES(IN_HALVES) }
-            else
-                switch (rows) { CASES(WHOLE) }
-            store(p, panel, row, rows, y);
-        }
-}
-
-static void two_upper_panels(const Product *p, int64_t item) {
-    for (int64_t panel = item * PANELS; panel < (item + 1) * PANELS; panel++) {
-        Vec y;
-        block(UPPER, 1, p->w, panel, p->a, p->first, &y);
-        store(p, panel, p->first, 1, &y);
+static void all_rows(Form form, const Product *p, int64_t panel, const uint8_t *weights) {
+    const Matrix *w = p->w;
+    for (int64_t row = p->first; row < p->end; row += ROWS) {
+        Vec y[ROWS];
+        const int rows = p->end - row < ROWS ? p->end - row : ROWS;
+        if (form == WHOLE)
+            switch (rows) { CASES(WHOLE) }
+        else if (form == IN_FOURS)
+            switch (rows) { CASES(IN_FOURS) }
+        else if (form == IN_HALVES)
+            switch (rows) { CASES(IN_HALVES) }
+        else if (form == UPPER) /* of a single row */
+            block(UPPER, 1, w, panel, weights, p->a, row, y);
+        else
+            switch (rows) { CASES(UNPACKED) }
+        store(p, panel, row, rows, y);
     }
 }
+
+/* A panel's weights are unpacked once, on the stack, which other products need not keep room on. */
+static __attribute__((noinline)) void many_rows(Form form, const Product *p, int64_t panel, const uint8_t *weights) {
+    const int64_t padded = p->a->padded, lower = form == IN_HALVES ? to_lower(p->w, padded) : 0;
+    int8_t unpacked[padded * LANES], *to = unpacked;
+    for (int64_t half = 0; half < padded / FACTORED; half++, weights += FACTORED * LANES / parts_of(form)) {
+        const int8x16x4_t factor = factors_in(form, p->w, panel, padded, half);
+        for (int late = 0; late < 2; late++)
+            for (int i = 0; i < FOUR; i++)
+                for (int q = 0; q < QUARTERS; q++, to += SIXTEEN)
+                    vst1q_s8(to, weights_of(form, weights + q * SIXTEEN, lower, late, i, factor.val[q]));
+    }
+    all_rows(UNPACKED, p, panel, (const uint8_t *)unpacked);
+}
+
+static void two_panels_of(Form form, const Product *p, int64_t item) {
+    const int64_t bytes = p->a->padded * LANES / parts_of(form);
+    for (int64_t panel = item * PANELS; panel < (item + 1) * PANELS; panel++)
+        (p->end - p->first > MANY_ROWS ? many_rows : all_rows)(form, p, panel, p->w->weights + panel * bytes);
+}
+
+static void two_panels(const void *context, int64_t item) {
+    const Matrix *w = ((const Product *)context)->w;
+    two_panels_of(w->bits == 4 ? IN_FOURS : w->spread ? IN_HALVES : WHOLE, context, item);
+}
+
+static void two_upper_panels(const Product *p, int64_t item) { two_panels_of(UPPER, p, item); }
 
 #include "matmul.h"
