@@ -14,6 +14,7 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -100,17 +101,24 @@ def compiled(root: Path) -> bool:
     if machine is None:
         return False
     library = folder / machine.library
-    with tempfile.TemporaryDirectory() as objects:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as objects:  # a virus scanner may hold one on Windows
         made = Path(objects) / machine.library
         refused = compile_library(machine, folder, made)
+        clear_away(library)
         if refused is None:
-            new = library.with_suffix(".new")  # a running program keeps the library that it has opened
-            shutil.move(made, new)
-            new.replace(library)
+            shutil.move(made, library)
             return True
-    library.unlink(missing_ok=True)  # of other sources, perhaps
     print(f"live-canary: no kernels, torch will compute instead: {refused}", file=sys.stderr)
     return False
+
+
+def clear_away(library: Path) -> None:
+    """A running program keeps the library that it has opened; on Windows it can be renamed, but not deleted."""
+    with suppress(FileNotFoundError):
+        try:
+            library.unlink()
+        except PermissionError:
+            library.replace(library.with_suffix(".old"))
 
 
 def sources_digest(folder: Path) -> str:
@@ -143,7 +151,7 @@ def zig_flags(flags: Sequence[str]) -> list[str]:
 def complaint(command: Sequence[str], folder: Path) -> str | None:
     """What it says if it fails; what it keeps for later goes into the folder."""
     caches = {f"ZIG_{which}_CACHE_DIR": str(folder / "cache") for which in ("GLOBAL", "LOCAL")}
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | caches)
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=os.environ | caches)
     return (done.stderr or f"exit status {done.returncode}") if done.returncode else None
 
 

@@ -107,8 +107,13 @@ def processor(flags: set[str], threads: int, *, compiled: bool) -> Finding:
     found = [name for name in CPU_FEATURES if name in flags]
     text = f"{threads} threads, {', '.join(found) or 'features unknown'}"
     if not compiled and (not flags or {"avx2", "asimddp"} & flags):
-        step = "install a C compiler such as gcc, then live-canary again: words come several times as soon"
-        return Finding("processor", "warn", f"{text}: the kernels for it are not compiled", step)
+        why = (
+            "the kernels for it are not compiled"
+            if flags
+            else "without kernels: not compiled, or it is too old for them"
+        )
+        step = "install live-canary again, if that does not help with a C compiler: words come several times as soon"
+        return Finding("processor", "warn", f"{text}: {why}", step)
     if flags and not FAST_INT8 & flags:
         return Finding("processor", "warn", f"{text}: no fast 8-bit instructions", "expect several times the delay")
     return Finding("processor", "ok", text)

@@ -188,7 +188,8 @@ def test_a_processor_without_fast_8_bit_instructions_is_slow():
 @pytest.mark.parametrize("flags", [{"avx2", "avx512_vnni"}, {"asimd", "asimddp"}, set()])
 def test_kernels_that_were_not_compiled_are_told_with_what_is_missing(flags):
     finding = checks.processor(flags, 4, compiled=False)
-    assert (finding.state, "not compiled" in finding.text, "gcc" in finding.next_step) == ("warn", True, True)
+    assert (finding.state, "not compiled" in finding.text) == ("warn", True)
+    assert "install live-canary again" in finding.next_step
 
 
 def test_a_graphics_card_is_described_and_a_full_one_is_a_warning(monkeypatch):

@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from live_canary.model import kernels
 from live_canary.model.quantize import QuantizedLinear
 from tests.model.test_kernels import (
     SIZES,
@@ -59,7 +60,7 @@ def test_parts_make_what_the_whole_makes_in_every_vector(bits, halves, rows, inp
     """Bit by bit: a file of packed weights may be read on another processor."""
     weight = random_weight(inputs, outputs, dtype, seed)
     whole = dict(QuantizedLinear.of([weight], None, bits, halves).named_buffers())
-    for vector in ("avx2", "avxvnni", "avx512"):
+    for vector in kernels.VECTORS:
         with vectors(vector), threads_of_torch(threads):
             parts = QuantizedLinear.of([weight[:rows], weight[rows:]], None, bits, halves)
         assert all(torch.equal(tensor, whole[name]) for name, tensor in parts.named_buffers())

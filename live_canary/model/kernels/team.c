@@ -13,7 +13,10 @@ typedef void (*Take)(void *);
 /* What `state` is made of: members at work, places that are left for others, and a number for each loop. A loop may be
    joined as long as it has places. */
 enum { MEMBER = 1, PLACE = 1 << 8, LOOP = 1 << 16, AT_WORK = PLACE - MEMBER, PLACES = LOOP - PLACE };
-enum { MOST_PLACES = PLACES / PLACE, SPINS = 4000 /* some 0.1 ms, in which mostly the next loop begins */ };
+enum { MOST_PLACES = PLACES / PLACE };
+#ifndef SPINS
+#define SPINS 4000 /* some 0.1 ms, in which mostly the next loop begins */
+#endif
 typedef enum { OWNER = 1, MEMBERS = 2 } Who;
 
 static struct {
