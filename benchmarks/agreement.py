@@ -54,7 +54,7 @@ def main() -> None:
     lines = [
         f"{date.today()}, {machine_name()}, {args.model.name}, {len(sounds)} utterances, {places} choices",
         "",
-        "| | same choice | same text | logits moved by (of their spread) |",
+        "| | same token chosen | same text | logits moved by (share of their spread) |",
         "|---|---|---|---|",
     ]
     for form in ("int8", "int4"):
