@@ -177,7 +177,7 @@ def conditions() -> str:
     git = ["git", "describe", "--always", "--dirty"]
     commit = subprocess.run(git, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
     processor = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
-    machine = f"{os.cpu_count()} cores of {processor.split(': ')[1]}, load {os.getloadavg()[0]:.1f} from elsewhere"
+    machine = f"{os.cpu_count()} cores of {processor.split(': ')[1]}, load {os.getloadavg()[0]:.1f} from other programs"
     return f"{machine}; Python {platform.python_version()}; commit {commit}, {date.today()}"
 
 
@@ -192,8 +192,8 @@ def row(name: str, measured: Measured) -> str:
 def report(minutes: float, seconds: float) -> Iterator[str]:
     yield "# Hearing a microphone\n"
     yield f"`python benchmarks/capture.py --seconds {seconds:g} --minutes {minutes:g}` ({conditions()}).\n"
-    yield "PulseAudio at 44.1 kHz, stereo. How soon it hears after its start: opening.md.\n"
-    yield "| | length | of a core | blocks | gaps | delay p50 / p99 (ms) | drift (ms) | memory (MiB) |"
+    yield "PulseAudio at 44.1 kHz, stereo. For how soon the program hears after its start, see opening.md.\n"
+    yield "| | length | share of a core | blocks | gaps | delay p50 / p99 (ms) | drift (ms) | memory (MiB) |"
     yield "|---|---|---|---|---|---|---|---|"
     yield row("capture, silence", listen(seconds, lambda samples: None))
     yield row("capture and VAD, silence", listen(seconds, segmenter()))

@@ -118,8 +118,8 @@ def report(runs: int) -> Iterator[str]:
             heard.append(one.told - one.made)
             cpu.append(one.cpu_seconds)
         called = " ".join(("live-canary", *flags))
-        yield row(f"`{called}`: open", opened[1:])  # the first one reads the files
-        yield row(f"`{called}`: first samples in the inbox", heard[1:])
+        yield row(f"`{called}`: sound stream open", opened[1:])  # the first one reads the files
+        yield row(f"`{called}`: first samples captured", heard[1:])
         yield row(f"`{called}`: CPU time until then", cpu[1:])
     streams.close()
 
