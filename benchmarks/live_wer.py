@@ -125,10 +125,10 @@ def main() -> None:
 
 `{command}`, {Path(args.model).name}, {datetime.now(UTC):%Y-%m-%d}, commit {commit.strip()}.
 
-Word error rates of a replay cut by the program, and of large pieces (at most 38 s) cut by who knows the whole
-recording; "points more" is the difference, negative where the replay is better. "Texts unlike offline" counts
-utterances whose live text is not that of the same sound decoded by itself. * The model was trained on this
-reader, perhaps on parts of this recording.
+Word error rates of a replay, which the program cuts into utterances, and of large pieces (at most 38 s), which are
+cut with knowledge of the whole recording. "Points more" is the difference, negative where the replay is better.
+"Texts unlike offline" counts utterances whose live text differs from that of the same sound decoded by itself.
+* The model was trained on this reader, perhaps on parts of this recording.
 
 {table}
 """
