@@ -135,14 +135,14 @@ async def measure(utterances: int, idle_seconds: float) -> list[str]:
         for _ in range(utterances):
             await new_line()
         await pilot.pause(0)
-        await table.time(pilot, "(nothing, in every figure)", *[nothing] * REPEATS)
-        await table.time(pilot, "a new line, following", *[new_line] * REPEATS)
+        await table.time(pilot, "(nothing: contained in every figure)", *[nothing] * REPEATS)
+        await table.time(pilot, "a new line, while following the end", *[new_line] * REPEATS)
         await table.time(pilot, "a partial", *[partial] * REPEATS)
         await table.time(pilot, "scrolling to anywhere", *[scroll_to(share / 10) for share in range(1, 10)])
         await table.time(pilot, "a page up", *[press("pageup")] * REPEATS)
-        await table.time(pilot, "a new line, reading further up", *[new_line] * REPEATS)
+        await table.time(pilot, "a new line, while reading further up", *[new_line] * REPEATS)
         await table.time(pilot, "selecting the line above", *[press("up")] * REPEATS)
-        await table.time(pilot, "to the end again", press("end"))
+        await table.time(pilot, "back to the end", press("end"))
         await table.time(pilot, "opening the search", press("slash"))
         await table.time(
             pilot, "a letter of a search that every line matches", *[press(letter) for letter in "therest"]
@@ -155,7 +155,7 @@ async def measure(utterances: int, idle_seconds: float) -> list[str]:
         await pilot.press("escape")
         for width in (60, 80):
             await table.time(pilot, f"resizing to {width} columns", partial_of(pilot.resize_terminal, width, 24))
-        rows = [*table.rows, "", "| while the transcript stands still | of a core |", "|---|---|"]
+        rows = [*table.rows, "", "| while the transcript stands still | share of a core |", "|---|---|"]
         quiet = [LevelChanged(NAME, -60.0 + 2 * (n % 2), -50.0) for n in range(2)]
         speech = [LevelChanged(NAME, -60.0 + 5 * (n % 10), -50.0 + 5 * (n % 10)) for n in range(10)]
         for what, events in {
