@@ -131,16 +131,23 @@ def report(bench: Bench) -> str:
 
 Default settings unless a row says otherwise: {SegmenterSettings()}.
 
-{len(stream.spoken)} utterances in {minutes:.1f} minutes, {shortest:.1f} s and more apart, speech at -23 dBFS; each
-noise row is the sum over environmental noise, music and pink noise.
+{len(stream.spoken)} utterances in {minutes:.1f} minutes, {shortest:.1f} s or more apart, with speech at -23 dBFS. Each
+row with noise is the sum over environmental noise, music and pink noise.
 
-- **lost**: ms of speech in no segment, per minute of speech; **missed**: utterances of which more than half is lost
+The hangover is the silence that ends an utterance (`min_silence_ms`).
+
+- **lost**: ms of speech in no segment, per minute of speech
+- **missed**: utterances of which more than half is lost
 - **first, last clipped**: utterances that lost more than 30 ms of their first or last 300 ms
-- **in pieces**: utterances ended in the middle; **split**: those without a pause as long as the hangover
-- **merged**: a silence 300 ms longer than the hangover went unnoticed; **false**: segments without speech
-- **onset**: from the first sound to SpeechStarted; **endpoint**: from the last sound to the Segment
-- **in mid-word**: length cuts inside a word, further than 80 ms from its edges; **loudest cut**: the 50 ms around it
-  against the mean level
+- **in pieces**: utterances that were ended in the middle
+- **split**: those of them without a pause as long as the hangover
+- **merged**: of the silences 300 ms longer than the hangover, those that went unnoticed
+- **false**: segments without speech
+- **onset**: from the first sound to SpeechStarted
+- **endpoint**: from the last sound to the Segment
+- **length cuts**: cuts because an utterance became too long
+- **in mid-word**: those of them inside a word, more than 80 ms from its edges
+- **loudest cut**: the level of the 50 ms around it, compared with the mean level
 
 Recordings: LJSpeech, VCTK, CMU ARCTIC, LibriSpeech, LibriVox, Open Home Foundation, Free Spoken Digit Dataset, ESC-10,
 Speech Commands, Kevin MacLeod (incompetech.com)."""
