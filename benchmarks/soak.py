@@ -204,8 +204,8 @@ def report(measured: Measured, speed: float | None) -> Iterator[str]:
         f"from the first to the last minute it changed by {memories[-1] - memories[0]:+.1f} MiB."
     )
     first, last = (p95(measured, seconds * start, seconds * end) for start, end in ((0, 0.25), (0.75, 1)))
-    since = "its end was recognised" if speed is None else "its last word"
-    yield f"Text in the file after {since}, p95: {first:.3f} s in the first quarter, {last:.3f} s in the last."
+    since = "when its end was recognised" if speed is None else "the last word"
+    yield f"From {since} to its text in the file, p95: {first:.3f} s in the first quarter, {last:.3f} s in the last."
 
 
 def p95(measured: Measured, start: float, end: float) -> float:
