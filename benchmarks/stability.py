@@ -164,17 +164,19 @@ def people(folder: Path, model: Path) -> list[Path]:
 
 def report(command: str, model: str, sounds: dict[str, list[Spoken]]) -> str:
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout
-    return f"""# What settles stays
+    return f"""# How often settled words change
 
 `{command}`, {Path(model).name}, {datetime.now(UTC):%Y-%m-%d}, commit {commit.strip()},
-{machine_name()}. Counts, which do not depend on the machine.
+{machine_name()}. The figures are counts, which do not depend on the machine.
 
-A word settles when all hypotheses of so much sound agree on it and on every word before it, so many words follow it,
-and the model gives it and every word before it at least that probability.
+The first column says when a word settles. That many hypotheses, or all hypotheses of that much sound, must agree on it
+and on every word before it. That many words must follow it. In a row with "sure", the model must also give it and
+every word before it at least that probability.
 
-- **revised**: words that a reader sees change when the final comes: replaced, left out, or put in before the last one
-- **tentative words**: shown but not settled, on average over all hypotheses
-- **s to settle**: from a word's first appearance at its place to its settling, or to its final
+- **revised**: words that a reader sees change when the final text comes: replaced, left out, or inserted before the
+  last one
+- **tentative words**: words that are shown but not settled, on average over all hypotheses
+- **s to settle**: from a word's first appearance at its place until it settles, or until the final text
 
 {table(sounds)}
 """
