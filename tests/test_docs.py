@@ -113,7 +113,7 @@ def test_the_copy_that_is_carried_by_hand_is_of_the_revisions_whose_checksums_ar
 
 def test_whoever_takes_the_program_away_is_told_what_it_leaves():
     install = (ROOT / "docs" / "install.md").read_text()
-    section = install.split("## Taking it away again\n")[1].split("\n## ")[0]
+    section = install.split("## Uninstall\n")[1].split("\n## ")[0]
     for way in ("pipx", "uv tool", "pip"):
         assert f"\n{way} uninstall live-canary\n" in section
     for repo_id in hub.PINNED:
