@@ -10,29 +10,25 @@
 enum { ROWS = 4, MANY_ROWS = 12 /* of which it pays to unpack a panel once */ };
 enum { SIXTEEN = 16 }; /* inputs, whose steps fill a vector */
 
-static float32x4_t upto(const float *x, int64_t left) {
-    float some[FOUR] = {0};
-    for (int64_t i = 0; left < FOUR && i < left; i++) some[i] = x[i];
-    return vld1q_f32(left < FOUR ? some : x);
-}
-
 static int32x4_t magnitude(float32x4_t x) { return vreinterpretq_s32_f32(vabsq_f32(x)); }
 
 static void quantize(const float *x, int64_t n, const Activations *a, int64_t row) {
     const int64_t groups = a->padded / GROUP;
     for (int64_t g = 0; g < groups; g++, x += GROUP, n -= GROUP) {
+        Vec some[GROUP / LANES];
         int32x4_t most = vdupq_n_s32(0);
-        for (int i = 0; i < GROUP; i += FOUR) most = vmaxq_s32(most, magnitude(upto(x + i, n - i)));
+        for (int v = 0; v < GROUP / LANES; v++) {
+            some[v] = load(lanes(n - v * LANES), x + v * LANES);
+            for (int i = 0; i < QUARTERS; i++) most = vmaxq_s32(most, magnitude(some[v].of[i]));
+        }
         const float scale = a->scales[row * groups + g] = step_of(vmaxvq_s32(most));
         int8_t *steps = a->steps + row * a->padded + g * GROUP;
-        for (int at = 0; at < GROUP; at += SIXTEEN) {
+        for (int v = 0; v < GROUP / LANES; v++, steps += LANES) {
             int16x4_t rounded[QUARTERS];
-            for (int i = 0; i < QUARTERS; i++) {
-                const float32x4_t some = upto(x + at + i * FOUR, n - at - i * FOUR);
-                rounded[i] = vqmovn_s32(vcvtnq_s32_f32(vmulq_n_f32(some, 1 / scale)));
-            }
-            vst1_s8(steps + at, vqmovn_s16(vcombine_s16(rounded[0], rounded[1])));
-            vst1_s8(steps + at + SIXTEEN / 2, vqmovn_s16(vcombine_s16(rounded[2], rounded[3])));
+            for (int i = 0; i < QUARTERS; i++)
+                rounded[i] = vqmovn_s32(vcvtnq_s32_f32(vmulq_n_f32(some[v].of[i], 1 / scale)));
+            vst1_s8(steps, vqmovn_s16(vcombine_s16(rounded[0], rounded[1])));
+            vst1_s8(steps + LANES / 2, vqmovn_s16(vcombine_s16(rounded[2], rounded[3])));
         }
     }
 }
