@@ -137,7 +137,7 @@ def test_a_session_that_ends_before_the_model_is_loaded_says_nothing_of_it(sound
 def test_what_is_said_before_the_key_that_ends_the_first_pause_is_not_heard(sound, demo, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     samples, rate = soundfile.read(LETTER)
-    soundfile.write(beginning := tmp_path / "beginning.wav", samples[: 5 * rate], rate)
+    soundfile.write(beginning := tmp_path / "beginning.wav", samples[: 7 * rate], rate)  # two whole sentences
     command = [sys.executable, "-m", "live_canary", "--model", "demo", "--plain", "--paused"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
         assert any("is paused." in line for line in program.stderr)
