@@ -29,8 +29,13 @@ class SmallHub:
     stalls: list[int] = field(default_factory=list)
     """The next answers stop after so many bytes, and the connection stays open."""
     announced_size: int | None = None
+    announced_etag: str | None = None
+    names_as_git: bool = False
+    """Announces the SHA-1 under which git knows a file, as hubs do of small ones."""
     ranges: list[str | None] = field(default_factory=list)
     """What was asked for, of each content that was sent."""
+    encodings: list[str | None] = field(default_factory=list)
+    """Accept-Encoding of the same requests."""
     asked: list[str] = field(default_factory=list)
     """The path of each request for metadata."""
     tokens: list[tuple[str, str | None]] = field(default_factory=list)
@@ -90,7 +95,9 @@ class SmallHub:
             content = self.files[name]
             request.send_header("Location", f"http://localhost:{self.server.server_port}/cdn/{name}")
             request.send_header("X-Repo-Commit", COMMIT if asked[2] == "main" else asked[2])
-            request.send_header("X-Linked-Etag", f'"{hashlib.sha256(content).hexdigest()}"')
+            etag = git_name(content) if self.names_as_git else hashlib.sha256(content).hexdigest()
+            etag = etag if self.announced_etag is None else self.announced_etag
+            request.send_header("X-Linked-Etag", f'"{etag}"')
             request.send_header("X-Linked-Size", str(self.announced_size or len(content)))
         request.end_headers()
 
@@ -100,7 +107,13 @@ class SmallHub:
             content = content[:-1] + b"?"
         wanted = request.headers["Range"]
         self.ranges.append(wanted)
+        self.encodings.append(request.headers["Accept-Encoding"])
         start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and self.knows_ranges else 0
+        if start >= len(content) > 0:
+            request.send_response(416)
+            request.send_header("Content-Length", "0")
+            request.end_headers()
+            return
         request.send_response(206 if start else 200)
         request.send_header("Content-Length", str(len(content) - start))
         request.end_headers()
@@ -112,3 +125,8 @@ class SmallHub:
                 self.closing.wait()
             else:
                 request.wfile.write(content[start:end])
+
+
+def git_name(content: bytes) -> str:
+    """SHA-1 as of `git hash-object`."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from filelock import FileLock, Timeout
 from huggingface_hub import close_session, constants
 
 from live_canary import files
@@ -20,9 +21,10 @@ DiskUsage = namedtuple("DiskUsage", "total used free")
 
 
 class Waits(list[float]):
-    """Stands in for sleeping."""
+    """Stands in for sleeping; whoever waits this often would for ever."""
 
     def __call__(self, seconds: float) -> None:
+        assert len(self) < 20
         self.append(seconds)
 
 
@@ -100,6 +102,19 @@ def test_a_server_without_ranges_is_asked_from_the_start(hub):
     hub.knows_ranges = False
     hub.cut_after = [100_000]
     assert fetch(offered(hub), lambda _: None, Waits()).read_bytes() == content(hub)
+    assert hub.ranges == [None, "bytes=100000-"]
+
+
+def test_what_arrives_is_not_compressed_on_its_way(hub):
+    """Of bytes that were, nobody could say where to go on."""
+    fetch(offered(hub), lambda _: None)
+    assert hub.encodings == ["identity"]
+
+
+def test_a_hub_that_sends_more_than_it_announces_is_given_up(hub):
+    hub.announced_size = 200_000
+    with pytest.raises(DownloadError, match=r"stopped at 0\.3 MB of 0\.2 MB"):
+        fetch(offered(hub), lambda _: None, Waits())
 
 
 def test_a_connection_that_brings_nothing_is_given_up_and_what_arrived_is_kept(hub):
@@ -113,8 +128,45 @@ def test_a_connection_that_brings_nothing_is_given_up_and_what_arrived_is_kept(h
 
 def test_a_busy_hub_is_asked_again(hub):
     offer = offered(hub)
-    hub.statuses = [503, 429]
+    hub.statuses = [503, 500, 408, 429]
     assert fetch(offer, lambda _: None, Waits()).read_bytes() == content(hub)
+
+
+def test_offline_is_not_tried_again(hub, monkeypatch):
+    offer, waits = offered(hub), Waits()
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    close_session()
+    with pytest.raises(DownloadError, match=r"^Offline: nothing is fetched"):
+        fetch(offer, lambda _: None, waits)
+    assert not waits
+
+
+def test_one_program_at_a_time_fetches_a_file(hub, cache):
+    """Two would write into the same partial file."""
+    refused = []
+
+    def another_comes(done: int) -> None:
+        [lock] = cache.glob(".locks/*/*.lock")
+        try:
+            FileLock(lock, timeout=0).acquire()
+        except Timeout:
+            refused.append(lock)
+
+    fetch(offered(hub), another_comes)
+    assert refused
+
+
+def test_where_no_link_can_be_made_the_file_itself_is_put_in_its_place(hub, monkeypatch):
+    """As for most users of Windows."""
+
+    def refuse(link, target):
+        raise OSError(errno.EPERM, "A required privilege is not held by the client", str(link))
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    for _ in range(2):
+        path = fetch(offered(hub), lambda _: None)
+        assert path.read_bytes() == content(hub) and not path.is_symlink()
+    assert hub.ranges == [None]
 
 
 def test_a_damaged_file_is_deleted_and_named(hub):
