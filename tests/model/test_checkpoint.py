@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from live_canary.errors import CheckpointError
 from live_canary.model.canary import CanaryQwen
+from live_canary.model.hub import CANARY_QWEN
 from tests.conftest import TINY
 
 
@@ -61,19 +62,39 @@ def test_a_tensor_of_another_shape_is_named_with_both_shapes(checkpoint):
     assert "perception.proj.bias has shape [95]" in message and "[96]" in message
 
 
-def test_a_tensor_of_another_dtype_is_named(checkpoint):
-    edit_weights(
-        checkpoint, lambda tensors: tensors.update({"perception.proj.bias": torch.zeros(96, dtype=torch.int8)})
-    )
-    assert "perception.proj.bias is stored as I8" in refusal(checkpoint)
+@pytest.mark.parametrize(("dtype", "told"), [(torch.int8, "I8"), (torch.int64, "I64")])
+def test_a_tensor_of_another_dtype_is_named(checkpoint, dtype, told):
+    edit_weights(checkpoint, lambda tensors: tensors.update({"perception.proj.bias": torch.zeros(96, dtype=dtype)}))
+    assert f"perception.proj.bias is stored as {told}; convert it to BF16, F16 or F32" in refusal(checkpoint)
 
 
-@pytest.mark.parametrize("kept_bytes", [0, 5, 1000, 1_000_000])
+def test_weights_may_be_stored_in_float16(checkpoint):
+    def halve(tensors):
+        tensors.update({name: tensor.half() for name, tensor in tensors.items() if tensor.is_floating_point()})
+
+    edit_weights(checkpoint, halve)
+    assert CanaryQwen.load(checkpoint, device="cpu").compute == "float32"
+
+
+def test_a_note_beside_the_tensors_is_none_of_them(checkpoint):
+    """The published file has one."""
+    tensors = load_file(checkpoint / "model.safetensors")
+    save_file(tensors, checkpoint / "model.safetensors", metadata={"format": "pt"})
+    assert CanaryQwen.load(checkpoint, device="cpu").compute == "float32"
+
+
+def test_weights_that_cannot_be_read_are_told_with_the_reason(checkpoint):
+    (checkpoint / "model.safetensors").unlink()
+    (checkpoint / "model.safetensors").mkdir()
+    assert "model.safetensors cannot be read (Is a directory); check its permissions" in refusal(checkpoint)
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 5, 1000, 1_000_000, -1])
 def test_a_truncated_file_is_recognised(checkpoint, kept_bytes):
     weights = checkpoint / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:kept_bytes])
     message = refusal(checkpoint)
-    assert ("cut off" if kept_bytes > 8 else "not a safetensors file") in message
+    assert ("not a safetensors file" if 0 <= kept_bytes <= 8 else "cut off") in message
 
 
 def test_a_text_file_in_place_of_the_weights_is_recognised(checkpoint):
@@ -129,25 +150,32 @@ def test_a_config_that_is_not_json_is_named(checkpoint):
     assert "config.json cannot be read as JSON" in refusal(checkpoint)
 
 
+def test_a_config_that_is_a_list_is_named(checkpoint):
+    (checkpoint / "config.json").write_text("[]")
+    assert "config.json holds no JSON object; copy it again" in refusal(checkpoint)
+
+
 def test_a_tokenizer_that_is_none_is_named(checkpoint):
     (checkpoint / "llm_backbone" / "tokenizer.json").write_text("{}")
     assert "tokenizer.json is not a tokenizer file" in refusal(checkpoint)
 
 
-def test_a_tokenizer_of_another_model_is_refused(checkpoint):
+@pytest.mark.parametrize("name", ["im_start", "im_end"])
+def test_a_tokenizer_of_another_model_is_refused(checkpoint, name):
     path = checkpoint / "llm_backbone" / "tokenizer.json"
-    path.write_text(path.read_text().replace("<|im_end|>", "<|other_end|>"))
-    assert "does not know <|im_end|>" in refusal(checkpoint)
+    path.write_text(path.read_text().replace(f"<|{name}|>", "<|other|>"))
+    assert f"does not know <|{name}|>" in refusal(checkpoint)
 
 
-def test_a_tokenizer_of_a_larger_vocabulary_is_refused(checkpoint):
+@pytest.mark.parametrize("largest", [512, 5002])
+def test_a_tokenizer_of_a_larger_vocabulary_is_refused(checkpoint, largest):
     path = checkpoint / "llm_backbone" / "tokenizer.json"
     tokenizer = json.loads(path.read_text())
     for number, token in enumerate(tokenizer["added_tokens"]):
-        tokenizer["model"]["vocab"][token["content"]] = token["id"] = 5000 + number
+        tokenizer["model"]["vocab"][token["content"]] = token["id"] = largest - 2 + number
     path.write_text(json.dumps(tokenizer))
-    message = refusal(checkpoint)
-    assert "has the token 5002, but the LLM's vocab_size is 512; tokenizer.json and config.json must come" in message
+    told = f"has the token {largest}, but the LLM's vocab_size is 512; tokenizer.json and config.json must come"
+    assert told in refusal(checkpoint)
 
 
 def test_another_placeholder_is_refused(checkpoint):
@@ -162,6 +190,33 @@ def test_another_placeholder_is_refused(checkpoint):
 def test_an_encoder_option_that_is_not_implemented_is_named(checkpoint, key, value):
     edit_json(checkpoint / "config.json", "perception", "encoder", key, value=value)
     assert f"perception.encoder.{key} is {value!r}, but only" in refusal(checkpoint)
+
+
+@pytest.mark.parametrize(
+    ("keys", "value"),
+    [
+        (("prompt_format",), "llama3"),
+        (("perception", "preprocessor", "preemph"), 0.0),
+        (("perception", "preprocessor", "normalize"), "all_features"),
+        (("perception", "preprocessor", "window"), "hamming"),
+        (("perception", "preprocessor", "mag_power"), 1.0),
+        (("perception", "encoder", "causal_downsampling"), True),
+        (("perception", "encoder", "use_bias"), False),
+        (("perception", "encoder", "untie_biases"), False),
+        (("perception", "encoder", "conv_context_size"), "causal"),
+        (("perception", "modality_adapter", "_target_"), "nemo.QformerConnector"),
+    ],
+)
+def test_what_the_code_does_not_compute_is_refused_instead_of_misread(checkpoint, keys, value):
+    edit_json(checkpoint / "config.json", *keys, value=value)
+    assert f"{'.'.join(keys)} is {value!r}, but only" in refusal(checkpoint)
+
+
+@pytest.mark.parametrize("key", ["audio_locator_tag", "prompt_format"])
+def test_a_config_that_does_not_say_how_it_is_asked_is_refused(checkpoint, key):
+    path = checkpoint / "config.json"
+    path.write_text(json.dumps({name: value for name, value in json.loads(path.read_text()).items() if name != key}))
+    assert f"{key} is missing; live-canary runs checkpoints of" in refusal(checkpoint)
 
 
 @pytest.mark.parametrize(
@@ -202,6 +257,7 @@ def test_another_language_model_is_refused(checkpoint):
             "rope_type is 'yarn', but only 'default' is supported",
         ),
         ("layer_types", ["sliding_attention"] * 3, "layer_types is 'sliding_attention', but only 'full_attention'"),
+        ("num_hidden_layers", 1001, "num_hidden_layers must be a whole number from 1 to 1000; copy"),
         ("num_key_value_heads", 4, "6 num_attention_heads cannot share 4 num_key_value_heads equally"),
         ("num_key_value_heads", 12, "6 num_attention_heads cannot share 12 num_key_value_heads equally"),
     ],
@@ -211,14 +267,34 @@ def test_an_option_of_the_llm_that_is_not_implemented_is_named(checkpoint, key, 
     assert told in refusal(checkpoint)
 
 
+def test_an_llm_whose_head_is_not_its_embeddings_is_refused(checkpoint):
+    edit_json(checkpoint / "llm_backbone" / "config.json", "tie_word_embeddings", value=False)
+    assert "tie_word_embeddings must be true; copy the config.json of Qwen" in refusal(checkpoint)
+
+
 def test_an_llm_of_another_width_is_refused(checkpoint):
     edit_json(checkpoint / "llm_backbone" / "config.json", "hidden_size", value=192)
     assert "hidden_size is 192" in refusal(checkpoint)
 
 
-def test_a_model_that_is_nowhere_is_refused_with_the_command_that_fetches_it():
-    with pytest.raises(CheckpointError, match=r"live-canary download no/such-model"):
-        CanaryQwen.load("no/such-model")
+@pytest.mark.parametrize(
+    ("name", "fetched"),
+    [
+        ("no/such-model", "no/such-model"),
+        ("/no/such/folder", CANARY_QWEN),
+        ("my model", CANARY_QWEN),
+        ("models/canary/", CANARY_QWEN),
+    ],
+)
+def test_a_model_that_is_nowhere_is_refused_with_the_command_that_fetches_one(name, fetched):
+    with pytest.raises(CheckpointError, match=rf"No model '{name}' on this .* `live-canary download {fetched}`, or"):
+        CanaryQwen.load(name)
+
+
+def test_weights_in_place_of_their_folder_are_refused_with_what_to_give():
+    weights = TINY / "model.safetensors"
+    with pytest.raises(CheckpointError, match=f"{weights} is a file; give the folder that holds config.json"):
+        CanaryQwen.load(weights)
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux lists a process's mappings")
