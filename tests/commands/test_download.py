@@ -144,13 +144,16 @@ def test_a_copy_that_another_goes_before_is_told_how_to_use(published, capsys):
     assert said in capsys.readouterr().err
 
 
-def test_a_carried_copy_goes_before_one_that_lacks_something(published, home):
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json"])
+def test_a_carried_copy_goes_before_one_that_lacks_something_and_no_other(published, home, name):
     download.run(found.CANARY_QWEN, None)
-    lacking = found.cached_file(found.QWEN, "tokenizer.json")
-    assert lacking
-    lacking.unlink()
+    whole = choose_model("auto").folder
     carried = found.carried_folder(found.CANARY_QWEN)
     shutil.copytree(TINY, carried)
+    assert choose_model("auto").folder == whole
+    lacking = found.cached_file(found.QWEN, name)
+    assert lacking
+    lacking.unlink()
     assert choose_model("auto").folder == carried
 
 
