@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from live_canary.errors import AudioError, AudioTooLong, AudioTooShort
+from live_canary.model.canary import CanaryQwen
 from live_canary.model.prompt import inject_audio_embeddings
 
 RATE = 16_000
@@ -41,7 +42,7 @@ def test_a_sample_that_is_not_finite_is_named(tiny, bad):
 
 
 def test_audio_longer_than_the_model_was_trained_on_is_refused(tiny):
-    with pytest.raises(AudioTooLong, match=r"40\.1 s of audio"):
+    with pytest.raises(AudioTooLong, match=r"40\.1 s of audio are more than the 40 s .*; cut it at pauses"):
         tiny.transcribe(tone(40.1))
 
 
@@ -76,6 +77,29 @@ def test_other_sample_rates_are_resampled_to_the_same_length(tiny):
 def test_new_tokens_are_bounded_by_the_length_of_the_audio(tiny):
     # The random weights of the tiny checkpoint never end their answer: 24 + 16 a second is the bound.
     assert len(tiny.generate_ids(tone(0.5))) == 24 + 8
+
+
+def test_the_bound_is_of_the_seconds_that_are_heard_whatever_their_rate_and_channels(tiny):
+    for audio, rate in ((tone(0.5, 8_000), 8_000), (np.stack([tone(0.5, 44_100)] * 2, axis=1), 44_100)):
+        assert len(tiny.answer(audio, rate).ids) == 24 + 8
+
+
+@pytest.mark.parametrize("rate", [0, -16_000])
+def test_a_rate_that_cannot_be_is_refused(tiny, rate):
+    with pytest.raises(AudioError, match=f"must be positive, not {rate}; 16000 is the usual one"):
+        tiny.transcribe(tone(0.5), rate)
+
+
+def test_no_samples_have_no_words_at_any_rate(tiny):
+    assert tiny.transcribe(np.zeros(0, np.float32), 44_100) == ""
+
+
+def test_a_model_whose_weights_were_changed_is_no_quantised_one_any_more(demo):
+    model = CanaryQwen(demo.config, demo.perception, demo.qwen, demo.prompt, demo.decoder, "int8")
+    assert model.compute == "int8"
+    model.weights_changed()
+    assert model.compute == "float32"
+    assert model.decoder is not demo.decoder
 
 
 def test_chat_answers_in_text(tiny):

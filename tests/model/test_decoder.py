@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from live_canary.errors import InputError, LiveCanaryError
 from live_canary.model.canary import CanaryQwen
 from live_canary.model.compute import choose_device, choose_dtype
+from live_canary.model.decoder import LeanDecoder
 from live_canary.model.quantize import int8_matmul, quantize_rows
 from tests.conftest import DEMO, ROOT, TINY
 
@@ -47,6 +48,12 @@ def test_the_lean_decoder_chooses_nemos_tokens(tiny, voices, voice):
 @pytest.mark.parametrize("max_new_tokens", [1, 5, 200])
 def test_the_lean_decoder_chooses_the_canonical_trees_tokens(demo, sentence, max_new_tokens):
     assert demo.generate_ids(sentence, max_new_tokens) == canonical_ids(demo, sentence, max_new_tokens)
+
+
+def test_the_canonical_tree_gives_no_end_token(tiny, voices):
+    samples, ids = voices[0]
+    embeddings, mask = tiny.inputs_embeds([torch.from_numpy(samples)])
+    assert tiny.qwen.generate(embeddings, mask, NEW_TOKENS, end_id=ids[5]) == [ids[: ids.index(ids[5])]]
 
 
 def test_numbers_that_overflow_are_told_instead_of_becoming_nonsense(voices):
@@ -105,7 +112,14 @@ def test_a_right_draft_saves_every_further_pass(demo, sentence, answer, monkeypa
     forward = demo.decoder.forward
     monkeypatch.setattr(demo.decoder, "forward", lambda x, *rest: passes.append(len(x)) or forward(x, *rest))
     demo.generate_ids(sentence, draft_ids=answer)
-    assert len(passes) == 1
+    demo.answer(sentence, draft_ids=answer)
+    assert len(passes) == 2
+
+
+def test_a_draft_far_longer_than_the_answer_may_be_needs_no_more_room(demo):
+    prompt = demo.decoder.embed([*range(20)])
+    expected = LeanDecoder(demo.qwen).generate(prompt, 3, end_id=-1)
+    assert LeanDecoder(demo.qwen).generate(prompt, 3, end_id=-1, draft=[*expected.ids, *[5] * 300]).ids == expected.ids
 
 
 def test_a_long_utterance_after_a_short_one_outgrows_the_cache_and_stays_right(tiny, voices):
@@ -161,11 +175,6 @@ def test_a_chat_is_possible_in_int8_too():
 def test_a_device_that_is_not_here_is_refused():
     with pytest.raises(InputError, match="no device 'cuda'"):
         choose_device("cuda")
-
-
-def test_int8_is_refused_where_it_is_not_faster():
-    with pytest.raises(InputError, match="int8 is for processors"):
-        choose_dtype("int8", torch.device("cuda"), TINY)
 
 
 def test_float32_is_all_of_it_on_a_graphics_card_too(monkeypatch):

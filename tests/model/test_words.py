@@ -25,3 +25,16 @@ def test_any_tokens_give_the_words_of_their_text_with_probabilities(demo, ids, p
     words = demo.words(Answer(ids, [probability] * len(ids)))
     assert [word for word, _ in words] == demo.text(ids).split()
     assert all(0 < likely <= 1 for _, likely in words)
+
+
+def test_a_word_of_nothing_but_signs_is_as_probable_as_they_are(demo):
+    ids = demo.prompt.tokenizer.encode("well - ...", add_special_tokens=False).ids
+    words = demo.words(Answer(ids, [0.5] * len(ids)))
+    assert [word for word, _ in words] == ["well", "-", "..."]
+    assert all(likely <= 0.5 for _, likely in words)
+
+
+def test_words_with_a_space_that_is_divided_among_tokens_share_what_is_known(demo):
+    ids = demo.prompt.tokenizer.encode("so\u2003well", add_special_tokens=False).ids
+    words = demo.words(Answer(ids, [0.5] * len(ids)))
+    assert words == [("so", 0.5 ** (len(ids) / 2)), ("well", 0.5 ** (len(ids) / 2))]
