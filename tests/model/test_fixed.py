@@ -103,6 +103,15 @@ def test_an_answer_longer_than_the_cache_moves_it(tiny, prompt):
     assert fixed.generate(prompt, 40, end_id=-1).ids == LeanDecoder(tiny.qwen).generate(prompt, 40, -1).ids
 
 
+def test_the_longest_utterance_moves_no_cache():
+    """Every step would be recorded anew, which takes seconds in which nothing is written."""
+    model = CanaryQwen.load(TINY, "cpu", "float32")
+    model.use_fixed_shapes()
+    cache, sound = model.decoder.cache, torch.randn(40 * 16_000, generator=torch.Generator().manual_seed(0)) * 0.1
+    assert len(model.generate_ids(sound.numpy())) == model.most_new_tokens(len(sound))
+    assert model.decoder.cache is cache
+
+
 def test_steps_are_made_again_where_memory_ended_when_the_cache_had_just_moved(tiny, prompt, monkeypatch):
     """Those of the cache before read, on a GPU, what may belong to others by now."""
     fixed = FixedDecoder(tiny.qwen, longest=PREFILL_STEP)
@@ -174,6 +183,31 @@ def test_all_steps_warm_up_on_one_stream(monkeypatch):
         graphs.Step(lambda: torch.zeros(1), torch.device("cuda"))
     graphs._side_stream.cache_clear()
     assert len(streams) == 3 and len(set(streams)) == 1
+
+
+class Recording:
+    """A graph that plays what was recorded in it, and says so."""
+
+    def __init__(self):
+        self.replayed = 0
+
+    def replay(self) -> None:
+        self.replayed += 1
+
+
+def test_a_step_that_was_recorded_is_replayed_and_computed_no_more(monkeypatch):
+    monkeypatch.setattr(graphs, "_side_stream", PlayedStream)
+    monkeypatch.setattr(torch.cuda, "current_stream", PlayedStream)
+    monkeypatch.setattr(torch.cuda, "stream", lambda stream: nullcontext())
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Recording)
+    monkeypatch.setattr(torch.cuda, "graph", lambda *_, **how: asked.append(how) or nullcontext())
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: "shared")
+    asked, counted = [], itertools.count()
+    device = torch.device("cuda")
+    step = graphs.Step(lambda: torch.tensor(next(counted)), device, graphs.new_pool(device))
+    assert [int(step()), int(step())] == [2, 2]  # computed twice before it was recorded
+    assert step._graph.replayed == 2
+    assert asked == [{"pool": "shared", "capture_error_mode": "thread_local"}]  # other threads may go on
 
 
 class BreaksOff:
