@@ -4,8 +4,10 @@ import ctypes
 import shutil
 import subprocess
 import sys
+from copy import copy
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -149,17 +151,66 @@ def test_weights_that_cannot_be_read_16_bytes_at_a_time_are_left_to_torch(monkey
     assert not token_kernels.fits(decoder)
 
 
-@pytest.mark.parametrize(("value", "asked"), [(None, 0), ("off", 0), ("on", 1)])
-def test_kernels_are_taken_only_where_they_are_asked_for(monkeypatch, value, asked):
+@pytest.mark.parametrize(
+    "unlike",
+    [
+        {"dtype": torch.float16},
+        {"dtype": torch.float32},
+        {"head_dim": 12},
+        {"head_dim": 136},
+        {"heads": 20, "kv_heads": 4, "head_dim": 128},  # more numbers of queries than a block keeps
+        {"heads": 64, "kv_heads": 4},  # of which more would share keys than a block has warps for
+    ],
+)
+def test_a_decoder_that_the_kernels_are_not_written_for_is_left_to_torch(decoder, unlike):
+    assert token_kernels.fits(decoder)
+    other = copy(decoder)
+    for name, value in unlike.items():
+        setattr(other, name, value)
+    assert not token_kernels.fits(other)
+
+
+@pytest.mark.parametrize(
+    ("value", "cuda", "asked"), [(None, "13.0", 0), ("off", "13.0", 0), ("on", "13.0", 1), ("on", None, 0)]
+)
+def test_kernels_are_taken_only_where_they_are_asked_for_and_of_nvidia(monkeypatch, value, cuda, asked):
     told = []
     decoder = SimpleNamespace(device=torch.device("cuda"))
-    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.setattr(torch.version, "cuda", cuda)
     monkeypatch.setattr(token_kernels, "fits", told.append)
     monkeypatch.delenv("LIVE_CANARY_GPU_KERNELS", raising=False)
     if value:
         monkeypatch.setenv("LIVE_CANARY_GPU_KERNELS", value)
     assert token_kernels.token_kernels(decoder) is None
     assert len(told) == asked
+
+
+@pytest.fixture
+def refused(monkeypatch):
+    """Tells which error compiling ends in, where the kernels are asked for; gives what is used instead."""
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.setenv("LIVE_CANARY_GPU_KERNELS", "on")
+    monkeypatch.setattr(token_kernels, "fits", lambda decoder: True)
+    monkeypatch.setattr(token_kernels, "source", lambda decoder: "")
+
+    def used(error):
+        monkeypatch.setattr(token_kernels, "_compiled", Mock(side_effect=error))
+        return token_kernels.token_kernels(SimpleNamespace(device=torch.device("cuda")))
+
+    return used
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError("NVRTC is not here"), RuntimeError("error: identifier is undefined"), AttributeError("nvrtcGetCUBIN")],
+)
+def test_where_no_kernels_can_be_compiled_torchs_go_on(refused, error):
+    assert refused(error) is None
+
+
+def test_a_card_that_is_full_is_told_also_where_kernels_are_compiled(refused):
+    with pytest.raises(torch.OutOfMemoryError):
+        refused(torch.OutOfMemoryError("CUDA out of memory."))
 
 
 class Library:
@@ -194,6 +245,21 @@ def test_a_kernel_gets_the_places_of_its_arguments(monkeypatch):
     driver.cuLaunchKernel = launched
     launch(8, (tensor, 7, 1e-6))
     assert seen == [(8, 1, 1, THREADS["attend"], 1, 1, 0, 5, tensor.data_ptr(), 7, 1e-6)]
+
+
+def test_what_cuda_refuses_is_not_taken_for_done(monkeypatch):
+    nvrtc, driver = Library(), Library()
+    monkeypatch.setattr(token_kernels, "_libraries", lambda: (nvrtc, driver))
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+    driver.cuModuleLoadData = lambda *_: 218
+    with pytest.raises(RuntimeError, match="CUDA gave the error 218"):
+        token_kernels._compiled("void kernel;")
+    nvrtc.nvrtcCompileProgram = lambda *_: 6
+    nvrtc.nvrtcGetProgramLogSize = lambda program, size: setattr(size._obj, "value", 30) or 0
+    nvrtc.nvrtcGetProgramLog = lambda program, log: setattr(log, "value", b"token.cu(3): error: ...") or 0
+    with pytest.raises(RuntimeError, match=r"token\.cu\(3\): error"):
+        token_kernels._compiled("void kernel;")
 
 
 @pytest.mark.skipif(shutil.which("nvcc") is None, reason="CUDA's own compiler is not here")
