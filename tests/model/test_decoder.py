@@ -63,6 +63,20 @@ def test_numbers_that_overflow_are_told_instead_of_becoming_nonsense(voices):
         model.generate_ids(voices[0][0])
 
 
+def test_numbers_that_overflow_in_the_middle_of_an_answer_end_it(demo, monkeypatch):
+    decoder, passes = LeanDecoder(demo.qwen), []
+    forward = decoder.forward
+
+    def overflow(x, *rest):
+        passes.append(len(x))
+        return forward(x, *rest) * (1 if len(passes) < 4 else torch.nan)
+
+    monkeypatch.setattr(decoder, "forward", overflow)
+    with pytest.raises(LiveCanaryError, match="no valid numbers in float32"):
+        decoder.generate(decoder.embed([*range(20)]), 10, end_id=-1)
+    assert passes == [20, 1, 1, 1]
+
+
 @pytest.fixture(scope="module")
 def answer(demo, sentence):
     ids = demo.generate_ids(sentence)

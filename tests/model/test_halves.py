@@ -5,7 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from live_canary.model.canary import CanaryQwen
 from live_canary.model.quantize import QuantizedLinear
+from tests.conftest import DEMO
 from tests.model.test_kernels import SIZES, compiled, every_vector, random_linear, threads_of_torch, vectors
 
 
@@ -96,3 +98,14 @@ def test_an_input_that_is_no_number_leaves_none(vector, wrong):
     halves, _ = in_halves_and_whole(weight)
     with vectors(vector):
         assert not halves(x).isfinite().any()
+
+
+@compiled
+def test_of_a_model_the_output_matrix_alone_is_in_halves():
+    """It is the largest, and of no other it matters only which output is the largest."""
+    model = CanaryQwen.load(DEMO, "cpu", "int8")
+    [conformer] = model.perception.encoder.layers
+    assert model.decoder.head.spread is not None
+    others = [part for layer in model.decoder.layers for part in (layer.qkv, layer.o, layer.gate_up, layer.down)]
+    others += [part for part in conformer.modules() if isinstance(part, QuantizedLinear)]
+    assert all(linear.spread is None for linear in others)
