@@ -103,6 +103,22 @@ def test_an_answer_longer_than_the_cache_moves_it(tiny, prompt):
     assert fixed.generate(prompt, 40, end_id=-1).ids == LeanDecoder(tiny.qwen).generate(prompt, 40, -1).ids
 
 
+class WarmedUp(graphs.Step):
+    """A step of a processor that warms up as one of a GPU does."""
+
+    def __init__(self, compute, device, pool=None):
+        super().__init__(compute, device, pool)
+        for _ in range(graphs.WARM_UP_RUNS):
+            compute()
+
+
+@pytest.mark.parametrize("inputs", [20, CACHE_STEP - 10])
+def test_a_step_that_warms_up_in_the_middle_of_an_answer_leaves_it_as_it_is(tiny, prompt, inputs, monkeypatch):
+    monkeypatch.setattr("live_canary.model.fixed.Step", WarmedUp)
+    found = FixedDecoder(tiny.qwen, longest=1).generate(prompt[:inputs], 20, end_id=-1)
+    assert found.ids == LeanDecoder(tiny.qwen).generate(prompt[:inputs], 20, end_id=-1).ids
+
+
 def test_the_longest_utterance_moves_no_cache():
     """Every step would be recorded anew, which takes seconds in which nothing is written."""
     model = CanaryQwen.load(TINY, "cpu", "float32")

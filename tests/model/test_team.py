@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from live_canary.model import kernels
+from live_canary.model.answer import Prompted
 from live_canary.model.canary import CanaryQwen
 from live_canary.model.quantize import QuantizedLinear
 from tests.conftest import DEMO
@@ -82,6 +83,25 @@ def test_several_utterances_are_taken_together_where_that_is_sooner(demo):
     """As `transcribe` and `recover` do; in torch they gain nothing from each other."""
     assert CanaryQwen.load(DEMO, "cpu", "int8").most_at_once == 8
     assert demo.most_at_once == 1
+
+
+@compiled
+def test_answers_of_several_utterances_have_room_beside_each_other():
+    """Else a long one is written over what the next was asked."""
+    decoder, alone = (CanaryQwen.load(DEMO, "cpu", "int8").decoder for _ in range(2))
+    prompts = [Prompted(decoder.embed([*range(start, start + 11)]), 100) for start in (10, 30, 50)]
+    found = decoder.generate_several(prompts, end_id=-1)
+    assert [one.ids for one in found] == [alone.generate(one.embeddings, 100, end_id=-1).ids for one in prompts]
+
+
+@compiled
+def test_of_an_encoder_that_hears_ever_longer_utterances_only_the_longest_distances_stay():
+    """All of a large model's would be half a gigabyte."""
+    perception = CanaryQwen.load(DEMO, "cpu", "int8").perception
+    [conformer] = perception.encoder.layers
+    for seconds in (1, 8, 15):
+        perception([torch.ones(seconds * 16_000)])
+        assert len(conformer._kept) == 3 * len(conformer.layers)
 
 
 @compiled

@@ -38,3 +38,10 @@ def test_words_with_a_space_that_is_divided_among_tokens_share_what_is_known(dem
     ids = demo.prompt.tokenizer.encode("so\u2003well", add_special_tokens=False).ids
     words = demo.words(Answer(ids, [0.5] * len(ids)))
     assert words == [("so", 0.5 ** (len(ids) / 2)), ("well", 0.5 ** (len(ids) / 2))]
+
+
+def test_a_special_token_within_an_answer_is_no_word_of_it(demo):
+    tokenizer = demo.prompt.tokenizer
+    ids = [tokenizer.token_to_id("<|im_start|>"), *tokenizer.encode("well", add_special_tokens=False).ids]
+    assert demo.text(ids) == "well"
+    assert [word for word, _ in demo.words(Answer(ids, [0.5] * len(ids)))] == ["well"]
