@@ -72,6 +72,13 @@ def test_kernels_are_not_taken_where_the_user_wants_none_or_none_that_there_are(
         assert not kernels.available()
 
 
+def test_without_kernels_a_bias_is_added_too():
+    x, weight, bias = random_linear(7, 512, 600, 0)
+    with vectors("off"):
+        with_bias, without = (QuantizedLinear.of([weight], each, 8)(x) for each in (bias, None))
+    assert torch.allclose(with_bias, without + bias)
+
+
 def test_kernels_that_were_not_compiled_are_not_here(tmp_path, monkeypatch):
     monkeypatch.setattr(kernels, "_LIBRARY", tmp_path / "kernels.so")
     with vectors(kernels.VECTORS[-1]):

@@ -40,8 +40,9 @@ def test_words_with_a_space_that_is_divided_among_tokens_share_what_is_known(dem
     assert words == [("so", 0.5 ** (len(ids) / 2)), ("well", 0.5 ** (len(ids) / 2))]
 
 
-def test_a_special_token_within_an_answer_is_no_word_of_it(demo):
+def test_neither_special_tokens_nor_space_around_it_are_of_the_text(demo):
     tokenizer = demo.prompt.tokenizer
     ids = [tokenizer.token_to_id("<|im_start|>"), *tokenizer.encode("well", add_special_tokens=False).ids]
     assert demo.text(ids) == "well"
+    assert demo.text(tokenizer.encode(" well\n", add_special_tokens=False).ids) == "well"
     assert [word for word, _ in demo.words(Answer(ids, [0.5] * len(ids)))] == ["well"]
