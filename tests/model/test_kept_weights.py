@@ -127,3 +127,8 @@ def test_of_a_file_that_is_damaged_further_on_nothing_is_written_again(weights):
     path.write_bytes(path.read_bytes().replace(b'"two.scales": {"dtype": "', b'"two.scales": {"dtypo": "'))
     again = keep(weights)
     assert {name.partition(".")[0] for name in again._tensors} == {"one"}
+
+
+def test_of_a_small_model_nothing_is_kept():
+    """It is quantised sooner than a file is written."""
+    assert QuantizedFile.of(TINY / "model.safetensors", 8)._path is None
