@@ -40,7 +40,9 @@ def choose_dtype(name: DType, device: torch.device, weights: Path) -> str:
     Raises InputError for one that is of no use on the device.
     """
     if name in ("int8", "int4") and device.type != "cpu":
-        raise InputError(f"{name} is for processors; on '{device.type}' choose bf16 or fp16")
+        raise InputError(
+            f"{name} is for processors: with it choose --compute-device cpu, or bf16 or fp16 on '{device.type}'"
+        )
     if name == "int4" and not kernels.available():
         raise InputError("int4 needs live-canary's compiled kernels and a processor for them; choose int8")
     if name != "auto":

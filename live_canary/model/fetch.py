@@ -106,9 +106,12 @@ def _receive(offer: Offer, told: Told) -> None:
     have = size_of(offer.partial)
     headers = {**build_hf_headers(), "Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with get_session().stream("GET", offer.url, headers=headers, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT) as response:
-        if response.status_code == 416:  # nothing after what we have: it cannot be this file
+        if response.status_code == 416:  # nothing after what we have, though it announced more
             offer.partial.unlink()
-            return
+            raise DownloadError(
+                f"The hub has only {gigabytes(have)} of {offer.name} and announced {gigabytes(offer.size)}; "
+                "run the command again to fetch it anew, or set HF_ENDPOINT to another hub."
+            )
         hf_raise_for_status(response)
         with offer.partial.open("ab" if response.status_code == 206 else "wb") as file:
             for piece in response.iter_bytes():

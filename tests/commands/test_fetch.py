@@ -289,6 +289,15 @@ def test_a_full_disk_is_told_before_anything_comes(hub, monkeypatch):
     assert hub.ranges == []
 
 
+def test_a_hub_that_has_less_than_it_announces_is_told_instead_of_asked_for_ever(hub):
+    hub.announced_size = len(content(hub)) + 100_000
+    with pytest.raises(
+        DownloadError, match=r"only 0\.3 MB of .*announced 0\.4 MB; run the command again .*HF_ENDPOINT"
+    ):
+        fetch(offered(hub), lambda _: None, Waits())
+    assert not offered(hub).partial.exists()
+
+
 def test_a_disk_that_fills_up_meanwhile_keeps_what_arrived(hub, monkeypatch):
     def full(done: int) -> None:
         raise OSError(28, "No space left on device")

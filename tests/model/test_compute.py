@@ -46,7 +46,10 @@ def test_apples_gpu_goes_before_the_processor(monkeypatch):
 @pytest.mark.parametrize("name", ["int8", "int4"])
 @pytest.mark.parametrize("device", ["cuda", "mps"])
 def test_weights_for_processors_are_refused_elsewhere(name, device):
-    with pytest.raises(InputError, match=f"{name} is for processors; on '{device}' choose bf16 or fp16"):
+    with pytest.raises(
+        InputError,
+        match=f"{name} is for processors: with it choose --compute-device cpu, or bf16 or fp16 on '{device}'",
+    ):
         choose_dtype(name, torch.device(device), TINY / "model.safetensors")
 
 
