@@ -38,7 +38,7 @@ X86: Objects = {  # each made of a source for processors that are asked what the
 ARM: Objects = {"start": ("start.c",), "team": ("team.c",), "neon": ("kernels.c", DOT_PRODUCTS)}
 YOUNG = {"avxvnni"}  # left out where a compiler does not know it yet: gcc before 11
 # Where there is no compiler: clang for every system, with the libraries to link with, which pip fetches for the build
-# and deletes afterwards.
+# alone.
 ZIG = "ziglang==0.15.2"
 ZIG_FLAGS = {DOT_PRODUCTS: ("-mcpu=baseline+dotprod",), "-mavx512f": ("-mavx512f", "-mevex512")}  # as it calls them
 

@@ -13,6 +13,7 @@ from rich.text import Text
 from live_canary.commands import checks
 from live_canary.commands.checks import Finding
 from live_canary.commands.dictation_checks import clipboard, typing
+from live_canary.commands.processor_checks import processors
 from live_canary.errors import InputError
 from live_canary.printable import one_line
 from live_canary.settings import Settings
@@ -58,7 +59,7 @@ def examine(settings: Settings, refusal: InputError | None = None) -> Iterator[F
     )
     yield from chain(heard, checks.model(settings.model), checks.folders(), typing(), clipboard())
     if works(begin):
-        yield from checks.processors(settings.threads)
+        yield from processors(settings.threads)
         yield from checks.transcription(settings.model, settings.compute_device, settings.compute, settings.threads)
 
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from live_canary.audio.soundsystem import Input
 from live_canary.cli.app import app
-from live_canary.commands import checks, dictation_checks, doctor
+from live_canary.commands import checks, dictation_checks, doctor, processor_checks
 from live_canary.commands.checks import Finding
 from live_canary.errors import DeviceError
 from live_canary.model import hub as found
@@ -87,7 +87,7 @@ def test_secrets_of_the_environment_are_not_told(monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://ana:secret@proxy")
     everything = [
         *checks.programs(),
-        *checks.processors(),
+        *processor_checks.processors(),
         *checks.model(),
         *checks.folders(),
         *dictation_checks.clipboard(),
@@ -179,15 +179,15 @@ def test_a_second_of_the_microphone_is_heard(blocks, state, said):
 
 
 def test_a_processor_without_fast_8_bit_instructions_is_slow():
-    assert checks.processor({"avx2", "sse"}, 4, compiled=True).state == "warn"
-    assert checks.processor({"avx2", "avx512_vnni"}, 4, compiled=True).state == "ok"
-    assert checks.processor({"asimddp"}, 4, compiled=True).state == "ok"
-    assert checks.processor(set(), 4, compiled=True).state == "ok"
+    assert processor_checks.processor({"avx2", "sse"}, 4, compiled=True).state == "warn"
+    assert processor_checks.processor({"avx2", "avx512_vnni"}, 4, compiled=True).state == "ok"
+    assert processor_checks.processor({"asimddp"}, 4, compiled=True).state == "ok"
+    assert processor_checks.processor(set(), 4, compiled=True).state == "ok"
 
 
 @pytest.mark.parametrize("flags", [{"avx2", "avx512_vnni"}, {"asimd", "asimddp"}, set()])
 def test_kernels_that_were_not_compiled_are_told_with_what_is_missing(flags):
-    finding = checks.processor(flags, 4, compiled=False)
+    finding = processor_checks.processor(flags, 4, compiled=False)
     assert (finding.state, "not compiled" in finding.text) == ("warn", True)
     assert "install live-canary again" in finding.next_step
 
@@ -197,10 +197,10 @@ def test_a_graphics_card_is_described_and_a_full_one_is_a_warning(monkeypatch):
     monkeypatch.setattr("torch.cuda.get_device_name", lambda: "RTX 5090")
     monkeypatch.setattr("torch.cuda.get_device_capability", lambda: (12, 0))
     monkeypatch.setattr("torch.version.cuda", "13.0")
-    monkeypatch.setattr(checks, "_nvidia_driver", lambda: "580.1")
+    monkeypatch.setattr(processor_checks, "_nvidia_driver", lambda: "580.1")
     for free, state in ((30 * 10**9, "ok"), (2 * 10**9, "warn")):
         monkeypatch.setattr("torch.cuda.mem_get_info", lambda free=free: (free, 32 * 10**9))
-        card = next(checks.processors())
+        card = next(processor_checks.processors())
         assert card.state == state
         said = f"RTX 5090, compute capability 12.0, CUDA 13.0, driver 580.1, {free / 1e9:.1f} GB of 32.0 GB free"
         assert card.text == said
@@ -212,7 +212,7 @@ def test_a_graphics_card_that_gives_no_answer_is_a_warning(monkeypatch):
 
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.mem_get_info", fail)
-    card = next(checks.processors())
+    card = next(processor_checks.processors())
     assert (card.state, card.text) == ("warn", "the graphics card gives no answer (CUDA error: out of memory)")
 
 
@@ -223,13 +223,13 @@ def test_amds_graphics_card_is_described_by_its_own_software(monkeypatch):
     monkeypatch.setattr("torch.cuda.mem_get_info", lambda: (20 * 10**9, 24 * 10**9))
     monkeypatch.setattr("torch.version.hip", "7.1")
     monkeypatch.setattr("torch.version.cuda", None)
-    assert next(checks.processors()).text == "Radeon RX 7900 XTX, ROCm 7.1, 20.0 GB of 24.0 GB free"
+    assert next(processor_checks.processors()).text == "Radeon RX 7900 XTX, ROCm 7.1, 20.0 GB of 24.0 GB free"
 
 
 def test_a_torch_that_cannot_use_the_card_is_told(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    monkeypatch.setattr(checks, "_nvidia_driver", lambda: "580.1")
-    card = next(checks.processors())
+    monkeypatch.setattr(processor_checks, "_nvidia_driver", lambda: "580.1")
+    card = next(processor_checks.processors())
     assert (card.state, "torch with CUDA" in card.next_step) == ("warn", True)
 
 
