@@ -2,6 +2,14 @@
 
 const char *live_canary_sources(void) { return SOURCES; }
 
+#ifdef _WIN32
+/* Called when the library is loaded. Of the C library malloc and free are used, for which nothing has to be started. */
+int _DllMainCRTStartup(void *library, unsigned long why, void *reserved) {
+    (void)library, (void)why, (void)reserved;
+    return 1;
+}
+#endif
+
 #ifdef __aarch64__
 enum { NEON = 1 };
 
