@@ -5,7 +5,7 @@
 # make constraints   write down the versions installed here, with which the tests have passed
 
 PYTHON ?= python3.11
-PYTEST_ARGUMENTS ?= --numprocesses 2 --dist loadgroup
+PYTEST_ARGUMENTS ?= --numprocesses 3 --dist loadgroup
 VENV := .venv
 BIN := $(VENV)/bin
 

@@ -1,5 +1,6 @@
 """What several folders of tests share: the small reference checkpoint and the bundled demonstration model."""
 
+import gc
 import os
 import signal
 from pathlib import Path
@@ -14,6 +15,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # more gain small models nothing,
 def pytest_sessionstart() -> None:
     """Ctrl-C is heeded, also where the tests were started in the background with it ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_unconfigure() -> None:
+    """What the program keeps from the garbage collector would be called leaked, in twenty lines, at the tests' end."""
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

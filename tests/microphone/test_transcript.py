@@ -68,6 +68,15 @@ class Meeting:
             self._news.notify_all()
 
 
+@pytest.fixture(scope="module")
+def beginning(tmp_path_factory) -> Path:
+    """Of the letter: two whole sentences."""
+    samples, rate = soundfile.read(LETTER)
+    path = tmp_path_factory.mktemp("beginning") / "beginning.wav"
+    soundfile.write(path, samples[: 7 * rate], rate)
+    return path
+
+
 def replay(demo, recording: Path) -> list[str]:
     texts: list[str] = []
     session = Session(
@@ -90,10 +99,10 @@ def assert_same_words(heard: str, replayed: list[str]) -> None:
     assert jiwer.wer(wanted, words) < 0.1, f"{words!r} instead of {wanted!r}"
 
 
-def test_a_letter_spoken_into_the_microphone_reads_like_its_replay(sound, demo):
-    replayed = replay(demo, LETTER)
+def test_a_letter_spoken_into_the_microphone_reads_like_its_replay(sound, demo, beginning):
+    replayed = replay(demo, beginning)
     meeting = Meeting(demo, LiveSource(Capture(), "Me"))
-    assert sound.play(LETTER, into="mic_feed").wait() == 0
+    assert sound.play(beginning, into="mic_feed").wait() == 0
     assert_same_words(meeting.until_spoken(len(replayed)).finish().text_of("Me"), replayed)
 
 
@@ -107,13 +116,13 @@ def test_in_a_call_each_side_has_its_own_words(sound, demo):
     assert_same_words(meeting.text_of("Them"), theirs)
 
 
-def test_a_session_says_nothing_at_its_end_that_is_not_for_its_user(sound, tmp_path, monkeypatch):
+def test_a_session_says_nothing_at_its_end_that_is_not_for_its_user(sound, beginning, tmp_path, monkeypatch):
     """What is kept in C and not looked through for garbage any more was called leaked, in twenty lines."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     notes = tmp_path / "notes.txt"
     command = [sys.executable, "-m", "live_canary", "--model", "demo", "--plain", "--output", str(notes)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
-        assert sound.play(LETTER, into="mic_feed").wait() == 0
+        assert sound.play(beginning, into="mic_feed").wait() == 0
         assert program.stdout.readline()
         program.send_signal(signal.SIGINT)
         _, said = program.communicate(timeout=60)
@@ -134,10 +143,10 @@ def test_a_session_that_ends_before_the_model_is_loaded_says_nothing_of_it(sound
     assert "nanobind" not in said
 
 
-def test_what_is_said_before_the_key_that_ends_the_first_pause_is_not_heard(sound, demo, tmp_path, monkeypatch):
+def test_what_is_said_before_the_key_that_ends_the_first_pause_is_not_heard(
+    sound, demo, beginning, tmp_path, monkeypatch
+):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    samples, rate = soundfile.read(LETTER)
-    soundfile.write(beginning := tmp_path / "beginning.wav", samples[: 7 * rate], rate)  # two whole sentences
     command = [sys.executable, "-m", "live_canary", "--model", "demo", "--plain", "--paused"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
         assert any("is paused." in line for line in program.stderr)
