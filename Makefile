@@ -4,7 +4,7 @@
 # make audit  look up known vulnerabilities of the versions in constraints.txt; asks pypi.org
 # make constraints   write down the versions installed here, with which the tests have passed
 
-PYTHON ?= python3.11
+PYTHON ?= $(shell python3.11 -c 'print("python3.11")' 2>/dev/null || echo python3)
 PYTEST_ARGUMENTS ?= --numprocesses 3 --dist loadgroup
 VENV := .venv
 BIN := $(VENV)/bin
@@ -44,8 +44,9 @@ clean:
 # torch comes first and pinned: on a machine with a local CPU build pip then takes that instead of gigabytes of CUDA.
 # Again whenever the kernels change: an editable install compiles them once, and old ones would be called wrongly.
 $(VENV)/.installed: pyproject.toml hatch_build.py $(wildcard live_canary/model/kernels/*.[ch])
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "live-canary needs Python 3.11 or newer, and this is %d.%d; name another one, as in make demo PYTHON=python3.13" % sys.version_info[:2])'
 	@echo "Installing torch and the rest into $(VENV): some minutes, once"
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)  # one without pip was begun and broke off
 	$(BIN)/python -m pip install --quiet "torch==2.13.0"
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
