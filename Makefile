@@ -1,6 +1,6 @@
 # make demo   install into .venv and replay a bundled recording
 # make test   run the tests          make lint   style, types and the directions of imports
-# make dist   build what is published, and check it
+# make dist   build what is published, with a wheel for every system that has kernels, and check it
 # make audit  look up known vulnerabilities of the versions in constraints.txt; asks pypi.org
 # make constraints   write down the versions installed here, with which the tests have passed
 
@@ -26,7 +26,10 @@ lint: $(VENV)/.installed-dev
 
 dist: $(VENV)/.installed-dev
 	rm -rf dist
-	$(BIN)/python -m build --outdir dist
+	$(BIN)/python -m build --sdist --outdir dist
+	for machine in linux-x86_64 linux-aarch64 macosx-arm64 win-amd64; do \
+	  LIVE_CANARY_FOR=$$machine $(BIN)/python -m pip wheel --quiet --no-deps --no-cache-dir --no-build-isolation --wheel-dir dist dist/*.tar.gz || exit; \
+	done
 	test -x $(VENV)/twine/bin/twine || { $(PYTHON) -m venv $(VENV)/twine && $(VENV)/twine/bin/pip install --quiet twine; }
 	$(VENV)/twine/bin/twine check --strict dist/*
 

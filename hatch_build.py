@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FOLDER = Path("live_canary", "model", "kernels")
+FOR = "LIVE_CANARY_FOR"
 FLAGS = (
     *("-O3", "-fPIC", "-Wall", "-Wextra", "-fno-math-errno"),
     "-ffp-contract=off",  # every rounding is written out: the results are torch's, bit by bit
@@ -70,12 +71,20 @@ def this_machine() -> Machine | None:
     return MACHINES.get(sysconfig.get_platform())
 
 
+def built_for() -> Machine | None:
+    """The machine that `make dist` builds a wheel for, of which each has to bring kernels; else this one."""
+    named = os.environ.get(FOR)
+    if named and named not in MACHINES:
+        sys.exit(f"{FOR}={named} is not one of {', '.join(MACHINES)}.")
+    return MACHINES[named] if named else this_machine()
+
+
 class KernelsBuildHook(BuildHookInterface):  # type: ignore[type-arg]
     def dependencies(self) -> list[str]:
-        return [ZIG] if self.target_name == "wheel" and this_machine() and not compiler() else []
+        return [ZIG] if self.target_name == "wheel" and built_for() and not compiler() else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        machine = this_machine()
+        machine = built_for()
         if self.target_name != "wheel" or machine is None or not compiled(Path(self.root)):
             return
         build_data["artifacts"].append(str(FOLDER / machine.library))
@@ -85,6 +94,8 @@ class KernelsBuildHook(BuildHookInterface):  # type: ignore[type-arg]
 
 def compiler() -> list[str]:
     """This machine's: what CC says, such as "ccache gcc", which need not be there; empty if Zig is to do it."""
+    if os.environ.get(FOR):
+        return []
     if os.environ.get("CC"):
         return shlex.split(os.environ["CC"])
     if sys.platform == "win32":  # Microsoft's does not know C's atomics, and MinGW's gcc may misalign vectors
@@ -96,7 +107,7 @@ def compiler() -> list[str]:
 
 def compiled(root: Path) -> bool:
     """Whether the library is there, made of the sources as they are."""
-    folder, machine = root / FOLDER, this_machine()
+    folder, machine = root / FOLDER, built_for()
     if machine is None:
         return False
     library = folder / machine.library
@@ -107,6 +118,8 @@ def compiled(root: Path) -> bool:
         if refused is None:
             shutil.move(made, library)
             return True
+    if os.environ.get(FOR):
+        sys.exit(f"There are no kernels for it: {refused}")
     print(f"live-canary: no kernels, torch will compute instead: {refused}", file=sys.stderr)
     return False
 

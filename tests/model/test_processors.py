@@ -5,7 +5,6 @@ import hashlib
 import shutil
 import subprocess
 import sys
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -99,44 +98,3 @@ def test_zig_compiles_them_for_other_systems(machine, monkeypatch, tmp_path):
     kinds = [name for name in made.objects if name not in ("start", "team")]
     for name in [f"live_canary_encode_{kind}" for kind in kinds] + ["live_canary_can", "live_canary_join"]:
         assert name.encode() in content
-
-
-@pytest.mark.parametrize(
-    ("system", "own", "fetched"),
-    [("linux", "cc", []), ("linux", None, [hatch_build.ZIG]), ("win32", "cc", [hatch_build.ZIG])],
-)
-def test_pip_fetches_a_compiler_only_where_there_is_none(system, own, fetched, monkeypatch):
-    monkeypatch.delenv("CC", raising=False)
-    monkeypatch.setattr(hatch_build, "this_machine", lambda: hatch_build.MACHINES["win-amd64"])
-    monkeypatch.setattr(hatch_build.sys, "platform", system)
-    monkeypatch.setattr(hatch_build.shutil, "which", lambda name: own)
-    assert hook().dependencies() == fetched
-    monkeypatch.setenv("CC", "none")
-    assert hook().dependencies() == []
-
-
-def test_what_is_fetched_is_what_the_tests_compile_with():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert hatch_build.ZIG in project["optional-dependencies"]["dev"]
-
-
-def test_nothing_is_fetched_for_a_machine_that_has_no_kernels(monkeypatch):
-    monkeypatch.setattr(hatch_build, "this_machine", lambda: None)
-    monkeypatch.setattr(hatch_build, "compiler", list)
-    assert hook().dependencies() == []
-
-
-def hook() -> hatch_build.KernelsBuildHook:
-    return hatch_build.KernelsBuildHook(str(ROOT), {}, None, None, str(ROOT), "wheel")
-
-
-@pytest.mark.parametrize(
-    ("platform", "processor", "machine"),
-    [("macosx-10.9-universal2", "arm64", "macosx-arm64"), ("macosx-10.9-universal2", "x86_64", None)],
-)
-def test_a_macs_processor_says_which_kernels_it_gets(platform, processor, machine, monkeypatch):
-    """A Python of both kinds of processor does not."""
-    monkeypatch.setattr(hatch_build.sys, "platform", "darwin")
-    monkeypatch.setattr(hatch_build.sysconfig, "get_platform", lambda: platform)
-    monkeypatch.setattr(hatch_build.platform, "machine", lambda: processor)
-    assert hatch_build.this_machine() == (hatch_build.MACHINES[machine] if machine else None)
