@@ -29,7 +29,7 @@ def mono_float32(audio: NDArray[np.generic], sample_rate: int, wanted_rate: int)
         raise AudioError(f"Sample {first} is {mono[first]}; audio must be finite numbers: leave that sample out")
     if sample_rate <= 0:
         raise AudioError(f"The sample rate must be positive, not {sample_rate}; 16000 is the usual one")
-    if sample_rate != wanted_rate and len(mono):
+    if sample_rate != wanted_rate:
         import soxr
 
         mono = soxr.resample(mono, sample_rate, wanted_rate, quality="VHQ")
