@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 
 from live_canary.model.canary import CanaryQwen
-from live_canary.model.decoder import _merged
+from live_canary.model.decoder import merged
 
 RENAMED = [  # of the checkpoint's names: a pattern and what becomes of it
     (r"perception\.encoder\.pre_encode\.(.*)", r"enc.pre_encode.\1"),
@@ -59,7 +59,7 @@ def tensors(folder: Path, model: CanaryQwen) -> Iterator[tuple[str, NDArray[np.f
             tensor = file.get_tensor(key)
             if key.endswith("base_layer.weight"):
                 number, projection = re.findall(r"layers\.(\d+)\.self_attn\.(\w)_proj", key)[0]
-                tensor = _merged(getattr(layers[int(number)].self_attn, f"{projection}_proj"))
+                tensor = merged(getattr(layers[int(number)].self_attn, f"{projection}_proj"))
             for long, short in SHORTER.items():
                 name = name.replace(long, short)
             array = tensor.float().numpy()

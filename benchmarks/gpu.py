@@ -25,7 +25,7 @@ import torch
 
 from live_canary.model.canary import CanaryQwen
 from live_canary.model.fixed import FixedDecoder
-from live_canary.model.token_kernels import TokenKernels, _compiled, source
+from live_canary.model.token_kernels import TokenKernels, compiled, source
 
 ROOT = Path(__file__).parent.parent
 DEMO = ROOT / "assets" / "demo-model"
@@ -140,7 +140,7 @@ def token(model: CanaryQwen, runs: int) -> object:
 def errors(model: CanaryQwen) -> object:
     """As a part of torch's; or why there are no kernels of our own, which a user is not told."""
     decoder = decoder_of(model)
-    return TokenKernels(decoder, _compiled(source(decoder))).errors()
+    return TokenKernels(decoder, compiled(source(decoder))).errors()
 
 
 def kernels(model: CanaryQwen, runs: int) -> object:

@@ -249,7 +249,7 @@ class LeanDecoder:
         q_norm, k_norm = self._norm_weight(attention.q_norm), self._norm_weight(attention.k_norm)
 
         def stacked(part: str, *projections: Any) -> Callable[[Tensor], Tensor]:
-            return make_linear(name + part, lambda: [_merged(projection) for projection in projections])
+            return make_linear(name + part, lambda: [merged(projection) for projection in projections])
 
         return _Layer(
             input_norm=self._norm_weight(layer.input_layernorm),
@@ -271,10 +271,10 @@ def best_of(logits: Tensor) -> tuple[Tensor, Tensor]:
     return ids[:, 0], (logits - best).exp().sum(-1, dtype=torch.float32).reciprocal()
 
 
-def _merged(projection: Any) -> Tensor:
+def merged(projection: Any) -> Tensor:
     """The weight of a projection with its LoRA, if it has one, added in float32."""
     if not hasattr(projection, "base_layer"):
         return projection.weight
     base = projection.base_layer.weight
-    merged = base.detach().float() + projection.get_delta_weight("default").detach().float()
-    return merged.to(base.dtype)
+    weight = base.detach().float() + projection.get_delta_weight("default").detach().float()
+    return weight.to(base.dtype)

@@ -127,7 +127,7 @@ def token_kernels(decoder: LeanDecoder) -> TokenKernels | None:
     if not wanted or not nvidia or not fits(decoder):
         return None
     try:
-        kernels = TokenKernels(decoder, _compiled(source(decoder)))
+        kernels = TokenKernels(decoder, compiled(source(decoder)))
         return kernels if kernels.right() else None
     except (AttributeError, ImportError, OSError, RuntimeError) as error:  # no NVRTC, or one that refuses
         if isinstance(error, torch.OutOfMemoryError):
@@ -175,7 +175,7 @@ def _weights(layer: Any) -> list[Tensor]:
     return [linear.weights[0] for linear in (layer.qkv, layer.o, layer.gate_up, layer.down)]
 
 
-def _compiled(text: str) -> dict[str, Launch]:
+def compiled(text: str) -> dict[str, Launch]:
     """The kernels of a source, for the GPU that is used. Raises OSError without NVRTC, RuntimeError if it refuses."""
     nvrtc, driver = _libraries()
     program, module, size = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_size_t()

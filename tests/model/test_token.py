@@ -194,7 +194,7 @@ def refused(monkeypatch):
     monkeypatch.setattr(token_kernels, "source", lambda decoder: "")
 
     def used(error):
-        monkeypatch.setattr(token_kernels, "_compiled", Mock(side_effect=error))
+        monkeypatch.setattr(token_kernels, "compiled", Mock(side_effect=error))
         return token_kernels.token_kernels(SimpleNamespace(device=torch.device("cuda")))
 
     return used
@@ -229,7 +229,7 @@ def test_a_kernel_gets_the_places_of_its_arguments(monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda: SimpleNamespace(cuda_stream=5))
-    launch = token_kernels._compiled("void kernel;")["attend"]
+    launch = token_kernels.compiled("void kernel;")["attend"]
     [(_, (_, source, *_)), *_] = nvrtc.calls
     assert source.split(b"\n") == [b'extern "C" {', b"void kernel;", b"}", b""]
 
@@ -254,12 +254,12 @@ def test_what_cuda_refuses_is_not_taken_for_done(monkeypatch):
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
     driver.cuModuleLoadData = lambda *_: 218
     with pytest.raises(RuntimeError, match="CUDA gave the error 218"):
-        token_kernels._compiled("void kernel;")
+        token_kernels.compiled("void kernel;")
     nvrtc.nvrtcCompileProgram = lambda *_: 6
     nvrtc.nvrtcGetProgramLogSize = lambda program, size: setattr(size._obj, "value", 30) or 0
     nvrtc.nvrtcGetProgramLog = lambda program, log: setattr(log, "value", b"token.cu(3): error: ...") or 0
     with pytest.raises(RuntimeError, match=r"token\.cu\(3\): error"):
-        token_kernels._compiled("void kernel;")
+        token_kernels.compiled("void kernel;")
 
 
 @pytest.mark.skipif(shutil.which("nvcc") is None, reason="CUDA's own compiler is not here")
