@@ -41,7 +41,7 @@ from tests.faults.sessions import (
     replay,
 )
 from tests.session.fakes import ENDPOINT, ScriptedSource, make_segmenter
-from tests.transcript.test_cues import AT_LENGTH
+from tests.transcript.cues import AT_LENGTH
 
 SAID = [
     Utterance(index, index + 0.1, index + 0.9, text, "talk.wav") for index, text in enumerate(["Yes.", "Yes.", "No."])

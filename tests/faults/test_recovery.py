@@ -57,7 +57,7 @@ from tests.faults.sessions import (
     replay,
 )
 from tests.session.fakes import ENDPOINT, LetterModel, ScriptedSource, make_segmenter, sound_of
-from tests.transcript.test_cues import AT_LENGTH
+from tests.transcript.cues import AT_LENGTH
 
 
 def undisturbed(tmp_path, script: str) -> bytes:

@@ -17,7 +17,7 @@ from live_canary.transcript.formats import FORMATS
 from live_canary.transcript.pieces import whole_transcript, with_amendments
 from live_canary.transcript.utterance import Revision, Utterance
 from live_canary.transcript.writer import TranscriptFile
-from tests.transcript.test_cues import AT_LENGTH, shown
+from tests.transcript.cues import AT_LENGTH, shown
 from tests.transcript.test_writer import STARTED, saying, write
 
 TEXTS = ("Yes.", "The bugdet is approved.", "Yes.", "Scratch me.")

@@ -1,7 +1,6 @@
 """Subtitles as their readers meet them: what stands in an .srt or a .vtt file."""
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
@@ -15,40 +14,9 @@ from live_canary.transcript.cues import LINE_CHARACTERS, LONGEST_MS
 from live_canary.transcript.formats import FORMATS
 from live_canary.transcript.pieces import pieces, whole_transcript
 from live_canary.transcript.utterance import TranscriptGap, Utterance
+from tests.transcript.cues import AT_LENGTH, Shown, shown
 
 STARTED = datetime(2026, 3, 4, 9, 30)
-AT_LENGTH = (
-    "Mr. Smith went to Washington, and then he came back because the weather, which had been fine in the morning, "
-    "turned out to be rather bad in the end. I do not know whether that is the reason, but everybody says so. When it "
-    "is done, we can talk about it again."
-)
-
-
-@dataclass(frozen=True)
-class Shown:
-    number: int | None
-    start_ms: int
-    end_ms: int
-    lines: tuple[str, ...]
-
-    @property
-    def text(self) -> str:
-        return " ".join(self.lines)
-
-
-def shown(contents: str) -> list[Shown]:
-    """What a player reads from a file."""
-    blocks = contents.removeprefix("WEBVTT\n\n").split("\n\n")
-    assert blocks.pop() == ""
-    return [_cue(block.split("\n")) for block in blocks]
-
-
-def _cue(lines: list[str]) -> Shown:
-    number = int(lines.pop(0)) if "-->" not in lines[0] else None
-    times = re.fullmatch(r"(\d+):(\d\d):(\d\d)[.,](\d{3}) --> (\d+):(\d\d):(\d\d)[.,](\d{3})", lines[0])
-    hours, minutes, seconds, ms = ([int(times[one]), int(times[one + 4])] for one in range(1, 5))
-    start, end = (((hours[one] * 60 + minutes[one]) * 60 + seconds[one]) * 1000 + ms[one] for one in (0, 1))
-    return Shown(number, start, end, tuple(lines[1:]))
 
 
 def said(text: str, seconds: float = 5.0, start: float = 0.0, index: int = 0, source: str = "Me") -> Utterance:

@@ -11,7 +11,7 @@ from live_canary.errors import OutputError
 from live_canary.transcript.places import check_output
 from live_canary.transcript.utterance import Revision, TranscriptGap, Utterance
 from live_canary.transcript.writer import TranscriptFile
-from tests.transcript.test_cues import AT_LENGTH, shown
+from tests.transcript.cues import AT_LENGTH, shown
 
 STARTED = datetime(2026, 3, 4, 9, 30)
 
