@@ -8,8 +8,8 @@ from tests.conftest import ROOT
 TESTS = [
     "tests/on_windows.py",
     "tests/faults/test_recovery.py::test_what_was_heard_before_two_ctrl_c_is_transcribed_by_recovery",
-    "tests/faults/test_recovery.py::test_what_was_corrected_before_a_crash_stays_corrected",
-    "tests/faults/test_recovery.py::test_sound_that_is_kept_takes_the_place_of_the_session",
+    "tests/faults/test_recovered_corrections.py::test_what_was_corrected_before_a_crash_stays_corrected",
+    "tests/faults/test_session_folder.py::test_sound_that_is_kept_takes_the_place_of_the_session",
     "tests/transcript/test_writer.py::test_two_sessions_cannot_write_the_same_file",
     "tests/screen/test_plain.py",
 ]

@@ -99,3 +99,10 @@ def recover(sessions: Path, load=lambda tell: model(), tell=lambda text: None) -
             added += sum(lines for _, lines in complete_files(record, transcript, folder.journal, tell))
             folder.remove()
     return added
+
+
+def undisturbed(tmp_path, script: str) -> bytes:
+    """What a session that is not cut off writes into its file."""
+    output = tmp_path / "undisturbed.jsonl"
+    hold(SessionFolder.create(tmp_path / "undisturbed"), [ScriptedSource(script)], [output])
+    return output.read_bytes()

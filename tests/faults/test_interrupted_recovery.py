@@ -3,11 +3,14 @@
 import errno
 import os
 import shutil
+import signal
+import threading
 from contextlib import closing, suppress
 
 import pytest
 
 from live_canary.errors import OutputError
+from live_canary.events import UtteranceFinal
 from live_canary.session.comparing import digest_of
 from live_canary.session.completing import complete_files
 from live_canary.session.folder import SessionFolder, open_session, unfinished_sessions
@@ -15,7 +18,17 @@ from live_canary.session.record import OutputRecord
 from live_canary.session.recovery import hold_again
 from live_canary.transcript.writer import TranscriptFile
 from tests.faults.lines import SAID
-from tests.faults.sessions import PATIENCE_SECONDS, SCRIPT, STARTED, abort, complete_file, model, prepare, recover
+from tests.faults.sessions import (
+    PATIENCE_SECONDS,
+    SCRIPT,
+    STARTED,
+    abort,
+    complete_file,
+    model,
+    prepare,
+    recover,
+    undisturbed,
+)
 from tests.session.fakes import ENDPOINT, ScriptedSource, make_segmenter
 
 
@@ -111,3 +124,22 @@ def test_a_recovery_that_is_killed_while_it_makes_a_file_again_repeats_nothing(t
         complete_file(output, SAID)
     complete_file(output, SAID)
     assert output.path.read_bytes() == b"Yes.\nYes.\nNo.\n"
+
+
+def test_recovery_that_is_interrupted_goes_on_where_it_was(tmp_path):
+    output = tmp_path / "talk.jsonl"
+    abort(SessionFolder.create(tmp_path / "sessions"), SCRIPT, [output])
+    [session] = unfinished_sessions(tmp_path / "sessions")
+    folder, record = open_session(session)
+
+    def interrupt(event) -> None:
+        if isinstance(event, UtteranceFinal) and event.utterance.index == 1:
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        hold_again(folder, record, make_segmenter, lambda tell: model(), interrupt)
+    folder.journal.close()
+    asked = model()
+    recover(tmp_path / "sessions", load=lambda tell: asked)
+    assert "de" not in asked.heard  # the second utterance
+    assert output.read_bytes() == undisturbed(tmp_path, SCRIPT)
