@@ -15,7 +15,7 @@ from live_canary.transcript.hypothesis import Hypothesis, Sound
 from live_canary.transcript.spelling import Speller, Spelling, SpellingTranscriber
 from live_canary.transcript.utterance import TranscriptGap
 from tests.session.fakes import ENDPOINT, LetterModel, MemorySink, ScriptedSource, make_segmenter, sound_of
-from tests.session.test_session import PATIENCE_SECONDS, Recorder, texts
+from tests.session.recorder import PATIENCE_SECONDS, Recorder, texts
 
 
 class Choir(LetterModel):
