@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from live_canary.model.canary import CanaryQwen
 from live_canary.model.quantize import QuantizedLinear
 from tests.conftest import DEMO
-from tests.model.test_kernels import SIZES, compiled, every_vector, random_linear, threads_of_torch, vectors
+from tests.model.multiplying import SIZES, compiled, every_vector, random_linear, threads_of_torch, vectors
 
 
 def in_halves_and_whole(weight, bias=None):

@@ -13,7 +13,7 @@ from live_canary.model import kernels, quantized_file
 from live_canary.model.canary import CanaryQwen
 from live_canary.model.quantized_file import KEEPING, QuantizedFile, wait_until_kept
 from tests.conftest import DEMO, TINY
-from tests.model.test_kernels import compiled
+from tests.model.multiplying import compiled
 
 
 @pytest.fixture

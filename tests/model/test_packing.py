@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from live_canary.model import kernels
 from live_canary.model.quantize import QuantizedLinear
-from tests.model.test_kernels import (
+from tests.model.multiplying import (
     SIZES,
     compiled,
     every_vector,

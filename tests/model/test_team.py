@@ -8,7 +8,7 @@ from live_canary.model.answer import Prompted
 from live_canary.model.canary import CanaryQwen
 from live_canary.model.quantize import QuantizedLinear
 from tests.conftest import DEMO
-from tests.model.test_kernels import compiled, random_linear, threads_of_torch, vectors
+from tests.model.multiplying import compiled, random_linear, threads_of_torch, vectors
 
 
 @pytest.fixture
