@@ -75,6 +75,19 @@ def test_what_is_measured_on_the_processor_is_not_the_graphics_cards(monkeypatch
     assert (bench_engine.machine_name(), "RTX" in bench_engine.machine_name("cpu")) == ("RTX 5090", False)
 
 
+@pytest.mark.parametrize(
+    ("cpuinfo", "name"),
+    [("processor\t: 0\nmodel name\t: Xeon 8488C\n", "Xeon 8488C"), ("processor\t: 0\nFeatures\t: fp\n", "aarch64")],
+)
+def test_a_processor_without_a_name_is_told_by_its_kind(tmp_path, monkeypatch, cpuinfo, name):
+    """ARM's has none, and Linux does not say what it is: the line ended with `threads of `."""
+    (tmp_path / "cpuinfo").write_text(cpuinfo)
+    monkeypatch.setattr(bench_engine, "Path", lambda _: tmp_path / "cpuinfo")
+    monkeypatch.setattr(bench_engine.platform, "processor", lambda: "")
+    monkeypatch.setattr(bench_engine.platform, "machine", lambda: "aarch64")
+    assert bench_engine.machine_name("cpu") == f"{torch.get_num_threads()} threads of {name}"
+
+
 def test_a_step_on_any_graphics_card_is_timed_until_its_work_is_done(monkeypatch):
     waited = []
     monkeypatch.setattr("torch.accelerator.is_available", lambda: True)  # Apple's too

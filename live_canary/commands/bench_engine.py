@@ -201,7 +201,7 @@ def machine_name(device: str = "cuda") -> str:
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text("utf-8").splitlines() if cpuinfo.exists() else []
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return f"{torch.get_num_threads()} threads of {names[0] if names else platform.processor()}"
+    return f"{torch.get_num_threads()} threads of {names[0] if names else platform.processor() or platform.machine()}"
 
 
 def _print_table(figures: EngineFigures, timings: dict[str, list[float]], measured: str) -> None:
