@@ -103,11 +103,11 @@ def open_file(path: Path, flags: int, *, private: bool = True, follow_links: boo
     """
     mode = 0o600 if private else 0o666
     if sys.platform != "win32":
-        return os.open(path, flags | os.O_CLOEXEC | (0 if follow_links else os.O_NOFOLLOW), mode)
+        return os.open(path, flags | (0 if follow_links else os.O_NOFOLLOW), mode)
     else:
         if not follow_links and path.is_symlink():  # making one takes an administrator
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
-        return os.open(path, flags | os.O_BINARY | os.O_NOINHERIT, mode)
+        return os.open(path, flags | os.O_BINARY, mode)
 
 
 def _is_device(path: Path) -> bool:

@@ -53,7 +53,7 @@ def pytest_configure() -> None:
     sys.modules.update(dict.fromkeys(POSIX_MODULES) | {"msvcrt": _msvcrt()})
     has = {
         sys: {"platform": "win32"},
-        os: {"O_BINARY": BINARY, "O_NOINHERIT": os.O_CLOEXEC, "open": _open},
+        os: {"O_BINARY": BINARY, "open": _open},
         signal: {"SIGBREAK": signal.SIGUSR1},
         time: {},
         subprocess: {"CREATE_NEW_PROCESS_GROUP": 0x200, "CREATE_NO_WINDOW": 0x8000000, "Popen": Popen},
