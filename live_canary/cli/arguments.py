@@ -208,6 +208,5 @@ def _commands(command: Any, *path: str) -> Iterator[tuple[tuple[str, ...], Typer
 
 
 def _takes(command: TyperCommand, flag: Any) -> bool:
-    """Whether it has the same flag, not only one of the same name for something else."""
-    options = (one for one in command.params if isinstance(one, TyperOption))
-    return any(option.opts[0] == flag.opts[0] and option.metavar == flag.metavar for option in options)
+    """Whether it has the same flag, not only one that may also be written so."""
+    return any(isinstance(one, TyperOption) and one.opts[0] == flag.opts[0] for one in command.params)
