@@ -5,6 +5,7 @@ import runpy
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -17,7 +18,15 @@ from live_canary.commands import bench_engine, bench_live
 from live_canary.commands.bench_live import LiveObserver, Spread
 from live_canary.commands.histogram import write_histogram
 from live_canary.errors import InputError, OutputError
-from live_canary.events import BacklogChanged, PartialChanged, SourceOpened, UtteranceFinal
+from live_canary.events import (
+    BacklogChanged,
+    ModelWarned,
+    PartialChanged,
+    SourceOpened,
+    SourceWarned,
+    StageFailed,
+    UtteranceFinal,
+)
 from live_canary.model import kernels, random_checkpoint
 from live_canary.model.canary import CanaryQwen
 from live_canary.settings import Settings
@@ -164,6 +173,87 @@ def test_a_spread_is_median_95th_percentile_and_largest():
 
 def test_where_nobody_spoke_there_is_no_latency_and_the_json_is_valid():
     assert json.dumps(asdict(Spread.of([]))) == '{"p50": null, "p95": null, "max": null}'
+
+
+def test_the_first_words_of_each_utterance_count_also_after_some_that_went_away():
+    """What is taken for speech may first have no words, and in the end none at all."""
+    now = iter([100.0, 101.0, 103.0, 106.0])
+    observer = LiveObserver(clock=lambda: next(now))
+    observer(SourceOpened("talk"))
+    for start, settled, tentative in ((0.5, "", ""), (0.5, "", "uh"), (0.5, "", ""), (2.0, "the old", "man")):
+        observer(PartialChanged("talk", start, settled, tentative))
+    observer(UtteranceFinal(Utterance(0, 2.0, 4.0, "the old man", "talk"), latency_seconds=0.04))
+    observer(UtteranceFinal(Utterance(1, 4.5, 5.0, "yes", "talk"), latency_seconds=0.02))
+    observer(PartialChanged("talk", 5.75, "", "and"))
+    assert observer.first_partials == [0.5, 1.0, 0.25]
+    assert (observer.settled_words, observer.revised_words) == (2, 0)
+
+
+def test_a_backlog_that_is_gone_and_all_that_went_wrong_are_remembered():
+    observer = LiveObserver()
+    for event in (BacklogChanged(3.0), BacklogChanged(0.5), SourceWarned("talk", "one"), ModelWarned("two")):
+        observer(event)
+    observer(StageFailed("model", "three", fatal=False))
+    assert (observer.backlog_max, observer.troubles) == (3.0, ["one", "two", "three"])
+
+
+def test_seconds_that_the_model_worked_are_added_up_also_where_it_fails(monkeypatch):
+    class Failing:
+        def transcribe(self, samples, draft=None):
+            raise RuntimeError("no")
+
+    now = iter([1.0, 1.5, 7.0, 7.25])
+    monkeypatch.setattr(bench_live.time, "perf_counter", lambda: next(now))
+    model = bench_live.TimedTranscriber(Failing())
+    for _ in range(2):
+        with pytest.raises(RuntimeError):
+            model.transcribe(np.zeros(1600, np.float32))
+    assert model.busy_seconds == 0.75
+
+
+def test_what_cannot_be_measured_is_refused_before_anything_is_loaded(tmp_path, monkeypatch):
+    def run(reference: Path | None = None, plot: Path | None = None, **how) -> int:
+        settings = Settings(recordings=(ROOT / "assets" / "noisy.wav",), model="demo", **how)
+        return bench_live.run(settings, reference, plot, as_json=True)
+
+    monkeypatch.setattr(bench_live, "load_with", lambda choice, settings: pytest.fail("was loaded"))
+    with pytest.raises(InputError, match=r"plot\.png' must end in \.svg"):
+        run(plot=tmp_path / "plot.png")
+    with pytest.raises(InputError, match=r"gone\.txt' cannot be read \(No such file or directory\)"):
+        run(tmp_path / "gone.txt")
+    (tmp_path / "latin.txt").write_bytes("schön".encode("latin-1"))
+    with pytest.raises(InputError, match=r"latin\.txt' cannot be read \(it is no text in UTF-8\)"):
+        run(tmp_path / "latin.txt")
+    with pytest.raises(InputError, match="There is no voice detector 'ears'"):
+        run(vad="ears")
+    (tmp_path / "said.txt").write_text("Yes.")
+    monkeypatch.setitem(sys.modules, "jiwer", None)
+    with pytest.raises(InputError, match="--reference needs the package jiwer"):
+        run(tmp_path / "said.txt")
+
+
+def test_words_are_right_whatever_their_case_and_punctuation():
+    pytest.importorskip("jiwer")
+    word_error_rate = bench_live._word_error_rate()
+    assert word_error_rate("Well, are you ready to begin?", "well are you ready to begin") == 0
+    assert word_error_rate("One two three four.", "one two") == 0.5
+    assert word_error_rate("One two.", "one two three four") == 1
+
+
+def test_a_histogram_has_a_panel_for_each_series_with_bars_up_to_its_top(tmp_path):
+    seconds = [0.1] * 6 + [0.2] * 3 + [0.4]
+    write_histogram(tmp_path / "plot.svg", {"<first> words": seconds, "final": [1.0, 2.0]})
+    svg = ElementTree.parse(tmp_path / "plot.svg").getroot()
+    bars = [(float(bar.get("y")), float(bar.get("height"))) for bar in svg if bar.get("fill") == "#3a7d5a"]
+    assert (svg.get("width"), svg.get("height"), len(bars)) == ("640", "300", 60)
+    for panel, (top, bottom) in ((bars[:30], (30, 125)), (bars[30:], (180, 275))):
+        assert min(y for y, _ in panel) == top
+        assert {round(y + height, 1) for y, height in panel} == {bottom}
+    assert [round(height / 95, 2) for _, height in bars[:30] if height] == [1, 0.5, 0.17]
+    lefts = [float(bar.get("x")) for bar in svg if bar.get("fill") == "#3a7d5a"][:30]
+    assert lefts[0] == 40 and lefts == sorted(set(lefts)) and 575 < lefts[-1] < 600
+    written = [one.text for one in svg if one.text]
+    assert written[:3] == ["<first> words: median 100 ms, 95 % within 310 ms, 10 utterances", "100 ms", "400 ms"]
 
 
 def test_a_histogram_without_values_says_so(tmp_path):
