@@ -34,13 +34,11 @@ _LORA = {"r": 128, "lora_alpha": 256}
 def write_random_checkpoint(folder: Path, like: Path) -> None:
     """Write 1,718 tensors, 5.1 GB, to `folder`; `like` is a small checkpoint whose tokenizer and settings are used."""
     (folder / "llm_backbone").mkdir(parents=True, exist_ok=True)
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(like / "llm_backbone" / name, folder / "llm_backbone" / name)
+    shutil.copy(like / "llm_backbone" / "tokenizer.json", folder / "llm_backbone")
     _write_json(folder / "llm_backbone" / "config.json", _with(like / "llm_backbone" / "config.json", _QWEN))
     config = json.loads((like / "config.json").read_text("utf-8"))
     config["lora"].update(_LORA)
     config["perception"]["output_dim"] = _QWEN["hidden_size"]
-    config["perception"]["modality_adapter"]["d_model"] = _ENCODER["d_model"]
     config["perception"]["encoder"].update(_ENCODER)
     _write_json(folder / "config.json", config)
     generator = torch.Generator().manual_seed(0)
@@ -73,8 +71,7 @@ def _random(name: str, like: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _with(path: Path, changes: dict[str, Any]) -> dict[str, Any]:
-    found = json.loads(path.read_text("utf-8")) | changes
-    return {key: value for key, value in found.items() if value is not None}
+    return json.loads(path.read_text("utf-8")) | changes
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:
