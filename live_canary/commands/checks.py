@@ -80,10 +80,10 @@ def sound(
             yield Finding("microphone", "fail", str(error), CHOOSE)
     else:
         step = "plug one in, and allow it in the system's settings"
-        yield Finding("microphone", "fail" if mic or not system else "warn", f"none through {through}", step)
+        yield Finding("microphone", "fail" if mic else "warn", f"none through {through}", step)
     if outputs:
         try:
-            output = output_meant(device, mic=mic or not system, configured=configured, inputs=lambda: inputs)
+            output = output_meant(device, mic=mic, configured=configured, inputs=lambda: inputs)
             find_input(output, inputs, "system")
             yield Finding("system sound", "ok", f"{len(outputs)} outputs can be heard with --system")
         except DeviceError as error:
@@ -167,7 +167,7 @@ def folders() -> Iterator[Finding]:
 
 def folder(topic: str, path: Path, needed_bytes: int, when_full: str) -> Finding:
     """Whether it can be written to, or made, and has room."""
-    existing = next(parent for parent in (path, *path.parents) if files.is_there(parent))
+    existing = next((parent for parent in (path, *path.parents) if files.is_there(parent)), path)
     try:
         _try_to_make(existing / f".live-canary-{secrets.token_hex(8)}", a_folder=existing != path)
         free = shutil.disk_usage(existing).free
