@@ -103,6 +103,23 @@ def test_a_number_that_nothing_can_be_done_with_is_refused(asked, arguments, sai
     assert not asked
 
 
+def test_what_the_settings_say_of_live_sound_keeps_no_recording_from_being_heard(asked, monkeypatch):
+    """Only a flag beside --replay is a mistake."""
+    for name in ("SYSTEM", "PAUSED", "KEEP_AUDIO"):
+        monkeypatch.setenv(f"LIVE_CANARY_{name}", "on")
+    run("--replay a.wav")
+    assert asked[0][0][0].recordings == (Path("a.wav"),)
+    assert "--system means nothing to --replay" in refusal("--replay", "a.wav", "--system")
+
+
+def test_a_flag_that_a_command_lacks_is_refused_with_what_lists_those_that_it_has(asked):
+    said = refusal("--output", "a.md", "transcribe", "a.wav")
+    assert said == "--output means nothing to `transcribe`; `live-canary transcribe --help` lists what does."
+    both = "`live-canary bench engine --help` and `live-canary bench live --help` list what does."
+    assert refusal("--output", "a.md", "bench", "live", "a.wav") == f"--output means nothing to `bench`; {both}"
+    assert "give -, or --output talk.JSONL for a file" in refusal("--jsonl", "talk.JSONL")
+
+
 def test_the_largest_numbers_that_a_refusal_names_are_taken_themselves(asked):
     run("--threads 1024")
     assert parse_speed("0.05") == 0.05

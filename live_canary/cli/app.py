@@ -242,7 +242,6 @@ def transcribe(
 
     settings = Settings(
         recordings=tuple(files),
-        speed=None,
         model=model,
         compute_device=compute_device,
         compute=compute,

@@ -36,7 +36,7 @@ class HearsFirst(TyperGroup):
 
     def resolve_command(self, context: Any, arguments: list[str]) -> Any:
         """Raises InputError that says how where a recording stands instead of a command, as other programs take one."""
-        is_command = not arguments or arguments[0] in self.commands
+        is_command = arguments[0] in self.commands
         if not is_command and not context.resilient_parsing and files.is_file(Path(arguments[0])):
             raise InputError(
                 f"'{arguments[0]}' is a file, not a command: put `live-canary transcribe` before it to write its text "
