@@ -2,6 +2,7 @@
 
 import io
 import json
+import sys
 from dataclasses import replace
 
 import pytest
@@ -116,6 +117,16 @@ def test_json_lines_have_the_command():
 def test_nothing_is_tried_unless_it_is_asked_for(tools):
     assert dictating.keyboards_of(Settings()) == []
     assert dictating.dictation_of("USB Microphone", [], copies=False) is None
+
+
+def test_a_terminal_is_given_what_is_copied_only_where_there_is_one(monkeypatch):
+    """Escape sequences in a file of what was told would be no copy."""
+    terminals = []
+    monkeypatch.setattr(dictating, "Clipboard", lambda terminal, programs: terminals.append(terminal))
+    for is_one in (True, False):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda is_one=is_one: is_one, raising=False)
+        dictating.dictation_of("USB Microphone", [], copies=True)
+    assert terminals == [sys.stderr, None]
 
 
 def test_typing_is_refused_before_anything_starts_where_no_tool_works(tools, monkeypatch):
