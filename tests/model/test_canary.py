@@ -148,3 +148,14 @@ def test_several_placeholders_in_a_batch_take_the_utterances_in_order():
 def test_placeholders_and_utterances_must_be_equally_many(utterances):
     with pytest.raises(ValueError, match="1 placeholders in the prompts"):
         inject_audio_embeddings([[99]], [torch.zeros(1, 1)], [torch.zeros(1, 1)] * utterances, placeholder_id=99)
+
+
+@pytest.mark.parametrize("frames", [80, 83])
+def test_an_utterance_beside_a_longer_one_is_embedded_as_alone(tiny, frames):
+    """Also one that ends where a frame of the encoder does: nothing of what it is padded with is heard."""
+    generator = torch.Generator().manual_seed(3)
+    bins = tiny.perception.encoder.config.num_mel_bins
+    mels = [torch.randn(bins, length, generator=generator) for length in (frames, 160)]
+    beside, _ = tiny.perception.encode(mels)
+    [alone] = tiny.perception.encode(mels[:1])
+    torch.testing.assert_close(beside, alone, atol=1e-4, rtol=1e-4)
