@@ -6,6 +6,7 @@ replaced.
 """
 
 import errno
+import ntpath
 import os
 import sys
 import time
@@ -113,8 +114,9 @@ def open_file(path: Path, flags: int, *, private: bool = True, follow_links: boo
 def _is_device(path: Path) -> bool:
     """Such as NUL, or nul.txt."""
     if sys.version_info >= (3, 13):
-        return os.path.isreserved(path.name)
-    return PureWindowsPath(path.name).is_reserved()
+        return ntpath.isreserved(path.name)  # the path's own is deprecated
+    else:
+        return PureWindowsPath(path.name).is_reserved()
 
 
 def lock(descriptor: int) -> None:
