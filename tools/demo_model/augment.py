@@ -101,7 +101,7 @@ def song(rng: np.random.Generator, n: int = NOISE_SAMPLES) -> Wave:
         start, loudness, fading = 0, rng.uniform(0.1, 1), rng.uniform(0, 3)
         resonances = rng.uniform(200, 1200), rng.uniform(1000, 3500)
         while start < n:
-            seconds, bend = beat * rng.choice([0.5, 1, 1, 2, 4]), rng.choice([0, 0, rng.uniform(-0.3, 0.3)])
+            seconds, bend = beat * rng.choice([0.5, 1, 1, 2, 4]), float(rng.choice([0, 0, rng.uniform(-0.3, 0.3)]))
             note = glide(82.4 * 2 ** (rng.integers(0, 37) / 12), bend, resonances, seconds)[: n - start]
             at = np.arange(len(note)) / SAMPLE_RATE
             wave[start : start + len(note)] += loudness * note * np.minimum(1, at / 0.03) * np.exp(-fading * at)
