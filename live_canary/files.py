@@ -40,8 +40,20 @@ def expanded(path: str | Path) -> Path:
 
 
 def is_there(path: Path) -> bool:
-    """False also where that cannot be known, as in a folder of somebody else or of too long a name; Path's raises."""
+    """False also where that cannot be known, as in a folder of somebody else or of too long a name.
+
+    Path's raises there, up to Python 3.13.
+    """
     return os.path.exists(path)  # noqa: PTH110
+
+
+def is_gone(path: Path) -> bool:
+    """Whether there is certainly no such file. Raises OSError where that cannot be known, as of a disk that fails."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    return False
 
 
 def is_link(path: Path) -> bool:

@@ -93,7 +93,8 @@ class SessionFolder:
     def find_sounds(self, record: SessionRecord) -> None:
         """Of a session that was cut off; the record gets those whose line in the journal was lost. Raises OSError."""
         known = {source.sound for source in record.sources}
-        sounds = sorted(path.name for path in self.path.iterdir() if path.is_dir())
+        with os.scandir(self.path) as entries:
+            sounds = sorted(entry.name for entry in entries if entry.is_dir())
         record.sources += [SourceRecord(f"sound {sound}", sound) for sound in sounds if sound not in known]
         self._sounds = {source.sound: source.name for source in record.sources if source.sound in sounds}
 
@@ -106,7 +107,7 @@ class SessionFolder:
             sound: self.path / f"{sound}-{_in_file_name(name) or sound}.flac" for sound, name in self._sounds.items()
         }
         for sound, recording in recordings.items():
-            if not recording.exists():  # else of its sound an earlier end, which was cut off, may have deleted a part
+            if files.is_gone(recording):  # else of its sound an earlier end, which was cut off, may have deleted a part
                 _join(self.path / sound, recording)
         self.journal.all_completed()
         for sound in self._sounds:
@@ -132,7 +133,9 @@ class SessionFolder:
             with suppress(OSError):  # on Windows, while another program has it open or looks at what was in it
                 self.path.rmdir()
             return True
-        return not self.path.exists()
+        with suppress(OSError):  # of a disk that fails, nothing is known
+            return files.is_gone(self.path)
+        return False
 
 
 def _in_file_name(name: str) -> str:

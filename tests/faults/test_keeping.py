@@ -169,6 +169,23 @@ def test_sound_that_a_full_disk_keeps_from_being_joined_is_told_and_left_to_reco
     assert unfinished_sessions() == [folder.path]
 
 
+def test_a_recording_of_which_a_disk_that_fails_says_nothing_is_not_written_over(state, monkeypatch, capsys):
+    """From Python 3.14 on, Path.exists says of it that it is not there; what it was joined from may be gone."""
+    stat = os.stat
+
+    def failing(path, **how):
+        if str(path).endswith("0-Me.flac"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return stat(path, **how)
+
+    folder = finished_session()
+    (recording := folder.path / "0-Me.flac").write_bytes(b"all of it")
+    monkeypatch.setattr(os, "stat", failing)
+    keeping.leave_folder(folder, ended=True, keep_sound=True)
+    assert "could not be joined (Input/output error); it is kept" in capsys.readouterr().err
+    assert recording.read_bytes() == b"all of it"
+
+
 def test_a_state_folder_that_cannot_be_made_does_not_keep_anybody_from_dictating(tmp_path, capsys):
     (tmp_path / "state").write_text("a file where the folder should be")
     assert keeping.make_folder() is None

@@ -135,7 +135,7 @@ def test_a_folder_of_sessions_that_may_not_be_read_is_not_called_empty(state, mo
 
 def test_a_session_whose_sounds_cannot_be_listed_is_left_with_a_sentence(state, monkeypatch):
     abort(folder := SessionFolder.create(), "abc")
-    monkeypatch.setattr(Path, "iterdir", refuse)
+    monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(SessionError, match="cannot be opened: Permission denied"):
         open_session(folder.path)
     monkeypatch.undo()
