@@ -3,6 +3,7 @@ for the network."""
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,6 +127,8 @@ def find_checkpoint(path_or_id: str | Path) -> Path:
     """
     folder = files.expanded(path_or_id)
     try:
+        with suppress(FileNotFoundError, NotADirectoryError, ValueError):
+            folder.stat()  # raises what the questions below take for a folder that is not there, from Python 3.14 on
         if folder.is_dir():
             return folder
         if folder.exists():
