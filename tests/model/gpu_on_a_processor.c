@@ -69,7 +69,7 @@ static int __float_as_int(float value) {
     return bits;
 }
 
-static float rsqrtf(float value) { return 1 / sqrtf(value); }
+#define rsqrtf(value) (1 / sqrtf(value)) /* a function of that name is in glibc 2.42 and newer */
 
 static void live(void) {
     kernel();
