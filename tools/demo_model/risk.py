@@ -81,12 +81,13 @@ def propose(trainee: "Trainee", audio: Tensor, lengths: Tensor, targets: list[Te
     causal = places <= places[:, None]
     mask = (valid[:, None] & causal | torch.eye(longest, dtype=torch.bool, device=device))[:, None]
     positions = (places - (longest - sizes)[:, None]).clamp(min=0)
-    cache = DynamicCache(config=model.config)
+    cache = DynamicCache(config=model.config)  # in its place: its name changed in transformers 5.24
     hidden = model(
+        None,
+        {"full_attention": mask},
+        positions,
+        cache,
         inputs_embeds=torch.stack(prompts),
-        attention_mask={"full_attention": mask},
-        position_ids=positions,
-        past_key_values=cache,
         use_cache=True,
     ).last_hidden_state[:, -1]
     cache.batch_repeat_interleave(PROPOSALS)
@@ -105,10 +106,11 @@ def propose(trainee: "Trainee", audio: Tensor, lengths: Tensor, targets: list[Te
             break
         valid = functional.pad(valid, (0, 1), value=True)
         hidden = model(
+            None,
+            {"full_attention": valid[:, None, None]},
+            (sizes + step)[:, None],
+            cache,
             inputs_embeds=embedding(drawn)[:, None],
-            attention_mask={"full_attention": valid[:, None, None]},
-            position_ids=(sizes + step)[:, None],
-            past_key_values=cache,
             use_cache=True,
         ).last_hidden_state[:, 0]
     rows = torch.stack(written, 1).tolist()
