@@ -116,9 +116,9 @@ class SmallHub:
             return
         request.send_response(206 if start else 200)
         request.send_header("Content-Length", str(len(content) - start))
+        request.send_header("Connection", "close")  # else the next request may come on it just before it is closed
         request.end_headers()
         end = start + self.cut_after.pop(0) if self.cut_after else len(content)
-        request.close_connection = True
         with suppress(ConnectionError):
             if self.stalls:
                 request.wfile.write(content[start : start + self.stalls.pop(0)])
