@@ -9,6 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
+from live_canary import files
 from live_canary.cli.options import check_setting, json_lines_file
 from live_canary.commands import config_file
 from live_canary.errors import InputError
@@ -93,7 +94,7 @@ def tell_of_unheeded(context: typer.Context) -> None:
     doubts = list(_unknown_variables(config_file.variables(context.obj.keys)))
     if context.invoked_subcommand not in READS_ALL and os.environ.get("LIVE_CANARY_CONFIG"):
         file = config_file.path()
-        if not file.exists():
+        if not files.is_there(file):
             doubts.append(f"LIVE_CANARY_CONFIG names {file}, which is not there; no settings file is in force.")
     for doubt in doubts:
         typer.echo(one_line(doubt), err=True)

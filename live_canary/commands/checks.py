@@ -143,14 +143,14 @@ def _model_files(repo_id: str, folder: Path) -> Iterator[tuple[str, Path]]:
     yield from ((repo_id, folder / name) for name in hub.CHECKPOINT_FILES)
     backbone = folder / "llm_backbone"
     for name in hub.LLM_FILES:
-        path = backbone / name if backbone.is_dir() else hub.cached_file(hub.QWEN, name)
-        if path and path.exists():
+        path = backbone / name if files.is_folder(backbone) else hub.cached_file(hub.QWEN, name)
+        if path and files.is_there(path):
             yield hub.QWEN, path
 
 
 def _is_right(repo_id: str, path: Path) -> bool:
     right = hub.right_checksum(repo_id, path)
-    return path.exists() and (right is None or checksum(path, like=right) == right)
+    return files.is_there(path) and (right is None or checksum(path, like=right) == right)
 
 
 def folders() -> Iterator[Finding]:

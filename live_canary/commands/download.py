@@ -157,21 +157,21 @@ def take_over(repo_id: str, carried: Path, console: Console) -> Path:
     config, weights = hub.CHECKPOINT_FILES
     names = [config, *(f"llm_backbone/{name}" for name in hub.LLM_FILES), weights]  # what it is known by comes last
     optional = {"llm_backbone/generation_config.json", "llm_backbone/tokenizer_config.json"}
-    missing = [name for name in names if name not in optional and not (carried / name).is_file()]
+    missing = [name for name in names if name not in optional and not files.is_file(carried / name)]
     if missing:
         raise InputError(
             f"{carried} lacks {' and '.join(missing)}; it must hold config.json and model.safetensors of {repo_id}, "
             f"and config.json and tokenizer.json of {hub.QWEN} in its folder llm_backbone."
         )
     if repo_id in hub.PINNED:
-        for name in (name for name in names if (carried / name).is_file()):
+        for name in (name for name in names if files.is_file(carried / name)):
             console.print(f"Checking {name} …")
             owner = hub.QWEN if name.startswith("llm_backbone/") else repo_id
             _check_carried(carried, name, hub.PINNED[owner].files[Path(name).name])
     found = (carried / "model.safetensors").stat().st_size
     folder = hub.carried_folder(repo_id)
     try:
-        for name in (name for name in names if (carried / name).is_file()):
+        for name in (name for name in names if files.is_file(carried / name)):
             _place(carried / name, folder / name)
     except OSError as error:
         raise DownloadError(

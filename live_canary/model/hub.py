@@ -110,7 +110,7 @@ def carried_folder(repo_id: str) -> Path:
 
 def is_complete(repo_id: str) -> bool:
     """Whether a published checkpoint is on this machine together with the LLM's config and tokenizer."""
-    if (carried_folder(repo_id) / "model.safetensors").is_file():
+    if files.is_file(carried_folder(repo_id) / "model.safetensors"):
         return True
     return _is_cached(repo_id)
 
@@ -137,7 +137,7 @@ def find_checkpoint(path_or_id: str | Path) -> Path:
         raise CheckpointError(f"{folder} cannot be opened: {error.strerror}; check its name and permissions") from None
     weights = cached_file(str(path_or_id), "model.safetensors")
     carried = carried_folder(str(path_or_id))
-    if (carried / "model.safetensors").is_file() and not _is_cached(str(path_or_id)):
+    if files.is_file(carried / "model.safetensors") and not _is_cached(str(path_or_id)):
         return carried
     if weights is not None:
         return weights.parent
@@ -158,7 +158,7 @@ def find_backbone_file(checkpoint: Path, pretrained_llm: str, name: str) -> Path
     Raises CheckpointError where neither has it.
     """
     local = checkpoint / "llm_backbone" / name
-    if local.is_file():
+    if files.is_file(local):
         return local
     cached = cached_file(pretrained_llm, name)
     if cached is None:

@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from live_canary import files
 from live_canary.errors import CheckpointError
 from live_canary.model.config import PLACEHOLDER
 
@@ -30,7 +31,7 @@ class Prompt:
     @classmethod
     def load(cls, path: Path) -> "Prompt":
         """Raises CheckpointError when the file is missing, no tokenizer, or not a chat model's."""
-        if not path.is_file():
+        if not files.is_file(path):
             raise CheckpointError(f"{path} is missing: copy Qwen3's tokenizer files into that folder")
         try:
             tokenizer = Tokenizer.from_file(str(path))

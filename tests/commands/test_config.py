@@ -557,6 +557,12 @@ def test_a_settings_file_that_is_named_but_not_there_is_told(file, started):
     assert told not in run()  # now it is there
 
 
+def test_a_settings_file_of_which_nothing_can_be_known_keeps_no_session_from_being_recovered(file, monkeypatch):
+    """As in a folder of somebody else; Path.exists raises there up to Python 3.13, and it ended in a traceback."""
+    monkeypatch.setenv("LIVE_CANARY_CONFIG", "x" * 300)
+    assert f"LIVE_CANARY_CONFIG names {'x' * 300}, which is not there" in run("recover", "--list")
+
+
 def test_a_pipe_gets_every_setting_on_one_line(file):
     long = "meetings of the whole year " * 9
     file.write_text(f'mic_name = "{long}"\n')

@@ -243,6 +243,14 @@ def test_a_copy_for_which_there_was_no_room_is_no_model(cache, home, monkeypatch
     assert not found.is_complete(found.CANARY_QWEN)
 
 
+def test_no_model_is_in_a_folder_of_which_nothing_can_be_known(cache, tmp_path, monkeypatch):
+    """As one of somebody else; Path.is_file raises there up to Python 3.13, and no session began."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / ("x" * 300)))
+    assert not found.is_complete(found.CANARY_QWEN)
+    with pytest.raises(ModelMissing):
+        found.find_checkpoint(found.CANARY_QWEN)
+
+
 def test_a_carried_copy_that_was_cut_off_is_refused(cache, home):
     with pytest.raises(InputError, match=r"config\.json has [\d,]+ bytes, and 2,382 are right: copy it again"):
         download.take_over(found.CANARY_QWEN, DEMO, Console(quiet=True))
