@@ -112,8 +112,10 @@ def test_what_suits_a_full_gpu_is_not_computed_on_the_processor(full_gpu_of_appl
 
 def test_a_session_that_froze_nothing_stays_so():
     gc.unfreeze()
+    gc.collect()
+    kept = gc.get_freeze_count()  # by Python 3.12 itself
     let_go()
-    assert not gc.get_freeze_count()
+    assert gc.get_freeze_count() == kept
 
 
 @pytest.mark.skipif(not hasattr(mmap, "MADV_DONTNEED"), reason="this system takes no advice")
