@@ -85,16 +85,20 @@ def test_what_is_measured_on_the_processor_is_not_the_graphics_cards(monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("cpuinfo", "name"),
-    [("processor\t: 0\nmodel name\t: Xeon 8488C\n", "Xeon 8488C"), ("processor\t: 0\nFeatures\t: fp\n", "aarch64")],
+    ("cpuinfo", "threads", "told"),
+    [
+        ("processor\t: 0\nmodel name\t: Xeon 8488C\n", 2, "2 threads of Xeon 8488C"),
+        ("processor\t: 0\nFeatures\t: fp\n", 1, "1 thread of aarch64"),
+    ],
 )
-def test_a_processor_without_a_name_is_told_by_its_kind(tmp_path, monkeypatch, cpuinfo, name):
+def test_a_processor_without_a_name_is_told_by_its_kind(tmp_path, monkeypatch, cpuinfo, threads, told):
     """ARM's has none, and Linux does not say what it is: the line ended with `threads of `."""
     (tmp_path / "cpuinfo").write_text(cpuinfo)
     monkeypatch.setattr(bench_engine, "Path", lambda _: tmp_path / "cpuinfo")
     monkeypatch.setattr(bench_engine.platform, "processor", lambda: "")
     monkeypatch.setattr(bench_engine.platform, "machine", lambda: "aarch64")
-    assert bench_engine.machine_name("cpu") == f"{torch.get_num_threads()} threads of {name}"
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    assert bench_engine.machine_name("cpu") == told
 
 
 def test_a_step_on_any_graphics_card_is_timed_until_its_work_is_done(monkeypatch):

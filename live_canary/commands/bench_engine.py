@@ -201,7 +201,9 @@ def machine_name(device: str = "cuda") -> str:
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text("utf-8").splitlines() if cpuinfo.exists() else []
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return f"{torch.get_num_threads()} threads of {names[0] if names else platform.processor() or platform.machine()}"
+    threads = torch.get_num_threads()
+    processor = names[0] if names else platform.processor() or platform.machine()
+    return f"{threads} thread{'' if threads == 1 else 's'} of {processor}"
 
 
 def _print_table(figures: EngineFigures, timings: dict[str, list[float]], measured: str) -> None:
