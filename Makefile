@@ -5,7 +5,7 @@
 # make constraints   write down the versions installed here, with which the tests have passed
 
 PYTHON ?= $(shell python3.11 -c 'print("python3.11")' 2>/dev/null || echo python3)
-PYTEST_ARGUMENTS ?= --numprocesses 3 --dist loadgroup
+PYTEST_ARGUMENTS ?= --numprocesses 3 --dist loadfile --no-loadscope-reorder
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -14,8 +14,9 @@ BIN := $(VENV)/bin
 demo: $(VENV)/.installed
 	$(BIN)/live-canary --replay assets/meeting.wav --model demo
 
+# The tests start the program more than a hundred times: it is compiled once, also where the environment says otherwise.
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest $(PYTEST_ARGUMENTS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest $(PYTEST_ARGUMENTS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

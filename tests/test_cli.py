@@ -279,11 +279,11 @@ def test_an_output_that_cannot_be_written_is_refused(tmp_path, output, reason):
 
 
 @pytest.mark.parametrize("flags", [["--compute-device", "mps"], ["--model", "empty"]])
-def test_a_replay_whose_model_cannot_be_loaded_leaves_nothing_to_recover(tmp_path, monkeypatch, flags):
+def test_a_replay_whose_model_cannot_be_loaded_leaves_nothing_to_recover(beginning, tmp_path, monkeypatch, flags):
     """A mistyped flag is no session that was cut off: its sound is in the recording."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
-    done = live_canary("--replay", MEETING, "--speed", "max", *flags)
+    done = live_canary("--replay", beginning, "--speed", "max", *flags)
     assert done.returncode == 1, done.stderr
     assert "recover" not in done.stderr
     assert not list(Path(os.environ["XDG_STATE_HOME"]).rglob("session.jsonl"))

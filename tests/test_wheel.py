@@ -18,8 +18,6 @@ from packaging.utils import canonicalize_name
 import hatch_build
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.xdist_group("wheel")  # built once for all
-
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory) -> Path:

@@ -22,7 +22,7 @@ from live_canary.session.session import Session
 from live_canary.transcript.transcriber import CanaryTranscriber
 from tests.conftest import ROOT
 
-pytestmark = [pytest.mark.microphone, pytest.mark.slow, pytest.mark.xdist_group("virtual sound")]
+pytestmark = [pytest.mark.microphone, pytest.mark.slow]
 
 LETTER = ROOT / "assets" / "dictation.wav"
 OTHER = ROOT / "assets" / "noisy.wav"

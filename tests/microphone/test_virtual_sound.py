@@ -22,7 +22,7 @@ from live_canary.audio.source import (
 from live_canary.errors import DeviceError
 from tests.microphone.conftest import position_in, share_in
 
-pytestmark = [pytest.mark.microphone, pytest.mark.xdist_group("virtual sound")]
+pytestmark = [pytest.mark.microphone]
 
 SECOND = 16_000
 
