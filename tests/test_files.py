@@ -71,13 +71,16 @@ def test_what_is_appended_goes_to_the_end_and_to_the_disk_where_that_is_asked(tm
 
 @pytest.mark.parametrize("undo_fails", [False, True])
 def test_half_of_what_was_to_be_appended_is_taken_back(tmp_path, monkeypatch, undo_fails):
-    def refuse(*_: object) -> None:
-        raise OSError(errno.EIO, os.strerror(errno.EIO))
+    def refuse(why: int):
+        def refusing(*_: object) -> None:
+            raise OSError(why, os.strerror(why))
+
+        return refusing
 
     descriptor = write(tmp_path / "notes.txt", b"First. ")
-    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device")))
+    monkeypatch.setattr(os, "fsync", refuse(errno.ENOSPC))
     if undo_fails:
-        monkeypatch.setattr(os, "ftruncate", refuse)
+        monkeypatch.setattr(os, "ftruncate", refuse(errno.EIO))
     with pytest.raises(OSError, match="No space left on device"):
         files.append(descriptor, b"Second.")
     os.close(descriptor)
@@ -185,3 +188,10 @@ def test_a_file_is_no_folder_and_a_link_is_what_it_leads_to(tmp_path):
     assert [files.is_file(one) for one in (file, tmp_path, link)] == [True, False, False]
     assert [files.is_folder(one) for one in (file, tmp_path, link)] == [False, True, True]
     assert [files.is_link(one) for one in (file, tmp_path, link)] == [False, False, True]
+
+
+def test_only_what_is_certainly_not_there_is_gone(tmp_path):
+    (tmp_path / "file").touch()
+    assert [files.is_gone(tmp_path / one) for one in ("file", "nothing", "file/a")] == [False, True, True]
+    with pytest.raises(OSError, match="name too long"):
+        files.is_gone(tmp_path / ("a" * 300))

@@ -142,7 +142,7 @@ def _opened(job: Job) -> list[TranscriptFile]:
             opened.append(
                 TranscriptFile(output.unfinished, overwrite=True, with_source=job.names_speakers, recording=job.name)
             )
-            if output.place.exists():
+            if files.is_there(output.place):
                 shutil.copymode(output.place, output.unfinished)
     except OutputError:
         for file in opened:
@@ -158,10 +158,14 @@ def _end(
     """Put a transcript in its place if it is whole, and say where it is; whether all of it went well."""
     written, went_well = output.unfinished, not course.troubles
     is_whole = not (course.cut_off or file.unsaved)
-    if not overwrite and output.place.exists():
+    try:
+        is_new = files.is_gone(output.place)
+    except OSError:  # of a disk that fails nothing is known
+        is_new = False
+    if not (overwrite or is_new):
         went_well = False
         progress.console.print(f"{output} was written by another program meanwhile and is left alone.")
-    elif is_whole and (went_well or not output.place.exists()):  # what was there may be better
+    elif is_whole and (went_well or is_new):  # what was there may be better
         try:
             files.take_place(output.unfinished, output.place)
             written = output.transcript

@@ -248,6 +248,26 @@ def test_what_another_program_writes_meanwhile_is_left_alone(talk, monkeypatch, 
     )
 
 
+def test_what_a_disk_that_fails_says_nothing_of_is_left_alone(talk, monkeypatch):
+    """From Python 3.14 on, Path.exists says of it that it is not there, and it was replaced."""
+    stat = os.stat
+
+    def failing(path, **how):
+        if str(path).endswith("talk.txt"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return stat(path, **how)
+
+    def load_with(choice, settings):
+        talk.with_suffix(".txt").write_text("My own minutes.")
+        monkeypatch.setattr(os, "stat", failing)
+        return lambda tell: Instant()
+
+    monkeypatch.setattr(transcribe, "load_with", load_with)
+    assert transcribe.run(Settings(recordings=(talk,), model="demo"), None, "txt") == 1
+    monkeypatch.undo()
+    assert talk.with_suffix(".txt").read_text() == "My own minutes."
+
+
 def test_a_name_in_brackets_is_told_as_it_is_and_in_one_line(talk, monkeypatch, capsys):
     monkeypatch.setattr(transcribe, "load_with", instant)
     talk = talk.rename(talk.with_name("talk about much [dqw4].wav"))

@@ -186,6 +186,18 @@ def test_a_recording_of_which_a_disk_that_fails_says_nothing_is_not_written_over
     assert recording.read_bytes() == b"all of it"
 
 
+def test_a_session_of_which_a_disk_that_fails_says_nothing_is_not_called_deleted(state, monkeypatch):
+    def fail(*_: object, **how: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    folder = finished_session()
+    with monkeypatch.context() as failing:
+        failing.setattr(Path, "iterdir", fail)
+        failing.setattr(os, "stat", fail)
+        assert not folder.remove()
+    assert folder.path.is_dir()
+
+
 def test_a_state_folder_that_cannot_be_made_does_not_keep_anybody_from_dictating(tmp_path, capsys):
     (tmp_path / "state").write_text("a file where the folder should be")
     assert keeping.make_folder() is None
