@@ -6,6 +6,7 @@
 
 PYTHON ?= $(shell python3.11 -c 'print("python3.11")' 2>/dev/null || echo python3)
 PYTEST_ARGUMENTS ?= --numprocesses 3 --dist loadfile --no-loadscope-reorder
+NEW_ENOUGH = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "live-canary needs Python 3.11 or newer, and this is %d.%d; name another one, as in make demo PYTHON=python3.13" % sys.version_info[:2])'
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -49,9 +50,8 @@ clean:
 # An environment without pip is one that could not be finished before: Debian lacks python3-venv at first.
 # Again whenever the kernels change: an editable install compiles them once, and old ones would be called wrongly.
 $(VENV)/.installed: pyproject.toml hatch_build.py $(wildcard live_canary/model/kernels/*.[ch])
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "live-canary needs Python 3.11 or newer, and this is %d.%d; name another one, as in make demo PYTHON=python3.13" % sys.version_info[:2])'
 	@echo "Installing torch and the rest into $(VENV): some minutes, once"
-	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { $(NEW_ENOUGH) && $(PYTHON) -m venv $(VENV); }
 	$(BIN)/python -m pip install --quiet "torch==2.13.0"
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@

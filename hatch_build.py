@@ -42,7 +42,8 @@ YOUNG = {"avxvnni"}  # left out where a compiler does not know it yet: gcc befor
 # alone.
 ZIG = "ziglang==0.15.2"
 ZIG_FLAGS = {DOT_PRODUCTS: ("-mcpu=baseline+dotprod",), "-mavx512f": ("-mavx512f", "-mevex512")}  # as it calls them
-WINDOWS_LIBRARIES = ("-nostdlib", "-lucrtbase", "-lapi-ms-win-core-synch-l1-2-0")  # Zig would compile MinGW's: 40 s
+# Windows' own; MinGW's, which has to be compiled first, takes Zig most of a minute.
+WINDOWS_LIBRARIES = ("-nostdlib", "-lucrtbase", "-lapi-ms-win-core-synch-l1-2-0")
 
 
 class Machine(NamedTuple):
@@ -72,7 +73,10 @@ def this_machine() -> Machine | None:
 
 
 def built_for() -> Machine | None:
-    """The machine that `make dist` builds a wheel for, of which each has to bring kernels; else this one."""
+    """The machine that `make dist` builds a wheel for, from the published sources; else this one.
+
+    In a checkout, its library would take the place of this machine's.
+    """
     named = os.environ.get(FOR)
     if named and named not in MACHINES:
         sys.exit(f"{FOR}={named} is not one of {', '.join(MACHINES)}.")
@@ -114,12 +118,12 @@ def compiled(root: Path) -> bool:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as objects:  # a virus scanner may hold one on Windows
         made = Path(objects) / machine.library
         refused = compile_library(machine, folder, made)
+        if refused and os.environ.get(FOR):
+            sys.exit(f"There are no kernels for {os.environ[FOR]}: {refused}")
         clear_away(library)
         if refused is None:
             shutil.move(made, library)
             return True
-    if os.environ.get(FOR):
-        sys.exit(f"There are no kernels for it: {refused}")
     print(f"live-canary: no kernels, torch will compute instead: {refused}", file=sys.stderr)
     return False
 
