@@ -95,7 +95,8 @@ def tell_of_unheeded(context: typer.Context) -> None:
     if context.invoked_subcommand not in READS_ALL and os.environ.get("LIVE_CANARY_CONFIG"):
         file = config_file.path()
         if not files.is_there(file):
-            doubts.append(f"LIVE_CANARY_CONFIG names {file}, which is not there; no settings file is in force.")
+            reason = "which is not there, or may not be looked at; no settings file is in force."
+            doubts.append(f"LIVE_CANARY_CONFIG names {file}, {reason}")
     for doubt in doubts:
         typer.echo(one_line(doubt), err=True)
 

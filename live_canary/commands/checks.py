@@ -167,7 +167,9 @@ def folders() -> Iterator[Finding]:
 
 def folder(topic: str, path: Path, needed_bytes: int, when_full: str) -> Finding:
     """Whether it can be written to, or made, and has room."""
-    existing = next((parent for parent in (path, *path.parents) if files.is_there(parent)), path)
+    existing = next((parent for parent in (path, *path.parents) if files.is_there(parent)), None)
+    if existing is None:
+        return Finding(topic, "warn", f"{path} is on a drive that is not there", "connect it, or name another one")
     try:
         _try_to_make(existing / f".live-canary-{secrets.token_hex(8)}", a_folder=existing != path)
         free = shutil.disk_usage(existing).free

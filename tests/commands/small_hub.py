@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+from tests.conftest import TINY
+
 COMMIT = "1234567890" * 4  # main
+REPO = "somebody/canary"
+URLS = "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE"
+CHECKPOINT = {f"{REPO}/{name}": (TINY / name).read_bytes() for name in ("config.json", "model.safetensors")}
+LLM = {
+    f"Qwen/Qwen3-1.7B/{name}": (TINY / "llm_backbone" / name).read_bytes()
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json")
+}
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """A copy of the model that was carried by hand, and downloads that end before their time."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -13,8 +14,8 @@ from live_canary.errors import DownloadError, InputError
 from live_canary.model import hub as found
 from live_canary.model import offers
 from live_canary.signals import CUT_OFF
-from tests.commands.test_download import CHECKPOINT, LLM, URLS
-from tests.commands.test_fetch import DiskUsage
+from tests.commands.machine import DiskUsage
+from tests.commands.small_hub import CHECKPOINT, LLM, URLS
 from tests.conftest import TINY
 
 NAMES = ("config.json", "model.safetensors", "llm_backbone/config.json", "llm_backbone/tokenizer.json")
@@ -49,7 +50,7 @@ def test_a_copy_made_of_links_is_taken_over_without_them(tmp_path):
 
 def test_a_copy_on_another_disk_is_copied(monkeypatch):
     def refuse(*_: object) -> None:
-        raise OSError(18, "Invalid cross-device link")
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
 
     monkeypatch.setattr(os, "link", refuse)
     folder = take_over(TINY)

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import tempfile
-from collections import namedtuple
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,6 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from live_canary.audio.soundsystem import Input
 from live_canary.cli.app import app
 from live_canary.commands import checks, dictation_checks, doctor, processor_checks
 from live_canary.commands.checks import Finding
@@ -22,10 +20,9 @@ from live_canary.errors import DeviceError
 from live_canary.model import hub as found
 from live_canary.model.fetch import fetch, make_current
 from live_canary.model.offers import look_up
+from tests.commands.machine import MICROPHONE, PLAYED, DiskUsage, OneSound
 from tests.conftest import TINY
 
-MICROPHONE = Input(0, "Yeti", channels=1, rate=48_000, is_default=True, hears="microphone", identity="yeti")
-DiskUsage = namedtuple("DiskUsage", "total used free")
 GOOD = Finding("torch", "ok", "torch 2")
 BAD = Finding("microphone", "fail", "none", "plug one in")
 
@@ -104,9 +101,6 @@ def test_a_machine_without_a_sound_system_cannot_hear(monkeypatch):
     assert [one.state for one in checks.sound()] == ["fail"]
 
 
-PLAYED = Input(1, "Monitor", channels=2, rate=48_000, is_default=True, hears="system", identity="monitor")
-
-
 @pytest.mark.parametrize(
     ("device", "heard", "failing"),
     [
@@ -141,24 +135,6 @@ def test_the_doctor_follows_flags_and_settings(monkeypatch, arguments):
     [settings] = asked
     assert (settings.device, settings.compute, settings.threads) == ("USB", "int8", 2)
     assert (settings.microphone, settings.system) == (False, True)
-
-
-class OneSound:
-    """A sound system whose input delivers one block at once, or none, or cannot be opened (None)."""
-
-    def __init__(self, *blocks: np.ndarray | None):
-        self.blocks = blocks
-        self.closed = False
-
-    def open(self, chosen, deliver):
-        for block in self.blocks:
-            if block is None:
-                raise DeviceError("Yeti is busy.")
-            deliver(block.tobytes(), block.shape[1])
-        return self
-
-    def close(self) -> None:
-        self.closed = True
 
 
 @pytest.mark.parametrize(

@@ -13,19 +13,13 @@ from rich.console import Console
 
 from live_canary.commands import download
 from live_canary.commands.model_choice import QUESTION, choose_model, terminal_question
-from live_canary.errors import DownloadError, InputError, ModelMissing
+from live_canary.errors import CheckpointError, DownloadError, InputError, ModelMissing
 from live_canary.model import hub as found
-from tests.commands.small_hub import COMMIT, SmallHub
+from live_canary.model.prompt import Prompt
+from tests.commands.small_hub import CHECKPOINT, COMMIT, LLM, URLS, SmallHub
 from tests.conftest import DEMO, TINY
 
-CHECKPOINT = {f"somebody/canary/{name}": (TINY / name).read_bytes() for name in ("config.json", "model.safetensors")}
-LLM = {
-    f"Qwen/Qwen3-1.7B/{name}": (TINY / "llm_backbone" / name).read_bytes()
-    for name in ("config.json", "tokenizer.json", "tokenizer_config.json")
-}
-
 REVISION = "ab" * 20
-URLS = "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE"
 
 
 def live_canary(*arguments: str, home: Path, endpoint: str = "http://127.0.0.1:9") -> subprocess.CompletedProcess[str]:
@@ -249,6 +243,19 @@ def test_no_model_is_in_a_folder_of_which_nothing_can_be_known(cache, tmp_path, 
     assert not found.is_complete(found.CANARY_QWEN)
     with pytest.raises(ModelMissing):
         found.find_checkpoint(found.CANARY_QWEN)
+
+
+@pytest.mark.parametrize(
+    ("ask", "error"),
+    [
+        (lambda nowhere: found.find_backbone_file(nowhere, "somebody/llm", "config.json"), CheckpointError),
+        (lambda nowhere: Prompt.load(nowhere / "tokenizer.json"), CheckpointError),
+        (lambda nowhere: download.take_over(found.CANARY_QWEN, nowhere, Console(quiet=True)), InputError),
+    ],
+)
+def test_what_is_asked_of_a_folder_of_which_nothing_can_be_known_is_refused_in_a_sentence(cache, home, ask, error):
+    with pytest.raises(error):
+        ask(home / ("x" * 300))
 
 
 def test_a_carried_copy_that_was_cut_off_is_refused(cache, home):

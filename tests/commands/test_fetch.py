@@ -2,7 +2,6 @@
 
 import errno
 import shutil
-from collections import namedtuple
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +14,10 @@ from live_canary.errors import DownloadError, InputError
 from live_canary.model.fetch import fetch, make_current
 from live_canary.model.hub import Known, cached_file
 from live_canary.model.offers import Offer, check_room, look_up
+from tests.commands.machine import DiskUsage
+from tests.commands.small_hub import REPO
 
-REPO, NAME = "somebody/canary", "model.safetensors"
-DiskUsage = namedtuple("DiskUsage", "total used free")
+NAME = "model.safetensors"
 
 
 class Waits(list[float]):

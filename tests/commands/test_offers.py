@@ -9,8 +9,8 @@ from live_canary.model import hub as found
 from live_canary.model.fetch import fetch, make_current
 from live_canary.model.hub import Known
 from live_canary.model.offers import check_room, look_up
-from tests.commands.small_hub import COMMIT
-from tests.commands.test_fetch import REPO, DiskUsage
+from tests.commands.machine import DiskUsage
+from tests.commands.small_hub import COMMIT, REPO
 
 SMALL = "config.json"
 
