@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may reach for the network
-os.environ["LIVE_CANARY_CONFIG"] = os.devnull  # nor depend on its user's settings
+for name in [name for name in os.environ if name.startswith("LIVE_CANARY_")]:
+    del os.environ[name]  # nor depend on its user's settings
+os.environ["LIVE_CANARY_CONFIG"] = os.devnull
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # more gain small models nothing, and spin where the machine is shared
 
 

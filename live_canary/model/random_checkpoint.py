@@ -35,7 +35,8 @@ def write_random_checkpoint(folder: Path, like: Path) -> None:
     """Write 1,718 tensors, 5.1 GB, to `folder`; `like` is a small checkpoint whose tokenizer and settings are used."""
     (folder / "llm_backbone").mkdir(parents=True, exist_ok=True)
     shutil.copy(like / "llm_backbone" / "tokenizer.json", folder / "llm_backbone")
-    _write_json(folder / "llm_backbone" / "config.json", _with(like / "llm_backbone" / "config.json", _QWEN))
+    qwen = json.loads((like / "llm_backbone" / "config.json").read_text("utf-8"))
+    _write_json(folder / "llm_backbone" / "config.json", qwen | _QWEN)
     config = json.loads((like / "config.json").read_text("utf-8"))
     config["lora"].update(_LORA)
     config["perception"]["output_dim"] = _QWEN["hidden_size"]
@@ -68,10 +69,6 @@ def _random(name: str, like: Tensor, generator: torch.Generator) -> Tensor:
     largest = 0.03 if "embed" in name else math.sqrt(3 / math.prod(like.shape[1:]))
     values = torch.empty(like.shape, dtype=torch.bfloat16).uniform_(-largest, largest, generator=generator)
     return values.abs_() if "featurizer" in name else values
-
-
-def _with(path: Path, changes: dict[str, Any]) -> dict[str, Any]:
-    return json.loads(path.read_text("utf-8")) | changes
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:

@@ -134,14 +134,14 @@ def test_json_lines_are_json_with_every_letter_whatever_the_encoding_of_stdout(t
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_finishes_what_was_heard_and_leaves_nothing_to_recover(state, tmp_path, number):
     transcript = tmp_path / "talk.jsonl"
-    with subprocess.Popen(replaying(transcript), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout and process.stderr
-        printed = [process.stdout.readline()]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "bufsize": 0}  # readline() takes nothing of the next
+    with subprocess.Popen(replaying(transcript), **pipes) as process:
+        assert process.stdout
+        first = process.stdout.readline()
         process.send_signal(number)
-        printed += process.stdout  # communicate() would miss a line that was read together with the first one
-        noted = process.stderr.read()
+        others, noted = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, noted
-    assert len(transcript.read_text().splitlines()) == len(printed)
+    assert len(transcript.read_bytes().splitlines()) == len((first + others).splitlines())
     assert not list(state.iterdir())
 
 
