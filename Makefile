@@ -50,8 +50,8 @@ clean:
 # An environment without pip is one that could not be finished before: Debian lacks python3-venv at first.
 # Again whenever the kernels change: an editable install compiles them once, and old ones would be called wrongly.
 $(VENV)/.installed: pyproject.toml hatch_build.py $(wildcard live_canary/model/kernels/*.[ch])
-	@echo "Installing torch and the rest into $(VENV): some minutes, once"
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { $(NEW_ENOUGH) && $(PYTHON) -m venv $(VENV); }
+	@echo "Installing torch and the rest into $(VENV): some minutes, once"
 	$(BIN)/python -m pip install --quiet "torch==2.13.0"
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@

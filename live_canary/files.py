@@ -51,7 +51,7 @@ def is_gone(path: Path) -> bool:
     """Whether there is certainly no such file. Raises OSError where that cannot be known, as of a disk that fails."""
     try:
         path.stat()
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # of the last: a name that no file can have
         return True
     return False
 

@@ -192,6 +192,6 @@ def test_a_file_is_no_folder_and_a_link_is_what_it_leads_to(tmp_path):
 
 def test_only_what_is_certainly_not_there_is_gone(tmp_path):
     (tmp_path / "file").touch()
-    assert [files.is_gone(tmp_path / one) for one in ("file", "nothing", "file/a")] == [False, True, True]
+    assert [files.is_gone(tmp_path / one) for one in ("file", "nothing", "file/a", "a\0b")] == [False, True, True, True]
     with pytest.raises(OSError, match="name too long"):
         files.is_gone(tmp_path / ("a" * 300))

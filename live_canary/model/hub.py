@@ -3,7 +3,6 @@ for the network."""
 
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -127,11 +126,9 @@ def find_checkpoint(path_or_id: str | Path) -> Path:
     """
     folder = files.expanded(path_or_id)
     try:
-        with suppress(FileNotFoundError, NotADirectoryError, ValueError):
-            folder.stat()  # raises what the questions below take for a folder that is not there, from Python 3.14 on
-        if folder.is_dir():
-            return folder
-        if folder.exists():
+        if not files.is_gone(folder):
+            if folder.is_dir():
+                return folder
             raise CheckpointError(f"{folder} is a file; give the folder that holds config.json and model.safetensors")
     except OSError as error:
         raise CheckpointError(f"{folder} cannot be opened: {error.strerror}; check its name and permissions") from None

@@ -83,20 +83,27 @@ def test_memory_that_ends_while_the_distances_grow_leaves_an_encoder_that_works(
         assert torch.equal(perception([samples])[0], fresh([samples])[0])
 
 
-@compiled
-@pytest.mark.parametrize("dtype", ["int8", "int4"])
-def test_what_every_prompt_begins_with_is_computed_once(dtype, monkeypatch):
-    decoder = CanaryQwen.load(DEMO, device="cpu", dtype=dtype).decoder
-    one, other, elsewhere = (decoder.embed(ids) for ids in ([7, 8, *range(20)], [7, 8, *range(30, 60)], [5] * 22))
-    whole = [decoder.forward(x, torch.arange(len(x)), len(x))[9:] for x in (one, other, other, elsewhere, one)]
-    computed = []
+@pytest.fixture
+def computed(monkeypatch) -> list[int]:
+    """How many rows go through the decoder's layers each time."""
+    rows: list[int] = []
     in_c = kernels.decode
 
     def counted(structure, x, *numbers):
-        computed.append(len(x))
+        rows.append(len(x))
         in_c(structure, x, *numbers)
 
     monkeypatch.setattr(kernels, "decode", counted)
+    return rows
+
+
+@compiled
+@pytest.mark.parametrize("dtype", ["int8", "int4"])
+def test_what_every_prompt_begins_with_is_computed_once(dtype, computed):
+    decoder = CanaryQwen.load(DEMO, device="cpu", dtype=dtype).decoder
+    one, other, elsewhere = (decoder.embed(ids) for ids in ([7, 8, *range(20)], [7, 8, *range(30, 60)], [5] * 22))
+    whole = [decoder.forward(x, torch.arange(len(x)), len(x))[9:] for x in (one, other, other, elsewhere, one)]
+    computed.clear()
     parts = [decoder._prefill(x, 9, same) for x, same in ((one, 2), (other, 2), (other, 0), (elsewhere, 2), (one, 2))]
     assert all(map(torch.equal, parts, whole))
     assert computed == [22, 30, 32, 22, 22]
@@ -128,17 +135,9 @@ def test_several_utterances_at_once_have_the_answers_that_each_has_alone(folder,
 
 
 @compiled
-def test_a_token_of_several_utterances_takes_one_pass(monkeypatch):
+def test_a_token_of_several_utterances_takes_one_pass(computed):
     decoder = CanaryQwen.load(DEMO, device="cpu", dtype="int8").decoder
     prompts = [Prompted(decoder.embed([*range(length)]), most) for length, most in ((20, 5), (30, 9), (10, 2))]
-    computed = []
-    in_c = kernels.decode
-
-    def counted(structure, x, *places):
-        computed.append(len(x))
-        in_c(structure, x, *places)
-
-    monkeypatch.setattr(kernels, "decode", counted)
     decoder.generate_several(prompts, end_id=-1)
     assert computed == [20, 30, 10, 3, 2, 2, 2, 1, 1, 1, 1]
 

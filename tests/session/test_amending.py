@@ -12,6 +12,14 @@ from tests.session.fakes import ENDPOINT, LetterModel, MemorySink, ScriptedSourc
 from tests.session.recorder import PATIENCE_SECONDS, Recorder
 
 
+def ended(recorder: Recorder, sink: MemorySink, letters: str, **how: Any) -> Session:
+    """A session that has heard all and can still be asked for corrections."""
+    session = Session([ScriptedSource(letters)], make_segmenter, lambda tell: LetterModel(), [sink], **how)
+    session.start(recorder)
+    recorder.wait_for(SessionEnded)
+    return session
+
+
 def test_an_utterance_is_given_another_text_while_others_are_spoken():
     recorder, sink = Recorder(), MemorySink()
     source = ScriptedSource("abc" + ENDPOINT, live=True, endless=True)
@@ -30,9 +38,7 @@ def test_an_utterance_is_given_another_text_while_others_are_spoken():
 
 def test_a_transcript_can_be_corrected_after_its_end():
     recorder, sink = Recorder(), MemorySink()
-    session = Session([ScriptedSource("abc")], make_segmenter, lambda tell: LetterModel(), [sink])
-    session.start(recorder)
-    recorder.wait_for(SessionEnded)
+    session = ended(recorder, sink, "abc")
     session.amend(0, "ABC")
     recorder.wait_for(UtteranceAmended)
     assert sink.amendments == [(0, "ABC")]
@@ -41,9 +47,7 @@ def test_a_transcript_can_be_corrected_after_its_end():
 
 def test_a_bookmark_stays_with_a_line_that_is_corrected_and_goes_when_it_is_taken_away():
     recorder, sink = Recorder(), MemorySink()
-    session = Session([ScriptedSource("abc" + ENDPOINT + "de")], make_segmenter, lambda tell: LetterModel(), [sink])
-    session.start(recorder)
-    recorder.wait_for(SessionEnded)
+    session = ended(recorder, sink, "abc" + ENDPOINT + "de")
     for index, is_set in ((0, True), (1, True), (0, True), (7, True), (1, False)):
         session.bookmark(index, is_set=is_set)
     session.amend(0, "ABC")
@@ -59,9 +63,7 @@ def test_a_correction_that_cannot_be_saved_is_counted_like_a_line():
             raise OutputError("'notes.txt' cannot be corrected: no space left")
 
     recorder, sink = Recorder(), FullDisk()
-    session = Session([ScriptedSource("abc")], make_segmenter, lambda tell: LetterModel(), [sink])
-    session.start(recorder)
-    recorder.wait_for(SessionEnded)
+    session = ended(recorder, sink, "abc")
     session.amend(0, "ABC")
     recorder.wait_for(UtteranceAmended)
     assert recorder.of(OutputWritten)[-1] == OutputWritten(sink.path, 1)
@@ -71,9 +73,7 @@ def test_a_correction_that_cannot_be_saved_is_counted_like_a_line():
 def corrected_after_the_end(sink: MemorySink, corrections: int, *, is_told: bool = False, **how: Any) -> int:
     """How many of them the sink has when a session that is left at once is over."""
     recorder = Recorder()
-    session = Session([ScriptedSource("abc")], make_segmenter, lambda tell: LetterModel(), [sink], **how)
-    session.start(recorder)
-    recorder.wait_for(SessionEnded)
+    session = ended(recorder, sink, "abc", **how)
     for number in range(corrections):
         session.amend(0, f"{number}")
     told: list[int] = []
@@ -105,9 +105,7 @@ def test_the_last_correction_is_waited_for_while_it_is_being_written(monkeypatch
     """It did not count as left any more: the session ended under the thread that wrote it, and its journal went."""
     monkeypatch.setattr("live_canary.session.session.CLOSE_SOURCE_SECONDS", 0.0)
     sink, recorder = SlowSink(), Recorder()
-    session = Session([ScriptedSource("abc")], make_segmenter, lambda tell: LetterModel(), [sink])
-    session.start(recorder)
-    recorder.wait_for(SessionEnded)
+    session = ended(recorder, sink, "abc")
     session.amend(0, "ABC")
     assert sink.is_asked.wait(PATIENCE_SECONDS)
     threading.Timer(0.5, sink.takes_it.set).start()
