@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 
 from live_canary.model.canary import CanaryQwen
-from live_canary.model.decoder import merged
+from live_canary.model.matrices import merged
 
 RENAMED = [  # of the checkpoint's names: a pattern and what becomes of it
     (r"perception\.encoder\.pre_encode\.(.*)", r"enc.pre_encode.\1"),

@@ -43,7 +43,7 @@ def lap(name):
     told[name], begun = now - begun, now
 import torch
 lap("import torch")
-from live_canary.model import canary
+from live_canary.model import canary, trees
 lap("import transformers, peft and live_canary")
 torch.zeros(1, device="cuda")
 lap("CUDA itself")
@@ -55,7 +55,7 @@ def timed(name, function):
         lap(name)
         return result
     return call
-canary.load_weights = timed("weights", canary.load_weights)
+trees.load_weights = timed("weights", trees.load_weights)
 canary.FixedEncoder.record = timed("encoder's steps", canary.FixedEncoder.record)
 canary.FixedDecoder.__init__ = timed("decoder and its kernels", canary.FixedDecoder.__init__)
 canary.FixedDecoder.record = timed("decoder's steps", canary.FixedDecoder.record)

@@ -9,23 +9,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from live_canary.errors import AudioTooLong, AudioTooShort, CheckpointError, InputError
-from live_canary.model import encoder, llm
+from live_canary.errors import AudioTooLong, AudioTooShort
 from live_canary.model.answer import Answer, Prompted
-from live_canary.model.checkpoint import destinations, load_weights, no_meta_tensors_left
-from live_canary.model.compute import DType, choose_device, choose_dtype, let_go, refusal_of, use_threads
-from live_canary.model.config import CanaryConfig, read_config
+from live_canary.model.compute import DType
+from live_canary.model.config import CanaryConfig
 from live_canary.model.decoder import LeanDecoder
 from live_canary.model.encoder import Perception, encoded_frames
 from live_canary.model.fixed import FixedDecoder, FixedEncoder
-from live_canary.model.hub import find_backbone_file, find_checkpoint
-from live_canary.model.llm import QwenWrapper, read_qwen_config
-from live_canary.model.memory import keep_few_kernels, keep_few_plans
+from live_canary.model.llm import QwenWrapper
+from live_canary.model.memory import keep_few_plans
 from live_canary.model.prompt import Prompt, inject_audio_embeddings
 from live_canary.model.quantized_file import quantized
 from live_canary.model.samples import mono_float32
+from live_canary.model.trees import BITS, load_trees, load_where_it_fits
 
-BITS = {"int8": 8, "int4": 4}
 Audio = NDArray[np.generic]
 
 MAX_SECONDS = 40.0  # the longest audio the model was trained on
@@ -75,62 +72,18 @@ class CanaryQwen:
         Strict: every tensor of the file is used exactly once and none is missing. On the CPU in bfloat16 the weights
         stay memory-mapped. Raises CheckpointError, and InputError for a model that does not fit.
         """
-        keep_few_kernels()
-        torch.backends.cudnn.allow_tf32 = False  # who computes in float32 wants all of it; convolutions had 10 bits
-        torch.backends.cuda.enable_cudnn_sdp(False)  # on Hopper, 0.4 s for every length's plan (FunASR's issue 3704)
-        folder = find_checkpoint(path_or_id)
-        use_threads(threads, folder / "model.safetensors")
-        try:
-            return cls._load(folder, device, dtype)
-        except RuntimeError as error:
-            if not (refusal := refusal_of(error)):
-                raise
-        let_go()  # of what the attempt took, which its error has held until here
-        reason, remedy = refusal(folder / "model.safetensors")
-        if device != "auto":
-            raise InputError(f"{reason}; {remedy}, or choose --compute-device cpu")
-        tell(f"{reason}: using the processor, which is slower")
-        return cls._load(folder, "cpu", "auto")
+        return load_where_it_fits(cls._load, path_or_id, device, dtype, threads, tell)
 
     @classmethod
     def _load(cls, folder: Path, device: str, dtype: DType) -> "CanaryQwen":
-        config = read_config(folder / "config.json")
-        qwen_config = read_qwen_config(find_backbone_file(folder, config.pretrained_llm, "config.json"))
-        if qwen_config.hidden_size != config.encoder.output_width:
-            raise CheckpointError(
-                f"{folder / 'config.json'}: perception.output_dim is {config.encoder.output_width}, but the LLM's "
-                f"hidden_size is {qwen_config.hidden_size}; config and llm_backbone must come from the same model"
-            )
-        tokenizer = find_backbone_file(folder, config.pretrained_llm, "tokenizer.json")
-        prompt = Prompt.load(tokenizer)
-        largest = max(token for token in prompt.ids() if token != prompt.placeholder_id)
-        if largest >= qwen_config.vocab_size:
-            raise CheckpointError(
-                f"{tokenizer} has the token {largest}, but the LLM's vocab_size is {qwen_config.vocab_size}; "
-                "tokenizer.json and config.json must come from the same model"
-            )
-        try:
-            with torch.device("meta"):
-                perception, qwen = Perception(config).eval(), QwenWrapper(qwen_config, config.lora).eval()
-        except (RuntimeError, ValueError, TypeError, LookupError, ArithmeticError) as error:  # sizes that do not fit
-            raise CheckpointError(
-                f"{folder} describes a model that cannot be built ({error}); copy config.json and llm_backbone again"
-            ) from None
-        weights = folder / "model.safetensors"
-        wanted = destinations(perception, encoder.checkpoint_key) | destinations(qwen.tree, llm.checkpoint_key)
-        chosen = choose_device(device)
-        form = choose_dtype(dtype, chosen, weights)
-        load_weights(weights, wanted, chosen, None if form in BITS else getattr(torch, form))
-        perception.materialise_buffers()
-        qwen.materialise_buffers()
-        assert no_meta_tensors_left([perception, qwen])
-        perception.to(chosen).requires_grad_(False)
-        qwen.to(chosen).requires_grad_(False)
-        if form in BITS:
-            return cls(config, perception, qwen, prompt, quantized(perception, qwen, weights, BITS[form]), form)
-        if chosen.type != "cuda":
-            return cls(config, perception, qwen, prompt, LeanDecoder(qwen))
-        model = cls(config, perception, qwen, prompt)
+        trees = load_trees(folder, device, dtype)
+        parts = trees.config, trees.perception, trees.qwen, trees.prompt
+        if trees.form in BITS:
+            decoder = quantized(trees.perception, trees.qwen, trees.weights, BITS[trees.form])
+            return cls(*parts, decoder, trees.form)
+        if trees.device.type != "cuda":
+            return cls(*parts, LeanDecoder(trees.qwen))
+        model = cls(*parts)
         model.use_fixed_shapes()
         return model
 

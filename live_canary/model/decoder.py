@@ -8,7 +8,7 @@ weights, except those it has to merge: LoRA goes into q and v, and q, k, v and g
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,48 +17,10 @@ from torch.nn import functional as F  # noqa: N812 - as everybody calls it
 from live_canary.errors import LiveCanaryError
 from live_canary.model.answer import Answer, Growing, Prompted
 from live_canary.model.llm import QwenWrapper
+from live_canary.model.matrices import MakeLinear, dense, fused, merged, plain
 
 CACHE_STEP = 256  # positions by which the cache grows
-
-
-class Dense:
-    """Matrices (out, in) in the dtype of the model that stand on top of each other: (n, in) -> (n, all outs)."""
-
-    def __init__(self, *weights: Tensor):
-        self.weights = weights
-
-    def __call__(self, x: Tensor) -> Tensor:
-        if len(self.weights) == 1:
-            return F.linear(x, self.weights[0])
-        return torch.cat([F.linear(x, weight) for weight in self.weights], dim=-1)
-
-
-class MakeLinear(Protocol):
-    """What becomes of weight matrices."""
-
-    def __call__(
-        self, name: str, weights: Callable[[], Sequence[Tensor]], /, *, only_largest: bool = False
-    ) -> Callable[[Tensor], Tensor]:
-        """name: unique in the model; weights: gives (out, in) each, that stand on top of each other; only_largest: of
-        the outputs of a single row only the largest has to be exact.
-        """
-
-
-def dense(name: str, weights: Callable[[], Sequence[Tensor]], only_largest: bool = False) -> Dense:
-    """Leaves them as they are: on a processor, views of the memory-mapped file."""
-    return Dense(*weights())
-
-
-def fused(name: str, weights: Callable[[], Sequence[Tensor]], only_largest: bool = False) -> Dense:
-    """One matrix of several, since every call to a GPU costs. The tree's own become rows of it: none is held twice."""
-    parts = weights()
-    if len(parts) == 1:
-        return Dense(*parts)
-    whole = torch.cat([part.detach() for part in parts])
-    for part, rows in zip(parts, whole.split([len(part) for part in parts]), strict=True):
-        if isinstance(part, nn.Parameter):
-            part.data = rows
-    return Dense(whole)
+READ_AT_ONCE = 512  # tokens of a long text: its attention takes so many times its length in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +50,12 @@ class LeanDecoder:
         make_linear: MakeLinear | None = None,
         dtype: torch.dtype | None = None,
         after_each: Callable[[nn.Module], None] = lambda module: None,
+        *,
+        adapter: bool = True,
     ):
         """make_linear: what becomes of the weight matrices, by default what suits the device; dtype: of everything
         between them, by default the tree's; after_each: called with each layer of the tree once its weights have been
-        taken over.
+        taken over; adapter: whether it transcribes, or is plain Qwen3.
         """
         causal_lm = qwen.causal_lm
         config = causal_lm.config
@@ -99,6 +63,7 @@ class LeanDecoder:
         self.dtype = dtype or self.embeddings.dtype
         self.heads, self.kv_heads = config.num_attention_heads, config.num_key_value_heads
         self.head_dim, self.eps = config.head_dim, config.rms_norm_eps
+        self._weight_of = merged if adapter else plain
         make_linear = make_linear or (dense if self.device.type == "cpu" else fused)
         # first, being the largest: memory is still free
         self.head = make_linear("head", lambda: [self.embeddings], only_largest=True)
@@ -144,6 +109,34 @@ class LeanDecoder:
             self.generate(prompted.embeddings, prompted.max_new_tokens, end_id, prompted.draft, same)
             for prompted in prompts
         ]
+
+    @torch.inference_mode()
+    def stream(
+        self, ids: Sequence[int], max_new_tokens: int, end_id: int, read: Callable[[int], None] = lambda tokens: None
+    ) -> Iterator[int]:
+        """Greedy continuation of a prompt of tokens, however long, each token as soon as it is known.
+
+        read: called with how many of the prompt's tokens have been read, after each READ_AT_ONCE.
+        """
+        self._reserve(len(ids) + max_new_tokens + 1)
+        hidden = torch.empty(0)
+        for start in range(0, len(ids), READ_AT_ONCE):
+            inputs = self.embed(ids[start : start + READ_AT_ONCE])
+            hidden = self._read_on(inputs, start)
+            read(start + len(inputs))
+        growing = self._begun(Prompted(hidden, max_new_tokens), hidden[-1:], end_id)
+        following = self._continue(growing.token, len(ids), growing.tokens_left)
+        while growing.token != end_id:
+            yield growing.token
+            if growing.is_whole:
+                return
+            self._take(growing, *next(following))
+
+    def _read_on(self, inputs: Tensor, start: int) -> Tensor:
+        """(n, hidden) inputs of which `start` are cached already -> what those become (n, hidden)."""
+        end = start + len(inputs)
+        positions = torch.arange(start, end, device=self.device)
+        return self.forward(inputs, positions, end, torch.arange(end, device=self.device) <= positions[:, None])
 
     def _inputs_of(self, prompted: Prompted) -> Tensor:
         """(n + drafted, hidden)"""
@@ -249,7 +242,7 @@ class LeanDecoder:
         q_norm, k_norm = self._norm_weight(attention.q_norm), self._norm_weight(attention.k_norm)
 
         def stacked(part: str, *projections: Any) -> Callable[[Tensor], Tensor]:
-            return make_linear(name + part, lambda: [merged(projection) for projection in projections])
+            return make_linear(name + part, lambda: [self._weight_of(projection) for projection in projections])
 
         return _Layer(
             input_norm=self._norm_weight(layer.input_layernorm),
@@ -269,12 +262,3 @@ def best_of(logits: Tensor) -> tuple[Tensor, Tensor]:
     """(n, vocabulary) -> the best tokens (n,) int64 and their probabilities (n,) float32."""
     best, ids = logits.max(-1, keepdim=True)
     return ids[:, 0], (logits - best).exp().sum(-1, dtype=torch.float32).reciprocal()
-
-
-def merged(projection: Any) -> Tensor:
-    """The weight of a projection with its LoRA, if it has one, added in float32."""
-    if not hasattr(projection, "base_layer"):
-        return projection.weight
-    base = projection.base_layer.weight
-    weight = base.detach().float() + projection.get_delta_weight("default").detach().float()
-    return weight.to(base.dtype)

@@ -11,10 +11,11 @@ from torch.nn import functional as F  # noqa: N812 - as everybody calls it
 from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-from live_canary.model.decoder import CACHE_STEP, LeanDecoder, best_of, fused
+from live_canary.model.decoder import CACHE_STEP, LeanDecoder, best_of
 from live_canary.model.encoder import Perception, encoded_frames
 from live_canary.model.graphs import WARM_UP_RUNS, Step, new_pool, round_up
 from live_canary.model.llm import QwenWrapper
+from live_canary.model.matrices import fused
 from live_canary.model.token_kernels import token_kernels
 
 FRAMES_STEP = 128  # 1.28 s of features: the lengths to which utterances are padded

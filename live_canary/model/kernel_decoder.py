@@ -57,6 +57,10 @@ class KernelDecoder(LeanDecoder):
             self._start = inputs[:same].clone()
         return x[first - known :]
 
+    def _read_on(self, inputs: Tensor, start: int) -> Tensor:
+        self._start = torch.empty(0)  # the cache begins with something else now
+        return super()._read_on(inputs, start)
+
     def forward(self, x: Tensor, positions: Tensor, end: int, visible: Tensor | None = None) -> Tensor:
         """As in torch, for the last positions before `end`, each of which sees what is not later."""
         x = x.clone(memory_format=torch.contiguous_format)

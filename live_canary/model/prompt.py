@@ -17,6 +17,7 @@ from live_canary.model.config import PLACEHOLDER
 
 TRANSCRIBE = f"Transcribe the following: {PLACEHOLDER}"
 END_OF_TURN = "<|im_end|>"
+WITHOUT_THOUGHTS = "<think>\n\n</think>\n\n"  # as Qwen3's own chat form has it with `enable_thinking=False`
 
 
 class Prompt:
@@ -42,9 +43,9 @@ class Prompt:
                 raise CheckpointError(f"{path} does not know {token}; copy Qwen3's tokenizer.json into that folder")
         return cls(tokenizer)
 
-    def ids(self, message: str = TRANSCRIBE) -> list[int]:
-        """Ids of one user message in the chat form, up to where the answer begins (NeMo's `qwen` format)."""
-        chat = f"<|im_start|>user\n{message}{END_OF_TURN}\n<|im_start|>assistant\n"
+    def ids(self, message: str = TRANSCRIBE, begun: str = "") -> list[int]:
+        """Ids of one user message in the chat form, up to where the answer goes on (NeMo's `qwen` format)."""
+        chat = f"<|im_start|>user\n{message}{END_OF_TURN}\n<|im_start|>assistant\n{begun}"
         return self.tokenizer.encode(chat, add_special_tokens=False).ids
 
     def _id(self, token: str) -> int:

@@ -226,11 +226,14 @@ def quantized(perception: Perception, qwen: QwenWrapper, weights: Path, bits: in
 
     Trees as stored, on the CPU; the pages of what has been quantised are given back.
     """
-    for tree in (perception, qwen):  # opening the file has touched every tensor, which may have brought 2 MB with each
-        release_pages(tree)
     file = QuantizedFile.of(weights, bits)
-    make_decoder = KernelDecoder if kernels.available() else LeanDecoder
-    decoder = make_decoder(qwen, file.maker(bits), torch.float32, after_each=release_pages)
+    decoder = quantized_decoder(qwen, file.maker(bits))
     perception.quantize(file.maker(8), after_each=release_pages)
     file.keep_meanwhile()
     return decoder
+
+
+def quantized_decoder(qwen: QwenWrapper, make_linear: MakeQuantized, *, adapter: bool = True) -> LeanDecoder:
+    """Of a tree as stored, on the CPU, whose pages are given back."""
+    make_decoder = KernelDecoder if kernels.available() else LeanDecoder
+    return make_decoder(qwen, make_linear, torch.float32, after_each=release_pages, adapter=adapter)

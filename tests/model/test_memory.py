@@ -21,7 +21,7 @@ import pytest
 import torch
 
 from live_canary.errors import InputError
-from live_canary.model import canary
+from live_canary.model import trees
 from live_canary.model.canary import CanaryQwen
 from live_canary.model.quantized_file import QuantizedFile
 from live_canary.transcript.transcriber import CanaryTranscriber
@@ -47,7 +47,7 @@ UNKNOWN = [  # by a card that torch was not built for: NVIDIA's before Turing fr
 def card(monkeypatch, refusal: Exception) -> list[str]:
     """One that refuses every model; gives the devices on which loading was tried."""
     tried = []
-    load_weights = canary.load_weights
+    load_weights = trees.load_weights
 
     def load(path, wanted, device, dtype):
         tried.append(device.type)
@@ -55,7 +55,7 @@ def card(monkeypatch, refusal: Exception) -> list[str]:
             raise copy(refusal)  # one that is kept would keep what its frames hold
         load_weights(path, wanted, device, dtype)
 
-    monkeypatch.setattr(canary, "load_weights", load)
+    monkeypatch.setattr(trees, "load_weights", load)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (1_500_000_000, 8_000_000_000))
@@ -105,7 +105,7 @@ class Weights:
 
 def test_what_the_attempt_itself_took_is_the_cards_again_before_its_room_is_told(full_card, monkeypatch):
     """Its own gigabytes were told as another program's, and stayed taken as long as the processor computed."""
-    attempts, emptied, load_weights = [], [], canary.load_weights
+    attempts, emptied, load_weights = [], [], trees.load_weights
 
     def take_and_fail(path, wanted, device, dtype):
         weights = Weights()
@@ -116,7 +116,7 @@ def test_what_the_attempt_itself_took_is_the_cards_again_before_its_room_is_told
         is_free = emptied and attempts[0]() is None
         return (3_900_000_000 if is_free else 0, 4_000_000_000)
 
-    monkeypatch.setattr(canary, "load_weights", take_and_fail)
+    monkeypatch.setattr(trees, "load_weights", take_and_fail)
     monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
     monkeypatch.setattr(torch.accelerator, "empty_cache", lambda: emptied.append(attempts[0]() is None))
     monkeypatch.setattr(torch.cuda, "mem_get_info", mem_get_info)
@@ -154,7 +154,7 @@ def test_what_else_goes_wrong_on_a_card_is_not_taken_for_a_full_one(full_card, m
     def break_down(*_):
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
-    monkeypatch.setattr(canary, "load_weights", break_down)
+    monkeypatch.setattr(trees, "load_weights", break_down)
     with pytest.raises(RuntimeError, match="illegal memory access"):
         CanaryQwen.load(TINY)
 

@@ -14,8 +14,9 @@ import torch
 
 from live_canary.model import token_kernels
 from live_canary.model.canary import CanaryQwen
-from live_canary.model.decoder import CACHE_STEP, LeanDecoder, fused
+from live_canary.model.decoder import CACHE_STEP, LeanDecoder
 from live_canary.model.fixed import FixedDecoder
+from live_canary.model.matrices import fused
 from live_canary.model.token_kernels import ADDED, GATED, LARGEST_ERROR, NORMED, PLAIN, THREADS, TokenKernels
 from tests.conftest import DEMO, TINY
 
