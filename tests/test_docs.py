@@ -16,7 +16,7 @@ from live_canary.model import hub
 from tests.conftest import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-RUNS = ("listen", "transcribe", "devices", "download", "doctor", "recover", "bench_engine", "bench_live")
+RUNS = ("listen", "notes", "transcribe", "devices", "download", "doctor", "recover", "bench_engine", "bench_live")
 OTHERS_FLAGS = {
     "--constraint",
     "--constraints",

@@ -263,6 +263,43 @@ def transcribe(
     raise typer.Exit(command.run(settings, output_dir, *formats, channels=names, together=together))
 
 
+@app.command(epilog=epilog("notes"), rich_help_panel=LATER)
+def notes(
+    transcript: Annotated[
+        Path, typer.Argument(metavar="TRANSCRIPT", help="A file that live-canary wrote; - for stdin.")
+    ],
+    ask: Annotated[
+        str | None, typer.Option("--ask", metavar="QUESTION", help="Answer that instead of writing notes.")
+    ] = None,
+    output: Annotated[
+        list[Path] | None, typer.Option("--output", "-o", metavar="FILE", help="Write them there too; .md or .txt.")
+    ] = None,
+    overwrite: OverwriteOption = False,
+    plain: StillOption = False,
+    model: ModelOption = "auto",
+    compute_device: ComputeDeviceOption = "auto",
+    compute: ComputeOption = "auto",
+    threads: ThreadsOption = None,
+) -> None:
+    """Write the notes of a transcript, or answer a question about it, with the same model, on this machine.
+
+    Notes are written by a small language model: check what matters against the transcript.
+    """
+    from live_canary.commands import notes as command
+
+    began = datetime.now()
+    settings = Settings(
+        model=model,
+        compute_device=compute_device,
+        compute=compute,
+        threads=threads,
+        outputs=tuple(named(path, began) for path in output or ()),
+        overwrite=overwrite,
+        plain=plain,
+    )
+    raise typer.Exit(command.run(transcript, settings, question=ask))
+
+
 @app.command(epilog=epilog("recover"), rich_help_panel=LATER)
 def recover(
     session: Annotated[str | None, typer.Argument(metavar="[SESSION]", help="Only this one.")] = None,

@@ -82,6 +82,7 @@ def use_settings(context: typer.Context, profile: str | None) -> str | None:
     context.obj = settings
     context.default_map = settings.values() | {
         "transcribe": settings.values(),
+        "notes": settings.values(*engine, "overwrite", "plain"),
         "doctor": settings.values(),
         "download": settings.values("plain"),
         "bench": {"engine": settings.values(*engine), "live": settings.values(*engine, "mode")},

@@ -22,6 +22,11 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "live-canary transcribe a.wav --channels Me,Them": "one speaker per channel",
         "live-canary transcribe --together a.wav b.wav": "or per recording",
     },
+    "notes": {
+        "live-canary notes call.md": "main points, decisions, tasks",
+        "live-canary notes call.md -o notes.md": "and keep them",
+        'live-canary notes call.md --ask "Who pays?"': "an answer instead",
+    },
     "recover": {
         "live-canary recover --list": "what was cut off",
         "live-canary recover": "finish all of it",

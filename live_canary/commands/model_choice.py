@@ -95,7 +95,7 @@ def load_with(choice: ModelChoice, settings: Settings) -> Callable[[Callable[[st
 
     def load(tell: Callable[[str], None]) -> Transcriber:
         tell(f"Loading {choice.name} …")
-        _leave_deleted_folder()
+        leave_deleted_folder()
         device, dtype = settings.compute_device, COMPUTE[settings.compute]
         transcriber = import_transcriber().load(choice.folder, device, dtype, settings.threads, tell)
         return SpellingTranscriber(transcriber, speller) if settings.spelling else transcriber
@@ -103,7 +103,7 @@ def load_with(choice: ModelChoice, settings: Settings) -> Callable[[Callable[[st
     return load
 
 
-def _leave_deleted_folder() -> None:
+def leave_deleted_folder() -> None:
     """Intel's MKL ends the process at the first product where the working folder is not there any more."""
     try:
         os.getcwd()  # noqa: PTH109 - Path.cwd is the same

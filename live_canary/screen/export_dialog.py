@@ -1,7 +1,6 @@
 """Saving a part of the transcript, or all of it, in a file of its own."""
 
 from collections.abc import Container, Sequence
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import ClassVar
@@ -14,11 +13,10 @@ from textual.widgets import Input, Label
 
 from live_canary import files
 from live_canary.errors import OutputError
-from live_canary.printable import one_line
 from live_canary.screen.fields import Field
 from live_canary.transcript.formats import FORMATS
 from live_canary.transcript.pieces import whole_transcript
-from live_canary.transcript.places import check_free, check_output, format_of
+from live_canary.transcript.places import check_free, check_output, format_of, write_whole
 from live_canary.transcript.utterance import Entry
 
 
@@ -28,17 +26,7 @@ def export(
     """Writes `entries` to `path`, all of them in place of what was there. Raises OutputError and then leaves it so."""
     check_output(path, overwrite=True)
     text = whole_transcript(format_of(path), entries, started, with_source=with_source, bookmarked=bookmarked)
-    is_new = not path.exists()
-    try:
-        path.touch()
-        files.replace(path.resolve(), text.encode())
-    except OSError as error:
-        if is_new:
-            with suppress(OSError):
-                path.unlink()
-        raise OutputError(
-            f"'{one_line(str(path))}' cannot be written: {error.strerror}; choose another folder."
-        ) from error
+    write_whole(path, text)
 
 
 class ExportDialog(ModalScreen[Path | None]):

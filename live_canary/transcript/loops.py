@@ -1,9 +1,13 @@
-"""A model that gets stuck says the same words again and again; people do so only a few times."""
+"""A model that gets stuck says the same words, or lines, again and again; people do so only a few times."""
 
 import string
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from live_canary.printable import one_line
 
 LONGEST_PHRASE_WORDS = 16
+SAME_LINES = 3
 
 
 def without_loops(words: Sequence[str]) -> list[int]:
@@ -19,6 +23,36 @@ def without_loops(words: Sequence[str]) -> list[int]:
         kept += range(position, position + phrase)
         position += phrase * repeats
     return kept
+
+
+def lines_until_loop(pieces: Iterator[str]) -> Iterator[str]:
+    """The lines of an answer that grows, without empty ones at its ends, until it ends or begins to loop."""
+    said: Counter[str] = Counter()
+    is_blank_due = False
+    for line in _lines(pieces):
+        text = one_line(line)
+        if not text:
+            is_blank_due = bool(said)
+            continue
+        said[text] += 1
+        if said[text] == SAME_LINES:
+            return
+        if is_blank_due:
+            yield ""
+        is_blank_due = False
+        words = text.split()
+        kept = [words[position] for position in without_loops(words)]
+        yield line[: len(line) - len(line.lstrip(" "))] + (text if kept == words else " ".join(kept))
+        if kept != words:
+            return
+
+
+def _lines(pieces: Iterator[str]) -> Iterator[str]:
+    line = ""
+    for piece in pieces:
+        *whole, line = (line + piece).split("\n")
+        yield from whole
+    yield line
 
 
 def _loop_at(keys: list[str], start: int) -> tuple[int, int]:

@@ -79,6 +79,19 @@ def not_writable(path: Path, error: OSError) -> OutputError:
     return OutputError(f"{named(path)} cannot be written: {error.strerror}; {room}give another folder or name.")
 
 
+def write_whole(path: Path, text: str) -> None:
+    """Let a file, which may be a new one, hold the text, all at once. Raises OutputError, and leaves it as it was."""
+    is_new = not files.is_there(path)
+    try:
+        path.touch()
+        files.replace(path.resolve(), text.encode())
+    except OSError as error:
+        if is_new:
+            with suppress(OSError):
+                path.unlink()
+        raise not_writable(path, error) from error
+
+
 def open_and_lock(path: Path) -> int:
     """The same; raises OSError, and BlockingIOError while another session writes the file."""
     descriptor = files.open_file(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, private=False)

@@ -1,0 +1,206 @@
+"""`live-canary notes`: the notes of a transcript, or what it says about a question, written by the model's own LLM.
+
+A transcript that is longer than a small LLM reads well is read in parts, each of which gets notes of its own.
+"""
+
+import codecs
+import queue
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from live_canary import files
+from live_canary.commands.model_choice import (
+    GET_THE_REAL_ONE,
+    ModelChoice,
+    choose_model,
+    leave_deleted_folder,
+    terminal_question,
+)
+from live_canary.console import NoRoomError, discard, note
+from live_canary.errors import InputError, ModelMissing, OutputError
+from live_canary.printable import clock, one_line
+from live_canary.settings import COMPUTE, Settings
+from live_canary.signals import DEAF_SECONDS, ending_at_once
+from live_canary.transcript.loops import lines_until_loop
+from live_canary.transcript.places import check_output, write_whole
+from live_canary.transcript.reading import Spoken, in_parts, read_transcript
+
+if TYPE_CHECKING:
+    from live_canary.model.plain_qwen import PlainQwen
+
+PART_TOKENS = 5000  # of a transcript at once: some 25 minutes of talk
+ANSWER_TOKENS = 700
+EXTENSIONS = (".md", ".txt")  # of what the notes may be written to
+STDIN = Path("-")
+
+Read = Callable[[int, int], None]
+"""Told how many tokens of a message have been read, and how many it has."""
+
+WRITE_NOTES = (
+    "Below is a transcript, written by speech recognition, which mishears some words. Write short notes of it in "
+    "Markdown: first a summary in two or three sentences, then a list of the main points, then, if there are any, a "
+    "list of what was decided and one of who is to do what. Write only what the transcript says.\n\n"
+    "Transcript:\n{transcript}"
+)
+ANSWER_QUESTION = (
+    "Below is a transcript, written by speech recognition, which mishears some words. Use only what it says to answer "
+    "this question: {question}\nIf the transcript does not say, say so.\n\n"
+    "Transcript:\n{transcript}\n\nQuestion: {question}"
+)
+
+
+def run(path: Path, settings: Settings, *, question: str | None = None) -> int:
+    """Print the notes of a transcript, or the answer to a question about it; the exit code.
+
+    path: `STDIN` for what comes from there. `settings.outputs` get them too, when they are whole. Raises InputError for
+    what can be seen to be wrong first, and ModelMissing without the real model.
+    """
+    settings.check()
+    if question is not None and not question.strip():
+        raise InputError('--ask needs a question: --ask "What was decided?"')
+    spoken = _read(path)
+    for output in settings.outputs:
+        _check_new(output, overwrite=settings.overwrite)
+    choice = _choose(settings)
+    with ending_at_once():  # an interrupt inside of torch's C++ would abort the process, or be lost
+        qwen = _load(choice, settings)
+    parts = in_parts(spoken, qwen.tokens, PART_TOKENS)
+    written = []
+    try:
+        for number, part in enumerate(parts):
+            if number:
+                _print("")
+            answer = partial(qwen.answer, _message(part, question), ANSWER_TOKENS)
+            heading = _heading(part, number, len(parts)) if len(parts) > 1 else None
+            written.append(_printed(answer, heading, plain=settings.plain))
+    except KeyboardInterrupt:
+        for output in settings.outputs:
+            note(f"Stopped; '{one_line(str(output))}' was not written.")
+        raise
+    for output in settings.outputs:
+        write_whole(output, "\n".join(written))
+        note(f"The notes are in '{one_line(str(output))}'.")
+    return 0
+
+
+def _printed(answer: Callable[[Read], Iterator[str]], heading: str | None, *, plain: bool) -> str:
+    """An answer, each line of which is printed as soon as it is whole; a bar shows how far the transcript is read."""
+    columns = (TextColumn("Reading", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    lines = [] if heading is None else [heading, ""]
+    for line in lines:
+        _print(line)
+    with Progress(*columns, console=console, transient=True, disable=plain or not console.is_terminal) as progress:
+        task = progress.add_task("")
+        pieces = answer(lambda read, total: progress.update(task, completed=read, total=total))
+        for line in _from_a_thread(lines_until_loop(pieces)):
+            progress.stop()
+            _print(line)
+            lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def _from_a_thread(lines: Iterator[str]) -> Iterator[str]:
+    """The same lines: while another thread makes them, Ctrl-C reaches this one, and not what is in C++."""
+    made: queue.SimpleQueue[str | BaseException | None] = queue.SimpleQueue()
+
+    def make() -> None:
+        try:
+            for line in lines:
+                made.put(line)
+            made.put(None)
+        except BaseException as error:  # noqa: BLE001 - raised below
+            made.put(error)
+
+    threading.Thread(target=make, name="notes", daemon=True).start()
+    while True:
+        try:
+            line = made.get(timeout=DEAF_SECONDS)
+        except queue.Empty:
+            continue
+        if isinstance(line, BaseException):
+            raise line
+        if line is None:
+            return
+        yield line
+
+
+def _print(line: str) -> None:
+    try:
+        print(line, flush=True)  # noqa: T201
+    except NoRoomError:
+        raise
+    except OSError as error:
+        discard(sys.stdout)
+        raise OutputError(f"The notes cannot be printed any more ({error.strerror}).") from None
+
+
+def _message(part: Sequence[Spoken], question: str | None) -> str:
+    transcript = "\n".join(spoken.text for spoken in part)
+    if question is None:
+        return WRITE_NOTES.format(transcript=transcript)
+    return ANSWER_QUESTION.format(transcript=transcript, question=one_line(question))
+
+
+def _heading(part: Sequence[Spoken], number: int, parts: int) -> str:
+    start = part[0].start_seconds
+    return f"## Part {number + 1} of {parts}" + ("" if start is None else f", from {clock(start)}")
+
+
+def _read(path: Path) -> list[Spoken]:
+    """Raises InputError for what is no text, or has no words in it."""
+    name = "stdin" if path == STDIN else f"'{one_line(str(path))}'"
+    try:
+        contents = sys.stdin.buffer.read() if path == STDIN else path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{name} cannot be read: {error.strerror}; give a transcript.") from None
+    encoding = "utf-16" if contents.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
+    try:
+        text = contents.decode(encoding)
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise InputError(f"{name} is no text in UTF-8; of a recording, write one first: live-canary transcribe")
+    spoken = read_transcript(text, path.suffix)
+    if not any(character.isalnum() for one in spoken for character in one.text):
+        raise InputError(f"{name} has no words in it; give a transcript.")
+    return spoken
+
+
+def _check_new(output: Path, *, overwrite: bool) -> None:
+    """Raises OutputError where the notes could not be written, or would replace something."""
+    if output.suffix.lower() not in EXTENSIONS:
+        raise OutputError(f"'{one_line(str(output))}' must end in {' or '.join(EXTENSIONS)}.")
+    check_output(output, overwrite=True)
+    if files.is_there(output) and not overwrite:
+        raise OutputError(f"'{one_line(str(output))}' exists; give another name, or --overwrite.")
+
+
+def _choose(settings: Settings) -> ModelChoice:
+    """Raises ModelMissing where there is only the demonstration, which was never taught language."""
+    if settings.model != "demo":
+        choice = choose_model(settings.model, demo_will_do=False, ask=terminal_question(), plain=settings.plain)
+        if not choice.demo:
+            return choice
+    raise ModelMissing(f"The demonstration model only transcribes; notes need the real one: run {GET_THE_REAL_ONE}.")
+
+
+def _load(choice: ModelChoice, settings: Settings) -> "PlainQwen":
+    note(f"Loading {one_line(choice.name)} …")
+    leave_deleted_folder()
+    from live_canary.model.plain_qwen import PlainQwen
+
+    return PlainQwen.load(
+        choice.folder,
+        settings.compute_device,
+        COMPUTE[settings.compute],
+        settings.threads,
+        lambda text: note(one_line(text)),
+    )
