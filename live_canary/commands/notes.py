@@ -8,6 +8,7 @@ import queue
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,7 +68,7 @@ def run(path: Path, settings: Settings, *, question: str | None = None) -> int:
         raise InputError('--ask needs a question: --ask "What was decided?"')
     spoken = _read(path)
     for output in settings.outputs:
-        _check_new(output, overwrite=settings.overwrite)
+        _check_new(output, path, overwrite=settings.overwrite)
     choice = _choose(settings)
     with ending_at_once():  # an interrupt inside of torch's C++ would abort the process, or be lost
         qwen = _load(choice, settings)
@@ -80,14 +81,23 @@ def run(path: Path, settings: Settings, *, question: str | None = None) -> int:
             answer = partial(qwen.answer, _message(part, question), ANSWER_TOKENS)
             heading = _heading(part, number, len(parts)) if len(parts) > 1 else None
             written.append(_printed(answer, heading, plain=settings.plain))
-    except KeyboardInterrupt:
+    except BaseException:
         for output in settings.outputs:
-            note(f"Stopped; '{one_line(str(output))}' was not written.")
+            note(f"'{one_line(str(output))}' was not written.")
         raise
-    for output in settings.outputs:
-        write_whole(output, "\n".join(written))
-        note(f"The notes are in '{one_line(str(output))}'.")
-    return 0
+    are_written = [_is_written(output, "\n".join(written)) for output in settings.outputs]
+    return 0 if all(are_written) else 1
+
+
+def _is_written(output: Path, text: str) -> bool:
+    """Tells where the notes are, or why they are not there."""
+    try:
+        write_whole(output, text)
+    except OutputError as error:
+        note(one_line(str(error)))
+        return False
+    note(f"The notes are in '{one_line(str(output))}'.")
+    return True
 
 
 def _printed(answer: Callable[[Read], Iterator[str]], heading: str | None, *, plain: bool) -> str:
@@ -174,11 +184,14 @@ def _read(path: Path) -> list[Spoken]:
     return spoken
 
 
-def _check_new(output: Path, *, overwrite: bool) -> None:
+def _check_new(output: Path, transcript: Path, *, overwrite: bool) -> None:
     """Raises OutputError where the notes could not be written, or would replace something."""
     if output.suffix.lower() not in EXTENSIONS:
         raise OutputError(f"'{one_line(str(output))}' must end in {' or '.join(EXTENSIONS)}.")
     check_output(output, overwrite=True)
+    with suppress(OSError):
+        if output.samefile(transcript):
+            raise OutputError(f"'{one_line(str(output))}' is the transcript itself; give another name.")
     if files.is_there(output) and not overwrite:
         raise OutputError(f"'{one_line(str(output))}' exists; give another name, or --overwrite.")
 

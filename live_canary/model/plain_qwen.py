@@ -73,5 +73,5 @@ class PlainQwen:
     def _harmless(self, text: str) -> str:
         """The text without what would end the message, or begin another: tokens that only the form itself may use."""
         for token in self.prompt.tokenizer.get_added_tokens_decoder().values():
-            text = text.replace(token.content, "")
+            text = text.replace(token.content, " ")  # not "": its ends may be another
         return text

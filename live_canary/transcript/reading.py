@@ -7,16 +7,19 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 from live_canary.printable import one_line
 from live_canary.transcript.formats import BOOKMARK
 from live_canary.transcript.lines import label
 
-_MARKDOWN = re.compile(rf"(?:{BOOKMARK} )?\*\*(\d+):(\d\d):(\d\d)(?: (.*?))?\*\* (.*)")
-_HEADING = "# Transcript of "
-_CUE = re.compile(r"(?:(\d+):)?(\d\d):(\d\d)[,.]\d+ +--> ")
-_VOICE = re.compile(r"<v(?:\.[^ >]*)? ([^>]*)>")
-_TAG = re.compile(r"</?[^>]*>|\{\\[^}]*\}")
+_MARKDOWN = re.compile(rf"(?:{BOOKMARK} )?\*\*(\d{{1,4}}):(\d\d):(\d\d)(?: (.*?))?\*\* (.*)")
+_HEADING = re.compile(r"# Transcript of \d{4}-\d\d-\d\d \d\d:\d\d")
+_CUE = re.compile(r"\s*(?:(\d{1,4}):)?(\d{1,2}):(\d\d)(?:[,.]\d+)?\s*-->")
+_VOICE = re.compile(r"<v(?:\.[^<> ]*)? ([^<>]*)>")
+_TAG = re.compile(r"</?(?:[cvibus]|font|lang|ruby|rt)\b[^<>]*>|<[\d:.]+>|\{\\[^{}]*\}")
+_LATEST_SECONDS = 1e9  # what begins later is no time
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +33,8 @@ class Spoken:
 def read_transcript(contents: str, extension: str) -> list[Spoken]:
     """What is said in the contents of a file; of one whose extension is not known each line is something said."""
     readers = {".md": _markdown, ".srt": _subtitles, ".vtt": _subtitles, ".jsonl": _json_lines}
-    lines = contents.lstrip("\ufeff").splitlines()
-    return [spoken for spoken in readers.get(extension.lower(), _text)(lines) if spoken.text]
+    read = readers.get(extension.lower(), _text)
+    return [spoken for spoken in read(contents.lstrip("\ufeff")) if spoken.text]
 
 
 def in_parts(spoken: Sequence[Spoken], tokens: Callable[[str], int], most: int) -> list[list[Spoken]]:
@@ -61,23 +64,24 @@ def _divided(lines: Sequence[Spoken], counts: Sequence[int], wanted: float, most
 
 def _short_enough(spoken: Spoken, tokens: Callable[[str], int], most: int) -> Iterator[Spoken]:
     """The line itself, or, where it is longer than a part, such as a whole text without line breaks, pieces of it."""
-    words = spoken.text.split()
-    if tokens(spoken.text + "\n") <= most or len(words) < 2:
+    text = spoken.text
+    if tokens(text + "\n") <= most or len(text) < 2:
         yield spoken
         return
-    for half in (words[: len(words) // 2], words[len(words) // 2 :]):
-        yield from _short_enough(Spoken(" ".join(half), spoken.start_seconds), tokens, most)
+    middle = text.find(" ", len(text) // 2) + 1 or text.rfind(" ") + 1 or len(text) // 2
+    for half in (text[:middle], text[middle:]):
+        yield from _short_enough(Spoken(half.strip(), spoken.start_seconds), tokens, most)
 
 
-def _text(lines: list[str]) -> Iterator[Spoken]:
-    for line in lines:
+def _text(contents: str) -> Iterator[Spoken]:
+    for line in contents.splitlines():
         yield Spoken(one_line(line))
 
 
-def _markdown(lines: list[str]) -> Iterator[Spoken]:
+def _markdown(contents: str) -> Iterator[Spoken]:
     """Also what the user, or another program, has written between the paragraphs; not the program's own headings."""
-    for line in lines:
-        if line.startswith(_HEADING):
+    for number, line in enumerate(contents.splitlines()):
+        if _HEADING.fullmatch(line) or (number == 0 and line.startswith("# Transcript of ")):
             continue
         found = _MARKDOWN.fullmatch(line.rstrip())
         text = re.sub(r"\\([\\`*_\[\]<>~])", r"\1", found[5] if found else line)
@@ -85,40 +89,57 @@ def _markdown(lines: list[str]) -> Iterator[Spoken]:
         yield Spoken(speaker + one_line(text), _seconds(*found.groups()[:3]) if found else None)
 
 
-def _subtitles(lines: list[str]) -> Iterator[Spoken]:
-    """Each cue; what stands outside of them, such as their numbers, is nothing that was said."""
+def _subtitles(contents: str) -> Iterator[Spoken]:
+    """Each cue until the next; nobody says what names a cue, such as its number, or what is noted between them."""
     start: float | None = None
     said: list[str] = []
-    for line in [*lines, ""]:
+    for line in contents.splitlines():
         if found := _CUE.match(line):
+            if said and (said[-1].isdecimal() or said[-2:-1] == [""]):
+                said.pop()
+            if start is not None:
+                yield _cue(said, start)
             start, said = _seconds(*found.groups()), []
-        elif line.strip():
+        else:
             said.append(line.strip())
-        elif start is not None:
-            text = _VOICE.sub(lambda voice: label(voice[1], True), " ".join(said))
-            yield Spoken(one_line(html.unescape(_TAG.sub("", text))), start)
-            start = None
+    if start is not None:
+        yield _cue(said, start)
 
 
-def _json_lines(lines: list[str]) -> Iterator[Spoken]:
+def _cue(lines: Sequence[str], start_seconds: float) -> Spoken:
+    said, is_note = [], False
+    for before, line in pairwise(["-", *lines]):
+        is_note = bool(line) and (is_note or (not before and re.match(r"(NOTE|STYLE|REGION)( |$)", line) is not None))
+        if line and not is_note:
+            said.append(line)
+    text = _VOICE.sub(lambda voice: label(voice[1], True), " ".join(said))
+    return Spoken(one_line(html.unescape(_TAG.sub("", text))), start_seconds)
+
+
+def _json_lines(contents: str) -> Iterator[Spoken]:
     """As it was amended last. A line that is cut off, or another program's, is left out."""
-    said: dict[object, dict[str, object]] = {}
-    for line in lines:
-        with suppress(ValueError):
+    said: list[dict[str, Any]] = []
+    by_index: dict[int, dict[str, Any]] = {}
+    for line in contents.split("\n"):
+        with suppress(ValueError, RecursionError):
             found = json.loads(line)
-            if not isinstance(found, dict) or "text" not in found or found.get("command"):
+            if not isinstance(found, dict) or found.get("command"):
                 continue
+            index, is_text = found.get("index"), isinstance(found.get("text"), str)
             if found.get("type") == "amendment":
-                if found.get("index") in said:
-                    said[found["index"]]["text"] = found["text"] or ""
-            else:
-                said[found.get("index", len(said))] = found
-    with_source = len({one["source"] for one in said.values() if one.get("source")}) > 1
-    for one in said.values():
-        start = one.get("start")
-        speaker = label(str(one["source"]), with_source) if one.get("source") else ""
-        text = one_line(str(one["text"]))
-        yield Spoken(speaker + text if text else "", float(start) if isinstance(start, int | float) else None)
+                if isinstance(index, int) and index in by_index:
+                    by_index[index]["text"] = found["text"] if is_text else ""
+            elif is_text:
+                said.append(found)
+                if isinstance(index, int):
+                    by_index[index] = found
+    sources = [source if isinstance(source := one.get("source"), str) else "" for one in said]
+    with_source = len({source for source in sources if source}) > 1
+    for one, source in zip(said, sources, strict=True):
+        text, start = one_line(one["text"]), one.get("start")
+        is_time = isinstance(start, int | float) and 0 <= start < _LATEST_SECONDS
+        speaker = label(source, with_source) if source else ""
+        yield Spoken(speaker + text if text else "", float(one["start"]) if is_time else None)
 
 
 def _seconds(hours: str | None, minutes: str, seconds: str) -> float:

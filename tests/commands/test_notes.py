@@ -119,7 +119,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_model_is_loaded(cal
     assert not parrot.asked
 
 
-def test_nothing_is_written_where_the_model_fails(call, parrot, monkeypatch):
+def test_nothing_is_written_where_the_model_fails(call, parrot, monkeypatch, capsys):
     def fail(*_):
         yield "- a point\n"
         raise LiveCanaryError("The graphics card's memory is full")
@@ -128,6 +128,31 @@ def test_nothing_is_written_where_the_model_fails(call, parrot, monkeypatch):
     with pytest.raises(LiveCanaryError):
         notes.run(call, Settings(model=str(TINY), outputs=(call.with_name("notes.md"),)))
     assert list(call.parent.iterdir()) == [call]
+    assert f"'{call.with_name('notes.md')}' was not written." in capsys.readouterr().err
+
+
+def test_the_transcript_itself_is_never_replaced(call, parrot):
+    link = call.with_name("link.md")
+    link.symlink_to(call)
+    for output in (call, link):
+        with pytest.raises(OutputError, match="is the transcript itself; give another name"):
+            notes.run(call, Settings(model=str(TINY), outputs=(output,), overwrite=True))
+    assert call.read_text() == TRANSCRIPT and not parrot.asked
+
+
+def test_a_file_that_cannot_be_written_at_the_end_does_not_cost_the_others(call, parrot, monkeypatch, capsys):
+    first, second = call.with_name("first.md"), call.with_name("second.md")
+    write = notes.write_whole
+
+    def write_all_but_the_first(path, text):
+        if path == first:
+            raise OutputError("'first.md' cannot be written: No space left on device; make room.")
+        write(path, text)
+
+    monkeypatch.setattr(notes, "write_whole", write_all_but_the_first)
+    assert notes.run(call, Settings(model=str(TINY), outputs=(first, second))) == 1
+    assert second.read_text() == "# Notes\n\n- It starts.\n" and not first.exists()
+    assert "No space left on device" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -196,8 +221,6 @@ def test_as_a_program(call, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout and done.stdout == (tmp_path / "notes.md").read_text()
     assert done.stderr.splitlines() == [f"Loading {TINY} …", f"The notes are in '{tmp_path / 'notes.md'}'."]
-    again = run("notes", call, "--model", TINY, "--ask", "What was decided?")
-    assert again.stdout == done.stdout
 
 
 def test_settings_of_the_model_hold_for_notes_too(call):
@@ -228,6 +251,6 @@ def test_ctrl_c_ends_it_at_once_and_leaves_no_half_of_a_file(call):
         assert program.stdout and program.stderr
         assert program.stdout.readline() == "A point.\n"
         program.send_signal(signal.SIGINT)
-        assert f"Stopped; '{output}' was not written." in program.stderr.read()
+        assert f"'{output}' was not written." in program.stderr.read()
         assert program.wait() == 130
     assert not output.exists()

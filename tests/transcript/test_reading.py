@@ -83,6 +83,67 @@ def test_of_another_file_every_line_is_read(extension):
     assert read_transcript("\ufeffOne.\r\n\r\nTwo.\n", extension) == [Spoken("One."), Spoken("Two.")]
 
 
+@pytest.mark.parametrize(
+    ("subtitles", "said"),
+    [
+        ("1\n00:00:01,000 --> 00:00:02,000\nhello\n2\n00:00:02,000 --> 00:00:03,000\nworld\n", "hello|world"),
+        (
+            "00:00:01,000 --> 00:00:02,000\nhello\n\nthere\n\n2\n00:00:02,000 --> 00:00:03,000\nworld",
+            "hello there|world",
+        ),
+        ("00:00:01,000 --> 00:00:02,000\n \nhello\n", "hello"),
+        (
+            "0:01 --> 0:02\nhello\n\n  00:00:02 --> 00:00:03\nbig\n\n00:00:07,000-->00:00:08,000\nworld",
+            "hello|big|world",
+        ),
+        (
+            "00:01.000 --> 00:02.000\nhello\n\nNOTE no word\nof this\n\nintro\n00:02.000 --> 00:03.000\nworld",
+            "hello|world",
+        ),
+        ("00:01.000 --> 00:02.000\nif a < b then c > d, {he} says <5>\n", "if a < b then c > d, {he} says"),
+        ("00:01.000 --> 00:02.000\n<00:00:01.500><c.yellow>hello</c> <b>{\\an8}there</b>\n", "hello there"),
+    ],
+)
+def test_subtitles_of_other_programs_lose_no_word(subtitles, said):
+    assert "|".join(one.text for one in read_transcript(subtitles, ".vtt")) == said
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"text": "hi", "index": [1], "source": {"a": 1}, "start": "soon"}', "hi"),
+        ('{"text": "hi", "start": ' + "9" * 400 + "}", "hi"),
+        ('{"text": "hi", "start": NaN}', "hi"),
+        ('{"type": "amendment", "index": {}, "text": "x"}', None),
+        ('{"text": null}', None),
+        ('{"text": ["a"]}', None),
+        ('["text"]', None),
+        ("[" * 100_000, None),
+        ('{"text": "one\u2028line"}', "one line"),
+    ],
+)
+def test_json_lines_of_other_programs_are_read_as_far_as_they_say_something(line, said):
+    assert read_transcript(line + "\n", ".jsonl") == ([Spoken(said)] if said else [])
+
+
+def test_utterances_whose_numbers_begin_again_are_all_read():
+    lines = "".join(f'{{"index": {index}, "text": "{text}"}}\n' for index, text in ((0, "a"), (1, "b"), (0, "c")))
+    assert [one.text for one in read_transcript(lines, ".jsonl")] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("many", ["<v ", "<v.", "{\\", "<", "**", "00:"])
+def test_no_line_takes_long_to_read(many):
+    """A way of reading whose time grows with the square of the length would take minutes."""
+    for extension in FORMATS:
+        read_transcript("00:01.000 --> 00:02.000\n" + many * 300_000, extension)
+
+
+def test_hours_of_very_many_digits_are_no_time():
+    hours = "1" * 5000
+    for contents, extension in ((f"**{hours}:00:00** a", ".md"), (f"{hours}:00:00,000 --> 00:00:00,000\na", ".srt")):
+        assert all(one.start_seconds is None for one in read_transcript(contents, extension))
+
+
 def words(text: str) -> int:
     return len(text.split())
 
@@ -107,3 +168,9 @@ def test_a_text_without_line_breaks_is_cut_between_words():
     parts = in_parts([Spoken("one two three four five", 7.0)], words, 2)
     assert " ".join(one.text for part in parts for one in part) == "one two three four five"
     assert len(parts) >= 3 and {one.start_seconds for part in parts for one in part} == {7.0}
+
+
+def test_a_text_without_spaces_is_cut_too():
+    parts = in_parts([Spoken("0123456789")], len, 4)
+    assert "".join(one.text for part in parts for one in part) == "0123456789"
+    assert max(len(one.text) for part in parts for one in part) < 4
