@@ -198,11 +198,16 @@ def _check_new(output: Path, transcript: Path, *, overwrite: bool) -> None:
 
 def _choose(settings: Settings) -> ModelChoice:
     """Raises ModelMissing where there is only the demonstration, which was never taught language."""
+    choice = None
     if settings.model != "demo":
-        choice = choose_model(settings.model, demo_will_do=False, ask=terminal_question(), plain=settings.plain)
-        if not choice.demo:
-            return choice
-    raise ModelMissing(f"The demonstration model only transcribes; notes need the real one: run {GET_THE_REAL_ONE}.")
+        try:
+            choice = choose_model(settings.model, demo_will_do=False, ask=terminal_question(), plain=settings.plain)
+        except ModelMissing:
+            if settings.model != "auto":
+                raise
+    if choice is None or choice.demo:
+        raise ModelMissing(f"Notes need the real model, the demonstration only transcribes: run {GET_THE_REAL_ONE}.")
+    return choice
 
 
 def _load(choice: ModelChoice, settings: Settings) -> "PlainQwen":

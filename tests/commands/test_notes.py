@@ -195,8 +195,9 @@ def test_a_question_has_words(call):
 
 @pytest.mark.parametrize("model", ["demo", "auto"])
 def test_the_demonstration_model_is_not_asked(call, cache, model):
-    with pytest.raises(ModelMissing, match="live-canary download"):
+    with pytest.raises(ModelMissing, match="only transcribes: run live-canary download") as refusal:
         notes.run(call, Settings(model=model))
+    assert "--model demo" not in str(refusal.value)
 
 
 def test_a_reader_that_is_gone_ends_it_in_a_sentence(call, parrot, monkeypatch):
