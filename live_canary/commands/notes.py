@@ -7,9 +7,10 @@ import codecs
 import queue
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, suppress
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,36 +111,47 @@ def _printed(answer: Callable[[Read], Iterator[str]], heading: str | None, *, pl
     with Progress(*columns, console=console, transient=True, disable=plain or not console.is_terminal) as progress:
         task = progress.add_task("")
         pieces = answer(lambda read, total: progress.update(task, completed=read, total=total))
-        for line in _from_a_thread(lines_until_loop(pieces)):
-            progress.stop()
-            _print(line)
-            lines.append(line)
+        with closing(_lines_from_a_thread(pieces)) as made:
+            for line in made:
+                progress.stop()
+                _print(line)
+                lines.append(line)
     return "\n".join(lines) + "\n"
 
 
-def _from_a_thread(lines: Iterator[str]) -> Iterator[str]:
-    """The same lines: while another thread makes them, Ctrl-C reaches this one, and not what is in C++."""
+def _lines_from_a_thread(pieces: Iterator[str]) -> Generator[str]:
+    """The answer's lines: while another thread computes them, Ctrl-C reaches this one, and not what is in C++.
+
+    Closed early, it waits until the token in the making is there: Python cannot end while one is.
+    """
     made: queue.SimpleQueue[str | BaseException | None] = queue.SimpleQueue()
+    is_closed = threading.Event()
 
     def make() -> None:
         try:
-            for line in lines:
+            for line in lines_until_loop(takewhile(lambda piece: not is_closed.is_set(), pieces)):
                 made.put(line)
             made.put(None)
         except BaseException as error:  # noqa: BLE001 - raised below
             made.put(error)
 
-    threading.Thread(target=make, name="notes", daemon=True).start()
-    while True:
-        try:
-            line = made.get(timeout=DEAF_SECONDS)
-        except queue.Empty:
-            continue
-        if isinstance(line, BaseException):
-            raise line
-        if line is None:
-            return
-        yield line
+    thread = threading.Thread(target=make, name="notes", daemon=True)
+    thread.start()
+    try:
+        while True:
+            try:
+                line = made.get(timeout=DEAF_SECONDS)
+            except queue.Empty:
+                continue
+            if isinstance(line, BaseException):
+                raise line
+            if line is None:
+                return
+            yield line
+    except GeneratorExit:
+        is_closed.set()
+        thread.join()
+        raise
 
 
 def _print(line: str) -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -209,6 +210,28 @@ def test_a_reader_that_is_gone_ends_it_in_a_sentence(call, parrot, monkeypatch):
     monkeypatch.setattr(notes, "discard", lambda stream: None)
     with pytest.raises(OutputError, match="cannot be printed any more"):
         notes.run(call, SETTINGS)
+
+
+def test_a_reader_that_goes_ends_the_work_after_a_token(call, parrot, monkeypatch):
+    """Else Python would end in the middle of one, which C++ answers with an abort."""
+    given, is_printed = [], threading.Event()
+
+    def endless(*_):
+        yield "- a point\n"
+        is_printed.wait()
+        while True:
+            given.append("more")
+            yield "\n"
+
+    def refuse(line):
+        is_printed.set()
+        raise OutputError("nobody reads")
+
+    monkeypatch.setattr(parrot, "answer", endless)
+    monkeypatch.setattr(notes, "_print", refuse)
+    with pytest.raises(OutputError, match="nobody reads"):
+        notes.run(call, SETTINGS)
+    assert given and not [one for one in threading.enumerate() if one.name == "notes"]
 
 
 def run(*arguments: str | Path, **others) -> subprocess.CompletedProcess[str]:
