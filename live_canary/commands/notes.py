@@ -7,8 +7,8 @@ import codecs
 import queue
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
@@ -111,36 +111,32 @@ def _printed(answer: Callable[[Read], Iterator[str]], heading: str | None, *, pl
     with Progress(*columns, console=console, transient=True, disable=plain or not console.is_terminal) as progress:
         task = progress.add_task("")
         pieces = answer(lambda read, total: progress.update(task, completed=read, total=total))
-        with closing(_lines_from_a_thread(pieces)) as made:
+        made = _Lines(pieces)
+        try:
             for line in made:
                 progress.stop()
                 _print(line)
                 lines.append(line)
+        except Exception:  # Ctrl-C waits for nothing, and ends the process itself
+            made.end()
+            raise
     return "\n".join(lines) + "\n"
 
 
-def _lines_from_a_thread(pieces: Iterator[str]) -> Generator[str]:
-    """The answer's lines: while another thread computes them, Ctrl-C reaches this one, and not what is in C++.
+class _Lines:
+    """The lines of an answer, which another thread computes: Ctrl-C reaches the main one, and not what is in C++."""
 
-    Closed early, it waits until the token in the making is there: Python cannot end while one is.
-    """
-    made: queue.SimpleQueue[str | BaseException | None] = queue.SimpleQueue()
-    is_closed = threading.Event()
+    def __init__(self, pieces: Iterator[str]):
+        self._is_ended = threading.Event()
+        self._lines = lines_until_loop(takewhile(lambda piece: not self._is_ended.is_set(), pieces))
+        self._made: queue.SimpleQueue[str | BaseException | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._make, name="notes", daemon=True)
+        self._thread.start()
 
-    def make() -> None:
-        try:
-            for line in lines_until_loop(takewhile(lambda piece: not is_closed.is_set(), pieces)):
-                made.put(line)
-            made.put(None)
-        except BaseException as error:  # noqa: BLE001 - raised below
-            made.put(error)
-
-    thread = threading.Thread(target=make, name="notes", daemon=True)
-    thread.start()
-    try:
+    def __iter__(self) -> Iterator[str]:
         while True:
             try:
-                line = made.get(timeout=DEAF_SECONDS)
+                line = self._made.get(timeout=DEAF_SECONDS)
             except queue.Empty:
                 continue
             if isinstance(line, BaseException):
@@ -148,10 +144,19 @@ def _lines_from_a_thread(pieces: Iterator[str]) -> Generator[str]:
             if line is None:
                 return
             yield line
-    except GeneratorExit:
-        is_closed.set()
-        thread.join()
-        raise
+
+    def end(self) -> None:
+        """Wait until the token in the making is there: where Python ends in the middle of one, C++ aborts."""
+        self._is_ended.set()
+        self._thread.join()
+
+    def _make(self) -> None:
+        try:
+            for line in self._lines:
+                self._made.put(line)
+            self._made.put(None)
+        except BaseException as error:  # noqa: BLE001 - raised in the main thread
+            self._made.put(error)
 
 
 def _print(line: str) -> None:

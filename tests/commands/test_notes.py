@@ -234,6 +234,25 @@ def test_a_reader_that_goes_ends_the_work_after_a_token(call, parrot, monkeypatc
     assert given and not [one for one in threading.enumerate() if one.name == "notes"]
 
 
+def test_ctrl_c_waits_for_no_token_also_while_a_line_is_printed(call, parrot, monkeypatch):
+    is_over = threading.Event()
+
+    def hang(*_):
+        yield "- a point\n"
+        is_over.wait()
+
+    def interrupt(line):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(parrot, "answer", hang)
+    monkeypatch.setattr(notes, "_print", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        notes.run(call, SETTINGS)
+    [thread] = [one for one in threading.enumerate() if one.name == "notes"]
+    is_over.set()
+    thread.join()
+
+
 def run(*arguments: str | Path, **others) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "live_canary", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, **others)
@@ -275,6 +294,7 @@ def test_ctrl_c_ends_it_at_once_and_leaves_no_half_of_a_file(call):
         assert program.stdout and program.stderr
         assert program.stdout.readline() == "A point.\n"
         program.send_signal(signal.SIGINT)
-        assert f"'{output}' was not written." in program.stderr.read()
-        assert program.wait() == 130
+        _, told = program.communicate(timeout=60)
+        assert f"'{output}' was not written." in told
+        assert program.returncode == 130
     assert not output.exists()
