@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from live_canary.commands.bench_engine import peak_rss_mb
 from live_canary.model.plain_qwen import PlainQwen
 from live_canary.settings import COMPUTE
 
@@ -35,6 +36,7 @@ def main() -> None:
         rest = sum(1 for _ in answer)
         each = (time.perf_counter() - read) / rest
         print(f"{tokens} tokens read in {read - started:.1f} s, then {each:.3f} s a token")
+    print(f"at most {peak_rss_mb() / 1000:.2f} GB of memory")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The flags of what gets this machine ready: `live-canary download`, `doctor`, `config`."""
+"""The flags of what gets this machine ready: `live-canary devices`, `download`, `doctor`, `config`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +23,14 @@ from live_canary.cli.options import (
 from live_canary.settings import Settings
 
 setup = typer.Typer()
+
+
+@setup.command(epilog=epilog("devices"), rich_help_panel=HERE)
+def devices() -> None:
+    """List what can be heard: microphones, and what the computer plays."""
+    from live_canary.commands import devices as command
+
+    raise typer.Exit(command.run())
 
 
 @setup.command(epilog=epilog("download", HUB), rich_help_panel=HERE)
