@@ -1,7 +1,7 @@
 /* What the kernels make of numbers from one sequence, written to stdout: the same bytes on every kind of processor.
 
    Compiled with kernels.c's folder among those that are searched, for the processor whose kernels are tried, and with
-   team.c. */
+   start.c and team.c. */
 
 #include "kernels.c"
 

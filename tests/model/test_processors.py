@@ -26,7 +26,7 @@ every_kind = [name for name in here.objects if name in kernels.VECTORS] if here 
 def results(folder: Path, compiler: str, for_it: tuple[str, ...], run: Sequence[str] = ()) -> str:
     """The digest of what the kernels, compiled so, make of the program's numbers."""
     program = folder / "program"
-    sources = [str(PROGRAM), str(SOURCES / "team.c"), "-I", str(SOURCES)]
+    sources = [str(PROGRAM), str(SOURCES / "start.c"), str(SOURCES / "team.c"), "-I", str(SOURCES), '-DSOURCES=""']
     linked = [*(["-static"] if run else []), "-pthread", "-lm", "-o", str(program)]  # an emulator may lack libraries
     subprocess.run([compiler, *hatch_build.FLAGS, *for_it, *sources, *linked], check=True, timeout=120)
     told = subprocess.run([*run, str(program)], check=True, capture_output=True, timeout=120).stdout

@@ -89,6 +89,17 @@ static uint16_t float16_of(float x) {
     return bits;
 }
 #else
+/* Of start.c. */
+extern int64_t ahead __attribute__((visibility("hidden")));
+
+/* What this core reads soon, so many bytes after these, of weights that are read once: where the processor itself does not ask
+   for them early enough. */
+static inline void ask_ahead(const uint8_t *weights, int64_t bytes) {
+    if (!ahead) return;
+#pragma GCC unroll 16
+    for (int64_t i = 0; i < bytes; i += 64) _mm_prefetch((const char *)weights + ahead + i, _MM_HINT_T0);
+}
+
 static float from_float16(uint16_t bits) { return _cvtsh_ss(bits); }
 
 static uint16_t float16_of(float x) { return _cvtss_sh(x, _MM_FROUND_TO_NEAREST_INT); }

@@ -126,7 +126,7 @@ static inline __attribute__((always_inline)) void block(int halves, int rows, co
 }
 
 /* One row times a panel: its weights come from memory, once, and so are read in the order in which they lie, as the
-   processor's own prefetching expects it: asking ahead for them as well was slower. */
+   processor's own prefetching expects it. */
 static __m512 single8(const Matrix *w, int64_t panel, const Activations *a, int64_t row) {
     const int64_t groups = a->padded / GROUP;
     const int8_t *x = a->steps + row * a->padded;
@@ -134,6 +134,7 @@ static __m512 single8(const Matrix *w, int64_t panel, const Activations *a, int6
     const uint16_t *scales = (const uint16_t *)w->scales + panel * groups * LANES;
     __m512 y = _mm512_setzero_ps();
     for (int64_t g = 0; g < groups; g++, x += GROUP, weights += GROUP * LANES, scales += LANES) {
+        ask_ahead(weights, GROUP * LANES);
         __m512i sum = _mm512_set1_epi32(a->starts[row * groups + g]);
 #pragma GCC unroll 16
         for (int i = 0; i < GROUP / 4; i++)
@@ -154,6 +155,7 @@ static __m512 single4(const Matrix *w, int64_t panel, const Activations *a, int6
         __m512i whole = _mm512_setzero_si512();
 #pragma GCC unroll 2
         for (int h = 0; h < 2; h++, x += FACTORED, weights += FACTORED * LANES / 2) {
+            ask_ahead(weights, FACTORED * LANES / 2);
             __m512i sum = _mm512_set1_epi32(a->starts4[(row * groups + g) * 2 + h]);
 #pragma GCC unroll 4
             for (int i = 0; i < FACTORED / 8; i++) {
@@ -177,6 +179,7 @@ static __m512 single_upper(const Matrix *w, int64_t panel, const Activations *a,
     const uint16_t *scales = (const uint16_t *)w->scales + panel * groups * LANES;
     __m512 y = _mm512_setzero_ps();
     for (int64_t g = 0; g < groups; g++, scales += LANES) {
+        ask_ahead(weights, GROUP * LANES / 2);
         __m512i sum = _mm512_set1_epi32(start_of_halves(a, row * groups + g)), sixteenth = _mm512_setzero_si512();
 #pragma GCC unroll 2
         for (int h = 0; h < 2; h++, x += FACTORED, weights += FACTORED * LANES / 2)
