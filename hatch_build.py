@@ -27,6 +27,7 @@ FLAGS = (
     "-ffp-contract=off",  # every rounding is written out: the results are torch's, bit by bit
 )
 AVX2 = ("-mavx2", "-mfma", "-mf16c")
+AVX512 = ("-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512vnni", "-mfma", "-mf16c")
 DOT_PRODUCTS = "-march=armv8.2-a+dotprod"
 Objects = dict[str, tuple[str, ...]]
 X86: Objects = {  # each made of a source for processors that are asked what they can before it is used
@@ -34,10 +35,11 @@ X86: Objects = {  # each made of a source for processors that are asked what the
     "team": ("team.c",),
     "avx2": ("kernels.c", *AVX2),
     "avxvnni": ("kernels.c", *AVX2, "-mavxvnni"),
-    "avx512": ("kernels.c", "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512vnni", "-mfma", "-mf16c"),
+    "avx512": ("kernels.c", *AVX512),
+    "amx": ("kernels.c", *AVX512, "-mamx-tile", "-mamx-int8"),
 }
 ARM: Objects = {"start": ("start.c",), "team": ("team.c",), "neon": ("kernels.c", DOT_PRODUCTS)}
-YOUNG = {"avxvnni"}  # left out where a compiler does not know it yet: gcc before 11
+YOUNG = {"avxvnni", "amx"}  # left out where a compiler does not know it yet: gcc before 11
 # Where there is no compiler: clang for every system, with the libraries to link with, which pip fetches for the build
 # alone.
 ZIG = "ziglang==0.15.2"

@@ -68,6 +68,13 @@ def test_a_faster_processor_computes_the_same(kind, of_this_processor, tmp_path)
     assert results(tmp_path, "cc", flags(kind)) == of_this_processor
 
 
+def test_tiles_multiply_the_same_where_the_processor_has_none(of_this_processor, tmp_path):
+    if "avx512" not in every_kind or not runs_here("avx512"):
+        pytest.skip("not on this processor")
+    in_vectors = "-include", str(PROGRAM.with_name("tiles_on_any_processor.h"))
+    assert results(tmp_path, "cc", (*flags("avx512"), *in_vectors)) == of_this_processor
+
+
 @pytest.mark.skipif(shutil.which("cc") is None or sys.platform == "win32", reason="no compiler")
 @pytest.mark.parametrize("system", [(), ("-U__linux__",)], ids=["this", "macos"])
 def test_no_thread_of_the_team_sleeps_on_or_does_work_twice(system, tmp_path):

@@ -1,9 +1,10 @@
 """Matrices in 8- or 4-bit weights, and the layers around them, in C where it was compiled for this processor.
 
 Every set of vectors gives the same results, bit by bit, and a row the same alone and among others: for processors with
-AVX2, faster ones with AVX-VNNI, the fastest with AVX-512 VNNI, and ARM's with dot products. LIVE_CANARY_KERNELS=avx2,
-avxvnni or off (everything in torch) is for comparisons. As many threads compute as torch has, but others: its OpenMP
-waits for each of its threads after every step, also where another program keeps it from its core.
+AVX2, faster ones with AVX-VNNI, the fastest with AVX-512 VNNI, on Linux those that have AMX besides, and ARM's with dot
+products. LIVE_CANARY_KERNELS=avx2, avxvnni, avx512 or off (everything in torch) is for comparisons. As many threads
+compute as torch has, but others: its OpenMP waits for each of its threads after every step, also where another program
+keeps it from its core.
 """
 
 import ctypes
@@ -29,7 +30,7 @@ BLOCK, FACTORED = 256, 32  # inputs whose weights of 4 bits share a scale, and a
 _PANELS = 2  # multiplied together
 _KINDS = {torch.float32: 0, torch.bfloat16: 1, torch.float16: 2}  # of weights that become a matrix
 _IS_ARM = sys.platform == "darwin" or sysconfig.get_platform() == "linux-aarch64"
-VECTORS = ("neon",) if _IS_ARM else ("avx2", "avxvnni", "avx512")  # each a bit of what live_canary_can gives
+VECTORS = ("neon",) if _IS_ARM else ("avx2", "avxvnni", "avx512", "amx")  # each a bit of what live_canary_can gives
 _LIBRARY = Path(__file__).with_name("kernels.dll" if sys.platform == "win32" else "kernels.so")
 _team: list[threading.Thread] = []
 

@@ -13,6 +13,9 @@
 #if defined __aarch64__
 #include "products128.h"
 #define OF_THIS_KIND(name) live_canary_##name##_neon
+#elif defined __AMX_INT8__
+#include "products512.h"
+#define OF_THIS_KIND(name) live_canary_##name##_amx
 #elif defined __AVX512VNNI__
 #include "products512.h"
 #define OF_THIS_KIND(name) live_canary_##name##_avx512

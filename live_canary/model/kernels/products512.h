@@ -1,8 +1,9 @@
-/* Products of matrices in 8- or 4-bit weights, on processors with AVX-512 VNNI. */
+/* Products of matrices in 8- or 4-bit weights, on processors with AVX-512 VNNI; with AMX, which is asked for when this is
+   compiled, those of many rows in tiles.h. */
 
 #pragma once
 
-#include "vectors512.h"
+#include "unpacking512.h"
 
 enum { ROWS = 6 };
 
@@ -18,15 +19,15 @@ static void quantize(const float *x, int64_t n, const Activations *a, int64_t ro
             some[v] = _mm512_maskz_loadu_ps(lanes(n - v * LANES), x + v * LANES);
             most = _mm512_max_epi32(most, magnitude(some[v]));
         }
-        const float scale = a->scales[row * groups + g] = step_of(_mm512_reduce_max_epi32(most));
+        const float scale = a->scales[g * a->rows + row] = step_of(_mm512_reduce_max_epi32(most));
         const __m512 steps_of_one = _mm512_set1_ps(1 / scale);
 #pragma GCC unroll 4
         for (int v = 0; v < 4; v++) rounded[v] = _mm512_cvtps_epi32(_mm512_mul_ps(some[v], steps_of_one));
         const __m512i early = _mm512_add_epi32(rounded[0], rounded[1]), late = _mm512_add_epi32(rounded[2], rounded[3]);
-        a->starts[row * groups + g] = -128 * _mm512_reduce_add_epi32(_mm512_add_epi32(early, late));
+        a->starts[g * a->rows + row] = -128 * _mm512_reduce_add_epi32(_mm512_add_epi32(early, late));
         if (a->starts4) {
-            a->starts4[(row * groups + g) * 2] = -8 * _mm512_reduce_add_epi32(early);
-            a->starts4[(row * groups + g) * 2 + 1] = -8 * _mm512_reduce_add_epi32(late);
+            a->starts4[g * 2 * a->rows + row] = -8 * _mm512_reduce_add_epi32(early);
+            a->starts4[(g * 2 + 1) * a->rows + row] = -8 * _mm512_reduce_add_epi32(late);
         }
         const __m512i in_order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
         const __m512i first = _mm512_packs_epi32(rounded[0], rounded[1]), last = _mm512_packs_epi32(rounded[2], rounded[3]);
@@ -52,25 +53,6 @@ typedef struct {
     int64_t fetch_step, to_lower; /* where they lie in halves */
 } Panels;
 
-/* Half a group's weights of 4 bits: the i-th two vectors, each of 4 inputs of 16 outputs. */
-static inline void take_apart(const uint8_t *weights, int i, __m512i *early, __m512i *late) {
-    const __m512i both = _mm512_loadu_si512(weights + i * 64);
-    *early = _mm512_and_si512(both, _mm512_set1_epi8(15));
-    *late = _mm512_and_si512(_mm512_srli_epi16(both, 4), _mm512_set1_epi8(15));
-}
-
-/* The same of 8 bits in halves, of which the upper ones begin here. */
-static inline void put_together(const uint8_t *upper, int64_t to_lower, int i, __m512i *early, __m512i *late) {
-    const __m512i high = _mm512_loadu_si512(upper + i * 64), low = _mm512_loadu_si512(upper + to_lower + i * 64);
-    const __m512i fifteen = _mm512_set1_epi8(15);
-    *early = _mm512_ternarylogic_epi32(fifteen, low, _mm512_slli_epi16(high, 4), 0xca);
-    *late = _mm512_ternarylogic_epi32(fifteen, _mm512_srli_epi16(low, 4), high, 0xca);
-}
-
-static inline __m512i factors_of(const Block *block, int64_t part) {
-    return _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)block->factor[part]));
-}
-
 static inline __m512 scales_of(const uint16_t *float16) {
     return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)float16));
 }
@@ -89,7 +71,7 @@ static inline __attribute__((always_inline)) void block(int halves, int rows, co
     for (int64_t g = 0; g < groups; g++) {
         __m512i sum[ROWS][PANELS];
 #pragma GCC unroll 8
-        for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = _mm512_set1_epi32(a->starts[(row + r) * groups + g]);
+        for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = _mm512_set1_epi32(a->starts[g * a->rows + row + r]);
 #pragma GCC unroll 8
         for (int i = 0; i < GROUP / 8; i++) {
             __m512i early[PANELS], late[PANELS];
@@ -120,7 +102,7 @@ static inline __attribute__((always_inline)) void block(int halves, int rows, co
         for (int p = 0; p < PANELS; p++) {
             const __m512 scale = scales_of(w->scales + (p * groups + g) * LANES);
 #pragma GCC unroll 8
-            for (int r = 0; r < rows; r++) y[r][p] = added(y[r][p], sum[r][p], scale, a->scales[(row + r) * groups + g]);
+            for (int r = 0; r < rows; r++) y[r][p] = added(y[r][p], sum[r][p], scale, a->scales[g * a->rows + row + r]);
         }
     }
 }
@@ -135,11 +117,11 @@ static __m512 single8(const Matrix *w, int64_t panel, const Activations *a, int6
     __m512 y = _mm512_setzero_ps();
     for (int64_t g = 0; g < groups; g++, x += GROUP, weights += GROUP * LANES, scales += LANES) {
         ask_ahead(weights, GROUP * LANES);
-        __m512i sum = _mm512_set1_epi32(a->starts[row * groups + g]);
+        __m512i sum = _mm512_set1_epi32(a->starts[g * a->rows + row]);
 #pragma GCC unroll 16
         for (int i = 0; i < GROUP / 4; i++)
             sum = multiply_add(sum, _mm512_loadu_si512(weights + i * 64), broadcast(x + i * 4));
-        y = added(y, sum, scales_of(scales), a->scales[row * groups + g]);
+        y = added(y, sum, scales_of(scales), a->scales[g * a->rows + row]);
     }
     return y;
 }
@@ -156,7 +138,7 @@ static __m512 single4(const Matrix *w, int64_t panel, const Activations *a, int6
 #pragma GCC unroll 2
         for (int h = 0; h < 2; h++, x += FACTORED, weights += FACTORED * LANES / 2) {
             ask_ahead(weights, FACTORED * LANES / 2);
-            __m512i sum = _mm512_set1_epi32(a->starts4[(row * groups + g) * 2 + h]);
+            __m512i sum = _mm512_set1_epi32(a->starts4[(g * 2 + h) * a->rows + row]);
 #pragma GCC unroll 4
             for (int i = 0; i < FACTORED / 8; i++) {
                 __m512i early, late;
@@ -166,7 +148,7 @@ static __m512 single4(const Matrix *w, int64_t panel, const Activations *a, int6
             }
             whole = _mm512_add_epi32(whole, _mm512_mullo_epi32(sum, factors_of(block, (g * 2 + h) % (BLOCK / FACTORED))));
         }
-        y = added(y, whole, scales_of(block->scale), a->scales[row * groups + g]);
+        y = added(y, whole, scales_of(block->scale), a->scales[g * a->rows + row]);
     }
     return y;
 }
@@ -180,7 +162,7 @@ static __m512 single_upper(const Matrix *w, int64_t panel, const Activations *a,
     __m512 y = _mm512_setzero_ps();
     for (int64_t g = 0; g < groups; g++, scales += LANES) {
         ask_ahead(weights, GROUP * LANES / 2);
-        __m512i sum = _mm512_set1_epi32(start_of_halves(a, row * groups + g)), sixteenth = _mm512_setzero_si512();
+        __m512i sum = _mm512_set1_epi32(start_of_halves(a, row, g)), sixteenth = _mm512_setzero_si512();
 #pragma GCC unroll 2
         for (int h = 0; h < 2; h++, x += FACTORED, weights += FACTORED * LANES / 2)
 #pragma GCC unroll 4
@@ -190,31 +172,9 @@ static __m512 single_upper(const Matrix *w, int64_t panel, const Activations *a,
                 sum = multiply_add(sum, _mm512_andnot_si512(fifteen, both), broadcast(x + i * 4 + FACTORED / 2));
             }
         sum = _mm512_add_epi32(sum, _mm512_slli_epi32(sixteenth, 4));
-        y = added(y, sum, scales_of(scales), a->scales[row * groups + g]);
+        y = added(y, sum, scales_of(scales), a->scales[g * a->rows + row]);
     }
     return y;
-}
-
-/* A panel of 4 bits times its factors, as one of 8 bits and 128 more. With 16 bits at a time: a product of the upper byte
-   needs nothing of the lower one's, which with 128 is never below zero. */
-static void unpack(const Matrix *w, int64_t panel, int64_t padded, uint8_t *weights, uint16_t *scales) {
-    const uint8_t *half = w->weights + panel * padded * LANES / 2;
-    const Block *blocks = (const Block *)w->scales + panel * blocks_of(padded);
-    for (int64_t h = 0; h < padded / FACTORED; h++, half += FACTORED * LANES / 2, weights += FACTORED * LANES) {
-        const Block *block = blocks + h * FACTORED / BLOCK;
-        const __m512i factor = _mm512_shuffle_epi8(factors_of(block, h % (BLOCK / FACTORED)), /* in both halves of 32 bits */
-                                                   _mm512_set4_epi32(0x0d0c0d0c, 0x09080908, 0x05040504, 0x01000100));
-        const __m512i low = _mm512_sub_epi16(_mm512_set1_epi16(128), _mm512_slli_epi16(factor, 3));
-        const __m512i more = _mm512_add_epi16(low, _mm512_slli_epi16(low, 8));
-#pragma GCC unroll 4
-        for (int i = 0; i < FACTORED / 8; i++) {
-            __m512i early, late;
-            take_apart(half, i, &early, &late);
-            _mm512_storeu_si512(weights + i * 64, _mm512_add_epi16(_mm512_mullo_epi16(early, factor), more));
-            _mm512_storeu_si512(weights + (i + 4) * 64, _mm512_add_epi16(_mm512_mullo_epi16(late, factor), more));
-        }
-        if (h % 2) memcpy(scales + h / 2 * LANES, block->scale, sizeof block->scale);
-    }
 }
 
 static void store(const Product *p, int64_t panel, int64_t row, int rows, __m512 y[][PANELS]) {
@@ -236,8 +196,27 @@ static void store(const Product *p, int64_t panel, int64_t row, int rows, __m512
     case n: block(halves, n, w, p->a, row, fetched, y); break;
 #define CASES(halves) CASE(halves, 1) CASE(halves, 2) CASE(halves, 3) CASE(halves, 4) CASE(halves, 5) CASE(halves, 6)
 
-static void all_rows(const Product *p, int64_t panel, const Panels *w) {
-    const int64_t fetched_a_block = w->fetch_step * p->a->padded * LANES * PANELS / (w->to_lower ? 256 : 128);
+/* As if in so many steps two panels are fetched, of each half where they lie in halves. */
+static int64_t fetch_step(const Product *p, int64_t steps) {
+    const int64_t bytes = p->a->padded * LANES * PANELS * p->w->bits / 8;
+    return (bytes + steps - 1) / steps;
+}
+
+#ifdef __AMX_INT8__
+#include "tiles.h"
+#else
+static int fill_tiles(const Product *p) { return (void)p, 0; }
+static void all_rows_in_tiles(const Product *p, int64_t panel, Panels *w) { (void)p, (void)panel, (void)w; }
+#endif
+
+static void all_rows(const Product *p, int64_t panel, Panels *w) {
+    if (fill_tiles(p)) {
+        all_rows_in_tiles(p, panel, w);
+        return;
+    }
+    const int64_t steps = p->a->padded * LANES * PANELS / 128; /* of a block */
+    w->fetch_step = fetch_step(p, (p->end - p->first + ROWS - 1) / ROWS * steps);
+    const int64_t fetched_a_block = w->fetch_step * steps / (w->to_lower ? 2 : 1);
     const uint8_t *fetched = w->fetched;
     for (int64_t row = p->first; row < p->end; row += ROWS, fetched += fetched_a_block) {
         __m512 y[ROWS][PANELS];
@@ -250,15 +229,21 @@ static void all_rows(const Product *p, int64_t panel, const Panels *w) {
     }
 }
 
-/* Where the weights have 4 bits: unpacked on the stack, which other products need not keep room on. */
-static __attribute__((noinline)) void all_rows4(const Product *p, int64_t panel, Panels *w) {
+/* Where the weights do not lie as they are multiplied: unpacked on the stack, which other products need not keep room on. */
+static __attribute__((noinline)) void all_rows_unpacked(const Product *p, int64_t panel, Panels *w) {
     const int64_t padded = p->a->padded, groups = padded / GROUP;
     uint8_t weights[PANELS * padded * LANES] __attribute__((aligned(64)));
     uint16_t scales[PANELS * groups * LANES];
-    for (int i = 0; i < PANELS; i++)
-        unpack(p->w, panel + i, padded, weights + i * padded * LANES, scales + i * groups * LANES);
+    for (int i = 0; i < PANELS; i++) unpack(p->w, panel + i, padded, weights + i * padded * LANES);
+    if (p->w->bits == 4) {
+        const Block *blocks = (const Block *)p->w->scales + panel * blocks_of(padded);
+        for (int i = 0; i < PANELS; i++, blocks += blocks_of(padded))
+            for (int64_t g = 0; g < groups; g++)
+                memcpy(scales + (i * groups + g) * LANES, blocks[g * GROUP / BLOCK].scale, sizeof blocks->scale);
+        w->scales = scales;
+    }
     w->weights = weights;
-    w->scales = scales;
+    w->to_lower = 0;
     all_rows(p, panel, w);
 }
 
@@ -278,18 +263,15 @@ static void two_panels(const void *context, int64_t item) {
         store(p, panel, p->first, 1, y);
         return;
     }
-    const int64_t bytes = padded * LANES * PANELS * w->bits / 8; /* of two panels */
-    const int64_t parts = (p->end - p->first + ROWS - 1) / ROWS, steps = parts * padded * LANES * PANELS / 128;
-    const int64_t apart = w->spread ? bytes / 2 : bytes;
-    Panels both = {.fetched = w->weights + (item + p->threads) * apart, .fetch_step = (bytes + steps - 1) / steps};
-    if (w->bits == 4) {
-        all_rows4(p, panel, &both);
-    } else {
-        both.weights = w->weights + item * apart;
-        both.scales = (const uint16_t *)w->scales + panel * padded / GROUP * LANES;
-        both.to_lower = w->spread ? to_lower(w, padded) : 0;
+    const int64_t apart = padded * LANES * PANELS * (w->bits == 4 || w->spread ? 4 : 8) / 8;
+    Panels both = {.weights = w->weights + item * apart,
+                   .scales = (const uint16_t *)w->scales + panel * padded / GROUP * LANES,
+                   .fetched = w->weights + (item + p->threads) * apart,
+                   .to_lower = w->spread ? to_lower(w, padded) : 0};
+    if (w->bits == 4 || (w->spread && fill_tiles(p)))
+        all_rows_unpacked(p, panel, &both);
+    else
         all_rows(p, panel, &both);
-    }
 }
 
 #include "matmul.h"

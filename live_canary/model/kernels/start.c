@@ -30,9 +30,27 @@ int live_canary_can(void) { return NEON; } /* Apple's all can */
 enum { PAGE = 4096 };
 __attribute__((visibility("hidden"))) int64_t ahead;
 
-enum { AVX2 = 1, AVX_VNNI = 2, AVX512_VNNI = 4 };
+enum { AVX2 = 1, AVX_VNNI = 2, AVX512_VNNI = 4, AMX = 8 };
 enum { FMA = 1 << 12, OSXSAVE = 1 << 27, F16C = 1 << 29 }; /* of leaf 1 */
+enum { AMX_TILES = 1 << 24 | 1 << 25 };                    /* of leaf 7: there are some, and they multiply bytes */
 enum { YMM = 0x06, ZMM = 0xe6 };                           /* registers that the system saves */
+
+#ifdef __linux__
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { TILES = 0x60000, REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 };
+
+/* Linux gives tiles to a process that asks for them, whose signals then need more room. */
+static int may_use_tiles(unsigned saved) {
+    return (saved & TILES) == TILES && !syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA);
+}
+#else
+static int may_use_tiles(unsigned saved) {
+    (void)saved;
+    return 0;
+}
+#endif
 
 static int is_intel(void) {
     unsigned highest, b, c, d;
@@ -49,6 +67,7 @@ int live_canary_can(void) {
     if ((saved & YMM) != YMM || !__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
     const unsigned avx512 = bit_AVX512F | bit_AVX512BW | bit_AVX512VL;
     if ((saved & ZMM) == ZMM && (b & avx512) == avx512 && c & bit_AVX512VNNI) can |= AVX512_VNNI;
+    if (can && (d & AMX_TILES) == AMX_TILES && may_use_tiles(saved)) can |= AMX;
     if (!(b & bit_AVX2) || !(first & FMA) || !(first & F16C)) return can;
     can |= AVX2;
     if (a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && a & 1 << 4) can |= AVX_VNNI;
