@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,18 @@ pytestmark = [
 
 def press(action: str, key: str) -> None:
     subprocess.run(["xdotool", action, key], check=True, timeout=PATIENCE_SECONDS)
+
+
+def wait_until_shown(kind: str) -> None:
+    """Asks again and again: a `search --sync` that misses the window coming up may wait for good."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    search = ["xdotool", "search", "--onlyvisible", "--class", kind]
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            if subprocess.run(search, capture_output=True, timeout=5).returncode == 0:
+                return
+        assert time.monotonic() < deadline, f"no window of {kind} has come up"
+        time.sleep(0.05)
 
 
 class Window:
@@ -75,14 +88,13 @@ def window(display: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
         env=os.environ | {"LC_ALL": "C.UTF-8"},
         stderr=subprocess.DEVNULL,
     )
-    subprocess.run(
-        ["xdotool", "search", "--sync", "--onlyvisible", "--class", "XTerm"],
-        check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE_SECONDS,
-    )  # fmt: skip
-    yield Window(typed)
-    terminal.terminate()
-    terminal.wait(PATIENCE_SECONDS)
-    os.close(typed)
+    try:
+        wait_until_shown("XTerm")
+        yield Window(typed)
+    finally:
+        terminal.terminate()
+        terminal.wait(PATIENCE_SECONDS)
+        os.close(typed)
 
 
 @pytest.mark.parametrize("key", ["Control_L", "Alt_L", "Shift_L"])
