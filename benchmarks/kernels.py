@@ -53,6 +53,9 @@ def main() -> None:
     for vector in reversed(kernels.VECTORS):
         os.environ["LIVE_CANARY_KERNELS"] = vector
         kernels._kernels.cache_clear()
+        here = kernels._kernels()
+        if here is None or not here.matmul.__name__.endswith(vector):
+            continue  # this processor computes with those of a lesser one instead
         for bits in (8, 4):
             matrices = [QuantizedLinear.of([weight], None, bits) for _ in range(LAYERS)]
             bytes_read = matrices[0].weight.nbytes + matrices[0].scales.nbytes

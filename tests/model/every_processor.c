@@ -79,7 +79,7 @@ static void multiply_all(void) {
 }
 
 static void decode_all(int64_t bits) {
-    enum { HIDDEN = 96, INNER = 160, HEADS = 4, KV_HEADS = 2, HEAD_DIM = 24, POSITIONS = 96, LAYERS = 2, ROWS_NOW = 7 };
+    enum { HIDDEN = 96, INNER = 160, HEADS = 4, KV_HEADS = 2, HEAD_DIM = 24, POSITIONS = 96, LAYERS = 2, ROWS_NOW = 40 };
     Layer layers[LAYERS];
     for (int i = 0; i < LAYERS; i++)
         layers[i] = (Layer){matrix((HEADS + 2 * KV_HEADS) * HEAD_DIM, HIDDEN, bits, 0, BFLOAT16),
@@ -95,7 +95,8 @@ static void decode_all(int64_t bits) {
     for (int i = 0; i < LAYERS; i++) layers[i].o.bias = layers[i].down.bias = NULL;
     const Decoder d = {layers, numbers(POSITIONS * HEAD_DIM), numbers(POSITIONS * HEAD_DIM),
                        LAYERS, HIDDEN, INNER, HEADS, KV_HEADS, HEAD_DIM, POSITIONS, 1e-6f};
-    const int64_t begins[ROWS_NOW] = {0, 0, 0, 48, 48, 48, 48}, positions[ROWS_NOW] = {30, 31, 32, 0, 1, 2, 3};
+    int64_t begins[ROWS_NOW], positions[ROWS_NOW];
+    for (int i = 0; i < ROWS_NOW; i++) begins[i] = i < 3 ? 0 : 48, positions[i] = i < 3 ? 30 + i : i - 3;
     for (int64_t needed = 1; needed <= ROWS_NOW; needed += 3) {
         float *x = numbers(ROWS_NOW * HIDDEN);
         decode(&d, x, ROWS_NOW, begins, positions, needed, THREADS);

@@ -21,8 +21,13 @@
 
 static _Thread_local uint8_t tiles[8][16][64];
 static _Thread_local int tiles_are_shaped;
+__attribute__((weak)) int some_were_multiplied; /* one for all files */
 
-static void tiles_shaped(const void *shapes) {
+__attribute__((destructor)) static void tiles_were_used(void) {
+    if (!some_were_multiplied) abort();
+}
+
+__attribute__((unused)) static void tiles_shaped(const void *shapes) {
     static const uint8_t row_bytes[2] = {64, 0}, rows[6] = {16, 16, 16, 16, 16, 16};
     tiles_are_shaped = shapes && *(const uint8_t *)shapes == 1;
     for (int t = 0; tiles_are_shaped && t < 6; t++)
@@ -31,17 +36,18 @@ static void tiles_shaped(const void *shapes) {
     memset(tiles, 0, sizeof tiles);
 }
 
-static void tile_loaded(int t, const char *from, int64_t stride) {
+__attribute__((unused)) static void tile_loaded(int t, const char *from, int64_t stride) {
     for (int row = 0; row < 16; row++) memcpy(tiles[t][row], from + row * stride, 64);
 }
 
-static void tile_stored(int t, char *to, int64_t stride) {
+__attribute__((unused)) static void tile_stored(int t, char *to, int64_t stride) {
     for (int row = 0; row < 16; row++) memcpy(to + row * stride, tiles[t][row], 64);
 }
 
 /* Signed bytes of a's rows times unsigned ones of b, four of each in a column's sum at once. */
-static void tiles_multiplied(int sum, int a, int b) {
+__attribute__((unused)) static void tiles_multiplied(int sum, int a, int b) {
     if (!tiles_are_shaped) abort();
+    some_were_multiplied = 1;
     int32_t sums[16][16];
     memcpy(sums, tiles[sum], sizeof sums);
     for (int row = 0; row < 16; row++)

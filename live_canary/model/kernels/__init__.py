@@ -1,8 +1,8 @@
 """Matrices in 8- or 4-bit weights, and the layers around them, in C where it was compiled for this processor.
 
 Every set of vectors gives the same results, bit by bit, and a row the same alone and among others: for processors with
-AVX2, faster ones with AVX-VNNI, the fastest with AVX-512 VNNI, on Linux those that have AMX besides, and ARM's with dot
-products. LIVE_CANARY_KERNELS=avx2, avxvnni, avx512 or off (everything in torch) is for comparisons. As many threads
+AVX2, faster ones with AVX-VNNI, faster still with AVX-512 VNNI, on Linux the fastest with AMX besides, and ARM's with
+dot products. LIVE_CANARY_KERNELS=avx2, avxvnni, avx512 or off (everything in torch) is for comparisons. As many threads
 compute as torch has, but others: its OpenMP waits for each of its threads after every step, also where another program
 keeps it from its core.
 """

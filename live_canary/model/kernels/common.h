@@ -37,10 +37,10 @@ typedef struct {
 /* Rounded rows, to 8 bits and a scale for every 64, which are added up before their sum is scaled. */
 typedef struct {
     int8_t *steps;    /* [rows][padded] */
-    int32_t *starts;  /* [padded / 64][rows]: less by what unsigned weights, 128 too large, add to a group's sum */
-    int32_t *starts4; /* [padded / 32][rows]: the same of half a group and weights of 4 bits, 8 too large; or NULL */
-    float *scales;    /* [padded / 64][rows] */
-    int64_t rows, padded;
+    int32_t *starts;  /* [rows][padded / 64]: less by what unsigned weights, 128 too large, add to a group's sum */
+    int32_t *starts4; /* [rows][padded / 32]: the same of half a group and weights of 4 bits, 8 too large; or NULL */
+    float *scales;    /* [rows][padded / 64] */
+    int64_t padded;
 } Activations;
 
 /* Of team.c. */
@@ -120,10 +120,7 @@ static int64_t panels_of(const Matrix *w) { return pad(w->out, LANES * PANELS) /
 static int64_t to_lower(const Matrix *w, int64_t padded) { return panels_of(w) * padded * LANES / 2; }
 
 /* With what a group's sum begins that consists of 16 times the upper halves, the lower ones taken as 8, their middle. */
-static inline int32_t start_of_halves(const Activations *a, int64_t row, int64_t group) {
-    const int32_t start = a->starts[group * a->rows + row];
-    return start - start / 16;
-}
+static inline int32_t start_of_halves(const Activations *a, int64_t group) { return a->starts[group] - a->starts[group] / 16; }
 
 static void *room(intptr_t *at, int64_t bytes) {
     void *here = (void *)*at;
@@ -137,7 +134,6 @@ static Activations activations(int64_t rows, int64_t in, int64_t weight_bits, in
                          .starts = room(at, rows * groups * 4),
                          .starts4 = weight_bits == 8 ? NULL : room(at, rows * groups * 2 * 4),
                          .scales = room(at, rows * groups * 4),
-                         .rows = rows,
                          .padded = padded};
 }
 

@@ -21,7 +21,7 @@ static void quantize(const float *x, int64_t n, const Activations *a, int64_t ro
             some[v] = load(lanes(n - v * LANES), x + v * LANES);
             for (int i = 0; i < QUARTERS; i++) most = vmaxq_s32(most, magnitude(some[v].of[i]));
         }
-        const float scale = a->scales[g * a->rows + row] = step_of(vmaxvq_s32(most));
+        const float scale = a->scales[row * groups + g] = step_of(vmaxvq_s32(most));
         int8_t *steps = a->steps + row * a->padded + g * GROUP;
         for (int v = 0; v < GROUP / LANES; v++, steps += LANES) {
             int16x4_t rounded[QUARTERS];
@@ -109,7 +109,7 @@ static inline __attribute__((always_inline)) void block(Form form, int rows, con
         for (int q = 0; q < QUARTERS; q++) {
             const float32x4_t scale = vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(scales + q * FOUR)));
             for (int r = 0; r < rows; r++) {
-                const float32x4_t step = vmulq_n_f32(scale, a->scales[g * a->rows + row + r]);
+                const float32x4_t step = vmulq_n_f32(scale, a->scales[(row + r) * groups + g]);
                 y[r].of[q] = vfmaq_f32(y[r].of[q], vcvtq_f32_s32(sum[r][q]), step);
             }
         }

@@ -40,7 +40,7 @@ static void quantize(const float *x, int64_t n, const Activations *a, int64_t ro
         __m256i most = _mm256_setzero_si256();
         for (int64_t i = g * GROUP; i < (g + 1) * GROUP; i += EIGHT)
             most = _mm256_max_epi32(most, magnitude(upto(x + i, n - i)));
-        const float scale = a->scales[g * a->rows + row] = step_of(largest(most));
+        const float scale = a->scales[row * groups + g] = step_of(largest(most));
         int32_t sums[2];
         for (int half = 0; half < 2; half++) {
             const int64_t at = g * GROUP + half * FACTORED;
@@ -55,9 +55,9 @@ static void quantize(const float *x, int64_t n, const Activations *a, int64_t ro
             const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
             const __m256i bytes = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(first, second), order);
             _mm256_storeu_si256((__m256i *)(a->steps + row * a->padded + at), bytes);
-            if (a->starts4) a->starts4[(g * 2 + half) * a->rows + row] = -8 * sums[half];
+            if (a->starts4) a->starts4[(row * groups + g) * 2 + half] = -8 * sums[half];
         }
-        a->starts[g * a->rows + row] = -128 * (sums[0] + sums[1]);
+        a->starts[row * groups + g] = -128 * (sums[0] + sums[1]);
     }
 }
 
@@ -80,12 +80,12 @@ static inline __m256i multiply_add(int bits, __m256i sum, __m256i weights, __m25
 /* With what the sum of a part of a group begins, where there is something to be taken off; in 8 bits that of the first part
    does for the whole group. That of half a group and weights of 4 bits fits 16 bits, and so do the two sums of 16 bits of
    which the first begins with it, whatever they sum up. */
-static inline __m256i begin(int bits, const Activations *a, int64_t row, int64_t group, int part) {
+static inline __m256i begin(int bits, const Activations *a, int64_t group, int part) {
     if (bits == 4) {
-        const int32_t start = a->starts4[(group * 2 + part) * a->rows + row];
+        const int32_t start = a->starts4[group * 2 + part];
         return _mm256_set1_epi32(UNSIGNED ? start : start & 0xffff);
     }
-    return UNSIGNED && part == 0 ? _mm256_set1_epi32(a->starts[group * a->rows + row]) : _mm256_setzero_si256();
+    return UNSIGNED && part == 0 ? _mm256_set1_epi32(a->starts[group]) : _mm256_setzero_si256();
 }
 
 /* The factors of half a group and 8 outputs for `times`: of one sum in 32 bits, or of two in 16. */
@@ -150,7 +150,7 @@ static inline __attribute__((always_inline)) void block(int bits, int halves, in
         for (int part = 0; part < parts; part++, weights += inputs * LANES / parts) {
             __m256i sum[ROWS][HALVES];
 #pragma GCC unroll 8
-            for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = begin(bits, a, row + r, g, part);
+            for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = begin(bits, a, (row + r) * groups + g, part);
 #pragma GCC unroll 8
             for (int i = 0; i < inputs / 8; i++) {
                 __m256i early[HALVES], late[HALVES];
@@ -182,7 +182,7 @@ static inline __attribute__((always_inline)) void block(int bits, int halves, in
             const __m256 scale = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(scales + h * EIGHT)));
 #pragma GCC unroll 8
             for (int r = 0; r < rows; r++) {
-                const __m256 step = _mm256_mul_ps(scale, _mm256_set1_ps(a->scales[g * a->rows + row + r]));
+                const __m256 step = _mm256_mul_ps(scale, _mm256_set1_ps(a->scales[(row + r) * groups + g]));
                 y[r][h] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(whole[r][h]), step, y[r][h]);
             }
         }
@@ -198,7 +198,7 @@ static void single_upper(const Matrix *w, int64_t panel, const Activations *a, i
     y[0] = y[1] = _mm256_setzero_ps();
     for (int64_t g = 0; g < groups; g++, scales += LANES) {
         __m256i whole[HALVES];
-        whole[0] = whole[1] = _mm256_set1_epi32(start_of_halves(a, row, g));
+        whole[0] = whole[1] = _mm256_set1_epi32(start_of_halves(a, row * groups + g));
         for (int part = 0; part < 2; part++, x += FACTORED, weights += FACTORED * LANES / 2)
 #pragma GCC unroll 2
             for (int h = 0; h < HALVES; h++) {
@@ -216,7 +216,7 @@ static void single_upper(const Matrix *w, int64_t panel, const Activations *a, i
 #pragma GCC unroll 2
         for (int h = 0; h < HALVES; h++) {
             const __m256 scale = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(scales + h * EIGHT)));
-            const __m256 step = _mm256_mul_ps(scale, _mm256_set1_ps(a->scales[g * a->rows + row]));
+            const __m256 step = _mm256_mul_ps(scale, _mm256_set1_ps(a->scales[row * groups + g]));
             y[h] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(whole[h]), step, y[h]);
         }
     }

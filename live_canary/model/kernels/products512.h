@@ -19,15 +19,15 @@ static void quantize(const float *x, int64_t n, const Activations *a, int64_t ro
             some[v] = _mm512_maskz_loadu_ps(lanes(n - v * LANES), x + v * LANES);
             most = _mm512_max_epi32(most, magnitude(some[v]));
         }
-        const float scale = a->scales[g * a->rows + row] = step_of(_mm512_reduce_max_epi32(most));
+        const float scale = a->scales[row * groups + g] = step_of(_mm512_reduce_max_epi32(most));
         const __m512 steps_of_one = _mm512_set1_ps(1 / scale);
 #pragma GCC unroll 4
         for (int v = 0; v < 4; v++) rounded[v] = _mm512_cvtps_epi32(_mm512_mul_ps(some[v], steps_of_one));
         const __m512i early = _mm512_add_epi32(rounded[0], rounded[1]), late = _mm512_add_epi32(rounded[2], rounded[3]);
-        a->starts[g * a->rows + row] = -128 * _mm512_reduce_add_epi32(_mm512_add_epi32(early, late));
+        a->starts[row * groups + g] = -128 * _mm512_reduce_add_epi32(_mm512_add_epi32(early, late));
         if (a->starts4) {
-            a->starts4[g * 2 * a->rows + row] = -8 * _mm512_reduce_add_epi32(early);
-            a->starts4[(g * 2 + 1) * a->rows + row] = -8 * _mm512_reduce_add_epi32(late);
+            a->starts4[(row * groups + g) * 2] = -8 * _mm512_reduce_add_epi32(early);
+            a->starts4[(row * groups + g) * 2 + 1] = -8 * _mm512_reduce_add_epi32(late);
         }
         const __m512i in_order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
         const __m512i first = _mm512_packs_epi32(rounded[0], rounded[1]), last = _mm512_packs_epi32(rounded[2], rounded[3]);
@@ -71,7 +71,7 @@ static inline __attribute__((always_inline)) void block(int halves, int rows, co
     for (int64_t g = 0; g < groups; g++) {
         __m512i sum[ROWS][PANELS];
 #pragma GCC unroll 8
-        for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = _mm512_set1_epi32(a->starts[g * a->rows + row + r]);
+        for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = _mm512_set1_epi32(a->starts[(row + r) * groups + g]);
 #pragma GCC unroll 8
         for (int i = 0; i < GROUP / 8; i++) {
             __m512i early[PANELS], late[PANELS];
@@ -102,7 +102,7 @@ static inline __attribute__((always_inline)) void block(int halves, int rows, co
         for (int p = 0; p < PANELS; p++) {
             const __m512 scale = scales_of(w->scales + (p * groups + g) * LANES);
 #pragma GCC unroll 8
-            for (int r = 0; r < rows; r++) y[r][p] = added(y[r][p], sum[r][p], scale, a->scales[g * a->rows + row + r]);
+            for (int r = 0; r < rows; r++) y[r][p] = added(y[r][p], sum[r][p], scale, a->scales[(row + r) * groups + g]);
         }
     }
 }
@@ -117,11 +117,11 @@ static __m512 single8(const Matrix *w, int64_t panel, const Activations *a, int6
     __m512 y = _mm512_setzero_ps();
     for (int64_t g = 0; g < groups; g++, x += GROUP, weights += GROUP * LANES, scales += LANES) {
         ask_ahead(weights, GROUP * LANES);
-        __m512i sum = _mm512_set1_epi32(a->starts[g * a->rows + row]);
+        __m512i sum = _mm512_set1_epi32(a->starts[row * groups + g]);
 #pragma GCC unroll 16
         for (int i = 0; i < GROUP / 4; i++)
             sum = multiply_add(sum, _mm512_loadu_si512(weights + i * 64), broadcast(x + i * 4));
-        y = added(y, sum, scales_of(scales), a->scales[g * a->rows + row]);
+        y = added(y, sum, scales_of(scales), a->scales[row * groups + g]);
     }
     return y;
 }
@@ -138,7 +138,7 @@ static __m512 single4(const Matrix *w, int64_t panel, const Activations *a, int6
 #pragma GCC unroll 2
         for (int h = 0; h < 2; h++, x += FACTORED, weights += FACTORED * LANES / 2) {
             ask_ahead(weights, FACTORED * LANES / 2);
-            __m512i sum = _mm512_set1_epi32(a->starts4[(g * 2 + h) * a->rows + row]);
+            __m512i sum = _mm512_set1_epi32(a->starts4[(row * groups + g) * 2 + h]);
 #pragma GCC unroll 4
             for (int i = 0; i < FACTORED / 8; i++) {
                 __m512i early, late;
@@ -148,7 +148,7 @@ static __m512 single4(const Matrix *w, int64_t panel, const Activations *a, int6
             }
             whole = _mm512_add_epi32(whole, _mm512_mullo_epi32(sum, factors_of(block, (g * 2 + h) % (BLOCK / FACTORED))));
         }
-        y = added(y, whole, scales_of(block->scale), a->scales[g * a->rows + row]);
+        y = added(y, whole, scales_of(block->scale), a->scales[row * groups + g]);
     }
     return y;
 }
@@ -162,7 +162,7 @@ static __m512 single_upper(const Matrix *w, int64_t panel, const Activations *a,
     __m512 y = _mm512_setzero_ps();
     for (int64_t g = 0; g < groups; g++, scales += LANES) {
         ask_ahead(weights, GROUP * LANES / 2);
-        __m512i sum = _mm512_set1_epi32(start_of_halves(a, row, g)), sixteenth = _mm512_setzero_si512();
+        __m512i sum = _mm512_set1_epi32(start_of_halves(a, row * groups + g)), sixteenth = _mm512_setzero_si512();
 #pragma GCC unroll 2
         for (int h = 0; h < 2; h++, x += FACTORED, weights += FACTORED * LANES / 2)
 #pragma GCC unroll 4
@@ -172,7 +172,7 @@ static __m512 single_upper(const Matrix *w, int64_t panel, const Activations *a,
                 sum = multiply_add(sum, _mm512_andnot_si512(fifteen, both), broadcast(x + i * 4 + FACTORED / 2));
             }
         sum = _mm512_add_epi32(sum, _mm512_slli_epi32(sixteenth, 4));
-        y = added(y, sum, scales_of(scales), a->scales[g * a->rows + row]);
+        y = added(y, sum, scales_of(scales), a->scales[row * groups + g]);
     }
     return y;
 }
@@ -196,7 +196,7 @@ static void store(const Product *p, int64_t panel, int64_t row, int rows, __m512
     case n: block(halves, n, w, p->a, row, fetched, y); break;
 #define CASES(halves) CASE(halves, 1) CASE(halves, 2) CASE(halves, 3) CASE(halves, 4) CASE(halves, 5) CASE(halves, 6)
 
-/* As if in so many steps two panels are fetched, of each half where they lie in halves. */
+/* How many bytes to fetch a step, that so many steps fetch two panels; halves count as whole. */
 static int64_t fetch_step(const Product *p, int64_t steps) {
     const int64_t bytes = p->a->padded * LANES * PANELS * p->w->bits / 8;
     return (bytes + steps - 1) / steps;
