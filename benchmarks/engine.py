@@ -34,6 +34,7 @@ from live_canary.commands.bench_engine import NEVER, machine_name, time_steps, t
 from live_canary.model.canary import CanaryQwen
 from live_canary.model.quantized_file import wait_until_kept
 from live_canary.settings import COMPUTE
+from tools.canonical import CanonicalQwen, canonical_encoder
 
 STEPS = {"encode": "encode_s", "prefill": "prefill_s", "a token": "decode_per_token_s", "whole utterance": "total_s"}
 
@@ -47,9 +48,11 @@ def canonical_steps(model: CanaryQwen, samples: object, tokens: int, runs: int) 
     sound = torch.as_tensor(samples)
     mel = model.perception.preprocessor(sound)
     embeddings, mask = model.inputs_embeds([sound])
-    prefill = timed(lambda: model.qwen.generate(embeddings, mask, 1, NEVER), runs)
-    generate = timed(lambda: model.qwen.generate(embeddings, mask, tokens, NEVER), runs)
-    encode = timed(lambda: model.perception.encode([mel]), runs)
+    qwen, encoder = CanonicalQwen(model.qwen), canonical_encoder(model.perception.encoder)
+    features, project = mel.T[None].to(model.perception.proj.weight.dtype), model.perception.proj
+    prefill = timed(lambda: qwen.generate(embeddings, mask, 1, NEVER), runs)
+    generate = timed(lambda: qwen.generate(embeddings, mask, tokens, NEVER), runs)
+    encode = timed(torch.no_grad()(lambda: project(encoder(features).last_hidden_state)), runs)
     return {
         "encode_s": encode,
         "prefill_s": prefill,

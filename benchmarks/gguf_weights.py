@@ -50,7 +50,7 @@ CONTROL, NORMAL = 3, 1  # kinds of tokens
 
 def tensors(folder: Path, model: CanaryQwen) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Every tensor under its name in the GGUF file."""
-    layers = model.qwen.causal_lm.model.layers
+    layers = model.qwen.layers
     with safe_open(folder / "model.safetensors", "pt") as file:
         for key in file.keys():  # noqa: SIM118 - it is no dict
             name = next((re.sub(old, new, key) for old, new in RENAMED if re.fullmatch(old, key)), None)
@@ -69,7 +69,7 @@ def tensors(folder: Path, model: CanaryQwen) -> Iterator[tuple[str, NDArray[np.f
 
 
 def tokens_of(model: CanaryQwen) -> int:
-    size: int = model.qwen.causal_lm.config.vocab_size
+    size = model.qwen.config.vocab_size
     return max(size, model.prompt.placeholder_id + 1)
 
 
@@ -104,7 +104,8 @@ def add_tokenizer(writer: gguf.GGUFWriter, folder: Path, model: CanaryQwen) -> N
 def add_sizes(writer: gguf.GGUFWriter, folder: Path, model: CanaryQwen) -> None:
     perception = json.loads((folder / "config.json").read_text())["perception"]
     encoder, mel = perception["encoder"], perception["preprocessor"]
-    llm = model.qwen.causal_lm.config
+    llm = model.qwen.config
+    backbone = json.loads((folder / "llm_backbone" / "config.json").read_text())
     rate = mel["sample_rate"]
     sizes: dict[str, int | float | bool | str] = {
         "encoder.n_layers": encoder["n_layers"],
@@ -128,8 +129,8 @@ def add_sizes(writer: gguf.GGUFWriter, folder: Path, model: CanaryQwen) -> None:
         "decoder.head_dim": llm.head_dim,
         "decoder.hidden_act": "silu",
         "decoder.rms_norm_eps": llm.rms_norm_eps,
-        "decoder.rope_theta": float(llm.rope_parameters["rope_theta"]),
-        "decoder.max_position_embeddings": llm.max_position_embeddings,
+        "decoder.rope_theta": llm.rope_theta,
+        "decoder.max_position_embeddings": backbone["max_position_embeddings"],
         "decoder.tie_word_embeddings": True,
         "decoder.vocab_size": tokens_of(model),
     }

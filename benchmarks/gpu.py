@@ -2,9 +2,9 @@
 
     python -m benchmarks.gpu MODEL [--write] [--runs 10] [--kernels off] [--output FILE.json]
 
-MODEL is a folder with random weights (`--write` makes it first, 5.1 GB). Needs torch, transformers and peft, but
-nothing that hears or draws. Every part stands alone: one that fails says so, and the others go on.
-With -m, because transformers would take kernels.py beside this file for a package of that name.
+MODEL is a folder with random weights (`--write` makes it first, 5.1 GB). Needs torch, and for the
+canonical tree transformers and peft, but nothing that hears or draws. Every part stands alone: one that fails says so,
+and the others go on. With -m, because transformers would take kernels.py beside this file for a package of that name.
 """
 
 import argparse
@@ -26,6 +26,7 @@ import torch
 from live_canary.model.canary import CanaryQwen
 from live_canary.model.fixed import FixedDecoder
 from live_canary.model.token_kernels import TokenKernels, compiled, source
+from tools.canonical import CanonicalQwen, canonical_encoder
 
 ROOT = Path(__file__).parent.parent
 DEMO = ROOT / "assets" / "demo-model"
@@ -44,7 +45,7 @@ def lap(name):
 import torch
 lap("import torch")
 from live_canary.model import canary, trees
-lap("import transformers, peft and live_canary")
+lap("import live_canary")
 torch.zeros(1, device="cuda")
 lap("CUDA itself")
 def timed(name, function):
@@ -175,17 +176,25 @@ def utterance(model: CanaryQwen, runs: int) -> object:
     def ours(tokens: int) -> str:
         return model.text(model.generate_ids(sound, tokens))
 
+    qwen, encoder = CanonicalQwen(model.qwen), canonical_encoder(model.perception.encoder)
+
+    @torch.no_grad()
+    def canonical_encode(mel: torch.Tensor) -> torch.Tensor:
+        features = mel.T[None].to(model.perception.proj.weight.dtype)
+        heard: torch.Tensor = model.perception.proj(encoder(features).last_hidden_state)[0]
+        return heard
+
     def canonical(tokens: int) -> str:
-        [heard] = model.perception([torch.from_numpy(sound).cuda()])
+        heard = canonical_encode(model.perception.preprocessor(torch.from_numpy(sound).cuda()))
         embeddings = torch.cat([before, heard, after])
-        [ids] = model.qwen.generate(embeddings[None], mask, tokens, NEVER)
+        [ids] = qwen.generate(embeddings[None], mask, tokens, NEVER)
         return model.text(ids)
 
     few = max(2, runs // 3)
     told = {
         "features": milliseconds(lambda: model.perception.preprocessor(on_gpu), runs),
         "encode": milliseconds(lambda: model.encode(mel), runs),
-        "encode, canonical": milliseconds(lambda: model.perception.encode([mel]), few),
+        "encode, canonical": milliseconds(lambda: canonical_encode(mel), few),
         "prefill and 1 token": milliseconds(lambda: model.decoder.generate(prompt, 1, NEVER), runs),
         "prefill and 15 tokens": milliseconds(lambda: model.decoder.generate(prompt, 15, NEVER), runs),
         "whole, 15 tokens": milliseconds(lambda: ours(15), runs),

@@ -150,7 +150,7 @@ def live(
     if context.obj.refusal and context.invoked_subcommand not in WITHOUT_SETTINGS:
         raise context.obj.refusal
     if offline:
-        os.environ["HF_HUB_OFFLINE"] = "1"  # read by huggingface_hub and transformers when they are imported
+        os.environ["HF_HUB_OFFLINE"] = "1"  # read by huggingface_hub when it is imported
     tell_of_unheeded(context)
     if context.invoked_subcommand:
         forward_flags(context)

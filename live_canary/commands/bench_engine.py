@@ -160,7 +160,7 @@ def random_checkpoint() -> Path:
 def peak_rss_mb() -> float:
     """The most memory that this process has held, in megabytes (10⁶ bytes)."""
     if sys.platform == "win32":
-        import psutil  # comes with peft
+        import psutil
 
         return float(psutil.Process().memory_info().peak_wset / 1e6)
     else:

@@ -55,7 +55,9 @@ def programs() -> Iterator[Finding]:
         again = "install it again: pip install --force-reinstall torch"
         yield Finding("torch", "fail", f"torch cannot be loaded: {error}", again)
         return
-    libraries = ", ".join(f"{name} {metadata.version(name)}" for name in ("transformers", "peft", "huggingface_hub"))
+    libraries = ", ".join(
+        f"{name} {metadata.version(name)}" for name in ("tokenizers", "safetensors", "huggingface_hub")
+    )
     yield Finding("torch", "ok", f"torch {torch.__version__}, {libraries}")
 
 

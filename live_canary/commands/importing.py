@@ -1,8 +1,8 @@
 """The model's packages, imported without holding up the threads that hear and draw meanwhile.
 
-A microphone that PortAudio hears gives its sound to Python every 20 ms and keeps 60. Importing torch and transformers
-held all threads up for 0.1 to 0.3 s, six times: once while the system linked torch's library, and whenever Python
-looked for garbage among all that had been imported so far.
+A microphone that PortAudio hears gives its sound to Python every 20 ms and keeps 60. Importing torch and, at that
+time, transformers held all threads up for 0.1 to 0.3 s, six times: once while the system linked torch's library, and
+whenever Python looked for garbage among all that had been imported so far.
 """
 
 import ctypes

@@ -1,7 +1,7 @@
 """Canary-Qwen: samples of speech in, text out."""
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +13,12 @@ from live_canary.errors import AudioTooLong, AudioTooShort
 from live_canary.model.answer import Answer, Prompted
 from live_canary.model.compute import DType
 from live_canary.model.config import CanaryConfig
+from live_canary.model.conformer import encoded_frames
 from live_canary.model.decoder import LeanDecoder
-from live_canary.model.encoder import Perception, encoded_frames
+from live_canary.model.encoder import Perception
 from live_canary.model.fixed import FixedDecoder, FixedEncoder
-from live_canary.model.llm import QwenWrapper
+from live_canary.model.llm import Qwen
+from live_canary.model.matrices import dense
 from live_canary.model.memory import keep_few_plans
 from live_canary.model.prompt import Prompt, inject_audio_embeddings
 from live_canary.model.quantized_file import quantized
@@ -44,7 +46,7 @@ class CanaryQwen:
         self,
         config: CanaryConfig,
         perception: Perception,
-        qwen: QwenWrapper,
+        qwen: Qwen,
         prompt: Prompt,
         decoder: LeanDecoder | None = None,
         quantized: str | None = None,
@@ -195,11 +197,6 @@ class CanaryQwen:
         [answer] = self.decoder.generate_several([prompted], self.prompt.end_id, self.before_audio)
         return answer.ids
 
-    def generate_ids_batch(self, audios: list[Audio], max_new_tokens: int) -> list[list[int]]:
-        """The same for several utterances at 16 kHz in one batch, padded on the left as NeMo does."""
-        embeddings, mask = self.inputs_embeds([self._samples(audio, self.sample_rate) for audio in audios])
-        return self.qwen.generate(embeddings, mask, max_new_tokens, self.prompt.end_id)
-
     def most_new_tokens(self, samples: int) -> int:
         """How many tokens an utterance of so many samples (at 16 kHz) gets at most; speech never needs so many."""
         return TOKENS_AT_LEAST + TOKENS_PER_SECOND * samples // self.sample_rate
@@ -219,11 +216,8 @@ class CanaryQwen:
 
     def chat_ids(self, prompt: str, max_new_tokens: int = MAX_CHAT_TOKENS, *, adapter: bool = False) -> list[int]:
         """Token ids of the answer to a text prompt; with `adapter` the transcription adapter stays on."""
-        embeddings = self.qwen.embed(self.prompt.ids(prompt))[None]
-        mask = torch.ones(embeddings.shape[:2], dtype=torch.long, device=self.device)
-        with nullcontext() if adapter else self.qwen.without_adapter():
-            [ids] = self.qwen.generate(embeddings, mask, max_new_tokens, self.prompt.end_id)
-        return ids
+        decoder = LeanDecoder(self.qwen, dense, adapter=adapter)
+        return decoder.generate(decoder.embed(self.prompt.ids(prompt)), max_new_tokens, self.prompt.end_id).ids
 
     def inputs_embeds(self, samples: list[Tensor]) -> tuple[Tensor, Tensor]:
         """The LLM's input for utterances of (n,) samples at 16 kHz: embeddings (B, L, hidden), mask (B, L)."""

@@ -1,4 +1,4 @@
-"""What `config.json` says about a Canary-Qwen checkpoint; every size comes from here, none from a constant."""
+"""What the two files `config.json` say about a checkpoint; every size comes from here, none from a constant."""
 
 import json
 from dataclasses import dataclass
@@ -36,6 +36,12 @@ _SUPPORTED_ENCODER: dict[str, Any] = {
     "conv_norm_type": "batch_norm",
     "conv_context_size": None,
 }
+_SUPPORTED_QWEN: dict[str, Any] = {
+    "hidden_act": "silu",
+    "attention_bias": False,
+    "use_sliding_window": False,
+    "rope_scaling": None,
+}
 _SUPPORTED_ADAPTER: dict[str, Any] = {"_target_": "nemo.collections.speechlm2.modules.perception.IdentityConnector"}
 
 
@@ -66,6 +72,21 @@ class LoraSettings:
     rank: int
     alpha: float
     target_modules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QwenConfig:
+    """Sizes of the LLM, under the names that Qwen3's own file has."""
+
+    vocab_size: int
+    hidden_size: int
+    intermediate_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    num_key_value_heads: int
+    head_dim: int
+    rms_norm_eps: float
+    rope_theta: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +121,7 @@ def read_config(path: Path) -> CanaryConfig:
     Raises CheckpointError naming the key when one is missing, ill-typed or asks for something that is not
     implemented here.
     """
-    reader = _Reader(path, read_json(path))
+    reader = _Reader(path, "live-canary runs checkpoints of nvidia/canary-qwen-2.5b's form")
     reader.require((), _SUPPORTED_TOP, optional=False)
     preprocessor, encoder = ("perception", "preprocessor"), ("perception", "encoder")
     reader.require(preprocessor, _SUPPORTED_PREPROCESSOR)
@@ -142,11 +163,44 @@ def read_config(path: Path) -> CanaryConfig:
     )
 
 
+def read_qwen_config(path: Path) -> QwenConfig:
+    """Sizes of the LLM, from Qwen3's own `config.json`. Raises CheckpointError as `read_config` does."""
+    reader = _Reader(path, "copy the config.json of Qwen/Qwen3-1.7B")
+    reader.require((), {"model_type": "qwen3", "tie_word_embeddings": True}, optional=False)
+    reader.require((), _SUPPORTED_QWEN)
+    layers = reader.integer("num_hidden_layers", limit=MAX_LAYERS)
+    if (layer_types := reader.root.get("layer_types")) is not None and layer_types != ["full_attention"] * layers:
+        raise reader.error(
+            ("layer_types",), f"must name 'full_attention' for each of {layers} layers: nothing else is supported"
+        )
+    theta: tuple[str, ...] = ("rope_theta",)
+    if reader.root.get("rope_parameters") is not None:  # where transformers 5 keeps it
+        reader.require(("rope_parameters",), {"rope_type": "default"})
+        theta = ("rope_parameters", "rope_theta")
+    heads, kv_heads = reader.integer("num_attention_heads"), reader.integer("num_key_value_heads")
+    if heads % kv_heads:
+        raise reader.error(
+            ("num_key_value_heads",), f"is {kv_heads}, which {heads} num_attention_heads cannot share equally"
+        )
+    return QwenConfig(
+        vocab_size=reader.integer("vocab_size"),
+        hidden_size=reader.integer("hidden_size"),
+        intermediate_size=reader.integer("intermediate_size"),
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        num_key_value_heads=kv_heads,
+        head_dim=reader.integer("head_dim"),
+        rms_norm_eps=reader.number("rms_norm_eps"),
+        rope_theta=reader.number(*theta),
+    )
+
+
 class _Reader:
     """Typed look-ups in a nested JSON object; each failure names the file and the key."""
 
-    def __init__(self, path: Path, root: dict[str, Any]):
-        self.path, self.root = path, root
+    def __init__(self, path: Path, remedy: str):
+        self.path, self.remedy = path, remedy
+        self.root = read_json(path)
 
     def look_up(self, *keys: str) -> Any:
         value: Any = self.root
@@ -199,6 +253,4 @@ class _Reader:
                 raise self.error((*section, key), f"is {found[key]!r}, but only {value!r} is supported")
 
     def error(self, keys: tuple[str, ...], what: str) -> CheckpointError:
-        return CheckpointError(
-            f"{self.path}: {'.'.join(keys)} {what}; live-canary runs checkpoints of nvidia/canary-qwen-2.5b's form"
-        )
+        return CheckpointError(f"{self.path}: {'.'.join(keys)} {what}; {self.remedy}")

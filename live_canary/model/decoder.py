@@ -1,8 +1,8 @@
 """Qwen3 decoded greedily with as little around the weights as possible: one utterance, one preallocated cache.
 
-The canonical tree (`llm.py`) says what the answer is; this module gives the same answer sooner. It shares that tree's
-weights, except those it has to merge: LoRA goes into q and v, and q, k, v and gate, up become one matrix each.
-`tests/model/test_decoder.py` holds it to the canonical tree token for token.
+It shares the weights of the tree (`llm.py`), except those it has to merge: LoRA goes into q and v, and q, k, v and
+gate, up become one matrix each. `tests/model/test_decoder.py` holds it to transformers' and peft's own code token for
+token.
 """
 
 import math
@@ -16,7 +16,7 @@ from torch.nn import functional as F  # noqa: N812 - as everybody calls it
 
 from live_canary.errors import LiveCanaryError
 from live_canary.model.answer import Answer, Growing, Prompted
-from live_canary.model.llm import QwenWrapper
+from live_canary.model.llm import Qwen
 from live_canary.model.matrices import MakeLinear, dense, fused, merged, plain
 
 CACHE_STEP = 256  # positions by which the cache grows
@@ -46,7 +46,7 @@ class LeanDecoder:
 
     def __init__(
         self,
-        qwen: QwenWrapper,
+        qwen: Qwen,
         make_linear: MakeLinear | None = None,
         dtype: torch.dtype | None = None,
         after_each: Callable[[nn.Module], None] = lambda module: None,
@@ -57,9 +57,8 @@ class LeanDecoder:
         between them, by default the tree's; after_each: called with each layer of the tree once its weights have been
         taken over; adapter: whether it transcribes, or is plain Qwen3.
         """
-        causal_lm = qwen.causal_lm
-        config = causal_lm.config
-        self.embeddings: Tensor = causal_lm.model.embed_tokens.weight
+        config = qwen.config
+        self.embeddings: Tensor = qwen.embed_tokens.weight
         self.dtype = dtype or self.embeddings.dtype
         self.heads, self.kv_heads = config.num_attention_heads, config.num_key_value_heads
         self.head_dim, self.eps = config.head_dim, config.rms_norm_eps
@@ -67,13 +66,13 @@ class LeanDecoder:
         make_linear = make_linear or (dense if self.device.type == "cpu" else fused)
         # first, being the largest: memory is still free
         self.head = make_linear("head", lambda: [self.embeddings], only_largest=True)
-        after_each(causal_lm.model.embed_tokens)
+        after_each(qwen.embed_tokens)
         self.layers = []
-        for number, layer in enumerate(causal_lm.model.layers):
+        for number, layer in enumerate(qwen.layers):
             self.layers.append(self._lean_layer(f"layers.{number}.", layer, make_linear))
             after_each(layer)
-        self.final_norm = self._norm_weight(causal_lm.model.norm)
-        self._inverse_frequencies: Tensor = causal_lm.model.rotary_emb.inv_freq.float()
+        self.final_norm = self._norm_weight(qwen.norm)
+        self._inverse_frequencies = qwen.inverse_frequencies()
         self.rotary = self.cache = torch.empty(0)
         self._reserve(CACHE_STEP)
 

@@ -1,25 +1,21 @@
 """The ear: log-mel features through a FastConformer and a projection into the LLM's embedding space."""
 
 from collections.abc import Callable
-from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
-from transformers.models.parakeet.configuration_parakeet import ParakeetEncoderConfig
-from transformers.models.parakeet.modeling_parakeet import ParakeetEncoder, ParakeetEncoderRelPositionalEncoding
 
 from live_canary.model import kernels
-from live_canary.model.config import CanaryConfig, EncoderConfig
+from live_canary.model.config import CanaryConfig
+from live_canary.model.conformer import SUBSAMPLING, FastConformer, encoded_frames
 from live_canary.model.features import LogMel
 from live_canary.model.kernel_encoder import KernelConformer
 from live_canary.model.quantize import MakeQuantized, quantize_linears
 
-SUBSAMPLING = 8  # mel frames that become one
-PIECE_FRAMES = 256  # a multiple of that
-Frames = TypeVar("Frames", int, Tensor)
+PIECE_FRAMES = 256  # a multiple of SUBSAMPLING
 
-# transformers' names for the FastConformer's parts, and the checkpoint's; applied in this order.
+# The FastConformer's names for its parts, and the checkpoint's; applied in this order.
 _CHECKPOINT_NAMES = (
     ("subsampling.layers.", "pre_encode.conv."),
     ("subsampling.linear.", "pre_encode.out."),
@@ -43,12 +39,8 @@ class Perception(nn.Module):
     def __init__(self, config: CanaryConfig):
         super().__init__()
         self.preprocessor = LogMel(config.features)
-        self.encoder = ParakeetEncoder(parakeet_config(config.encoder))
+        self.encoder = FastConformer(config.encoder)
         self.proj = nn.Linear(config.encoder.width, config.encoder.output_width)
-
-    def materialise_buffers(self) -> None:
-        """Compute what no checkpoint holds; needed after building the tree on torch's meta device."""
-        self.encoder.encode_positions = ParakeetEncoderRelPositionalEncoding(self.encoder.config)
 
     def quantize(self, make: MakeQuantized, after_each: Callable[[nn.Module], None]) -> None:
         """Quantise the large matrices of the encoder; everything else becomes float32."""
@@ -81,8 +73,7 @@ class Perception(nn.Module):
     @torch.no_grad()
     def encode_padded(self, batch: Tensor, frames: Tensor | None) -> Tensor:
         """Features (B, longest, mel_bins), of which the first `frames` (B,) count -> (B, longest / 8, llm_width)."""
-        mask = None if frames is None else torch.arange(batch.shape[1], device=batch.device) < frames[:, None]
-        audio: Tensor = self.proj(self.encoder(batch, attention_mask=mask).last_hidden_state)
+        audio: Tensor = self.proj(self.encoder(batch, frames))
         return audio
 
 
@@ -96,42 +87,17 @@ class InPieces(nn.Module):
         super().__init__()
         self.whole = subsampling
 
-    def forward(self, input_features: Tensor, attention_mask: Tensor | None = None) -> Tensor:
-        """(B, frames, mel_bins) -> (B, frames / 8, width); arguments as of transformers' subsampling."""
-        if len(input_features) > 1 or attention_mask is not None:
-            whole: Tensor = self.whole(input_features, attention_mask)
+    def forward(self, mels: Tensor, frames: Tensor | None = None) -> Tensor:
+        """As of `Subsampling`."""
+        if len(mels) > 1 or frames is not None:
+            whole: Tensor = self.whole(mels, frames)
             return whole
         pieces = []
-        for start in range(0, input_features.shape[1], PIECE_FRAMES):
+        for start in range(0, mels.shape[1], PIECE_FRAMES):
             before = min(start, SUBSAMPLING)  # what the first of a piece sees of the piece before
-            piece = self.whole(input_features[:, start - before : start + PIECE_FRAMES])
+            piece = self.whole(mels[:, start - before : start + PIECE_FRAMES])
             pieces.append(piece[:, before // SUBSAMPLING :])
         return torch.cat(pieces, dim=1)
-
-
-def encoded_frames(mel_frames: Frames) -> Frames:
-    """Number of audio embeddings of so many 10 ms feature frames: three halvings, each rounded up."""
-    return -(-mel_frames // SUBSAMPLING)
-
-
-def parakeet_config(config: EncoderConfig) -> ParakeetEncoderConfig:
-    """The configuration with which transformers' ParakeetEncoder equals NeMo's FastConformer."""
-    return ParakeetEncoderConfig(
-        hidden_size=config.width,
-        num_hidden_layers=config.layers,
-        num_attention_heads=config.heads,
-        intermediate_size=config.feed_forward_width,
-        num_mel_bins=config.mel_bins,
-        subsampling_conv_channels=config.subsampling_channels,
-        conv_kernel_size=config.conv_kernel_size,
-        scale_input=False,
-        attention_bias=True,
-        convolution_bias=True,
-        layerdrop=0.0,
-        dropout=0.0,
-        activation_dropout=0.0,
-        attention_dropout=0.0,
-    )
 
 
 def checkpoint_key(key: str) -> str:

@@ -3,18 +3,16 @@
 from collections import deque
 from collections.abc import Iterator
 from itertools import cycle
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - as everybody calls it
-from transformers import AttentionInterface
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
+from live_canary.model.conformer import encoded_frames
 from live_canary.model.decoder import CACHE_STEP, LeanDecoder, best_of
-from live_canary.model.encoder import Perception, encoded_frames
+from live_canary.model.encoder import Perception
 from live_canary.model.graphs import WARM_UP_RUNS, Step, new_pool, round_up
-from live_canary.model.llm import QwenWrapper
+from live_canary.model.llm import Qwen
 from live_canary.model.matrices import fused
 from live_canary.model.token_kernels import token_kernels
 
@@ -22,26 +20,6 @@ FRAMES_STEP = 128  # 1.28 s of features: the lengths to which utterances are pad
 PREFILL_STEP = 64  # positions: the lengths to which prompts are padded
 AHEAD = 1  # tokens that are launched before the one before them is looked at
 SPARE = WARM_UP_RUNS + AHEAD  # positions at the end of the cache that no answer uses
-MASKED = -10_000.0  # less than any score, of which nothing is left beside one, and a number in float16 too
-FINITE_ATTENTION = "live_canary_finite"
-
-
-def _finite_attention(
-    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor, **options: Any
-) -> tuple[Tensor, None]:
-    """Torch's attention, in which a row that is masked out entirely, as those of padding are, is made of numbers too.
-
-    transformers 5.17 masks with minus infinity, 5.24 with the lowest number, which a kernel that computes powers of two
-    makes infinite. Of a row with nothing else some kernels make NaN, which the keys of the next layer would spread to
-    every frame.
-    """
-    attended: tuple[Tensor, None] = sdpa_attention_forward(
-        module, query, key, value, attention_mask.clamp_(min=MASKED), **options
-    )
-    return attended
-
-
-AttentionInterface.register(FINITE_ATTENTION, _finite_attention)
 
 
 class FixedEncoder:
@@ -49,7 +27,6 @@ class FixedEncoder:
 
     def __init__(self, perception: Perception, longest_frames: int):
         self._perception = perception
-        perception.encoder.config._attn_implementation = FINITE_ATTENTION
         weight = perception.proj.weight
         self._device = weight.device
         longest = round_up(longest_frames, FRAMES_STEP)
@@ -91,7 +68,7 @@ class FixedDecoder(LeanDecoder):
     _recorded: Tensor | None = None
     """The cache that the steps read and write."""
 
-    def __init__(self, qwen: QwenWrapper, longest: int):
+    def __init__(self, qwen: Qwen, longest: int):
         """longest: positions of prompt and answer for which the cache is made at once; more move it."""
         super().__init__(qwen, fused)
         self._token = torch.zeros(1, dtype=torch.long, device=self.device)

@@ -6,36 +6,32 @@ import torch
 from torch import Tensor, nn
 
 from live_canary.model import kernels
+from live_canary.model.conformer import FastConformer, encode_distances
 from live_canary.model.graphs import round_up
 
 FRAMES_STEP = 64  # by which the longest utterance grows, whose distances between frames are kept
 
 
 class KernelConformer(nn.Module):
-    """In place of the layers of a quantised ParakeetEncoder, in float32, where the kernels are available.
+    """In place of the layers of a quantised FastConformer, in float32, where the kernels are available.
 
     An utterance alone goes through C; several, some of them padded, through the layers themselves.
     """
 
-    def __init__(self, encoder: Any):
+    def __init__(self, encoder: FastConformer):
         super().__init__()
-        self.layers: nn.ModuleList = encoder.layers
-        self._encode_positions, self._heads = encoder.encode_positions, encoder.config.num_attention_heads
+        self.layers = encoder.layers
+        self._heads = encoder.config.heads
         self._kept: list[Tensor] = []
         self._longest = 0
 
-    def forward(
-        self,
-        hidden_states: Tensor,
-        attention_mask: Tensor | None = None,
-        position_embeddings: Tensor | None = None,
-    ) -> Tensor:
-        """(B, frames, width) -> the same shape; arguments as of transformers' ParakeetEncoderBlock."""
-        if len(hidden_states) == 1 and attention_mask is None:
-            return self._alone(hidden_states[0])[None]
+    def forward(self, x: Tensor, distances: Tensor, heard: Tensor | None) -> Tensor:
+        """As of `ConformerLayer`."""
+        if len(x) == 1 and heard is None:
+            return self._alone(x[0])[None]
         for layer in self.layers:
-            hidden_states = layer(hidden_states, attention_mask=attention_mask, position_embeddings=position_embeddings)
-        return hidden_states
+            x = layer(x, distances, heard)
+        return x
 
     def _alone(self, x: Tensor) -> Tensor:
         frames, width = x.shape
@@ -50,7 +46,7 @@ class KernelConformer(nn.Module):
 
     def _as_structure(self, width: int, longest: int) -> kernels.Conformer:
         """Pointers to the weights and to the keys of all distances up to the longest utterance so far."""
-        distances = self._encode_positions(torch.empty(1, longest, 1))[0]
+        distances = encode_distances(longest, torch.empty(width))
         layers = [self._layer(layer, distances) for layer in self.layers]
         first: Any = self.layers[0]
         return kernels.Conformer(

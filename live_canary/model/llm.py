@@ -1,140 +1,100 @@
-"""The mouth: Qwen3 with its LoRA adapter, in transformers and peft; the canonical tree of the tests.
+"""The mouth: the weights of Qwen3 with its LoRA adapter, as a checkpoint has them.
 
-With the adapter on it transcribes; with it off the same weights are plain Qwen3 and answer text (LLM mode).
+With the adapter they transcribe; without it they are plain Qwen3 and answer text (LLM mode). What computes with them is
+`decoder.py`; transformers' and peft's own code, to which it is held, is in `tools/canonical.py`.
 """
 
-import warnings
-from pathlib import Path
-from typing import Any
-
 import torch
-from huggingface_hub.errors import StrictDataclassError
-from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
-from transformers import GenerationConfig
-from transformers.models.qwen3.configuration_qwen3 import Qwen3Config
-from transformers.models.qwen3.modeling_qwen3 import Qwen3ForCausalLM, Qwen3RotaryEmbedding
 
-from live_canary.errors import CheckpointError
-from live_canary.model.config import MAX_LAYERS, MAX_SIZE, LoraSettings, read_json
+from live_canary.model.config import LoraSettings, QwenConfig
 
-_EMBEDDINGS = "base_model.model.model.embed_tokens.weight"
-_TIED_HEAD = "base_model.model.lm_head.weight"
-_LIMITS = {
-    "num_hidden_layers": MAX_LAYERS,
-    "hidden_size": MAX_SIZE,
-    "intermediate_size": MAX_SIZE,
-    "vocab_size": MAX_SIZE,
-    "num_attention_heads": MAX_SIZE,
-    "num_key_value_heads": MAX_SIZE,
-    "head_dim": MAX_SIZE,
-    "max_position_embeddings": MAX_SIZE,
-}
+_EMBEDDINGS = "embed_tokens.weight"
+_PREFIX = "llm.base_model.model.model."  # of all other tensors
 
 
-class QwenWrapper(nn.Module):
-    """Qwen3 for causal language modelling behind peft's LoRA, decoded greedily."""
+class Lora(nn.Module):
+    """A projection with an adapter: weights (out, in), (rank, in) and (out, rank)."""
 
-    def __init__(self, config: Qwen3Config, lora: LoraSettings):
+    def __init__(self, inputs: int, outputs: int, settings: LoraSettings):
         super().__init__()
-        adapter = LoraConfig(
-            task_type="CAUSAL_LM",
-            r=lora.rank,
-            lora_alpha=lora.alpha,
-            lora_dropout=0.0,
-            target_modules=list(lora.target_modules),
-        )
-        with warnings.catch_warnings():  # peft 0.21 asks transformers 5.23 for a property by its old name
-            warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
-            self.tree = get_peft_model(Qwen3ForCausalLM(config), adapter, autocast_adapter_dtype=False)
+        self.base_layer = _linear(inputs, outputs)
+        self.lora_A, self.lora_B = _linear(inputs, settings.rank), _linear(settings.rank, outputs)
+        self.scale = settings.alpha / settings.rank
 
-    @property
-    def causal_lm(self) -> Any:
-        """transformers' Qwen3ForCausalLM, its projections wrapped by peft."""
-        return self.tree.base_model.model
+    def merged(self) -> Tensor:
+        """The weight with the adapter in it, added in float32; its product is rounded before, as by peft."""
+        weight, down, up = (one.weight.detach() for one in (self.base_layer, self.lora_A, self.lora_B))
+        if weight.device.type == "cpu":
+            down, up = down.float(), up.float()
+        added = ((up @ down) * self.scale).to(weight.dtype)
+        return (weight.float() + added.float()).to(weight.dtype)
 
-    def materialise_buffers(self) -> None:
-        """Compute what no checkpoint holds and tie the head; needed after building on torch's meta device."""
-        self.causal_lm.model.rotary_emb = Qwen3RotaryEmbedding(self.causal_lm.config)
-        self.causal_lm.lm_head.weight = self.causal_lm.model.embed_tokens.weight
+
+class _Attention(nn.Module):
+    def __init__(self, config: QwenConfig, lora: LoraSettings):
+        super().__init__()
+        inner, shared = (heads * config.head_dim for heads in (config.num_attention_heads, config.num_key_value_heads))
+        self.q_proj = _projection("q_proj", config.hidden_size, inner, lora)
+        self.k_proj = _projection("k_proj", config.hidden_size, shared, lora)
+        self.v_proj = _projection("v_proj", config.hidden_size, shared, lora)
+        self.o_proj = _projection("o_proj", inner, config.hidden_size, lora)
+        self.q_norm, self.k_norm = nn.RMSNorm(config.head_dim), nn.RMSNorm(config.head_dim)
+
+
+class _Mlp(nn.Module):
+    def __init__(self, config: QwenConfig, lora: LoraSettings):
+        super().__init__()
+        self.gate_proj = _projection("gate_proj", config.hidden_size, config.intermediate_size, lora)
+        self.up_proj = _projection("up_proj", config.hidden_size, config.intermediate_size, lora)
+        self.down_proj = _projection("down_proj", config.intermediate_size, config.hidden_size, lora)
+
+
+class _Layer(nn.Module):
+    def __init__(self, config: QwenConfig, lora: LoraSettings):
+        super().__init__()
+        self.self_attn, self.mlp = _Attention(config, lora), _Mlp(config, lora)
+        self.input_layernorm = nn.RMSNorm(config.hidden_size)
+        self.post_attention_layernorm = nn.RMSNorm(config.hidden_size)
+
+
+class Qwen(nn.Module):
+    """Qwen3's weights under its own names. The head is the embeddings."""
+
+    def __init__(self, config: QwenConfig, lora: LoraSettings):
+        """Raises ValueError for an adapter of what is no projection."""
+        super().__init__()
+        self.config, self.lora = config, lora
+        # not initialised: on torch's meta device that would import its compiler, for a second
+        self.embed_tokens = nn.Embedding.from_pretrained(torch.empty(config.vocab_size, config.hidden_size))
+        self.layers = nn.ModuleList(_Layer(config, lora) for _ in range(config.num_hidden_layers))
+        self.norm = nn.RMSNorm(config.hidden_size)
+        named = {name.rpartition(".")[2] for name, _ in self.named_modules()}
+        if unknown := [name for name in lora.target_modules if not (name.endswith("_proj") and name in named)]:
+            raise ValueError(f"lora.target_modules names no projections: {', '.join(unknown)[:100]}")
 
     def embed(self, ids: list[int]) -> Tensor:
         """Token ids -> their embeddings (tokens, hidden)."""
-        table = self.causal_lm.model.embed_tokens
-        return table(torch.tensor(ids, device=table.weight.device))
+        embeddings: Tensor = self.embed_tokens(torch.tensor(ids, device=self.embed_tokens.weight.device))
+        return embeddings
 
-    @torch.no_grad()
-    def first_logits(self, embeddings: Tensor, mask: Tensor) -> Tensor:
-        """Scores (B, vocabulary) of the first new token after embeddings (B, L, hidden) with their mask (B, L)."""
-        positions = (mask.cumsum(-1) - 1).clamp(min=0)
-        output = self.causal_lm(
-            inputs_embeds=embeddings, attention_mask=mask, position_ids=positions, logits_to_keep=1, use_cache=False
-        )
-        return output.logits[:, -1]
-
-    @torch.no_grad()
-    def generate(self, embeddings: Tensor, mask: Tensor, max_new_tokens: int, end_id: int) -> list[list[int]]:
-        """Greedy continuation of each row, without the end token.
-
-        embeddings: (B, L, hidden), padded on the left; mask: (B, L).
-        """
-        greedy = GenerationConfig(
-            max_new_tokens=max_new_tokens, do_sample=False, eos_token_id=end_id, pad_token_id=end_id
-        )
-        rows = self.causal_lm.generate(inputs_embeds=embeddings, attention_mask=mask, generation_config=greedy)
-        return [_until(row, end_id) for row in rows.tolist()]
-
-    def without_adapter(self) -> Any:
-        """A context in which the LLM is plain Qwen3."""
-        return self.tree.disable_adapter()
+    def inverse_frequencies(self) -> Tensor:
+        """Of the rotary positions: (head_dim / 2,) float32, by how much a position turns each pair of a head."""
+        device = self.embed_tokens.weight.device
+        turns = torch.arange(0, self.config.head_dim, 2, dtype=torch.float32, device=device) / self.config.head_dim
+        return 1.0 / self.config.rope_theta**turns
 
 
-def _until(ids: list[int], end_id: int) -> list[int]:
-    return ids[: ids.index(end_id)] if end_id in ids else ids
+def checkpoint_key(key: str) -> str:
+    """The checkpoint's name for a key of `Qwen.state_dict()`."""
+    if key == _EMBEDDINGS:
+        return key
+    return _PREFIX + key.replace(".lora_A.", ".lora_A.default.").replace(".lora_B.", ".lora_B.default.")
 
 
-def checkpoint_key(key: str) -> str | None:
-    """The checkpoint's name for a key of `QwenWrapper.tree.state_dict()`; None for the head, tied to the embeddings."""
-    if key == _TIED_HEAD:
-        return None
-    return "embed_tokens.weight" if key == _EMBEDDINGS else "llm." + key
+def _projection(name: str, inputs: int, outputs: int, lora: LoraSettings) -> nn.Module:
+    return Lora(inputs, outputs, lora) if name in lora.target_modules else _linear(inputs, outputs)
 
 
-def read_qwen_config(path: Path) -> Qwen3Config:
-    """The sizes of the LLM, from Qwen3's own `config.json`. Raises CheckpointError."""
-    found = read_json(path)
-    if found.get("model_type") != "qwen3":
-        raise CheckpointError(
-            f"{path}: model_type is {found.get('model_type')!r}, not 'qwen3'; copy the config.json of Qwen/Qwen3-1.7B"
-        )
-    if not found.get("tie_word_embeddings", False):
-        raise CheckpointError(f"{path}: tie_word_embeddings must be true; copy the config.json of Qwen/Qwen3-1.7B")
-    for key, limit in _LIMITS.items():
-        size = found.get(key, 1)
-        if not isinstance(size, int) or not 0 < size <= limit:
-            raise CheckpointError(
-                f"{path}: {key} must be a whole number from 1 to {limit}; copy the config.json of Qwen/Qwen3-1.7B"
-            )
-    try:
-        config = Qwen3Config.from_dict(found)
-    except (TypeError, ValueError, KeyError, AttributeError, ArithmeticError, StrictDataclassError) as error:
-        raise CheckpointError(
-            f"{path} does not describe a Qwen3 model ({error}); copy the config.json of Qwen/Qwen3-1.7B"
-        ) from None
-    heads, kv_heads = config.num_attention_heads, config.num_key_value_heads
-    if heads % kv_heads:
-        raise CheckpointError(
-            f"{path}: {heads} num_attention_heads cannot share {kv_heads} num_key_value_heads equally; "
-            "copy the config.json of Qwen/Qwen3-1.7B"
-        )
-    for key, found_kind, kind in (
-        ("hidden_act", config.hidden_act, "silu"),
-        ("rope_type", config.rope_parameters["rope_type"], "default"),
-        *(("layer_types", layer_type, "full_attention") for layer_type in config.layer_types),
-    ):
-        if found_kind != kind:
-            raise CheckpointError(
-                f"{path}: {key} is {found_kind!r}, but only {kind!r} is supported; "
-                "copy the config.json of Qwen/Qwen3-1.7B"
-            )
-    return config
+def _linear(inputs: int, outputs: int) -> nn.Linear:
+    return nn.Linear(inputs, outputs, bias=False)

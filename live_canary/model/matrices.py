@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - as everybody calls it
 
+from live_canary.model.llm import Lora
+
 
 class Dense:
     """Matrices (out, in) in the dtype of the model that stand on top of each other: (n, in) -> (n, all outs)."""
@@ -49,14 +51,11 @@ def fused(name: str, weights: Callable[[], Sequence[Tensor]], only_largest: bool
 
 
 def merged(projection: Any) -> Tensor:
-    """The weight of a projection with its LoRA, if it has one, added in float32."""
-    weight = plain(projection)
-    if not hasattr(projection, "base_layer"):
-        return weight
-    return (weight.detach().float() + projection.get_delta_weight("default").detach().float()).to(weight.dtype)
+    """The weight of a projection with its adapter, if it has one."""
+    return projection.merged() if isinstance(projection, Lora) else plain(projection)
 
 
 def plain(projection: Any) -> Tensor:
-    """The weight of a projection without its LoRA."""
+    """The weight of a projection without its adapter."""
     weight: Tensor = getattr(projection, "base_layer", projection).weight
     return weight

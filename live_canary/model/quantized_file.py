@@ -30,7 +30,7 @@ from live_canary.model.checkpoint import MAX_HEADER_BYTES
 from live_canary.model.decoder import LeanDecoder
 from live_canary.model.encoder import Perception
 from live_canary.model.kernel_decoder import KernelDecoder
-from live_canary.model.llm import QwenWrapper
+from live_canary.model.llm import Qwen
 from live_canary.model.memory import HUGE_PAGE, map_file, release_pages
 from live_canary.model.quantize import MakeQuantized, QuantizedLinear
 from live_canary.signals import DEAF_SECONDS
@@ -221,7 +221,7 @@ def _end(header: dict[str, Any]) -> int:
     return max((entry["data_offsets"][1] for entry in header.values() if "data_offsets" in entry), default=0)
 
 
-def quantized(perception: Perception, qwen: QwenWrapper, weights: Path, bits: int) -> LeanDecoder:
+def quantized(perception: Perception, qwen: Qwen, weights: Path, bits: int) -> LeanDecoder:
     """The decoder in int8 or int4 weights; the encoder, which is not read again for every token, in int8.
 
     Trees as stored, on the CPU; the pages of what has been quantised are given back.
@@ -233,7 +233,7 @@ def quantized(perception: Perception, qwen: QwenWrapper, weights: Path, bits: in
     return decoder
 
 
-def quantized_decoder(qwen: QwenWrapper, make_linear: MakeQuantized, *, adapter: bool = True) -> LeanDecoder:
+def quantized_decoder(qwen: Qwen, make_linear: MakeQuantized, *, adapter: bool = True) -> LeanDecoder:
     """Of a tree as stored, on the CPU, whose pages are given back."""
     make_decoder = KernelDecoder if kernels.available() else LeanDecoder
     return make_decoder(qwen, make_linear, torch.float32, after_each=release_pages, adapter=adapter)

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from live_canary.model import encoder, llm
 from live_canary.model.checkpoint import destinations
-from live_canary.model.config import read_config
+from live_canary.model.config import read_config, read_qwen_config
 from live_canary.model.encoder import Perception
-from live_canary.model.llm import QwenWrapper, read_qwen_config
+from live_canary.model.llm import Qwen
 
 # Sizes of nvidia/canary-qwen-2.5b and Qwen/Qwen3-1.7B.
 _ENCODER = {"d_model": 1024, "n_layers": 32, "n_heads": 8, "subsampling_conv_channels": 256}
@@ -54,8 +54,8 @@ def _shapes(folder: Path) -> dict[str, Tensor]:
     config = read_config(folder / "config.json")
     with torch.device("meta"):
         perception = Perception(config)
-        qwen = QwenWrapper(read_qwen_config(folder / "llm_backbone" / "config.json"), config.lora)
-    wanted = destinations(perception, encoder.checkpoint_key) | destinations(qwen.tree, llm.checkpoint_key)
+        qwen = Qwen(read_qwen_config(folder / "llm_backbone" / "config.json"), config.lora)
+    wanted = destinations(perception, encoder.checkpoint_key) | destinations(qwen, llm.checkpoint_key)
     return {name: target.like for name, target in wanted.items()}
 
 

@@ -1,4 +1,4 @@
-"""A checkpoint as the canonical trees, strictly loaded: what every use of the model begins with."""
+"""A checkpoint as trees of modules, strictly loaded: what every use of the model begins with."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from live_canary.errors import CheckpointError, InputError
 from live_canary.model import encoder, llm
 from live_canary.model.checkpoint import destinations, load_weights, no_meta_tensors_left
 from live_canary.model.compute import DType, choose_device, choose_dtype, let_go, refusal_of, use_threads
-from live_canary.model.config import CanaryConfig, read_config
+from live_canary.model.config import CanaryConfig, read_config, read_qwen_config
 from live_canary.model.encoder import Perception
 from live_canary.model.hub import find_backbone_file, find_checkpoint
-from live_canary.model.llm import QwenWrapper, read_qwen_config
+from live_canary.model.llm import Qwen
 from live_canary.model.memory import keep_few_kernels, release_pages
 from live_canary.model.prompt import Prompt
 
@@ -29,7 +29,7 @@ class Trees:
 
     config: CanaryConfig
     perception: Perception
-    qwen: QwenWrapper
+    qwen: Qwen
     prompt: Prompt
     weights: Path
     """The file that they are of."""
@@ -57,18 +57,16 @@ def load_trees(folder: Path, device: str, dtype: DType) -> Trees:
         )
     try:
         with torch.device("meta"):
-            perception, qwen = Perception(config).eval(), QwenWrapper(qwen_config, config.lora).eval()
+            perception, qwen = Perception(config).eval(), Qwen(qwen_config, config.lora).eval()
     except (RuntimeError, ValueError, TypeError, LookupError, ArithmeticError) as error:  # sizes that do not fit
         raise CheckpointError(
             f"{folder} describes a model that cannot be built ({error}); copy config.json and llm_backbone again"
         ) from None
     weights = folder / "model.safetensors"
-    wanted = destinations(perception, encoder.checkpoint_key) | destinations(qwen.tree, llm.checkpoint_key)
+    wanted = destinations(perception, encoder.checkpoint_key) | destinations(qwen, llm.checkpoint_key)
     chosen = choose_device(device)
     form = choose_dtype(dtype, chosen, weights)
     load_weights(weights, wanted, chosen, None if form in BITS else getattr(torch, form))
-    perception.materialise_buffers()
-    qwen.materialise_buffers()
     assert no_meta_tensors_left([perception, qwen])
     perception.to(chosen).requires_grad_(False)
     qwen.to(chosen).requires_grad_(False)

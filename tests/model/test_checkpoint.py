@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from live_canary.errors import CheckpointError
 from live_canary.model.canary import CanaryQwen
+from live_canary.model.config import QwenConfig, read_qwen_config
 from live_canary.model.hub import CANARY_QWEN
 from tests.conftest import TINY
 
@@ -244,7 +245,7 @@ def test_config_and_weights_of_different_sizes_are_told_apart(checkpoint):
 
 def test_another_language_model_is_refused(checkpoint):
     edit_json(checkpoint / "llm_backbone" / "config.json", "model_type", value="llama")
-    assert "model_type is 'llama', not 'qwen3'" in refusal(checkpoint)
+    assert "model_type is 'llama', but only 'qwen3' is supported" in refusal(checkpoint)
 
 
 @pytest.mark.parametrize(
@@ -256,10 +257,10 @@ def test_another_language_model_is_refused(checkpoint):
             {"rope_type": "yarn", "rope_theta": 1e6, "factor": 4.0, "original_max_position_embeddings": 32768},
             "rope_type is 'yarn', but only 'default' is supported",
         ),
-        ("layer_types", ["sliding_attention"] * 3, "layer_types is 'sliding_attention', but only 'full_attention'"),
-        ("num_hidden_layers", 1001, "num_hidden_layers must be a whole number from 1 to 1000; copy"),
-        ("num_key_value_heads", 4, "6 num_attention_heads cannot share 4 num_key_value_heads equally"),
-        ("num_key_value_heads", 12, "6 num_attention_heads cannot share 12 num_key_value_heads equally"),
+        ("layer_types", ["sliding_attention"] * 3, "layer_types must name 'full_attention' for each of 3 layers"),
+        ("num_hidden_layers", 1001, "num_hidden_layers must be a whole number from 1 to 1000, not 1001; copy"),
+        ("num_key_value_heads", 4, "num_key_value_heads is 4, which 6 num_attention_heads cannot share equally"),
+        ("num_key_value_heads", 12, "num_key_value_heads is 12, which 6 num_attention_heads cannot share equally"),
     ],
 )
 def test_an_option_of_the_llm_that_is_not_implemented_is_named(checkpoint, key, value, told):
@@ -267,9 +268,50 @@ def test_an_option_of_the_llm_that_is_not_implemented_is_named(checkpoint, key, 
     assert told in refusal(checkpoint)
 
 
+def test_the_llms_sizes_are_read_from_the_published_file(tmp_path):
+    """As transformers 4 wrote it, with the base of the rotary positions among everything else."""
+    published = {
+        "architectures": ["Qwen3ForCausalLM"],
+        "attention_bias": False,
+        "attention_dropout": 0.0,
+        "head_dim": 128,
+        "hidden_act": "silu",
+        "hidden_size": 2048,
+        "intermediate_size": 6144,
+        "max_position_embeddings": 40960,
+        "max_window_layers": 28,
+        "model_type": "qwen3",
+        "num_attention_heads": 16,
+        "num_hidden_layers": 28,
+        "num_key_value_heads": 8,
+        "rms_norm_eps": 1e-06,
+        "rope_scaling": None,
+        "rope_theta": 1000000,
+        "sliding_window": None,
+        "tie_word_embeddings": True,
+        "torch_dtype": "bfloat16",
+        "use_sliding_window": False,
+        "vocab_size": 151936,
+    }
+    (tmp_path / "config.json").write_text(json.dumps(published))
+    assert read_qwen_config(tmp_path / "config.json") == QwenConfig(
+        vocab_size=151936,
+        hidden_size=2048,
+        intermediate_size=6144,
+        num_hidden_layers=28,
+        num_attention_heads=16,
+        num_key_value_heads=8,
+        head_dim=128,
+        rms_norm_eps=1e-6,
+        rope_theta=1e6,
+    )
+
+
 def test_an_llm_whose_head_is_not_its_embeddings_is_refused(checkpoint):
     edit_json(checkpoint / "llm_backbone" / "config.json", "tie_word_embeddings", value=False)
-    assert "tie_word_embeddings must be true; copy the config.json of Qwen" in refusal(checkpoint)
+    assert "tie_word_embeddings is False, but only True is supported; copy the config.json of Qwen" in refusal(
+        checkpoint
+    )
 
 
 def test_an_llm_of_another_width_is_refused(checkpoint):

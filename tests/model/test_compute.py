@@ -133,7 +133,7 @@ def test_only_the_pages_that_a_weight_fills_are_given_back():
 
 def test_a_decoder_tells_of_all_whose_weights_it_has_taken_over(tiny):
     """What it does not tell of stays in memory beside what was made of it: 0.6 GB of embeddings, say."""
-    taken, model = [], tiny.qwen.causal_lm.model
+    taken, model = [], tiny.qwen
     LeanDecoder(tiny.qwen, after_each=taken.append)
     assert taken == [model.embed_tokens, *model.layers]
 

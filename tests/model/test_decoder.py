@@ -14,6 +14,7 @@ from live_canary.model.compute import choose_device, choose_dtype
 from live_canary.model.decoder import LeanDecoder
 from live_canary.model.quantize import int8_matmul, quantize_rows
 from tests.conftest import DEMO, ROOT, TINY
+from tools.canonical import CanonicalQwen
 
 NEW_TOKENS = 24
 
@@ -35,7 +36,7 @@ def sentence():
 
 def canonical_ids(model: CanaryQwen, samples, max_new_tokens: int) -> list[int]:
     embeddings, mask = model.inputs_embeds([torch.from_numpy(samples)])
-    [ids] = model.qwen.generate(embeddings, mask, max_new_tokens, model.prompt.end_id)
+    [ids] = CanonicalQwen(model.qwen).generate(embeddings, mask, max_new_tokens, model.prompt.end_id)
     return ids
 
 
@@ -53,12 +54,12 @@ def test_the_lean_decoder_chooses_the_canonical_trees_tokens(demo, sentence, max
 def test_the_canonical_tree_gives_no_end_token(tiny, voices):
     samples, ids = voices[0]
     embeddings, mask = tiny.inputs_embeds([torch.from_numpy(samples)])
-    assert tiny.qwen.generate(embeddings, mask, NEW_TOKENS, end_id=ids[5]) == [ids[: ids.index(ids[5])]]
+    assert CanonicalQwen(tiny.qwen).generate(embeddings, mask, NEW_TOKENS, end_id=ids[5]) == [ids[: ids.index(ids[5])]]
 
 
 def test_numbers_that_overflow_are_told_instead_of_becoming_nonsense(voices):
     model = CanaryQwen.load(TINY, "cpu", "float16")
-    model.qwen.causal_lm.model.norm.weight.fill_(torch.inf)
+    model.qwen.norm.weight.fill_(torch.inf)
     with pytest.raises(LiveCanaryError, match="no valid numbers in float16; choose --compute fp32"):
         model.generate_ids(voices[0][0])
 
@@ -113,7 +114,7 @@ def test_a_draft_does_not_lengthen_the_answer(demo, sentence, answer, max_new_to
 def test_every_token_has_the_probability_that_the_canonical_tree_gives_it(demo, sentence, answer):
     [prompt], _ = demo.inputs_embeds([torch.from_numpy(sentence)])
     told = torch.cat([prompt, demo.qwen.embed(answer)])
-    logits = demo.qwen.causal_lm(inputs_embeds=told[None]).logits[0, len(prompt) - 1 : -1]
+    logits = CanonicalQwen(demo.qwen).causal_lm(inputs_embeds=told[None]).logits[0, len(prompt) - 1 : -1]
     expected = logits.softmax(-1)[torch.arange(len(answer)), answer].tolist()
     for draft in ([], answer[:7], [*answer, 3]):
         found = demo.answer(sentence, draft_ids=draft)

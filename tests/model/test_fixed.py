@@ -49,7 +49,7 @@ def test_an_utterance_padded_to_a_fixed_length_is_encoded_as_it_is_alone(tiny, m
 
 
 def test_padding_stays_made_of_numbers_where_attention_makes_none_of_a_row_that_is_masked_out(tiny, mels, monkeypatch):
-    """As cuDNN's does. transformers 5.17 masks with minus infinity, 5.24 with the lowest number of the dtype."""
+    """As cuDNN's does of one that is masked with minus infinity, or with the lowest number of the dtype."""
     attention = torch.nn.functional.scaled_dot_product_attention
 
     def strict(query, key, value, attn_mask=None, **options):
@@ -72,7 +72,7 @@ def test_the_encoder_can_be_recorded(tiny, mels):
 def prompt(tiny):
     """Random embeddings that reach over the step by which the cache is read."""
     rng = torch.Generator().manual_seed(1)
-    return torch.randn(CACHE_STEP - 10, tiny.qwen.causal_lm.config.hidden_size, generator=rng) * 0.02
+    return torch.randn(CACHE_STEP - 10, tiny.qwen.config.hidden_size, generator=rng) * 0.02
 
 
 @pytest.fixture(scope="module")
@@ -277,7 +277,7 @@ def test_a_token_asks_for_few_kernels(tiny, fixed_decoder):
     step = fixed_decoder.decode_step(100)
     with torch.inference_mode(), Kernels() as kernels:
         step()
-    layers = tiny.qwen.causal_lm.config.num_hidden_layers
+    layers = tiny.qwen.config.num_hidden_layers
     assert 4 * layers < kernels.count <= 18 * layers + 20
 
 
@@ -286,7 +286,7 @@ def test_matrices_that_become_one_are_held_once():
     model = CanaryQwen.load(TINY, "cpu", "float32")
     alone = held_bytes(model.qwen.parameters())
     model.use_fixed_shapes()
-    decoder, attentions = model.decoder, [layer.self_attn for layer in model.qwen.causal_lm.model.layers]
+    decoder, attentions = model.decoder, [layer.self_attn for layer in model.qwen.layers]
     linears = [part for each in decoder.layers for part in (each.qkv, each.o, each.gate_up, each.down)]
     weights = [weight for linear in (decoder.head, *linears) for weight in linear.weights]
     together = held_bytes([*model.qwen.parameters(), *weights])

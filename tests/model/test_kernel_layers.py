@@ -8,6 +8,7 @@ import torch
 from live_canary.model import kernels
 from live_canary.model.answer import Prompted
 from live_canary.model.canary import CanaryQwen
+from live_canary.model.conformer import encode_distances
 from live_canary.model.decoder import LeanDecoder
 from live_canary.model.encoder import InPieces
 from live_canary.model.kernel_decoder import KernelDecoder
@@ -30,14 +31,14 @@ def test_layers_are_the_same_in_every_vector(folder, dtype, lesser):
     decoder, encoder = model.decoder, model.perception.encoder
     x = decoder.embed([index % 500 for index in range(75)])
     heard = [
-        torch.randn(1, frames, encoder.config.hidden_size, generator=torch.Generator().manual_seed(frames))
+        torch.randn(1, frames, encoder.config.width, generator=torch.Generator().manual_seed(frames))
         for frames in (1, 2, 17, 51, 130, 64)
     ]
 
     def results():
         parts = [slice(0, 50), slice(50, 51), slice(51, 75)]
         written = [decoder.forward(x[part], torch.arange(75)[part], part.stop) for part in parts]
-        return [*written, *(encoder.layers[0](one, position_embeddings=encoder.encode_positions(one)) for one in heard)]
+        return [*written, *(encoder.layers[0](one, encode_distances(one.shape[1], one), None) for one in heard)]
 
     best = results()
     with vectors(lesser):
@@ -150,12 +151,11 @@ def test_the_encoders_layers_in_c_are_those_in_torch(folder):
     [conformer] = encoder.layers
     assert type(conformer) is KernelConformer
     for frames in (1, 2, 17, 51, 130, 64):
-        x = torch.randn(1, frames, encoder.config.hidden_size, generator=torch.Generator().manual_seed(frames))
+        x = torch.randn(1, frames, encoder.config.width, generator=torch.Generator().manual_seed(frames))
         before = x.clone()
-        positions = encoder.encode_positions(x)
-        in_c = conformer(x, position_embeddings=positions)
-        everywhere = torch.ones(1, 1, frames, frames, dtype=torch.bool)
-        in_torch = conformer(x, attention_mask=everywhere, position_embeddings=positions)
+        distances = encode_distances(frames, x)
+        in_c = conformer(x, distances, None)
+        in_torch = conformer(x, distances, torch.ones(1, frames, dtype=torch.bool))
         assert_close(in_c, in_torch)
         assert torch.equal(x, before)
 

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from tests.conftest import TINY
+from tools.canonical import CanonicalQwen
 
 NEW_TOKENS = 24
 
@@ -68,7 +69,7 @@ def test_prompt_ids_equal_nemos(tiny, nemo):
 def test_input_embeddings_and_first_logits_of_a_left_padded_batch_equal_nemos(tiny, nemo, utterances):
     embeddings, mask = tiny.inputs_embeds([torch.from_numpy(samples) for samples in utterances])
     assert_close(embeddings, nemo["inputs_embeds"])
-    assert_close(tiny.qwen.first_logits(embeddings, mask), nemo["first_logits"])
+    assert_close(CanonicalQwen(tiny.qwen).first_logits(embeddings, mask), nemo["first_logits"])
 
 
 @pytest.mark.parametrize("voice", [0, 1])
@@ -77,7 +78,9 @@ def test_ids_of_an_utterance_alone_equal_nemos(tiny, nemo, utterances, voice):
 
 
 def test_ids_of_a_batch_equal_nemos(tiny, nemo, utterances):
-    assert tiny.generate_ids_batch(utterances, NEW_TOKENS) == nemo["generated"].tolist()
+    prompts = tiny.inputs_embeds([torch.from_numpy(samples) for samples in utterances])
+    ids = CanonicalQwen(tiny.qwen).generate(*prompts, NEW_TOKENS, tiny.prompt.end_id)
+    assert ids == nemo["generated"].tolist()
 
 
 @pytest.mark.parametrize(("adapter", "recorded"), [(False, "llm_mode.generated"), (True, "llm_mode.with_adapter")])

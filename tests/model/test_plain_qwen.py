@@ -11,6 +11,7 @@ from live_canary.model.kernel_decoder import KernelDecoder
 from live_canary.model.plain_qwen import PlainQwen
 from live_canary.model.prompt import WITHOUT_THOUGHTS
 from tests.conftest import TINY
+from tools.canonical import CanonicalQwen
 
 NEW_TOKENS = 12
 LONG = "The letters go out on Monday, and the budget stays as it is. " * 12
@@ -32,8 +33,9 @@ def said_by_the_tree(tiny: CanaryQwen, message: str) -> str:
     ids = tiny.prompt.ids(message, WITHOUT_THOUGHTS)
     embeddings = tiny.qwen.embed(ids)[None]
     mask = torch.ones(embeddings.shape[:2], dtype=torch.long)
-    with tiny.qwen.without_adapter():
-        [answer] = tiny.qwen.generate(embeddings, mask, NEW_TOKENS, tiny.prompt.end_id)
+    canonical = CanonicalQwen(tiny.qwen)
+    with canonical.without_adapter():
+        [answer] = canonical.generate(embeddings, mask, NEW_TOKENS, tiny.prompt.end_id)
     return tiny.prompt.tokenizer.decode(answer, skip_special_tokens=True)
 
 

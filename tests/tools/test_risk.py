@@ -46,7 +46,7 @@ def test_the_first_proposal_is_what_the_program_writes(trainee, unsure, targets)
         prompt = torch.cat([trainee.embedding(trainee.before), heard[:length], trainee.embedding(trainee.after)])[None]
         mask = torch.ones(prompt.shape[:2], dtype=torch.long)
         end = trainee.canary.prompt.end_id
-        (alone,) = trainee.canary.qwen.generate(prompt, mask, most, end)
+        (alone,) = trainee.qwen.generate(prompt, mask, most, end)
         assert [token for token in text if token != end] == alone[:most]
 
 

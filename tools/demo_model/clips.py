@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 from torch.utils.data import IterableDataset
 
-from live_canary.model.encoder import encoded_frames
+from live_canary.model.conformer import encoded_frames
 from live_canary.model.features import LogMel
 from live_canary.model.graphs import round_up
 from live_canary.model.prompt import Prompt

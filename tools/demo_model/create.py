@@ -17,9 +17,9 @@ from transformers import PreTrainedTokenizerFast, Qwen3Config
 from transformers.audio_utils import mel_filter_bank
 
 from live_canary.model.canary import CanaryQwen
-from live_canary.model.config import PLACEHOLDER, read_config
+from live_canary.model.config import PLACEHOLDER, read_config, read_qwen_config
 from live_canary.model.encoder import Perception
-from live_canary.model.llm import QwenWrapper, read_qwen_config
+from live_canary.model.llm import Qwen
 from live_canary.model.prompt import TRANSCRIBE, Prompt
 from tools.demo_model.trainee import export
 
@@ -157,7 +157,13 @@ def random_weights(folder: Path) -> CanaryQwen:
         if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
             gain = 2 if module.weight.ndim == 4 else 1
             nn.init.normal_(module.weight, std=(gain / module.weight[0].numel()) ** 0.5)
-    qwen = QwenWrapper(read_qwen_config(backbone / "config.json"), config.lora)
+    qwen = Qwen(read_qwen_config(backbone / "config.json"), config.lora)
+    spread = json.loads((backbone / "config.json").read_text())["initializer_range"]
+    for name, weight in qwen.named_parameters():
+        if "lora_B" in name:  # nothing is adapted yet
+            nn.init.zeros_(weight)
+        elif weight.ndim == 2 and "lora_A" not in name:
+            nn.init.normal_(weight, std=spread)
     return CanaryQwen(config, perception, qwen, Prompt.load(backbone / "tokenizer.json"))
 
 

@@ -67,7 +67,7 @@ def word_errors(got: list[str], wanted: str) -> list[float]:
 @torch.no_grad()
 def propose(trainee: "Trainee", audio: Tensor, lengths: Tensor, targets: list[Tensor]) -> list[list[Tensor]]:
     """PROPOSALS texts or fewer of each utterance, all different, as token ids with the end."""
-    model, embedding = trainee.canary.qwen.causal_lm.model, trainee.embedding
+    model, embedding = trainee.qwen.causal_lm.model, trainee.embedding
     device, end, before, after = audio.device, trainee.canary.prompt.end_id, trainee.before, trainee.after
     sizes = lengths + len(before) + len(after)
     longest = round_up(int(sizes.max()), TOKENS_STEP)
@@ -129,7 +129,7 @@ def log_likelihoods(trainee: "Trainee", audio: Tensor, lengths: Tensor, texts: l
     parts = padded([row.parts for row in rows], longest, -1)
     seen = (parts[:, None] == 0) | (parts[:, None] == parts[..., None])
     seen &= torch.ones(longest, longest, dtype=torch.bool, device=audio.device).tril()
-    hidden = trainee.canary.qwen.causal_lm.model(
+    hidden = trainee.qwen.causal_lm.model(
         inputs_embeds=trainee.inputs(padded([row.ids for row in rows], longest), audio, lengths),
         attention_mask={"full_attention": seen[:, None]},
         position_ids=padded([row.positions for row in rows], longest),

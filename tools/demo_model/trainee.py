@@ -11,8 +11,9 @@ from transformers.models.qwen3.modeling_qwen3 import Qwen3Attention, apply_rotar
 
 from live_canary.model import encoder, llm
 from live_canary.model.canary import CanaryQwen
-from live_canary.model.encoder import encoded_frames
+from live_canary.model.conformer import encoded_frames
 from live_canary.model.graphs import round_up
+from tools.canonical import CanonicalQwen
 from tools.demo_model.clips import TOKENS_STEP, Batch, padded
 from tools.demo_model.risk import LONGEST_PROPOSED, expected_errors
 
@@ -27,7 +28,8 @@ class Trainee(nn.Module):
 
     def __init__(self, canary: CanaryQwen):
         super().__init__()
-        self.canary, self.perception, self.tree = canary, canary.perception, canary.qwen.tree
+        self.canary, self.perception = canary, canary.perception
+        self.qwen = CanonicalQwen(canary.qwen)
         self.requires_grad_(True)
         ids = canary.prompt_ids()
         place, device = ids.index(canary.prompt.placeholder_id), canary.device
@@ -35,18 +37,16 @@ class Trainee(nn.Module):
         self.after = torch.tensor(ids[place + 1 :], device=device)
         self.end = torch.tensor([canary.prompt.end_id], device=device)
         self.ctc_bias = nn.Parameter(torch.zeros(self.embedding.weight.shape[0], device=device))  # only for training
-        self.looking = Looking(self.canary.qwen.causal_lm.model.layers[-1].self_attn)
+        self.looking = Looking(self.qwen.causal_lm.model.layers[-1].self_attn)
 
     @property
     def embedding(self) -> nn.Embedding:
-        embedding: nn.Embedding = self.canary.qwen.causal_lm.model.embed_tokens
+        embedding: nn.Embedding = self.qwen.causal_lm.model.embed_tokens
         return embedding
 
     def listen(self, mel: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
         """Features (B, frames, bins) -> audio embeddings (B, T, D) and how many of each row are valid."""
-        mask = torch.arange(mel.shape[1], device=mel.device)[None] < frames[:, None]
-        hidden = self.perception.encoder(mel, attention_mask=mask).last_hidden_state
-        return self.perception.proj(hidden), encoded_frames(frames)
+        return self.perception.proj(self.perception.encoder(mel, frames)), encoded_frames(frames)
 
     def ctc_scores(self, audio: Tensor) -> Tensor:
         """Audio embeddings (..., D) -> a score for every token (..., V), unnormalised; 0 is CTC's blank."""
@@ -119,7 +119,7 @@ class Trainee(nn.Module):
         ids = padded(rows, longest)  # on the right, and causal: needs no mask
         inputs = self.inputs(ids, audio, lengths)
         with self.looking:
-            hidden = self.canary.qwen.causal_lm.model(inputs_embeds=inputs, use_cache=False).last_hidden_state
+            hidden = self.qwen.causal_lm.model(inputs_embeds=inputs, use_cache=False).last_hidden_state
         expected = padded(labels, longest, -100).flatten()
         places = (expected >= 0).nonzero()[:, 0]
         spare = round_up(len(places), TOKENS_STEP) - len(places)
@@ -139,7 +139,7 @@ class Trainee(nn.Module):
         if not len(windows):
             return self.nothing()
         inputs = self.embedding(windows[:, :-1])
-        hidden = self.canary.qwen.causal_lm.model(inputs_embeds=inputs, use_cache=False).last_hidden_state
+        hidden = self.qwen.causal_lm.model(inputs_embeds=inputs, use_cache=False).last_hidden_state
         scores = functional.linear(hidden, self.embedding.weight).float()
         return functional.cross_entropy(scores.transpose(1, 2), windows[:, 1:])
 
@@ -196,14 +196,11 @@ def resume(model: Trainee, path: Path) -> tuple[float, float, dict[str, Any] | N
 
 def export(canary: CanaryQwen, folder: Path) -> None:
     """Write FOLDER/model.safetensors: the published names, bfloat16."""
-    named: dict[str | None, Tensor] = {
-        encoder.checkpoint_key(key): value for key, value in canary.perception.state_dict().items()
-    }
-    named |= {llm.checkpoint_key(key): value for key, value in canary.qwen.tree.state_dict().items()}
+    named = {encoder.checkpoint_key(key): value for key, value in canary.perception.state_dict().items()}
+    named |= {llm.checkpoint_key(key): value for key, value in canary.qwen.state_dict().items()}
     stored = {
         key: value.to("cpu", torch.bfloat16 if value.is_floating_point() else None).clone().contiguous()
         for key, value in named.items()
-        if key is not None
     }
     unfinished = folder / "model.safetensors.part"
     save_file(stored, unfinished)
