@@ -18,6 +18,7 @@ _MARKDOWN = re.compile(rf"(?:{BOOKMARK} )?\*\*(\d{{1,4}}):(\d\d):(\d\d)(?: (.*?)
 _HEADING = re.compile(r"# Transcript of \d{4}-\d\d-\d\d \d\d:\d\d")
 _CUE = re.compile(r"\s*(?:(\d{1,4}):)?(\d{1,2}):(\d\d)(?:[,.]\d+)?\s*-->")
 _VOICE = re.compile(r"<v(?:\.[^<> ]*)? ([^<>]*)>")
+_PRINTED = re.compile(r"\[(\d{2,4}):(\d\d):(\d\d)\] (.*)")  # lines.printed_line
 _TAG = re.compile(r"</?(?:[cvibus]|font|lang|ruby|rt)\b[^<>]*>|<[\d:.]+>|\{\\[^{}]*\}")
 _LATEST_SECONDS = 1e9  # what begins later is no time
 
@@ -31,10 +32,26 @@ class Spoken:
 
 
 def read_transcript(contents: str, extension: str) -> list[Spoken]:
-    """What is said in the contents of a file; of one whose extension is not known each line is something said."""
-    readers = {".md": _markdown, ".srt": _subtitles, ".vtt": _subtitles, ".jsonl": _json_lines}
-    read = readers.get(extension.lower(), _text)
-    return [spoken for spoken in read(contents.lstrip("\ufeff")) if spoken.text]
+    """What is said in the contents of a file; where its extension says nothing, as of a pipe, its first lines tell.
+
+    Of a file that is none of the formats each line is something said.
+    """
+    contents = contents.lstrip("\ufeff")
+    readers = {".txt": _text, ".md": _markdown, ".srt": _subtitles, ".vtt": _subtitles, ".jsonl": _json_lines}
+    read = readers.get(extension.lower()) or _reader_of(contents)
+    return [spoken for spoken in read(contents) if spoken.text]
+
+
+def _reader_of(contents: str) -> Callable[[str], Iterator[Spoken]]:
+    first, second, *_ = (line.rstrip() for line in [*contents.lstrip().split("\n", 2), ""])
+    if first.startswith("WEBVTT") or _CUE.match(first) or (first.isdecimal() and _CUE.match(second)):
+        return _subtitles
+    if first.startswith("# Transcript of ") or _MARKDOWN.fullmatch(first):
+        return _markdown
+    with suppress(ValueError, RecursionError):
+        if isinstance(json.loads(first), dict):
+            return _json_lines
+    return _text
 
 
 def in_parts(spoken: Sequence[Spoken], tokens: Callable[[str], int], most: int) -> list[list[Spoken]]:
@@ -74,8 +91,10 @@ def _short_enough(spoken: Spoken, tokens: Callable[[str], int], most: int) -> It
 
 
 def _text(contents: str) -> Iterator[Spoken]:
+    """Also what was printed for a pipe."""
     for line in contents.splitlines():
-        yield Spoken(one_line(line))
+        found = _PRINTED.fullmatch(line)
+        yield Spoken(one_line(found[4]), _seconds(*found.groups()[:3])) if found else Spoken(one_line(line))
 
 
 def _markdown(contents: str) -> Iterator[Spoken]:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from live_canary.transcript.formats import FORMATS
+from live_canary.transcript.lines import printed_line
 from live_canary.transcript.reading import Spoken, in_parts, read_transcript
 from live_canary.transcript.utterance import Revision, TranscriptGap, Utterance
 
@@ -78,6 +79,38 @@ def test_what_a_user_wrote_between_the_lines_is_read_too():
     assert Spoken("Ann joins us.") in read_transcript(text, ".md")
 
 
+@pytest.mark.parametrize("extension", FORMATS)
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_what_comes_from_a_pipe_is_known_by_how_it_begins(extension, line_end):
+    contents = written(extension).replace("\n", line_end)
+    assert read_transcript("\ufeff" + contents, "") == read_transcript(written(extension), extension)
+
+
+@pytest.mark.parametrize(
+    ("beginning", "said"),
+    [
+        ("00:01.000 --> 00:02.000\nhello\n", [Spoken("hello", 1.0)]),
+        ("**00:00:01 Me** hello\n\n", [Spoken("Me: hello", 1.0)]),
+        ('{"type": "partial", "settled": "hel"}\n{"text": "hello"}\n', [Spoken("hello")]),
+        ("{hello}\n", [Spoken("{hello}")]),
+        ("12\nhello\n", [Spoken("12"), Spoken("hello")]),
+        ("[" * 100_000, [Spoken("[" * 100_000)]),
+    ],
+)
+def test_a_part_of_a_transcript_is_known_too(beginning, said):
+    assert read_transcript(beginning, "") == said
+
+
+@pytest.mark.parametrize("extension", [".txt", ""])
+def test_lines_that_were_printed_have_times(extension):
+    lines = "".join(printed_line(entry, with_source=True) + "\n" for entry in CALL if isinstance(entry, Utterance))
+    assert read_transcript(lines, extension)[::2] == [
+        Spoken("Me: Shall we *start*?", 1.0),
+        Spoken("Me: Then that is decided.", 3715.0),
+    ]
+    assert read_transcript("[laughs] Yes.\n", extension) == [Spoken("[laughs] Yes.")]
+
+
 @pytest.mark.parametrize("extension", [".txt", ".log", ""])
 def test_of_another_file_every_line_is_read(extension):
     assert read_transcript("\ufeffOne.\r\n\r\nTwo.\n", extension) == [Spoken("One."), Spoken("Two.")]
@@ -134,7 +167,7 @@ def test_utterances_whose_numbers_begin_again_are_all_read():
 @pytest.mark.parametrize("many", ["<v ", "<v.", "{\\", "<", "**", "00:"])
 def test_no_line_takes_long_to_read(many):
     """A way of reading whose time grows with the square of the length would take minutes."""
-    for extension in FORMATS:
+    for extension in [*FORMATS, ""]:
         read_transcript("00:01.000 --> 00:02.000\n" + many * 300_000, extension)
 
 
