@@ -188,13 +188,13 @@ def _read(path: Path) -> list[Spoken]:
         contents = sys.stdin.buffer.read() if path == STDIN else path.read_bytes()
     except OSError as error:
         raise InputError(f"{name} cannot be read: {error.strerror}; give a transcript.") from None
-    encoding = "utf-16" if contents.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
+    is_utf_16 = contents.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    if b"\0" in contents and not is_utf_16:
+        raise InputError(f"{name} is no text; of a recording, write one first: live-canary transcribe")
     try:
-        text = contents.decode(encoding)
+        text = contents.decode("utf-16" if is_utf_16 else "utf-8")
     except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        raise InputError(f"{name} is no text in UTF-8; of a recording, write one first: live-canary transcribe")
+        raise InputError(f"{name} is no text in UTF-8; save it so in an editor.") from None
     spoken = read_transcript(text, path.suffix)
     if not any(character.isalnum() for one in spoken for character in one.text):
         raise InputError(f"{name} has no words in it; give a transcript.")

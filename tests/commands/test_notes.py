@@ -161,8 +161,8 @@ def test_a_file_that_cannot_be_written_at_the_end_does_not_cost_the_others(call,
     [
         (b"", "has no words in it"),
         (b"\n - \n", "has no words in it"),
-        (b"RIFF\x24\x00\x00\x00WAVE", "is no text in UTF-8; of a recording, write one first: live-canary transcribe"),
-        (b"caf\xe9", "is no text"),
+        (b"RIFF\x24\x00\x00\x00WAVE", "is no text; of a recording, write one first: live-canary transcribe"),
+        (b"caf\xe9", "is no text in UTF-8; save it so in an editor"),
     ],
 )
 def test_what_is_no_transcript_is_refused(call, contents, why):
