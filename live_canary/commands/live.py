@@ -21,8 +21,7 @@ from live_canary.commands.hangup import finish_when_the_terminal_closes
 from live_canary.commands.model_choice import Ask, ModelChoice, choose_model, load_with, terminal_question
 from live_canary.console import can_be_drawn_on, drop_typed_keys, has_every_letter, note
 from live_canary.dictation.dictation import Dictation
-from live_canary.errors import InputError, OutputError
-from live_canary.files import place_of
+from live_canary.errors import InputError
 from live_canary.printable import one_line
 from live_canary.screen.contract import Outcome, SessionInfo
 from live_canary.segments.segmenter import Segmenter
@@ -33,7 +32,7 @@ from live_canary.session.session import Session
 from live_canary.settings import Settings
 from live_canary.signals import CUT_OFF, PAUSING_SIGNALS, pausing_command, survive_pausing
 from live_canary.transcript.lines import echo_notice
-from live_canary.transcript.places import check_free, check_output
+from live_canary.transcript.places import check_outputs
 from live_canary.transcript.writer import TranscriptFile
 
 SILENT_SECONDS = 3.0  # after which somebody would have said something
@@ -168,21 +167,6 @@ def lasting_name(choice: ModelChoice, wanted: str) -> str:
     if choice.demo:
         return "demo"
     return str(Path(wanted).resolve()) if Path(wanted).is_dir() else wanted
-
-
-def check_outputs(paths: tuple[Path, ...], *, overwrite: bool) -> None:
-    """Raises OutputError for a file that cannot be written or is named twice, before one of them is emptied."""
-    places: set[str] = set()
-    for path in paths:
-        check_output(path, overwrite=overwrite)
-        check_free(path)
-        try:
-            place = place_of(path.resolve())
-        except OSError:
-            raise OutputError(f"'{path}' cannot be written: this folder was deleted; change to another.") from None
-        if place in places:
-            raise OutputError(f"'{path}' is given twice as --output; name each file once.")
-        places.add(place)
 
 
 def sources_of(settings: Settings, inputs: Sequence[Capture]) -> list[Source]:

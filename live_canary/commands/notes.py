@@ -4,6 +4,7 @@ A transcript that is longer than a small LLM reads well is read in parts, each o
 """
 
 import codecs
+import os
 import queue
 import sys
 import threading
@@ -31,7 +32,7 @@ from live_canary.printable import clock, one_line
 from live_canary.settings import COMPUTE, Settings
 from live_canary.signals import DEAF_SECONDS, ending_at_once
 from live_canary.transcript.loops import lines_until_loop
-from live_canary.transcript.places import check_output, write_whole
+from live_canary.transcript.places import check_outputs, named, write_whole
 from live_canary.transcript.reading import Spoken, in_parts, read_transcript
 
 if TYPE_CHECKING:
@@ -68,8 +69,7 @@ def run(path: Path, settings: Settings, *, question: str | None = None) -> int:
     if question is not None and not question.strip():
         raise InputError('--ask needs a question: --ask "What was decided?"')
     spoken = _read(path)
-    for output in settings.outputs:
-        _check_new(output, path, overwrite=settings.overwrite)
+    _check_new(settings.outputs, path, overwrite=settings.overwrite)
     choice = _choose(settings)
     with ending_at_once():  # an interrupt inside of torch's C++ would abort the process, or be lost
         qwen = _load(choice, settings)
@@ -84,20 +84,23 @@ def run(path: Path, settings: Settings, *, question: str | None = None) -> int:
             written.append(_printed(answer, heading, plain=settings.plain))
     except BaseException:
         for output in settings.outputs:
-            note(f"'{one_line(str(output))}' was not written.")
+            note(f"{named(output)} was not written.")
         raise
-    are_written = [_is_written(output, "\n".join(written)) for output in settings.outputs]
+    are_written = [
+        _is_written(output, "\n".join(written), path, overwrite=settings.overwrite) for output in settings.outputs
+    ]
     return 0 if all(are_written) else 1
 
 
-def _is_written(output: Path, text: str) -> bool:
-    """Tells where the notes are, or why they are not there."""
+def _is_written(output: Path, text: str, transcript: Path, *, overwrite: bool) -> bool:
+    """Tells where the notes are, or why they are not there: meanwhile another program may have made that file."""
     try:
+        _check_new([output], transcript, overwrite=overwrite)
         write_whole(output, text)
     except OutputError as error:
         note(one_line(str(error)))
         return False
-    note(f"The notes are in '{one_line(str(output))}'.")
+    note(f"The notes are in {named(output)}.")
     return True
 
 
@@ -183,7 +186,7 @@ def _heading(part: Sequence[Spoken], number: int, parts: int) -> str:
 
 def _read(path: Path) -> list[Spoken]:
     """Raises InputError for what is no text, or has no words in it."""
-    name = "stdin" if path == STDIN else f"'{one_line(str(path))}'"
+    name = "stdin" if path == STDIN else named(path)
     try:
         contents = sys.stdin.buffer.read() if path == STDIN else path.read_bytes()
     except OSError as error:
@@ -201,16 +204,23 @@ def _read(path: Path) -> list[Spoken]:
     return spoken
 
 
-def _check_new(output: Path, transcript: Path, *, overwrite: bool) -> None:
-    """Raises OutputError where the notes could not be written, or would replace something."""
-    if output.suffix.lower() not in EXTENSIONS:
-        raise OutputError(f"'{one_line(str(output))}' must end in {' or '.join(EXTENSIONS)}.")
-    check_output(output, overwrite=True)
-    with suppress(OSError):
-        if output.samefile(transcript):
-            raise OutputError(f"'{one_line(str(output))}' is the transcript itself; give another name.")
-    if files.is_there(output) and not overwrite:
-        raise OutputError(f"'{one_line(str(output))}' exists; give another name, or --overwrite.")
+def _check_new(outputs: Sequence[Path], transcript: Path, *, overwrite: bool) -> None:
+    """Raises OutputError where the notes could not be written, or would replace what they must not."""
+    for output in outputs:
+        if output.suffix.lower() not in EXTENSIONS:
+            raise OutputError(f"{named(output)} must end in {' or '.join(EXTENSIONS)}.")
+    check_outputs(outputs, overwrite=True)
+    for output in outputs:
+        with suppress(OSError):
+            if os.path.samestat(output.stat(), _stat_of(transcript)):
+                raise OutputError(f"{named(output)} is the transcript itself; give another name.")
+        if files.is_there(output) and not overwrite:
+            raise OutputError(f"{named(output)} exists; give another name, or --overwrite.")
+
+
+def _stat_of(transcript: Path) -> os.stat_result:
+    """Also of a file that stdin comes from. Raises OSError."""
+    return os.fstat(sys.stdin.fileno()) if transcript == STDIN else transcript.stat()
 
 
 def _choose(settings: Settings) -> ModelChoice:

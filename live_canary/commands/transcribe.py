@@ -13,7 +13,6 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 
 from live_canary import files
 from live_canary.commands.jobs import Job, Output, plan
-from live_canary.commands.live import check_outputs
 from live_canary.commands.model_choice import choose_model, load_with, terminal_question
 from live_canary.commands.voices import played
 from live_canary.console import WIDEST_TABLE
@@ -27,6 +26,7 @@ from live_canary.settings import Settings
 from live_canary.signals import DEAF_SECONDS, ending_at_once
 from live_canary.transcript.hypothesis import Transcriber
 from live_canary.transcript.lines import echo_notice
+from live_canary.transcript.places import check_outputs
 from live_canary.transcript.writer import TranscriptFile
 
 

@@ -2,6 +2,7 @@
 
 import codecs
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,6 +10,21 @@ from live_canary import files
 from live_canary.errors import OutputError
 from live_canary.printable import one_line
 from live_canary.transcript.formats import FORMATS, Format
+
+
+def check_outputs(paths: Iterable[Path], *, overwrite: bool) -> None:
+    """Raises OutputError for a file that cannot be written or is named twice, before one of them is emptied."""
+    places: set[str] = set()
+    for path in paths:
+        check_output(path, overwrite=overwrite)
+        check_free(path)
+        try:
+            place = files.place_of(path.resolve())
+        except OSError:
+            raise OutputError(f"{named(path)} cannot be written: this folder was deleted; change to another.") from None
+        if place in places:
+            raise OutputError(f"{named(path)} is given twice as --output; name each file once.")
+        places.add(place)
 
 
 def check_output(path: Path, *, overwrite: bool = False) -> None:

@@ -8,6 +8,7 @@ import pytest
 from live_canary.commands import live
 from live_canary.errors import CheckpointError, InputError, OutputError
 from live_canary.settings import Settings
+from live_canary.transcript.places import check_outputs
 from tests.faults.sessions import model, recording
 from tests.session.fakes import ENDPOINT, ScriptedSource, make_segmenter
 
@@ -57,10 +58,10 @@ def test_only_what_is_live_begins_with_a_pause_and_needs_a_way_to_end_it(tmp_pat
 def test_two_outputs_that_a_mac_takes_for_one_are_refused_before_it_is_emptied(names, tmp_path, monkeypatch):
     """The first was emptied, and the second then refused as written by a running session."""
     outputs = tuple(tmp_path / name for name in names)
-    live.check_outputs(outputs, overwrite=True)
+    check_outputs(outputs, overwrite=True)
     monkeypatch.setattr("sys.platform", "darwin")
     with pytest.raises(OutputError, match="given twice as --output"):
-        live.check_outputs(outputs, overwrite=True)
+        check_outputs(outputs, overwrite=True)
 
 
 def test_a_model_that_cannot_be_loaded_is_all_that_is_told(tmp_path, monkeypatch, capsys):

@@ -15,6 +15,7 @@ from live_canary.commands import notes
 from live_canary.errors import InputError, LiveCanaryError, ModelMissing, OutputError
 from live_canary.model.plain_qwen import PlainQwen
 from live_canary.settings import Settings
+from live_canary.transcript.places import open_and_lock
 from tests.conftest import DEMO, ROOT, TINY, needs_full_disk
 
 TRANSCRIPT = (
@@ -139,6 +140,38 @@ def test_the_transcript_itself_is_never_replaced(call, parrot):
         with pytest.raises(OutputError, match="is the transcript itself; give another name"):
             notes.run(call, Settings(model=str(TINY), outputs=(output,), overwrite=True))
     assert call.read_text() == TRANSCRIPT and not parrot.asked
+
+
+def test_the_file_that_stdin_comes_from_is_never_replaced(call):
+    with call.open() as transcript:
+        done = run("notes", "-", "-o", call, "--overwrite", "--model", TINY, stdin=transcript)
+    assert done.returncode == 2 and "is the transcript itself" in done.stderr
+    assert call.read_text() == TRANSCRIPT
+
+
+def test_a_transcript_that_a_session_writes_is_never_replaced(call, parrot):
+    another = call.with_name("another.md")
+    descriptor = open_and_lock(another)
+    try:
+        with pytest.raises(OutputError, match="is already being written by a running session; give another name"):
+            notes.run(call, Settings(model=str(TINY), outputs=(another,), overwrite=True))
+    finally:
+        os.close(descriptor)
+    assert another.read_bytes() == b"" and not parrot.asked
+
+
+def test_what_another_program_writes_meanwhile_is_not_replaced(call, parrot, monkeypatch, capsys):
+    output = call.with_name("notes.md")
+
+    def answer(*_):
+        output.write_text("Mine.")
+        yield "- a point"
+
+    monkeypatch.setattr(parrot, "answer", answer)
+    assert notes.run(call, Settings(model=str(TINY), outputs=(output,))) == 1
+    assert output.read_text() == "Mine."
+    printed = capsys.readouterr()
+    assert printed.out == "- a point\n" and f"'{output}' exists; give another name" in printed.err
 
 
 def test_a_file_that_cannot_be_written_at_the_end_does_not_cost_the_others(call, parrot, monkeypatch, capsys):

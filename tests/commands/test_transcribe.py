@@ -17,13 +17,13 @@ import soundfile
 
 from live_canary.audio import chains
 from live_canary.commands import transcribe
-from live_canary.commands.live import check_outputs
 from live_canary.commands.model_choice import ModelChoice, load_with
 from live_canary.errors import CheckpointError, InputError, ModelMissing, OutputError, RecordingError
 from live_canary.events import SessionEnded
 from live_canary.segments.vad import load_detector
 from live_canary.settings import Settings
 from live_canary.transcript.hypothesis import Hypothesis
+from live_canary.transcript.places import check_outputs
 from live_canary.transcript.transcriber import CanaryTranscriber
 from live_canary.transcript.writer import TranscriptFile
 from tests.conftest import ROOT
