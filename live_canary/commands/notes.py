@@ -27,7 +27,7 @@ from live_canary.commands.model_choice import (
     terminal_question,
 )
 from live_canary.console import NoRoomError, discard, note
-from live_canary.errors import InputError, ModelMissing, OutputError
+from live_canary.errors import InputError, LiveCanaryError, ModelMissing, OutputError
 from live_canary.printable import clock, one_line
 from live_canary.settings import COMPUTE, Settings
 from live_canary.signals import DEAF_SECONDS, ending_at_once
@@ -74,14 +74,15 @@ def run(path: Path, settings: Settings, *, question: str | None = None) -> int:
     with ending_at_once():  # an interrupt inside of torch's C++ would abort the process, or be lost
         qwen = _load(choice, settings)
     parts = in_parts(spoken, qwen.tokens, PART_TOKENS)
+    stdout = _Stdout(is_all=not settings.outputs)
     written = []
     try:
         for number, part in enumerate(parts):
             if number:
-                _print("")
+                stdout.print("")
             answer = partial(qwen.answer, _message(part, question), ANSWER_TOKENS)
             heading = _heading(part, number, len(parts)) if len(parts) > 1 else None
-            written.append(_printed(answer, heading, plain=settings.plain))
+            written.append(_printed(answer, heading, stdout, plain=settings.plain))
     except BaseException:
         for output in settings.outputs:
             note(f"{named(output)} was not written.")
@@ -89,7 +90,7 @@ def run(path: Path, settings: Settings, *, question: str | None = None) -> int:
     are_written = [
         _is_written(output, "\n".join(written), path, overwrite=settings.overwrite) for output in settings.outputs
     ]
-    return 0 if all(are_written) else 1
+    return 0 if all(are_written) and not stdout.has_failed else 1
 
 
 def _is_written(output: Path, text: str, transcript: Path, *, overwrite: bool) -> bool:
@@ -104,13 +105,36 @@ def _is_written(output: Path, text: str, transcript: Path, *, overwrite: bool) -
     return True
 
 
-def _printed(answer: Callable[[Read], Iterator[str]], heading: str | None, *, plain: bool) -> str:
+class _Stdout:
+    """Where the notes are printed: until it takes no more, if files are to have them too."""
+
+    def __init__(self, *, is_all: bool):
+        """is_all: whether nothing else is to have them."""
+        self._is_all = is_all
+        self.has_failed = False
+
+    def print(self, line: str) -> None:
+        """Raises NoRoomError, and LiveCanaryError where nobody reads any more."""
+        try:
+            print(line, flush=True)  # noqa: T201
+        except OSError as error:
+            if self._is_all and isinstance(error, NoRoomError):
+                raise
+            discard(sys.stdout)
+            reason = f"The notes cannot be printed any more ({error.strerror})"
+            if self._is_all:
+                raise LiveCanaryError(f"{reason}.") from None
+            note(f"{reason}; they are still written.")
+            self.has_failed = True
+
+
+def _printed(answer: Callable[[Read], Iterator[str]], heading: str | None, stdout: _Stdout, *, plain: bool) -> str:
     """An answer, each line of which is printed as soon as it is whole; a bar shows how far the transcript is read."""
     columns = (TextColumn("Reading", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     lines = [] if heading is None else [heading, ""]
     for line in lines:
-        _print(line)
+        stdout.print(line)
     with Progress(*columns, console=console, transient=True, disable=plain or not console.is_terminal) as progress:
         task = progress.add_task("")
         pieces = answer(lambda read, total: progress.update(task, completed=read, total=total))
@@ -118,7 +142,7 @@ def _printed(answer: Callable[[Read], Iterator[str]], heading: str | None, *, pl
         try:
             for line in made:
                 progress.stop()
-                _print(line)
+                stdout.print(line)
                 lines.append(line)
         except Exception:  # Ctrl-C waits for nothing, and ends the process itself
             made.end()
@@ -160,16 +184,6 @@ class _Lines:
             self._made.put(None)
         except BaseException as error:  # noqa: BLE001 - raised in the main thread
             self._made.put(error)
-
-
-def _print(line: str) -> None:
-    try:
-        print(line, flush=True)  # noqa: T201
-    except NoRoomError:
-        raise
-    except OSError as error:
-        discard(sys.stdout)
-        raise OutputError(f"The notes cannot be printed any more ({error.strerror}).") from None
 
 
 def _message(part: Sequence[Spoken], question: str | None) -> str:

@@ -234,15 +234,32 @@ def test_the_demonstration_model_is_not_asked(call, cache, model):
     assert "--model demo" not in str(refusal.value)
 
 
-def test_a_reader_that_is_gone_ends_it_in_a_sentence(call, parrot, monkeypatch):
+@pytest.fixture
+def gone(monkeypatch) -> list[str]:
+    """Nobody reads stdout; what is told meanwhile."""
+
     def refuse(*_, **__):
         raise BrokenPipeError(32, "Broken pipe")
 
+    told: list[str] = []
     monkeypatch.setattr("builtins.print", refuse)
-    monkeypatch.setattr(notes, "note", lambda text: None)
+    monkeypatch.setattr(notes, "note", told.append)
     monkeypatch.setattr(notes, "discard", lambda stream: None)
-    with pytest.raises(OutputError, match="cannot be printed any more"):
+    return told
+
+
+def test_a_reader_that_is_gone_ends_it_in_a_sentence(call, parrot, gone):
+    with pytest.raises(LiveCanaryError, match="cannot be printed any more") as failure:
         notes.run(call, SETTINGS)
+    assert failure.value.exit_code == 1
+
+
+def test_a_reader_that_is_gone_does_not_cost_the_file(call, parrot, gone):
+    output = call.with_name("notes.md")
+    assert notes.run(call, Settings(model=str(TINY), outputs=(output,))) == 1
+    assert output.read_text() == "# Notes\n\n- It starts.\n"
+    assert gone[1].endswith("cannot be printed any more (Broken pipe); they are still written.")
+    assert gone[-1] == f"The notes are in '{output}'."
 
 
 def test_a_reader_that_goes_ends_the_work_after_a_token(call, parrot, monkeypatch):
@@ -256,13 +273,13 @@ def test_a_reader_that_goes_ends_the_work_after_a_token(call, parrot, monkeypatc
             given.append("more")
             yield "\n"
 
-    def refuse(line):
+    def refuse(stdout, line):
         is_printed.set()
-        raise OutputError("nobody reads")
+        raise LiveCanaryError("nobody reads")
 
     monkeypatch.setattr(parrot, "answer", endless)
-    monkeypatch.setattr(notes, "_print", refuse)
-    with pytest.raises(OutputError, match="nobody reads"):
+    monkeypatch.setattr(notes._Stdout, "print", refuse)
+    with pytest.raises(LiveCanaryError, match="nobody reads"):
         notes.run(call, SETTINGS)
     assert given and not [one for one in threading.enumerate() if one.name == "notes"]
 
@@ -274,11 +291,11 @@ def test_ctrl_c_waits_for_no_token_also_while_a_line_is_printed(call, parrot, mo
         yield "- a point\n"
         is_over.wait()
 
-    def interrupt(line):
+    def interrupt(stdout, line):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(parrot, "answer", hang)
-    monkeypatch.setattr(notes, "_print", interrupt)
+    monkeypatch.setattr(notes._Stdout, "print", interrupt)
     with pytest.raises(KeyboardInterrupt):
         notes.run(call, SETTINGS)
     [thread] = [one for one in threading.enumerate() if one.name == "notes"]
@@ -305,11 +322,15 @@ def test_settings_of_the_model_hold_for_notes_too(call):
 
 
 @needs_full_disk
-def test_a_full_disk_behind_stdout_is_told(call):
+@pytest.mark.parametrize("has_file", [False, True])
+def test_a_full_disk_behind_stdout_is_told(call, has_file):
+    output = call.with_name("notes.md")
+    command = [sys.executable, "-m", "live_canary", "notes", call, "--model", TINY, *(["-o", output] * has_file)]
     with Path("/dev/full").open("w") as full:
-        command = [sys.executable, "-m", "live_canary", "notes", call, "--model", TINY]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT)
-    assert done.returncode == 1 and "The disk takes no more" in done.stderr
+    told = "cannot be printed any more (No space left on device); they are still" if has_file else "takes no more"
+    assert done.returncode == 1 and told in done.stderr
+    assert output.exists() == has_file
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
