@@ -135,7 +135,7 @@ def _printed(answer: Callable[[Read], Iterator[str]], heading: str | None, stdou
     lines = [] if heading is None else [heading, ""]
     for line in lines:
         stdout.print(line)
-    with Progress(*columns, console=console, transient=True, disable=plain or not console.is_terminal) as progress:
+    with Progress(*columns, console=console, transient=True, disable=plain or not console.is_interactive) as progress:
         task = progress.add_task("")
         pieces = answer(lambda read, total: progress.update(task, completed=read, total=total))
         made = _Lines(pieces)

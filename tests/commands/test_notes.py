@@ -91,6 +91,13 @@ def test_parts_of_a_text_without_times_are_numbered(tmp_path, parrot, monkeypatc
     assert "## Part 2 of 2\n" in capsys.readouterr().out
 
 
+def test_a_terminal_that_only_prints_lines_gets_no_empty_ones(call, parrot, monkeypatch, capsys):
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("FORCE_COLOR", "1")  # Rich then takes what pytest captures for a terminal
+    notes.run(call, SETTINGS)
+    assert capsys.readouterr().err == f"Loading {TINY} …\n"
+
+
 def test_the_files_have_what_was_printed(call, parrot, monkeypatch, capsys):
     monkeypatch.setattr(notes, "PART_TOKENS", 12)
     outputs = call.with_name("notes.md"), call.with_name("notes.txt")
