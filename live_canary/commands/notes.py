@@ -28,6 +28,7 @@ from live_canary.commands.model_choice import (
 )
 from live_canary.console import NoRoomError, discard, note
 from live_canary.errors import InputError, LiveCanaryError, ModelMissing, OutputError
+from live_canary.model import hub
 from live_canary.printable import clock, one_line
 from live_canary.settings import COMPUTE, Settings
 from live_canary.signals import DEAF_SECONDS, ending_at_once
@@ -238,7 +239,11 @@ def _stat_of(transcript: Path) -> os.stat_result:
 
 
 def _choose(settings: Settings) -> ModelChoice:
-    """Raises ModelMissing where there is only the demonstration, which was never taught language."""
+    """Raises ModelMissing where there is only the demonstration, which was never taught language, and InputError where
+    that is asked for.
+    """
+    if settings.model == "demo" and hub.is_complete(hub.CANARY_QWEN):
+        raise InputError("Notes need the real model, the demonstration only transcribes: give --model auto.")
     choice = None
     if settings.model != "demo":
         try:

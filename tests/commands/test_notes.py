@@ -241,6 +241,14 @@ def test_the_demonstration_model_is_not_asked(call, cache, model):
     assert "--model demo" not in str(refusal.value)
 
 
+def test_who_stays_with_the_demonstration_is_told_how_to_ask_the_model_that_is_here(call, monkeypatch):
+    """`model = "demo"` in config.toml was answered with a download of what was there."""
+    monkeypatch.setattr("live_canary.model.hub.is_complete", lambda repo_id: True)
+    with pytest.raises(InputError, match="only transcribes: give --model auto") as refusal:
+        notes.run(call, Settings(model="demo"))
+    assert refusal.value.exit_code == 2
+
+
 @pytest.fixture
 def gone(monkeypatch) -> list[str]:
     """Nobody reads stdout; what is told meanwhile."""
