@@ -24,7 +24,7 @@ EXAMPLES: dict[str, dict[str, str]] = {
     },
     "notes": {
         "live-canary notes call.md": "main points, decisions, tasks",
-        "live-canary notes call.md -o notes.md": "and keep them",
+        "live-canary notes call.md -o call-notes.md": "and keep them",
         'live-canary notes call.md --ask "Who pays?"': "an answer instead",
     },
     "recover": {

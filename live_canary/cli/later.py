@@ -10,6 +10,7 @@ from live_canary.cli.arguments import pause_ms
 from live_canary.cli.examples import epilog
 from live_canary.cli.options import (
     LATER,
+    MODEL,
     ChannelsOption,
     ComputeDeviceOption,
     ComputeOption,
@@ -98,17 +99,28 @@ def transcribe(
 @later.command(epilog=epilog("notes"), rich_help_panel=LATER)
 def notes(
     transcript: Annotated[
-        Path, typer.Argument(metavar="TRANSCRIPT", help="A file that live-canary wrote; - for stdin.")
+        Path,
+        typer.Argument(
+            metavar="TRANSCRIPT", help="A .txt, .md, .srt, .vtt or .jsonl file, of any program; - for stdin."
+        ),
     ],
     ask: Annotated[
         str | None, typer.Option("--ask", metavar="QUESTION", help="Answer that instead of writing notes.")
     ] = None,
     output: Annotated[
-        list[Path] | None, typer.Option("--output", "-o", metavar="FILE", help="Write them there too; .md or .txt.")
+        list[Path] | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write them there too; .md or .txt. May be given several times.",
+        ),
     ] = None,
     overwrite: OverwriteOption = False,
     plain: StillOption = False,
-    model: ModelOption = "auto",
+    model: Annotated[
+        str, typer.Option("--model", metavar="NAME", help="auto, a folder or a hub id.", rich_help_panel=MODEL)
+    ] = "auto",
     compute_device: ComputeDeviceOption = "auto",
     compute: ComputeOption = "auto",
     threads: ThreadsOption = None,
