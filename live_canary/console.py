@@ -124,8 +124,10 @@ def prepare_streams() -> None:
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(encoding="utf-8")
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        errors = sys.stdout.errors  # in the locale C "surrogateescape", which fails where letters are lacking
+        if errors == "strict" or (errors == "surrogateescape" and not has_every_letter(sys.stdout)):
+            sys.stdout.reconfigure(errors="backslashreplace")
     if sys.stdout is sys.__stdout__ and isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
         sys.stdout = _replaced(sys.stdout, _Distinct, line_buffering=sys.stdout.write_through)
     if sys.stderr is sys.__stderr__ and isinstance(sys.stderr, io.TextIOWrapper) and not sys.stderr.isatty():

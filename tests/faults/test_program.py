@@ -112,9 +112,14 @@ def test_a_full_disk_behind_another_file_is_not_told_as_that_of_stdout(monkeypat
     assert capsys.readouterr().err == ""
 
 
-def test_letters_that_the_encoding_of_stdout_lacks_are_printed_as_numbers():
-    code = "from live_canary.console import prepare_streams; prepare_streams(); print('schön')"
-    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+@pytest.mark.parametrize(
+    "variables",
+    [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": ""}],
+    ids=["encoding", "locale"],
+)
+def test_letters_that_the_encoding_of_stdout_lacks_are_printed_as_numbers(variables):
+    code = "from live_canary.console import prepare_streams; prepare_streams(); print('sch\\xf6n')"
+    environment = os.environ | variables
     assert subprocess.check_output([sys.executable, "-c", code], env=environment) == b"sch\\xf6n\n"
 
 
