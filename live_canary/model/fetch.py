@@ -113,10 +113,19 @@ def _receive(offer: Offer, told: Told) -> None:
                 "run the command again to fetch it anew, or set HF_ENDPOINT to another hub."
             )
         hf_raise_for_status(response)
+        is_too_much = False
         with offer.partial.open("ab" if response.status_code == 206 else "wb") as file:
             for piece in response.iter_bytes():
+                if is_too_much := file.tell() + len(piece) > offer.size:  # no end of it may ever come
+                    break
                 file.write(piece)
                 told(file.tell())
+    if is_too_much:
+        offer.partial.unlink()
+        raise DownloadError(
+            f"{host(offer.url)} sends more of {offer.name} than the {gigabytes(offer.size)} that it announced; "
+            "run the command again to fetch it anew, or set HF_ENDPOINT to another hub."
+        )
 
 
 def _verify(offer: Offer) -> None:

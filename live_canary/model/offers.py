@@ -87,9 +87,10 @@ def look_up(
         announced = get_hf_file_metadata(url, endpoint=endpoint)
     except (HTTPError, OSError, ImportError, ValueError) as error:  # no package for a SOCKS proxy, a token in no ASCII
         raise DownloadError(why_not(error, repo_id, name, url, model)) from None
-    if not (announced.commit_hash and announced.etag and announced.size is not None):
+    commit, etag = announced.commit_hash or "", announced.etag
+    is_commit = re.fullmatch(r"[0-9a-f]{40}", commit)  # it becomes the name of a folder, and may not lead elsewhere
+    if not (is_commit and etag and announced.size is not None):
         raise DownloadError(f"{host(url)} answers, but not as a hub does; check HF_ENDPOINT and the proxy, {BY_HAND}.")
-    etag = announced.etag
     if not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", etag):
         raise DownloadError(f"{host(url)} announces no checksum for {name} of {repo_id}; try another HF_ENDPOINT.")
     difference = _difference(announced.size, etag, known) if known else ""
@@ -98,7 +99,6 @@ def look_up(
             f"{host(url)} has a {name} of {repo_id} that is not the one known to be right: {difference}. "
             f"Try another HF_ENDPOINT, or {_take_another(model or repo_id)}."
         )
-    commit = announced.commit_hash
     url = hf_hub_url(repo_id, name, revision=commit, endpoint=endpoint)
     return Offer(repo_id, name, url, commit, etag, announced.size, known.sha256 if known else None)
 
@@ -131,7 +131,7 @@ def why_not(error: Exception, repo_id: str, name: str, url: str, model: str | No
             f"HF_HUB_OFFLINE, {BY_HAND}."
         )
     if isinstance(error, RevisionNotFoundError):
-        gone = f"{host(url)} no longer has the revision of {repo_id} that is asked for ({url})"
+        gone = f"{host(url)} no longer has the revision of {repo_id} that is asked for ({_without_password(url)})"
         return f"{gone}; {_take_another(model or repo_id)}."
     if isinstance(error, EntryNotFoundError):
         return f"{repo_id} at {host(url)} has no {name}: it is no Canary-Qwen checkpoint; check the name."
@@ -156,7 +156,13 @@ def _take_another(model: str) -> str:
 
 
 def host(url: str) -> str:
-    return urlsplit(url).netloc or url  # HF_ENDPOINT may lack its https://
+    shown = _without_password(url)
+    return urlsplit(shown).netloc or shown  # HF_ENDPOINT may lack its https://
+
+
+def _without_password(url: str) -> str:
+    """What HF_ENDPOINT holds of one is nobody's to whom an error is shown."""
+    return re.sub(r"^(\w+://)?[^/@]*@", r"\1", url)
 
 
 def gigabytes(count: int) -> str:

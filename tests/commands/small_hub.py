@@ -39,6 +39,7 @@ class SmallHub:
     """The next answers stop after so many bytes, and the connection stays open."""
     announced_size: int | None = None
     announced_etag: str | None = None
+    announced_commit: str | None = None
     names_as_git: bool = False
     """Announces the SHA-1 under which git knows a file, as hubs do of small ones."""
     ranges: list[str | None] = field(default_factory=list)
@@ -92,7 +93,7 @@ class SmallHub:
     def announce(self, request: BaseHTTPRequestHandler) -> None:
         self.asked.append(request.path)
         status = self.statuses.pop(0) if self.statuses else 302
-        asked = re.fullmatch(r"/(.+)/resolve/(main|[0-9a-f]{40})/(.+)", request.path)
+        asked = re.fullmatch(r"/(.+)/resolve/([^/]+)/(.+)", request.path)
         name = f"{asked[1]}/{asked[3]}" if asked else ""
         if status == 302 and name not in self.files:
             status = 404
@@ -103,7 +104,8 @@ class SmallHub:
         if status == 302:
             content = self.files[name]
             request.send_header("Location", f"http://localhost:{self.server.server_port}/cdn/{name}")
-            request.send_header("X-Repo-Commit", COMMIT if asked[2] == "main" else asked[2])
+            commit = COMMIT if asked[2] == "main" else asked[2]
+            request.send_header("X-Repo-Commit", self.announced_commit or commit)
             etag = git_name(content) if self.names_as_git else hashlib.sha256(content).hexdigest()
             etag = etag if self.announced_etag is None else self.announced_etag
             request.send_header("X-Linked-Etag", f'"{etag}"')

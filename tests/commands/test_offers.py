@@ -56,6 +56,18 @@ def test_a_page_that_is_no_hubs_answer_is_told(hub):
         look_up(REPO, SMALL, endpoint=hub.endpoint)
 
 
+@pytest.mark.parametrize("commit", ["../../../.docker", "main", COMMIT[:-1], "AB" * 20])
+def test_a_commit_that_would_lead_out_of_the_cache_is_no_hubs_answer(hub, tmp_path, commit):
+    """A mirror named ../../../.docker, and config.json of the user's was replaced by a link to what it had sent."""
+    mine = tmp_path / ".docker" / "config.json"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    hub.announced_commit = commit
+    with pytest.raises(DownloadError, match="answers, but not as a hub does"):
+        fetch(look_up(REPO, SMALL, endpoint=hub.endpoint), lambda _: None)
+    assert mine.read_text() == "mine" and not mine.is_symlink()
+
+
 @pytest.mark.parametrize(
     ("etag", "told"),
     [
@@ -79,6 +91,16 @@ def test_a_hub_that_fails_is_told_with_another_to_try(hub):
     hub.statuses = [501]
     with pytest.raises(DownloadError, match=r"answers 501 to config\.json of somebody/canary; try again later, or set"):
         look_up(REPO, SMALL, endpoint=hub.endpoint)
+
+
+@pytest.mark.parametrize("scheme", ["http://", ""])
+@pytest.mark.parametrize("code", ["RevisionNotFound", "RepoNotFound"])
+def test_no_error_shows_the_password_of_a_mirror(hub, scheme, code):
+    hub.statuses, hub.error = [404], code
+    with pytest.raises(DownloadError) as told:
+        look_up(REPO, SMALL, endpoint=hub.endpoint.replace("http://", f"{scheme}me:secret@"))
+    assert "127.0.0.1:" in str(told.value)
+    assert "secret" not in str(told.value)
 
 
 def test_a_full_disk_is_no_matter_when_everything_is_here(hub, monkeypatch):
