@@ -149,8 +149,10 @@ def live(
         raise typer.Exit()
     if context.obj.refusal and context.invoked_subcommand not in WITHOUT_SETTINGS:
         raise context.obj.refusal
+    # both read by huggingface_hub when it is imported
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     if offline:
-        os.environ["HF_HUB_OFFLINE"] = "1"  # read by huggingface_hub when it is imported
+        os.environ["HF_HUB_OFFLINE"] = "1"
     tell_of_unheeded(context)
     if context.invoked_subcommand:
         forward_flags(context)

@@ -46,6 +46,8 @@ class SmallHub:
     """What was asked for, of each content that was sent."""
     encodings: list[str | None] = field(default_factory=list)
     """Accept-Encoding of the same requests."""
+    programs: set[str | None] = field(default_factory=set)
+    """User-Agent of all requests."""
     asked: list[str] = field(default_factory=list)
     """The path of each request for metadata."""
     tokens: list[tuple[str, str | None]] = field(default_factory=list)
@@ -60,12 +62,14 @@ class SmallHub:
             def do_HEAD(self) -> None:
                 self.path = urlsplit(self.path).path
                 hub.tokens.append(("HEAD", self.headers["Authorization"]))
+                hub.programs.add(self.headers["User-Agent"])
                 hub.announce(self)
 
             def do_GET(self) -> None:
                 self.path = urlsplit(self.path).path  # of a proxy the whole address is asked
                 is_cdn = self.path.startswith("/cdn/")
                 hub.tokens.append(("CDN" if is_cdn else "GET", self.headers["Authorization"]))
+                hub.programs.add(self.headers["User-Agent"])
                 if is_cdn:
                     hub.send(self)
                 else:

@@ -57,6 +57,14 @@ def test_the_published_model_is_refused_when_the_hub_has_another(hub: SmallHub, 
     assert not hub.ranges
 
 
+def test_a_hub_is_told_of_this_machine_only_which_python_asks(hub: SmallHub, home):
+    """It was told torch's version, too, and which assistant began the program: what its library calls telemetry."""
+    live_canary("download", "somebody/canary", home=home, endpoint=hub.endpoint)
+    [told] = hub.programs
+    assert told
+    assert [one.split("/")[0] for one in told.split("; ")] == ["unknown", "hf_hub", "python"]
+
+
 @pytest.fixture
 def published(hub: SmallHub, home, monkeypatch) -> SmallHub:
     """A hub whose pinned revisions are those of the tiny checkpoint."""
