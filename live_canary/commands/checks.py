@@ -127,7 +127,7 @@ def model(wanted: str = "auto") -> Iterator[Finding]:
     if not hub.is_complete(repo_id):
         yield Finding("model", "warn", f"{repo_id} is not here; the small demonstration model is", again)
         return
-    folder = hub.find_checkpoint(repo_id)
+    folder = hub.find_downloaded(repo_id)
     if folder == hub.carried_folder(repo_id):
         again += " --from DIR"
     wrong = [path for owner, path in _model_files(repo_id, folder) if not _is_right(owner, path)]

@@ -55,8 +55,9 @@ def run(repo_id: str, carried: Path | None, revision: str | None = None, *, plai
 
 
 def _how_to_use(folder: Path, repo_id: str) -> str:
-    used = "live-canary" if repo_id == hub.CANARY_QWEN else f"live-canary --model {repo_id}"
-    if (other := hub.find_checkpoint(repo_id)) != folder:
+    is_published = repo_id == hub.CANARY_QWEN
+    used = "live-canary" if is_published else f"live-canary --model {repo_id}"
+    if (other := hub.find_downloaded(repo_id) if is_published else hub.find_checkpoint(repo_id)) != folder:
         return f"`live-canary --model {folder}` uses it (and `{used}` the one in {other})"
     return f"`{used}` uses it"
 
@@ -114,7 +115,7 @@ def _here_and_right(repo_id: str, progress: Progress) -> Path | None:
         _tell(progress, f"Checking {path.name} …")
         if checksum(path, like=known.sha256) != known.sha256:
             return None
-    return hub.find_checkpoint(repo_id)
+    return hub.find_downloaded(repo_id)
 
 
 def _fetch_all(offers: Sequence[Offer], progress: Progress) -> list[Path]:

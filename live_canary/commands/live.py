@@ -166,6 +166,8 @@ def lasting_name(choice: ModelChoice, wanted: str) -> str:
     """What leads to the chosen model from any folder and at any time."""
     if choice.demo:
         return "demo"
+    if wanted == "auto":  # a folder of that name is no model
+        return wanted
     return str(Path(wanted).resolve()) if Path(wanted).is_dir() else wanted
 
 

@@ -55,7 +55,7 @@ def choose_model(wanted: str, *, demo_will_do: bool = True, ask: Ask | None = No
     if wanted != "auto":
         return ModelChoice(hub.find_checkpoint(wanted), wanted, demo=False)
     if hub.is_complete(hub.CANARY_QWEN) or (ask and _fetched(ask, plain=plain)):
-        return ModelChoice(hub.find_checkpoint(hub.CANARY_QWEN), hub.CANARY_QWEN, demo=False)
+        return ModelChoice(hub.find_downloaded(hub.CANARY_QWEN), hub.CANARY_QWEN, demo=False)
     if ask is None and not demo_will_do:
         raise ModelMissing(f"The model is not on this machine: run {GET_THE_REAL_ONE}, or try with --model demo.")
     notice = f"Using the small demonstration model, which makes many mistakes. Get the real one: {GET_THE_REAL_ONE}"

@@ -132,21 +132,29 @@ def find_checkpoint(path_or_id: str | Path) -> Path:
             raise CheckpointError(f"{folder} is a file; give the folder that holds config.json and model.safetensors")
     except OSError as error:
         raise CheckpointError(f"{folder} cannot be opened: {error.strerror}; check its name and permissions") from None
-    weights = cached_file(str(path_or_id), "model.safetensors")
-    carried = carried_folder(str(path_or_id))
-    if files.is_file(carried / "model.safetensors") and not _is_cached(str(path_or_id)):
+    return find_downloaded(str(path_or_id))
+
+
+def find_downloaded(repo_id: str) -> Path:
+    """The folder of a hub's checkpoint, whatever lies under its name in the folder that the user is in.
+
+    Raises ModelMissing when it is not here.
+    """
+    weights = cached_file(repo_id, "model.safetensors")
+    carried = carried_folder(repo_id)
+    if files.is_file(carried / "model.safetensors") and not _is_cached(repo_id):
         return carried
     if weights is not None:
         return weights.parent
     raise ModelMissing(
-        f"No model '{path_or_id}' on this machine: it is neither a folder nor has it been downloaded; "
-        f"fetch it with `live-canary download {_fetchable(path_or_id)}`, or use `--model demo`"
+        f"No model '{repo_id}' on this machine: it is neither a folder nor has it been downloaded; "
+        f"fetch it with `live-canary download {_fetchable(repo_id)}`, or use `--model demo`"
     )
 
 
-def _fetchable(path_or_id: str | Path) -> str:
+def _fetchable(name: str) -> str:
     """What of a hub could have been meant."""
-    return str(path_or_id) if re.fullmatch(r"[\w.-]+/[\w.-]+", str(path_or_id), re.ASCII) else CANARY_QWEN
+    return name if re.fullmatch(r"[\w.-]+/[\w.-]+", name, re.ASCII) else CANARY_QWEN
 
 
 def find_backbone_file(checkpoint: Path, pretrained_llm: str, name: str) -> Path:

@@ -159,6 +159,19 @@ def test_a_carried_copy_goes_before_one_that_lacks_something_and_no_other(publis
     assert choose_model("auto").folder == carried
 
 
+def test_a_folder_of_the_models_name_where_the_user_is_takes_no_place_of_it(published, tmp_path, monkeypatch, capsys):
+    """Whoever unpacked such a folder and began a session in it was heard by the model of whoever had packed it."""
+    assert download.run(found.CANARY_QWEN, None) == 0
+    downloaded = choose_model("auto").folder
+    (tmp_path / found.CANARY_QWEN).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert choose_model("auto").folder == downloaded
+    capsys.readouterr()
+    assert download.run(found.CANARY_QWEN, None) == 0
+    assert f"Ready in {downloaded}: `live-canary` uses it, also" in capsys.readouterr().err
+    assert choose_model(found.CANARY_QWEN).folder == Path(found.CANARY_QWEN)  # as whoever names it may mean
+
+
 def test_the_files_of_an_unknown_model_are_all_of_one_commit(hub: SmallHub, cache, monkeypatch):
     monkeypatch.setattr(URLS, hub.endpoint + "/{repo_id}/resolve/{revision}/{filename}")
     download._look_up("somebody/canary", ["config.json", "model.safetensors"])

@@ -155,11 +155,13 @@ def test_a_download_that_a_session_begins_with_shows_no_more_progress_than_the_s
 
 
 def test_a_model_is_found_again_from_any_folder(tmp_path, monkeypatch):
-    (tmp_path / "mine").mkdir()
+    for name in ("mine", "auto", "demo"):
+        (tmp_path / name).mkdir()
     monkeypatch.chdir(tmp_path)
     mine = ModelChoice(Path("mine"), "mine", demo=False)
     assert live.lasting_name(mine, "mine") == str(tmp_path / "mine")
     assert live.lasting_name(mine, "somebody/canary") == "somebody/canary"
+    assert live.lasting_name(mine, "auto") == "auto"
     assert live.lasting_name(DEMO_CHOICE, "auto") == "demo"
 
 
