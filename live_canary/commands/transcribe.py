@@ -26,7 +26,7 @@ from live_canary.settings import Settings
 from live_canary.signals import DEAF_SECONDS, ending_at_once
 from live_canary.transcript.hypothesis import Transcriber
 from live_canary.transcript.lines import echo_notice
-from live_canary.transcript.places import check_outputs
+from live_canary.transcript.places import check_outputs, not_writable
 from live_canary.transcript.writer import TranscriptFile
 
 
@@ -139,6 +139,7 @@ def _opened(job: Job) -> list[TranscriptFile]:
     opened: list[TranscriptFile] = []
     try:
         for output in job.outputs:
+            _remove_link(output.unfinished)
             opened.append(
                 TranscriptFile(output.unfinished, overwrite=True, with_source=job.names_speakers, recording=job.name)
             )
@@ -150,6 +151,15 @@ def _opened(job: Job) -> list[TranscriptFile]:
             file.path.unlink(missing_ok=True)
         raise
     return opened
+
+
+def _remove_link(unfinished: Path) -> None:
+    """Of that name none was made here, and what it leads to would be replaced. Raises OutputError."""
+    try:
+        if files.is_link(unfinished):
+            unfinished.unlink()
+    except OSError as error:
+        raise not_writable(unfinished, error) from None
 
 
 def _end(

@@ -174,6 +174,33 @@ def test_minutes_are_headed_by_the_recording_and_not_by_the_day_on_which_they_ar
     assert talk.with_suffix(".md").read_text().startswith("# Transcript of board\\_meeting.wav\n\n**00:00:00** ")
 
 
+def test_a_link_that_lies_where_a_transcript_grows_leads_to_no_file_that_is_replaced(talk, tmp_path, monkeypatch):
+    """As an archive of recordings may bring one, or another user put one into a folder that is shared."""
+    monkeypatch.setattr(transcribe, "load_with", instant)
+    mine = tmp_path / "mine"
+    mine.write_text("mine\n")
+    talk.with_name("talk.unfinished.txt").symlink_to(mine)
+    assert transcribe.run(Settings(recordings=(talk,), model="demo"), None, "txt") == 0
+    assert mine.read_text() == "mine\n"
+    assert len(talk.with_suffix(".txt").read_text().splitlines()) == 2
+    assert not talk.with_suffix(".txt").is_symlink()
+
+
+def test_a_link_where_a_transcript_grows_that_may_not_be_removed_is_told(talk, tmp_path, monkeypatch):
+    """In a folder such as /tmp another user's may not."""
+    monkeypatch.setattr(transcribe, "load_with", instant)
+    (tmp_path / "mine").write_text("mine\n")
+    talk.with_name("talk.unfinished.txt").symlink_to(tmp_path / "mine")
+
+    def refuse(path, missing_ok=False):
+        raise PermissionError(errno.EPERM, "Operation not permitted", str(path))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(OutputError, match=r"talk\.unfinished\.txt' cannot be written: Operation not permitted; give"):
+        transcribe.run(Settings(recordings=(talk,), model="demo"), None, "txt")
+    assert (tmp_path / "mine").read_text() == "mine\n"
+
+
 def test_a_recording_without_words_is_told(talk, monkeypatch, capsys):
     """An empty file and exit code 0 leave it open whether the program or the recording is to blame."""
     monkeypatch.setattr(transcribe, "load_with", instant)
