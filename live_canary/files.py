@@ -8,6 +8,7 @@ replaced.
 import errno
 import ntpath
 import os
+import shutil
 import sys
 import time
 import unicodedata
@@ -90,6 +91,19 @@ def beside(path: Path, ending: str) -> Path:
 def short_name(name: str) -> str:
     """16 letters that stand for a file's name, however long that is, and are others for another."""
     return sha256(os.fsencode(name)).hexdigest()[:16]
+
+
+def find_program(name: str) -> str | None:
+    """Where PATH leads to a program.
+
+    Windows itself looks in the folder that the user is in first, where a program may lie that came with a recording.
+    """
+    if sys.platform != "win32":
+        return shutil.which(name)
+    else:
+        folders = (Path(folder.strip('"')) for folder in os.get_exec_path())
+        found = (folder / f"{name}.exe" for folder in folders if folder.is_absolute())
+        return next((str(one) for one in found if is_file(one)), None)
 
 
 def place_of(path: Path) -> str:

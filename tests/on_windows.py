@@ -158,6 +158,19 @@ def test_a_name_with_brackets_is_not_that_of_another_file(tmp_path, monkeypatch)
     assert arguments() == ["transcribe", "talk [2].wav", "talk [2].wav"]
 
 
+def test_a_program_that_lies_where_the_user_is_is_not_run(tmp_path, monkeypatch):
+    """Windows looks there first, as shutil.which does: an ffmpeg.exe may have come along with a recording."""
+    for folder in ("here", "programs", "scripts"):
+        (tmp_path / folder).mkdir()
+    for name in ("here/ffmpeg.exe", "scripts/ffmpeg.bat"):  # what a .bat is given, Windows takes for commands
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("PATH", os.pathsep.join(["", ".", str(tmp_path / "scripts"), f'"{tmp_path / "programs"}"']))
+    assert files.find_program("ffmpeg") is None
+    (tmp_path / "programs" / "ffmpeg.exe").touch()
+    assert files.find_program("ffmpeg") == str(tmp_path / "programs" / "ffmpeg.exe")
+
+
 def test_a_pipe_that_nobody_reads_is_told_from_other_trouble():
     assert is_reader_gone(OSError(errno.EINVAL, "Invalid argument"))
     assert not is_reader_gone(OSError(errno.ENOSPC, "No space left on device"))

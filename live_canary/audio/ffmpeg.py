@@ -6,7 +6,6 @@ ends. Ctrl-C does not reach it: it ends when nobody reads it any more.
 
 import os
 import re
-import shutil
 import struct
 import subprocess
 import tempfile
@@ -18,6 +17,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+from live_canary import files
 from live_canary.audio.resample import to_mono
 from live_canary.audio.source import SAMPLE_RATE
 from live_canary.errors import RecordingBrokenOff, RecordingError
@@ -111,7 +111,7 @@ def _running(path: Path, unknown: str, *, mixed: bool = True) -> Iterator[tuple[
 
     mixed: more than two channels become two.
     """
-    found = shutil.which(PROGRAM)
+    found = files.find_program(PROGRAM)
     if found is None:
         raise RecordingError(f"{unknown}; with ffmpeg installed live-canary reads most others, such as M4A and MP4.")
     # No time goes back behind the sound before it, which aresample would drop; it puts silence where none is yet, or in
