@@ -137,6 +137,16 @@ def open_file(path: Path, flags: int, *, private: bool = True, follow_links: boo
         return os.open(path, flags | os.O_BINARY, mode)
 
 
+def keep_private(path: Path) -> None:
+    """Let the file, which is made if it is not there, be its user's alone, as `open_file` has it. Raises OSError."""
+    descriptor = open_file(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    try:
+        if sys.platform != "win32":
+            os.fchmod(descriptor, 0o600)  # an earlier version let others read it
+    finally:
+        os.close(descriptor)
+
+
 def _is_device(path: Path) -> bool:
     """Such as NUL, or nul.txt."""
     if sys.version_info >= (3, 13):

@@ -22,6 +22,7 @@ from live_canary.commands.model_choice import Ask, ModelChoice, choose_model, lo
 from live_canary.console import can_be_drawn_on, drop_typed_keys, has_every_letter, note
 from live_canary.dictation.dictation import Dictation
 from live_canary.errors import InputError
+from live_canary.files import keep_private
 from live_canary.printable import one_line
 from live_canary.screen.contract import Outcome, SessionInfo
 from live_canary.segments.segmenter import Segmenter
@@ -241,6 +242,7 @@ def _log_bugs(*, to_stderr: bool) -> None:
         return
     kept: logging.Handler = logging.NullHandler()
     with suppress(OSError):
-        folder = platformdirs.user_log_path("live-canary", appauthor=False, ensure_exists=True)
-        kept = logging.FileHandler(folder / "live-canary.log", errors="backslashreplace")
+        log = platformdirs.user_log_path("live-canary", appauthor=False, ensure_exists=True) / "live-canary.log"
+        keep_private(log)  # a traceback may quote what was said
+        kept = logging.FileHandler(log, errors="backslashreplace")
     logging.basicConfig(handlers=[kept], level=logging.WARNING, format="%(asctime)s %(message)s")

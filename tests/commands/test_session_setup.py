@@ -2,6 +2,8 @@
 
 import io
 import logging
+import os
+import stat
 import sys
 from pathlib import Path
 
@@ -221,6 +223,25 @@ def test_what_is_logged_behind_a_screen_is_dated_and_may_hold_any_name(tmp_path,
     assert configured["level"] == logging.WARNING
     live._log_bugs(to_stderr=True)
     assert (configured["level"], configured["format"]) == (logging.WARNING, "%(message)s")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there a user's profile keeps others out")
+@pytest.mark.parametrize("is_there", [False, True])
+def test_what_is_logged_behind_a_screen_is_for_its_user_alone(tmp_path, monkeypatch, is_there):
+    """A traceback may quote what was said, and every user of the machine could read it."""
+    configured: dict = {}
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr(logging, "basicConfig", lambda **how: configured.update(how))
+    log = tmp_path / "live-canary" / "log" / "live-canary.log"
+    if is_there:
+        log.parent.mkdir(parents=True)
+        log.write_text("earlier\n")
+        log.chmod(0o644)
+    live._log_bugs(to_stderr=False)
+    [handler] = configured["handlers"]
+    handler.close()
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
+    assert log.read_text() == ("earlier\n" if is_there else "")
 
 
 @pytest.mark.parametrize(
