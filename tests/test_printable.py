@@ -15,6 +15,7 @@ from live_canary.printable import clock, one_line
         ("line\r\nbreak\u2028here\ttab", "line break here tab"),
         ("bell\x07 delete\x7f null\x00", "bell delete null"),
         ("\u202ebackwards\u202c", "backwards"),
+        ("\u061cmarked\u200f", "marked"),
         ("broken \udcff name", "broken \ufffd name"),
         ("  Grüße, 日本, 👩‍🚀  ", "Grüße, 日本, 👩‍🚀"),
     ],
