@@ -144,7 +144,7 @@ def _pretrained_llm(config: Path) -> str:
     """Which LLM a checkpoint's config.json names: its tokenizer is not in the checkpoint."""
     try:
         named = json.loads(config.read_text("utf-8")).get("pretrained_llm", hub.QWEN)
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         raise DownloadError(f"{config} is not Canary-Qwen's config.json; check the name of the model.") from None
     return str(named)
 

@@ -256,6 +256,6 @@ def _utterance_index(line: str) -> int:
     """The index that a line of JSON holds; -1 when it holds none (a gap, a line cut short, another program's)."""
     try:
         index = json.loads(line)["index"]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return -1
     return index if isinstance(index, int) else -1

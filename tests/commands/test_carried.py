@@ -118,7 +118,7 @@ def test_a_model_for_which_there_is_no_room_is_not_begun(somebodys, monkeypatch)
     assert len(somebodys.ranges) == 1, "more than its configuration was fetched"
 
 
-@pytest.mark.parametrize("config", [b"<html>", b"[]"])
+@pytest.mark.parametrize("config", [b"<html>", b"[]", b"[" * 200_000], ids=["a page", "a list", "very deep"])
 def test_what_is_no_configuration_is_told(somebodys, config):
     somebodys.files["somebody/canary/config.json"] = config
     with pytest.raises(DownloadError, match=r"config\.json is not Canary-Qwen's config\.json; check the name"):

@@ -158,6 +158,7 @@ def test_jsonl_rounds_times_to_milliseconds_and_keeps_letters_readable():
         ('{"type": "utterance", "index": 0}\n{"type": "gap"}\n', 1),
         ('{"type": "utterance", "index": 41}\n{"type": "utterance", "ind', 42),
         ('3\n"text"\n[1]\n{"index": "seven"}\nnot json\n', 0),
+        ("[" * 200_000 + '\n{"index": 6}\n', 7),
     ],
 )
 def test_jsonl_continues_to_count_after_the_last_index_it_finds(earlier, index):
