@@ -10,6 +10,7 @@ from live_canary.errors import CheckpointError
 PLACEHOLDER = "<|audioplaceholder|>"
 MAX_SIZE = 2**24
 MAX_LAYERS = 1000  # each takes time and memory to build, before any weight is looked at
+MAX_SHARING = 16  # heads, as of the largest Qwen3; the kernels keep the scores of all of them on a thread's stack
 
 # What the code computes. A checkpoint that asks for something else is refused instead of being misread.
 _SUPPORTED_TOP: dict[str, Any] = {"audio_locator_tag": PLACEHOLDER, "prompt_format": "qwen"}
@@ -179,9 +180,11 @@ def read_qwen_config(path: Path) -> QwenConfig:
         theta = ("rope_parameters", "rope_theta")
     heads, kv_heads = reader.integer("num_attention_heads"), reader.integer("num_key_value_heads")
     if heads % kv_heads:
-        raise reader.error(
-            ("num_key_value_heads",), f"is {kv_heads}, which {heads} num_attention_heads cannot share equally"
-        )
+        unequal = f"is {kv_heads}, which {heads} num_attention_heads cannot share equally"
+        raise reader.error(("num_key_value_heads",), unequal)
+    if heads > MAX_SHARING * kv_heads:
+        many = f"is {kv_heads}, each for {heads // kv_heads} attention heads, but at most {MAX_SHARING} may share one"
+        raise reader.error(("num_key_value_heads",), many)
     return QwenConfig(
         vocab_size=reader.integer("vocab_size"),
         hidden_size=reader.integer("hidden_size"),
