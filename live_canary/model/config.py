@@ -10,7 +10,9 @@ from live_canary.errors import CheckpointError
 PLACEHOLDER = "<|audioplaceholder|>"
 MAX_SIZE = 2**24
 MAX_LAYERS = 1000  # each takes time and memory to build, before any weight is looked at
-MAX_SHARING = 16  # heads, as of the largest Qwen3; the kernels keep the scores of all of them on a thread's stack
+# As of the largest Qwen3. The kernels have room on a thread's stack for so much:
+MAX_WIDTH = 25_600  # inputs of a matrix, of which 4-bit weights are unpacked there
+MAX_SHARING = 16  # heads that share keys, whose scores are there together
 
 # What the code computes. A checkpoint that asks for something else is refused instead of being misread.
 _SUPPORTED_TOP: dict[str, Any] = {"audio_locator_tag": PLACEHOLDER, "prompt_format": "qwen"}
@@ -130,7 +132,8 @@ def read_config(path: Path) -> CanaryConfig:
     reader.require(("perception", "modality_adapter"), _SUPPORTED_ADAPTER)
     rate = reader.integer(*preprocessor, "sample_rate")
     mel_bins = reader.integer(*preprocessor, "features")
-    width, heads = reader.integer(*encoder, "d_model"), reader.integer(*encoder, "n_heads")
+    width, heads = reader.integer(*encoder, "d_model", limit=MAX_WIDTH), reader.integer(*encoder, "n_heads")
+    expansion = reader.integer(*encoder, "ff_expansion_factor", limit=MAX_WIDTH // width)
     if width % heads:
         raise reader.error((*encoder, "n_heads"), f"is {heads}, which does not divide the d_model of {width}")
     taps = reader.integer(*encoder, "conv_kernel_size")
@@ -149,7 +152,7 @@ def read_config(path: Path) -> CanaryConfig:
             width=width,
             layers=reader.integer(*encoder, "n_layers", limit=MAX_LAYERS),
             heads=heads,
-            feed_forward_width=width * reader.integer(*encoder, "ff_expansion_factor"),
+            feed_forward_width=width * expansion,
             subsampling_channels=reader.integer(*encoder, "subsampling_conv_channels"),
             conv_kernel_size=taps,
             mel_bins=mel_bins,
@@ -178,7 +181,8 @@ def read_qwen_config(path: Path) -> QwenConfig:
     if reader.root.get("rope_parameters") is not None:  # where transformers 5 keeps it
         reader.require(("rope_parameters",), {"rope_type": "default"})
         theta = ("rope_parameters", "rope_theta")
-    heads, kv_heads = reader.integer("num_attention_heads"), reader.integer("num_key_value_heads")
+    heads = reader.integer("num_attention_heads", limit=MAX_WIDTH)
+    kv_heads = reader.integer("num_key_value_heads")
     if heads % kv_heads:
         unequal = f"is {kv_heads}, which {heads} num_attention_heads cannot share equally"
         raise reader.error(("num_key_value_heads",), unequal)
@@ -187,12 +191,12 @@ def read_qwen_config(path: Path) -> QwenConfig:
         raise reader.error(("num_key_value_heads",), many)
     return QwenConfig(
         vocab_size=reader.integer("vocab_size"),
-        hidden_size=reader.integer("hidden_size"),
-        intermediate_size=reader.integer("intermediate_size"),
+        hidden_size=reader.integer("hidden_size", limit=MAX_WIDTH),
+        intermediate_size=reader.integer("intermediate_size", limit=MAX_WIDTH),
         num_hidden_layers=layers,
         num_attention_heads=heads,
         num_key_value_heads=kv_heads,
-        head_dim=reader.integer("head_dim"),
+        head_dim=reader.integer("head_dim", limit=MAX_WIDTH // heads),
         rms_norm_eps=reader.number("rms_norm_eps"),
         rope_theta=reader.number(*theta),
     )

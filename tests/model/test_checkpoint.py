@@ -261,6 +261,7 @@ def test_another_language_model_is_refused(checkpoint):
         ("num_hidden_layers", 1001, "num_hidden_layers must be a whole number from 1 to 1000, not 1001; copy"),
         ("num_key_value_heads", 4, "num_key_value_heads is 4, which 6 num_attention_heads cannot share equally"),
         ("attention_bias", True, "attention_bias is True, but only False is supported"),
+        ("intermediate_size", 400_000, "intermediate_size must be a whole number from 1 to 25600, not 400000"),
         ("num_attention_heads", 34, "is 2, each for 17 attention heads, but at most 16 may share one"),
         ("num_key_value_heads", 12, "num_key_value_heads is 12, which 6 num_attention_heads cannot share equally"),
     ],
