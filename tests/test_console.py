@@ -4,6 +4,7 @@ import io
 import os
 import select
 import sys
+import threading
 from contextlib import closing
 
 import pytest
@@ -11,8 +12,9 @@ import pytest
 from live_canary import console
 from live_canary.cli import main as cli
 from live_canary.commands.model_choice import terminal_question
-from live_canary.errors import ModelMissing
+from live_canary.errors import ModelMissing, SessionError
 from live_canary.model import quantized_file
+from live_canary.session.stages import LOADING, TRANSCRIBING
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has other terminals")
 
@@ -89,6 +91,28 @@ def test_a_refusal_is_one_line_of_its_own_with_the_exit_code_of_its_kind(monkeyp
         cli.main()
     assert ended.value.code == 3
     assert capsys.readouterr() == ("", "live-canary: No model 'a b'.\n")
+
+
+@pytest.mark.parametrize("thread", [LOADING, TRANSCRIBING])
+@pytest.mark.parametrize("failure", [None, SessionError("The sound system is gone.")])
+def test_a_model_at_work_is_not_ended_from_within_whatever_the_exit_code(monkeypatch, thread, failure):
+    """C++ aborted the process: after a line was to be heard again, or where what failed was not waited for."""
+
+    def end(**_: object) -> None:
+        if failure:
+            raise failure
+        sys.exit(0)
+
+    answered, ended = threading.Event(), []
+    monkeypatch.setattr(cli, "app", end)
+    monkeypatch.setattr(os, "_exit", ended.append)
+    model = threading.Thread(target=answered.wait, name=thread)
+    model.start()
+    with pytest.raises(SystemExit):
+        cli.main()
+    answered.set()
+    model.join()
+    assert ended == [1 if failure else 0]
 
 
 @pytest.mark.parametrize("code", [0, 1])

@@ -20,16 +20,9 @@ def main() -> None:
     survive_pausing()
     prepare_streams()
     try:
-        app(args=spread_replay(arguments()), prog_name="live-canary")
-    except LiveCanaryError as error:
-        typer.echo(f"live-canary: {one_line(str(error))}", err=True)
-        sys.exit(error.exit_code)
-    except NoRoomError as error:
-        discard(sys.stdout)
-        typer.echo(f"live-canary: The disk takes no more ({error.strerror}); make room and run it again.", err=True)
-        sys.exit(1)
+        _run()
     except SystemExit as done:
-        if done.code == CUT_OFF or _model_is_loading():
+        if done.code == CUT_OFF or _model_is_at_work():
             # The model may be in the middle of an answer, or of its import. Python ending its thread there makes C++
             # abort the process, or complain of what was not cleared away.
             sys.stdout.flush()
@@ -41,12 +34,26 @@ def main() -> None:
         gc.unfreeze()  # what Python then cannot clear away, a library in C reports as leaked
 
 
-def _model_is_loading() -> bool:
+def _run() -> None:
+    """Raises SystemExit."""
+    try:
+        app(args=spread_replay(arguments()), prog_name="live-canary")
+    except LiveCanaryError as error:
+        typer.echo(f"live-canary: {one_line(str(error))}", err=True)
+        sys.exit(error.exit_code)
+    except NoRoomError as error:
+        discard(sys.stdout)
+        typer.echo(f"live-canary: The disk takes no more ({error.strerror}); make room and run it again.", err=True)
+        sys.exit(1)
+
+
+def _model_is_at_work() -> bool:
+    """Also after the end of a session: with a line that it was to hear again, or because the user did not wait."""
     if "live_canary.session.stages" not in sys.modules:
         return False
-    from live_canary.session.stages import LOADING
+    from live_canary.session.stages import LOADING, TRANSCRIBING
 
-    return any(thread.name == LOADING for thread in threading.enumerate())
+    return any(thread.name in (LOADING, TRANSCRIBING) for thread in threading.enumerate())
 
 
 def _wait_for_the_next_starts_weights(exit_code: str | int | None) -> None:

@@ -27,7 +27,7 @@ from live_canary.session.conversation import Conversation
 from live_canary.session.journal import Journal
 from live_canary.session.listening import Listener
 from live_canary.session.loading import AwaitedModel, LoadTranscriber
-from live_canary.session.stages import Stages
+from live_canary.session.stages import TRANSCRIBING, Stages
 from live_canary.session.transcribing import Scribe, TranscriptSink
 from live_canary.session.watchdog import PATIENCE_SECONDS, WatchedTranscriber
 from live_canary.signals import DEAF_SECONDS
@@ -113,7 +113,7 @@ class Session:
             self._stages.begin(f"listen {listener.source.name}", listener.run) for listener in self._listeners
         ]
         self._model.begin()
-        self._threads = [*self._listening_threads, self._stages.begin("transcribe", self._transcribe)]
+        self._threads = [*self._listening_threads, self._stages.begin(TRANSCRIBING, self._transcribe)]
 
     def stop(self) -> None:
         """Finish: stop listening, transcribe what was heard, close the files. Returns at once."""
@@ -253,7 +253,7 @@ class Session:
 
     def _transcribe(self) -> None:
         try:
-            self._stages.run("transcribe", self._write_finals)
+            self._stages.run(TRANSCRIBING, self._write_finals)
             self._stages.run("close files", self._scribe.close_files)
         finally:
             self._finish()

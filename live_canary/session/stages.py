@@ -7,7 +7,8 @@ from collections.abc import Callable
 from live_canary.errors import LiveCanaryError
 from live_canary.events import Event, StageFailed
 
-LOADING = "load model"
+LOADING, TRANSCRIBING = "load model", "transcribe"
+"""Those in which the model is at work."""
 
 log = logging.getLogger(__name__)
 
