@@ -83,6 +83,17 @@ def can_be_drawn_on() -> bool:
     return on_terminal and is_redrawn()
 
 
+def ask_the_terminal_for_its_size() -> None:
+    """From now on, not the environment: COLUMNS and LINES that were exported stay as they are when it is resized.
+
+    One that does not know its size, as a serial line, is still as large as they say.
+    """
+    with suppress(OSError, ValueError):
+        if sys.__stdout__ and all(os.get_terminal_size(sys.__stdout__.fileno())):
+            for name in ("COLUMNS", "LINES"):
+                os.environ.pop(name, None)
+
+
 def drop_typed_keys() -> None:
     """What was typed into this program's terminal and not read goes nowhere."""
     if not sys.stdin.isatty():

@@ -3,6 +3,8 @@
 import io
 import os
 import select
+import shutil
+import struct
 import sys
 import threading
 from contextlib import closing
@@ -54,6 +56,21 @@ def test_only_a_user_who_can_answer_and_may_download_is_asked(on_terminal, monke
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", offline)
     on_terminal(*others)
     assert terminal_question() is None
+
+
+@pytest.mark.parametrize(("rows", "columns", "size"), [(20, 60, (60, 20)), (0, 0, (200, 3))])
+def test_a_terminal_is_as_large_as_it_says_whatever_was_exported(monkeypatch, rows, columns, size):
+    import fcntl  # which Windows lacks, and termios too
+    import termios
+
+    keys, terminal = os.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("LINES", "3")
+    with closing(os.fdopen(keys)), closing(os.fdopen(terminal)) as stdout:
+        monkeypatch.setattr(sys, "__stdout__", stdout)
+        console.ask_the_terminal_for_its_size()
+        assert shutil.get_terminal_size() == size
 
 
 def test_what_was_typed_into_the_programs_own_terminal_is_not_left_to_the_shell(monkeypatch):

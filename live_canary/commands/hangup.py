@@ -28,10 +28,11 @@ def finish_when_the_terminal_closes(*, on_screen: bool) -> Callable[[], bool]:
     if sys.platform != "win32" and (on_screen or signal.getsignal(signal.SIGHUP) != signal.SIG_IGN):
         terminals = [descriptor for descriptor in (0, 1, 2) if os.isatty(descriptor)]
         if 1 in terminals:
-            sys.stdout = _text_to_terminal(1, sys.stdout, closed)
+            sys.stdout = _text_to_terminal(1, sys.stdout, closed, sys.stdout.encoding)
         if 2 in terminals:  # sounddevice points it elsewhere while PortAudio starts: what was drawn then was lost
             terminals.append(os.dup(2))
-            sys.stderr = sys.__stderr__ = _text_to_terminal(terminals[-1], sys.stderr, closed)  # type: ignore[misc]  # Textual's
+            encoding = "utf-8" if on_screen else sys.stderr.encoding  # as Textual takes keys for UTF-8, too
+            sys.stderr = sys.__stderr__ = _text_to_terminal(terminals[-1], sys.stderr, closed, encoding)  # type: ignore[misc]  # Textual's
 
         def hang_up(number: int, frame: FrameType | None) -> None:
             closed.append(True)
@@ -85,7 +86,7 @@ class _Terminal(io.FileIO):
             return memoryview(data).nbytes
 
 
-def _text_to_terminal(descriptor: int, like: TextIO, is_gone: list[bool]) -> io.TextIOWrapper:
+def _text_to_terminal(descriptor: int, like: TextIO, is_gone: list[bool], encoding: str) -> io.TextIOWrapper:
     like.flush()
     raw = io.BufferedWriter(_Terminal(descriptor, is_gone))
-    return io.TextIOWrapper(raw, encoding=like.encoding, errors=like.errors, line_buffering=True)
+    return io.TextIOWrapper(raw, encoding=encoding, errors=like.errors, line_buffering=True)

@@ -19,7 +19,13 @@ from live_canary.audio.source import Source
 from live_canary.commands import dictating, keeping
 from live_canary.commands.hangup import finish_when_the_terminal_closes
 from live_canary.commands.model_choice import Ask, ModelChoice, choose_model, load_with, terminal_question
-from live_canary.console import can_be_drawn_on, drop_typed_keys, has_every_letter, note
+from live_canary.console import (
+    ask_the_terminal_for_its_size,
+    can_be_drawn_on,
+    drop_typed_keys,
+    has_every_letter,
+    note,
+)
 from live_canary.dictation.dictation import Dictation
 from live_canary.errors import InputError
 from live_canary.files import keep_private
@@ -221,6 +227,7 @@ def _open_screen(session: Session, info: SessionInfo, dictation: Dictation | Non
     """is_kept: what a file lacks at the end can be recovered; else it is printed, like what is for no file."""
     from live_canary.screen.app import LiveCanaryApp
 
+    ask_the_terminal_for_its_size()
     is_typing = dictation.is_typing if dictation else lambda: False
     app = LiveCanaryApp(session, info, is_typing=is_typing)
     outcome = app.run() or Outcome(None)

@@ -217,18 +217,38 @@ print("drawn", file=sys.__stderr__, flush=True)
 """
 
 
-def test_what_is_drawn_while_portaudio_starts_again_is_seen():
-    """sounddevice points descriptor 2 at nothing meanwhile; the screen kept saying that a lost microphone listens."""
+def drawn_by(program: str, **environment: str) -> bytes:
+    """All that it puts on its terminal."""
     child, terminal = pty.fork()
     if not child:
-        os.execve(sys.executable, [sys.executable, "-c", DRAWN_WHILE_A_MICROPHONE_IS_LOOKED_FOR], os.environ)
+        os.execve(sys.executable, [sys.executable, "-c", program], os.environ | environment)
     seen = b""
     with suppress(OSError):  # how a terminal ends that nobody has any more
         while piece := os.read(terminal, 100):
             seen += piece
     os.close(terminal)
     os.waitpid(child, 0)
-    assert seen == b"drawn\r\n"
+    return seen
+
+
+def test_what_is_drawn_while_portaudio_starts_again_is_seen():
+    """sounddevice points descriptor 2 at nothing meanwhile; the screen kept saying that a lost microphone listens."""
+    assert drawn_by(DRAWN_WHILE_A_MICROPHONE_IS_LOOKED_FOR) == b"drawn\r\n"
+
+
+DRAWN = """
+import sys
+from live_canary.commands.hangup import finish_when_the_terminal_closes
+
+finish_when_the_terminal_closes(on_screen=True)
+print("┃", file=sys.__stderr__, flush=True)
+"""
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_a_screen_is_drawn_in_utf_8_whatever_the_encoding_of_stderr(encoding):
+    """Its lines were numbers, six cells for one, which moved all that stood behind them."""
+    assert drawn_by(DRAWN, PYTHONIOENCODING=encoding) == "┃\r\n".encode()
 
 
 def test_a_terminal_that_only_prints_lines_gets_lines(state):

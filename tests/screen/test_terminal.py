@@ -91,3 +91,18 @@ def test_a_recording_is_transcribed_searched_and_edited_in_a_real_terminal(termi
     terminal.tmux("wait-for", "done")
     assert f"Transcript: {transcript}" in terminal.page().replace("\n", "")
     assert transcript.read_text().splitlines()[0].endswith(" Indeed.")
+
+
+def test_the_screen_is_as_large_as_its_window_whatever_was_exported(terminal: Terminal) -> None:
+    """`resize` exports COLUMNS and LINES: at other sizes most of the screen was beyond the window's edges."""
+    recording = ROOT / "assets" / "dictation.wav"
+    program = f"{sys.executable} {ROOT / 'tests' / 'instant.py'} --replay {recording} --speed max --model demo"
+    terminal.start(f"COLUMNS=200 LINES=60 {program}")
+    terminal.wait_until_shown("stopped\n")
+    terminal.wait_until_shown("q Quit")
+    terminal.tmux("resize-window", "-x", "60", "-y", "12")
+    terminal.wait_until_shown("q Quit")
+    terminal.wait_until_shown("00:00:21  45056 samples")
+    assert "live-canary ended" in terminal.page().splitlines()[0]
+    terminal.tmux("send-keys", "q")
+    terminal.tmux("wait-for", "done")
