@@ -173,6 +173,27 @@ def test_a_session_that_is_cut_off_ends_without_ending_the_models_thread_in_mid_
     assert (done.returncode, done.stdout) == (130, "said\n")
 
 
+HOMELESS = """
+import os, pwd
+from live_canary.cli.main import main
+pwd.getpwuid = lambda uid: {}[uid]
+del os.environ["HOME"]
+main()
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows asks no list of users")
+def test_a_user_without_a_home_is_told_where_settings_would_be():
+    """As in a container for a number that is in no list of users; it was a traceback."""
+    environment = {
+        name: value for name, value in os.environ.items() if name != "LIVE_CANARY_CONFIG" and name[:4] != "XDG_"
+    }
+    command = [sys.executable, "-c", HOMELESS, "config"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\n/" in done.stdout
+
+
 PRESSED = """
 import signal
 from live_canary.cli import main as cli

@@ -4,6 +4,7 @@ import gc
 import os
 import sys
 import threading
+from pathlib import Path
 
 import typer
 
@@ -19,6 +20,7 @@ def main() -> None:
     """Run the command line; expected failures end in one line on stderr and the exit code of their kind."""
     survive_pausing()
     prepare_streams()
+    _have_a_home()
     try:
         _run()
     except SystemExit as done:
@@ -32,6 +34,17 @@ def main() -> None:
         raise
     finally:
         gc.unfreeze()  # what Python then cannot clear away, a library in C reports as leaked
+
+
+def _have_a_home() -> None:
+    """As a container has one for a user whom its system does not know; what cannot be kept there is told in a sentence.
+
+    Without one, whoever asks where settings are would get a traceback, or a folder called `~`.
+    """
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = os.sep
 
 
 def _run() -> None:
