@@ -173,6 +173,33 @@ def test_a_session_that_is_cut_off_ends_without_ending_the_models_thread_in_mid_
     assert (done.returncode, done.stdout) == (130, "said\n")
 
 
+PRESSED_WHILE_IMPORTING = """
+import signal, sys
+
+class Finder:
+    def find_spec(name, *_):
+        if name == "typer":
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Finder)
+import live_canary.cli.main
+"""
+PRESSED_BEFORE_TYPER = """
+import signal
+from live_canary.cli import main as cli
+cli.app = lambda **_: signal.raise_signal(signal.SIGINT)
+cli.main()
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends it with an exit code of its own")
+@pytest.mark.parametrize(("program", "code"), [(PRESSED_WHILE_IMPORTING, -signal.SIGINT), (PRESSED_BEFORE_TYPER, 130)])
+def test_ctrl_c_in_the_first_moment_gives_no_traceback(program, code):
+    """A shell reports both as 130. Just after the machine was started that moment takes seconds."""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (code, "")
+
+
 HOMELESS = """
 import os, pwd
 from live_canary.cli.main import main

@@ -6,21 +6,24 @@ import sys
 import threading
 from pathlib import Path
 
-import typer
+from live_canary.signals import CUT_OFF, ending_at_once, survive_pausing
 
-from live_canary.cli.app import app
-from live_canary.cli.arguments import spread_replay
-from live_canary.console import NoRoomError, arguments, discard, prepare_streams
-from live_canary.errors import LiveCanaryError
-from live_canary.printable import one_line
-from live_canary.signals import CUT_OFF, survive_pausing
+with ending_at_once():  # seconds, after the machine was started; Ctrl-C would give a traceback of them
+    import typer
+
+    from live_canary.cli.app import app
+    from live_canary.cli.arguments import spread_replay
+    from live_canary.console import NoRoomError, arguments, discard, prepare_streams
+    from live_canary.errors import LiveCanaryError
+    from live_canary.printable import one_line
 
 
 def main() -> None:
     """Run the command line; expected failures end in one line on stderr and the exit code of their kind."""
-    survive_pausing()
-    prepare_streams()
-    _have_a_home()
+    with ending_at_once():
+        survive_pausing()
+        prepare_streams()
+        _have_a_home()
     try:
         _run()
     except SystemExit as done:
@@ -54,6 +57,8 @@ def _run() -> None:
     except LiveCanaryError as error:
         typer.echo(f"live-canary: {one_line(str(error))}", err=True)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:  # before Typer heeds it, or once more while it closes what is open
+        sys.exit(CUT_OFF)
     except NoRoomError as error:
         discard(sys.stdout)
         typer.echo(f"live-canary: The disk takes no more ({error.strerror}); make room and run it again.", err=True)
