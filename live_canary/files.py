@@ -12,7 +12,8 @@ import shutil
 import sys
 import time
 import unicodedata
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path, PureWindowsPath
 
@@ -26,6 +27,9 @@ NO_ROOM = errno.ENOSPC, errno.EDQUOT
 """What a full disk answers."""
 OPEN_FILES_MAY_GO = sys.platform != "win32"
 """Whether a file that is open can be deleted or replaced; whoever has it open then keeps what was there."""
+
+_CANNOT = errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM
+"""What a file system answers that lacks something: shares of other machines, phones and FAT do."""
 
 _HELD_SECONDS = 1.0 if sys.platform == "win32" else 0.0  # a virus scanner or an indexer reads what is new so long
 _FAR_BEHIND_THE_END = 1 << 30  # times 4 GB: Windows lets nobody else read or write the bytes that one has locked
@@ -173,18 +177,30 @@ def lock(descriptor: int) -> None:
 
 
 def sync(descriptor: int) -> None:
-    """Return when what was written would survive a power cut. Raises OSError."""
+    """Return when what was written would survive a power cut, where files can be synced. Raises OSError."""
     if sys.platform == "darwin":
         with suppress(OSError):  # not every file system can
             fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)  # there fsync leaves it to the disk, which keeps it for a while
             return
-    os.fsync(descriptor)
+    with _as_far_as_it_can():
+        os.fsync(descriptor)
 
 
 def take_permissions(descriptor: int, like: Path) -> None:
-    """Of another file; nothing on Windows."""
+    """Of another file; nothing on Windows, nor where files have none of their own. Raises OSError."""
     if sys.platform != "win32":
-        os.fchmod(descriptor, like.stat().st_mode & 0o7777)
+        with _as_far_as_it_can():
+            os.fchmod(descriptor, like.stat().st_mode & 0o7777)
+
+
+@contextmanager
+def _as_far_as_it_can() -> Iterator[None]:
+    """A file system that lacks something is no reason to write nothing to it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _CANNOT:
+            raise
 
 
 def is_in_place(descriptor: int, path: Path) -> bool:

@@ -98,6 +98,24 @@ def test_a_file_is_replaced_by_one_that_is_whole_on_the_disk_and_has_its_permiss
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("why", [errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM])
+def test_a_file_system_that_can_neither_sync_nor_change_permissions_is_written_to(tmp_path, monkeypatch, why):
+    """As a share of another machine or a phone that GNOME shows as a folder: each line was taken back again."""
+
+    def cannot(*_: object) -> None:
+        raise OSError(why, os.strerror(why))
+
+    path = tmp_path / "notes.txt"
+    monkeypatch.setattr(os, "fsync", cannot)
+    monkeypatch.setattr(os, "fchmod", cannot)
+    descriptor = write(path, b"First. ")
+    files.append(descriptor, b"Second.")
+    os.close(descriptor)
+    assert path.read_bytes() == b"First. Second."
+    files.replace(path, b"Corrected.")
+    assert path.read_bytes() == b"Corrected."
+
+
 def test_a_replacement_that_was_killed_leaves_nothing_of_itself_in_the_next(tmp_path, monkeypatch):
     def kill(*_: object) -> None:
         raise KeyboardInterrupt

@@ -144,7 +144,8 @@ def _opened(job: Job) -> list[TranscriptFile]:
                 TranscriptFile(output.unfinished, overwrite=True, with_source=job.names_speakers, recording=job.name)
             )
             if files.is_there(output.place):
-                shutil.copymode(output.place, output.unfinished)
+                with suppress(OSError):  # not every file system knows permissions
+                    shutil.copymode(output.place, output.unfinished)
     except OutputError:
         for file in opened:
             file.close()

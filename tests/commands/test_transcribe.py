@@ -718,6 +718,18 @@ def test_a_transcript_that_is_a_link_stays_one_and_a_private_one_private(talk, t
     assert list(behind.parent.iterdir()) == [behind]
 
 
+def test_a_transcript_is_replaced_where_files_have_no_permissions(talk, monkeypatch):
+    """As on a share of another machine that GNOME shows as a folder; it was a traceback."""
+
+    def cannot(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+
+    talk.with_suffix(".txt").write_text("earlier\n")
+    monkeypatch.setattr(os, "chmod", cannot)
+    assert overwritten(talk, monkeypatch) == 0
+    assert len(talk.with_suffix(".txt").read_text().splitlines()) == 2
+
+
 def test_a_transcript_that_cannot_be_replaced_is_told_and_the_new_one_kept(talk, monkeypatch, capsys):
     def refuse(path, target):
         if target.suffix == ".txt":
