@@ -131,7 +131,7 @@ def from_file(file: Path, keys: Mapping[str, Key], profile: str | None, check: C
         text = file.read_text("utf-8-sig")  # editors of Windows begin a file with a mark
         _check_size(text)
         entries = tomllib.loads(text)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # the second also where HOME is /dev/null, to go without
         check_place(file)
         text, entries = "", {}
     except OSError as error:

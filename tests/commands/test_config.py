@@ -464,6 +464,16 @@ def test_a_place_where_no_settings_file_can_be_is_told_in_a_sentence(tmp_path, m
         run(*arguments.split())
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no /dev/null")
+def test_a_home_that_is_no_folder_is_one_without_settings(monkeypatch):
+    """As accounts of services have, and HOME=/dev/null for programs that are to heed no settings."""
+    monkeypatch.setenv("LIVE_CANARY_CONFIG", "/dev/null/.config/live-canary/config.toml")
+    assert config_file.from_file(config_file.path(), KEYS, None, lambda *_: None) == {}
+    assert "does not exist" in run("config")
+    with pytest.raises(LiveCanaryError, match="Not a directory"):
+        run("config", "init")
+
+
 @pytest.mark.parametrize("arguments", ["", "config", "config init"])
 @pytest.mark.parametrize("link", ["config.toml", "dotfiles"])
 def test_a_link_that_leads_nowhere_is_not_taken_for_no_file(file, tmp_path, started, monkeypatch, arguments, link):
