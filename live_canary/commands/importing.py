@@ -13,6 +13,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from live_canary.errors import SessionError
+from live_canary.printable import one_line
+
 if TYPE_CHECKING:
     from live_canary.transcript.transcriber import CanaryTranscriber
 
@@ -23,12 +26,17 @@ TORCH_LIBRARIES = {  # opened as torch does
 
 
 def import_transcriber() -> "type[CanaryTranscriber]":
-    """What was imported is not looked through for garbage any more: it stays."""
+    """What was imported is not looked through for garbage any more: it stays. Raises SessionError."""
     _link_torch()
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         from live_canary.transcript.transcriber import CanaryTranscriber
+    except (ImportError, OSError) as error:  # the second of a library that torch opens by itself
+        raise SessionError(
+            f"What computes the model cannot be loaded ({one_line(str(error))}); install live-canary again, or, where "
+            "memory is limited (ulimit -v), allow it more."
+        ) from error
     finally:
         gc.freeze()
         if was_enabled:

@@ -5,6 +5,10 @@ import sys
 
 import pytest
 
+from live_canary.commands import importing
+from live_canary.errors import SessionError
+
+TRANSCRIBER = "live_canary.transcript.transcriber"
 IMPORTED = """
 import gc, sys
 collections = []
@@ -38,3 +42,22 @@ def test_nothing_is_looked_through_for_garbage_meanwhile():
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere torch links its libraries itself")
 def test_torchs_library_is_linked_before_the_import_holds_all_threads():
     assert said_by(LINKED) == "True False\n3\n"
+
+
+@pytest.mark.parametrize(
+    "error", [ImportError("libtorch_cpu.so: failed to map segment"), OSError("no libcublas.so.12")]
+)
+def test_libraries_that_are_broken_or_find_no_memory_are_told_in_a_sentence(monkeypatch, error):
+    """It was a traceback, and an internal error to be reported."""
+
+    class Broken:
+        @staticmethod
+        def find_spec(name, *_):
+            if name == TRANSCRIBER:
+                raise error
+
+    monkeypatch.delitem(sys.modules, TRANSCRIBER, raising=False)
+    monkeypatch.setattr(importing, "_link_torch", lambda: None)
+    monkeypatch.setattr(sys, "meta_path", [Broken, *sys.meta_path])
+    with pytest.raises(SessionError, match=f"cannot be loaded .{error}.; install live-canary again"):
+        importing.import_transcriber()
