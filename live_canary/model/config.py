@@ -134,6 +134,8 @@ def read_config(path: Path) -> CanaryConfig:
     mel_bins = reader.integer(*preprocessor, "features")
     width, heads = reader.integer(*encoder, "d_model", limit=MAX_WIDTH), reader.integer(*encoder, "n_heads")
     expansion = reader.integer(*encoder, "ff_expansion_factor", limit=MAX_WIDTH // width)
+    if width % 2:
+        raise reader.error((*encoder, "d_model"), f"must be even, not {width}")
     if width % heads:
         raise reader.error((*encoder, "n_heads"), f"is {heads}, which does not divide the d_model of {width}")
     taps = reader.integer(*encoder, "conv_kernel_size")
@@ -179,7 +181,7 @@ def read_qwen_config(path: Path) -> QwenConfig:
         )
     theta: tuple[str, ...] = ("rope_theta",)
     if reader.root.get("rope_parameters") is not None:  # where transformers 5 keeps it
-        reader.require(("rope_parameters",), {"rope_type": "default"})
+        reader.require(("rope_parameters",), {"rope_type": "default", "type": "default"})  # its older name
         theta = ("rope_parameters", "rope_theta")
     heads = reader.integer("num_attention_heads", limit=MAX_WIDTH)
     kv_heads = reader.integer("num_key_value_heads")
@@ -189,6 +191,9 @@ def read_qwen_config(path: Path) -> QwenConfig:
     if heads > MAX_SHARING * kv_heads:
         many = f"is {kv_heads}, each for {heads // kv_heads} attention heads, but at most {MAX_SHARING} may share one"
         raise reader.error(("num_key_value_heads",), many)
+    head_dim = reader.integer("head_dim", limit=MAX_WIDTH // heads)
+    if head_dim % 2:
+        raise reader.error(("head_dim",), f"must be even, not {head_dim}")
     return QwenConfig(
         vocab_size=reader.integer("vocab_size"),
         hidden_size=reader.integer("hidden_size", limit=MAX_WIDTH),
@@ -196,7 +201,7 @@ def read_qwen_config(path: Path) -> QwenConfig:
         num_hidden_layers=layers,
         num_attention_heads=heads,
         num_key_value_heads=kv_heads,
-        head_dim=reader.integer("head_dim", limit=MAX_WIDTH // heads),
+        head_dim=head_dim,
         rms_norm_eps=reader.number("rms_norm_eps"),
         rope_theta=reader.number(*theta),
     )
