@@ -79,10 +79,12 @@ class Qwen(nn.Module):
         return embeddings
 
     def inverse_frequencies(self) -> Tensor:
-        """Of the rotary positions: (head_dim / 2,) float32, by how much a position turns each pair of a head."""
-        device = self.embed_tokens.weight.device
-        turns = torch.arange(0, self.config.head_dim, 2, dtype=torch.float32, device=device) / self.config.head_dim
-        return 1.0 / self.config.rope_theta**turns
+        """Of the rotary positions: (head_dim / 2,) float32, by how much a position turns each pair of a head.
+
+        Computed on the processor: others round powers otherwise, and tens of thousands of positions multiply it.
+        """
+        turns = torch.arange(0, self.config.head_dim, 2, dtype=torch.float32) / self.config.head_dim
+        return (1.0 / self.config.rope_theta**turns).to(self.embed_tokens.weight.device)
 
 
 def checkpoint_key(key: str) -> str:
