@@ -32,10 +32,9 @@ class Destination:
     """Has the shape and the kind of dtype (floating or integer) that are expected."""
 
 
-def destinations(module: nn.Module, checkpoint_key: Callable[[str], str | None]) -> dict[str, Destination]:
-    """Checkpoint keys of everything in `module.state_dict()`; `checkpoint_key` gives None for what is not stored."""
-    named = ((checkpoint_key(key), key, like) for key, like in module.state_dict().items())
-    return {name: Destination(module, key, like) for name, key, like in named if name is not None}
+def destinations(module: nn.Module, checkpoint_key: Callable[[str], str]) -> dict[str, Destination]:
+    """Checkpoint keys of everything in `module.state_dict()`."""
+    return {checkpoint_key(key): Destination(module, key, like) for key, like in module.state_dict().items()}
 
 
 def load_weights(path: Path, wanted: dict[str, Destination], device: torch.device, dtype: torch.dtype | None) -> None:

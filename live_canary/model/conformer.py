@@ -12,7 +12,9 @@ from torch.nn import functional as F  # noqa: N812 - as everybody calls it
 from live_canary.model.config import EncoderConfig
 
 SUBSAMPLING = 8  # mel frames that become one
-MASKED = -10_000.0  # less than any score, of which nothing is left beside one, and a number in float16 too
+# Less than any score, so that nothing is left of it beside one, and a number in float16 too. Of a row with nothing but
+# minus infinity, as those of padding have, some of a GPU's kernels make NaN, which the next layer's keys would spread.
+MASKED = -10_000.0
 Frames = TypeVar("Frames", int, Tensor)
 
 
@@ -119,7 +121,7 @@ class RelativeAttention(nn.Module):
         by_distance = _by_key((q + self.bias_v[:, None]) @ keys) * scale
         if heard is not None:
             both = heard[:, None, :, None] & heard[:, None, None, :]
-            by_distance = by_distance.masked_fill(~both, MASKED)
+            by_distance.masked_fill_(~both, MASKED)
         attended = F.scaled_dot_product_attention(q + self.bias_u[:, None], k, v, by_distance, scale=scale)
         y: Tensor = self.o_proj(attended.transpose(1, 2).reshape(batch, length, width))
         return y
