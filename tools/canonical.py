@@ -19,8 +19,7 @@ from live_canary.model.config import EncoderConfig, QwenConfig
 from live_canary.model.conformer import FastConformer
 from live_canary.model.llm import Qwen, checkpoint_key
 
-_EMBEDDINGS = "base_model.model.model.embed_tokens.weight"
-_TIED_HEAD = "base_model.model.lm_head.weight"
+_TIED = ("base_model.model.model.embed_tokens.weight", "base_model.model.lm_head.weight")
 
 
 class CanonicalQwen(nn.Module):
@@ -39,23 +38,18 @@ class CanonicalQwen(nn.Module):
             lora_dropout=0.0,
             target_modules=list(qwen.lora.target_modules),
         )
-        learns = {name: parameter.requires_grad for name, parameter in qwen.named_parameters()}
         with torch.device("meta"), warnings.catch_warnings():
             # peft 0.21 asks transformers 5.23 for a property by its old name
             warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
             self.tree = get_peft_model(
                 Qwen3ForCausalLM(_qwen3_config(qwen.config)), adapter, autocast_adapter_dtype=False
             )
+        names = {key: "embed_tokens.weight" if key in _TIED else "llm." + key for key in self.tree.state_dict()}
         named = {checkpoint_key(key): value for key, value in qwen.state_dict(keep_vars=True).items()}
-        wanted = [key for key in self.tree.state_dict() if key != _TIED_HEAD]
-        found = {key: named.pop("embed_tokens.weight" if key == _EMBEDDINGS else "llm." + key) for key in wanted}
-        assert not named, f"transformers has no {sorted(named)}"
-        self.tree.load_state_dict(found, strict=False, assign=True)
-        self.causal_lm.lm_head.weight = self.causal_lm.model.embed_tokens.weight
+        assert named.keys() == set(names.values()), f"only one has {sorted(named.keys() ^ set(names.values()))}"
+        _share({key: named[name] for key, name in names.items()}, self.tree)
         device = qwen.embed_tokens.weight.device
         self.causal_lm.model.rotary_emb = Qwen3RotaryEmbedding(self.causal_lm.config).to(device)
-        for name, parameter in qwen.named_parameters():
-            parameter.requires_grad_(learns[name])
         self.eval()
 
     @property
@@ -98,9 +92,18 @@ def canonical_encoder(encoder: FastConformer) -> ParakeetEncoder:
     """transformers' encoder with the very parameters of a FastConformer in floating-point weights."""
     with torch.device("meta"):
         canonical = ParakeetEncoder(_parakeet_config(encoder.config))
-    canonical.load_state_dict(encoder.state_dict(keep_vars=True), assign=True)
-    canonical.encode_positions = ParakeetEncoderRelPositionalEncoding(canonical.config)
+    _share(encoder.state_dict(keep_vars=True), canonical)
+    positions = ParakeetEncoderRelPositionalEncoding(canonical.config)
+    canonical.encode_positions = positions.to(encoder.subsampling.linear.weight.device)
     return canonical.eval()
+
+
+def _share(state: dict[str, Tensor], module: nn.Module) -> None:
+    """Give a module these very parameters, which learn if they did: torch would ask the module's own."""
+    learn = {key: tensor.requires_grad for key, tensor in state.items()}
+    module.load_state_dict(state, assign=True)
+    for key, tensor in state.items():
+        tensor.requires_grad_(learn[key])
 
 
 def _qwen3_config(config: QwenConfig) -> Qwen3Config:

@@ -60,11 +60,15 @@ def test_the_positions_turn_as_far_as_in_transformers(model):
 
 
 def test_what_becomes_of_the_canonical_weights_becomes_of_ours():
-    """Training changes the one and the other is written down."""
-    qwen = CanaryQwen.load(TINY, "cpu", "float32").qwen
-    with torch.no_grad():
-        CanonicalQwen(qwen).causal_lm.model.layers[0].self_attn.q_proj.lora_A["default"].weight.fill_(3)
-    assert (qwen.layers[0].self_attn.q_proj.lora_A.weight == 3).all()
+    """Training changes the one and the other is written down. What is loaded learns nothing, beside either."""
+    canary = CanaryQwen.load(TINY, "cpu", "float32")
+    qwen, encoder = CanonicalQwen(canary.qwen), canonical_encoder(canary.perception.encoder)
+    qwen.causal_lm.model.layers[0].self_attn.q_proj.lora_A["default"].weight.fill_(3)
+    assert (canary.qwen.layers[0].self_attn.q_proj.lora_A.weight == 3).all()
+    encoder.layers[0].self_attn.bias_u.fill_(3)
+    assert (canary.perception.encoder.layers[0].self_attn.bias_u == 3).all()
+    for module in (canary.qwen, canary.perception, qwen, encoder):
+        assert not any(parameter.requires_grad for parameter in module.parameters())
 
 
 def test_an_adapter_of_other_projections_is_built_where_it_belongs():
