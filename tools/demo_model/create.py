@@ -157,6 +157,8 @@ def random_weights(folder: Path) -> CanaryQwen:
         if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d):
             gain = 2 if module.weight.ndim == 4 else 1
             nn.init.normal_(module.weight, std=(gain / module.weight[0].numel()) ** 0.5)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
     qwen = Qwen(read_qwen_config(backbone / "config.json"), config.lora)
     spread = json.loads((backbone / "config.json").read_text())["initializer_range"]
     for name, weight in qwen.named_parameters():
