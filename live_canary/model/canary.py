@@ -216,6 +216,7 @@ class CanaryQwen:
 
     def chat_ids(self, prompt: str, max_new_tokens: int = MAX_CHAT_TOKENS, *, adapter: bool = False) -> list[int]:
         """Token ids of the answer to a text prompt; with `adapter` the transcription adapter stays on."""
+        # dense: fused again, matrices of a GPU would be held beside those that its steps were recorded with
         decoder = LeanDecoder(self.qwen, dense, adapter=adapter)
         return decoder.generate(decoder.embed(self.prompt.ids(prompt)), max_new_tokens, self.prompt.end_id).ids
 
