@@ -62,8 +62,9 @@ class Window:
 
 @pytest.fixture(scope="module")
 def display() -> Iterator[str]:
+    """Without a reset, which would follow each program that goes while it is the only one, and take along who comes."""
     reading, writing = os.pipe()
-    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "640x480x24", "-nolisten", "tcp"]
+    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "640x480x24", "-nolisten", "tcp", "-noreset"]
     server = subprocess.Popen(command, pass_fds=[writing], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     os.close(writing)
     number = b""
