@@ -115,21 +115,34 @@ def test_a_refusal_is_one_line_of_its_own_with_the_exit_code_of_its_kind(monkeyp
 def test_a_model_at_work_is_not_ended_from_within_whatever_the_exit_code(monkeypatch, thread, failure):
     """C++ aborted the process: after a line was to be heard again, or where what failed was not waited for."""
 
+    answered, ended = threading.Event(), []
+    model = threading.Thread(target=answered.wait, name=thread)
+
     def end(**_: object) -> None:
+        model.start()
         if failure:
             raise failure
         sys.exit(0)
 
-    answered, ended = threading.Event(), []
     monkeypatch.setattr(cli, "app", end)
     monkeypatch.setattr(os, "_exit", ended.append)
-    model = threading.Thread(target=answered.wait, name=thread)
-    model.start()
     with pytest.raises(SystemExit):
         cli.main()
     answered.set()
     model.join()
     assert ended == [1 if failure else 0]
+
+
+def test_a_thread_that_was_there_before_ends_no_caller_of_the_program(monkeypatch):
+    answered = threading.Event()
+    other = threading.Thread(target=answered.wait, name=TRANSCRIBING)
+    other.start()
+    monkeypatch.setattr(cli, "app", lambda **_: sys.exit(0))
+    monkeypatch.setattr(os, "_exit", lambda code: pytest.fail("the whole process was ended"))
+    with pytest.raises(SystemExit):
+        cli.main()
+    answered.set()
+    other.join()
 
 
 @pytest.mark.parametrize("code", [0, 1])

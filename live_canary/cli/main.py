@@ -20,6 +20,7 @@ with ending_at_once():  # seconds, after the machine was started; Ctrl-C would g
 
 def main() -> None:
     """Run the command line; expected failures end in one line on stderr and the exit code of their kind."""
+    before = threading.enumerate()
     with ending_at_once():
         survive_pausing()
         prepare_streams()
@@ -27,7 +28,7 @@ def main() -> None:
     try:
         _run()
     except SystemExit as done:
-        if done.code == CUT_OFF or _model_is_at_work():
+        if done.code == CUT_OFF or _model_is_at_work(before):
             # The model may be in the middle of an answer, or of its import. Python ending its thread there makes C++
             # abort the process, or complain of what was not cleared away.
             sys.stdout.flush()
@@ -65,13 +66,16 @@ def _run() -> None:
         sys.exit(1)
 
 
-def _model_is_at_work() -> bool:
-    """Also after the end of a session: with a line that it was to hear again, or because the user did not wait."""
+def _model_is_at_work(before: list[threading.Thread]) -> bool:
+    """Also after the end of a session: with a line that it was to hear again, or because the user did not wait.
+
+    before: threads that were there already, which this run has nothing to do with.
+    """
     if "live_canary.session.stages" not in sys.modules:
         return False
     from live_canary.session.stages import LOADING, TRANSCRIBING
 
-    return any(thread.name in (LOADING, TRANSCRIBING) for thread in threading.enumerate())
+    return any(thread.name in (LOADING, TRANSCRIBING) and thread not in before for thread in threading.enumerate())
 
 
 def _wait_for_the_next_starts_weights(exit_code: str | int | None) -> None:
