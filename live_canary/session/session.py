@@ -263,18 +263,19 @@ class Session:
         self._nothing_to_transcribe = not self._agenda.wait_for_any()
         if not self._nothing_to_transcribe and (transcriber := self._model.wait()) is not None:
             watched = WatchedTranscriber(transcriber, self._tell_of_no_answer, self._clock, self._patience_seconds)
-            self._stages.begin("watch model", partial(self._watch, watched))
-            self._scribe.run(watched)
+            answered = threading.Event()
+            watching = self._stages.begin("watch model", partial(watched.watch, until=answered))
+            try:
+                self._scribe.run(watched)
+            finally:  # before Python ends: what its thread holds would be called leaked by a library in C
+                answered.set()
+                watching.join(CLOSE_SOURCE_SECONDS)
 
     def _tell_of_no_answer(self, seconds: float) -> None:
         message = f"The model has given no answer for {seconds:.0f} s and may only be slow; what follows waits for it."
         if self._scribe.journal.can_be_recovered:
             message += " Stop at once (Ctrl-C twice) to leave it to `live-canary recover`."
         self._tell(ModelWarned(message))
-
-    def _watch(self, watched: WatchedTranscriber) -> None:
-        while not self._ended.wait(self._patience_seconds / 10):
-            watched.check()
 
     def _finish(self) -> None:
         """Say that it is over, as the last word. If the model failed, the sources still have to be stopped."""

@@ -1,5 +1,6 @@
 """Notices a model that gives no answer any more. It cannot be interrupted, but the user can be told what goes on."""
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -11,7 +12,7 @@ PATIENCE_SECONDS = 60.0  # a slow processor may take half of that for the longes
 
 
 class WatchedTranscriber(WrappedTranscriber):
-    """The same transcriber. `check()`, from another thread, tells of each answer that takes implausibly long, once."""
+    """The same transcriber. `watch`, in another thread, tells of each answer that takes implausibly long, once."""
 
     def __init__(
         self,
@@ -36,6 +37,10 @@ class WatchedTranscriber(WrappedTranscriber):
             yield
         finally:
             self._busy_since = None
+
+    def watch(self, until: threading.Event) -> None:
+        while not until.wait(self._patience / 10):
+            self.check()
 
     def check(self) -> None:
         since = self._busy_since

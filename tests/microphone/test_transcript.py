@@ -127,7 +127,7 @@ def test_a_session_says_nothing_at_its_end_that_is_not_for_its_user(sound, begin
         program.send_signal(signal.SIGINT)
         _, said = program.communicate(timeout=60)
     assert program.returncode == 0
-    assert said.splitlines()[-1] == f"Transcript: {notes}"
+    assert said.splitlines()[-1] == f"Transcript: {notes}", said
     assert "nanobind" not in said
 
 

@@ -1,6 +1,7 @@
 """A session hears everything, loses nothing, and ends in order, whatever happens."""
 
 import threading
+import time
 
 import pytest
 
@@ -16,6 +17,7 @@ from live_canary.events import (
     UtteranceFinal,
 )
 from live_canary.session.session import Session
+from live_canary.session.watchdog import WatchedTranscriber
 from tests.session.fakes import ENDPOINT, LETTER_SAMPLES, LetterModel, MemorySink, ScriptedSource, make_segmenter
 from tests.session.recorder import PATIENCE_SECONDS, Recorder, run, texts
 
@@ -51,6 +53,22 @@ def test_stopping_in_mid_utterance_finishes_it():
     session.stop()
     assert session.wait(PATIENCE_SECONDS)
     assert texts(recorder) == ["abc"]
+
+
+def test_no_thread_is_left_when_it_has_ended(monkeypatch):
+    """Python ends a daemon where it stands. A library in C then called leaked what the watchdog's thread held."""
+    is_watching, wait = threading.Event(), WatchedTranscriber.watch
+
+    def wake_late(watched, until):
+        is_watching.set()
+        wait(watched, until)
+        time.sleep(0.2)
+
+    monkeypatch.setattr(WatchedTranscriber, "watch", wake_late)
+    before = threading.enumerate()
+    run(ScriptedSource("abc" + ENDPOINT))
+    assert is_watching.is_set()
+    assert threading.enumerate() == before
 
 
 def test_what_is_said_while_the_model_loads_is_transcribed_when_it_is_ready():
