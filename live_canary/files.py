@@ -146,7 +146,8 @@ def keep_private(path: Path) -> None:
     descriptor = open_file(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:
         if sys.platform != "win32":
-            os.fchmod(descriptor, 0o600)  # an earlier version let others read it
+            with _as_far_as_it_can():
+                os.fchmod(descriptor, 0o600)  # an earlier version let others read it
     finally:
         os.close(descriptor)
 

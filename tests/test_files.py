@@ -114,6 +114,8 @@ def test_a_file_system_that_can_neither_sync_nor_change_permissions_is_written_t
     assert path.read_bytes() == b"First. Second."
     files.replace(path, b"Corrected.")
     assert path.read_bytes() == b"Corrected."
+    files.keep_private(tmp_path / "log")
+    assert (tmp_path / "log").exists()
 
 
 def test_a_replacement_that_was_killed_leaves_nothing_of_itself_in_the_next(tmp_path, monkeypatch):

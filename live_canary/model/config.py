@@ -45,6 +45,7 @@ _SUPPORTED_QWEN: dict[str, Any] = {
     "use_sliding_window": False,
     "rope_scaling": None,
 }
+_SUPPORTED_DTYPES = (None, "bfloat16", "float16", "float32")
 _SUPPORTED_ADAPTER: dict[str, Any] = {"_target_": "nemo.collections.speechlm2.modules.perception.IdentityConnector"}
 
 
@@ -179,6 +180,11 @@ def read_qwen_config(path: Path) -> QwenConfig:
         raise reader.error(
             ("layer_types",), f"must name 'full_attention' for each of {layers} layers: nothing else is supported"
         )
+    for key in ("dtype", "torch_dtype"):
+        if reader.root.get(key) not in _SUPPORTED_DTYPES:
+            raise reader.error((key,), f"is {reader.root[key]!r}, but only bfloat16, float16 and float32 are supported")
+    if "max_position_embeddings" in reader.root:  # nothing reads it, but a file with nonsense there is damaged
+        reader.integer("max_position_embeddings")
     theta: tuple[str, ...] = ("rope_theta",)
     if reader.root.get("rope_parameters") is not None:  # where transformers 5 keeps it
         reader.require(("rope_parameters",), {"rope_type": "default", "type": "default"})  # its older name

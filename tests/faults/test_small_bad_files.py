@@ -126,10 +126,13 @@ BACKBONES = [
     {"num_attention_heads": 0},
     {"num_key_value_heads": 3},
     {"head_dim": 2**40},
+    {"max_position_embeddings": 2**62},
     {"layer_types": ["full_attention"] * 100_000},
     {"rope_parameters": {"rope_type": "none such"}},
     {"rope_scaling": {"rope_type": "dynamic", "factor": "x"}},
     {"hidden_act": "os.system"},
+    {"dtype": "no_such_type"},
+    {"torch_dtype": ["float8"]},
     b"[" * 100_000,
 ]
 TOKENIZERS = [b"{}", b"[" * 100_000, b'{"version": "1.0", "model": {"type": "BPE", "vocab": {}, "merges": []}}']
